@@ -1,0 +1,170 @@
+"""Command line of the harness: `python -m harness VERB`. Results go to stdout, everything else to stderr."""
+
+import argparse
+import json
+import sys
+import traceback
+from pathlib import Path
+from typing import Any
+
+from mainrun.contract import SEED
+from mainrun.errors import EXIT_BUG, EXIT_DONE, EXIT_INTERRUPTED, ProgramError, RequestError
+from mainrun.recipes import PRESETS, RECIPES, get_preset
+
+JSON_SCHEMA_VERSION = 1
+
+# The verbs import what they need themselves, so that --help does not wait for pandas, matplotlib and jinja2.
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Does one verb and returns the exit code."""
+    given = build_parser().parse_args(arguments)
+    try:
+        text, values = given.run(given)
+    except ProgramError as error:
+        return _fail(given, error.exit_code, str(error))
+    except KeyboardInterrupt:
+        return _fail(given, EXIT_INTERRUPTED, "interrupted; the same command with --resume and --out goes on from here")
+    except Exception as error:
+        traceback.print_exc()
+        return _fail(given, EXIT_BUG, f"this is a bug of the harness: {error!r}")
+    if given.json:
+        _print_json(EXIT_DONE, None, values)
+    else:
+        print(text)
+    return EXIT_DONE
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of all verbs."""
+    parser = argparse.ArgumentParser(
+        prog="python -m harness",
+        description="Trains a baseline and a changed recipe back to back and reports what the change was worth.",
+    )
+    verbs = parser.add_subparsers(required=True, metavar="VERB")
+    json_option = argparse.ArgumentParser(add_help=False)
+    json_option.add_argument("--json", action="store_true", help="print one JSON object instead of text")
+
+    compare = verbs.add_parser(
+        "compare", help="train the arms back to back, check, render", parents=[json_option], allow_abbrev=False
+    )
+    compare.add_argument("recipes", nargs="*", metavar="RECIPE",
+                         help=f"two or more of: {', '.join(RECIPES)}; the first is the baseline "
+                         "(default: baseline optimized)")  # fmt: skip
+    compare.add_argument("--preset", default="quick", help=f"one of: {', '.join(PRESETS)} (default: %(default)s)")
+    compare.add_argument("--data", help="synthetic, hub, or a local parquet, CSV, JSON-lines or text file "
+                         "(default: the preset's)")  # fmt: skip
+    compare.add_argument("--data-revision", metavar="REV", help="revision of the hub's dataset")
+    compare.add_argument("--title-column", default="title", metavar="NAME",
+                         help="column of a local file (default: %(default)s)")  # fmt: skip
+    compare.add_argument("--seeds", default=str(SEED), metavar="S,S,…", help="default: %(default)s")
+    compare.add_argument("--set", action="append", default=[], dest="settings", metavar="ARM.KEY=VALUE",
+                         help="change one setting of an arm; may be repeated")  # fmt: skip
+    compare.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    compare.add_argument(
+        "--out", type=Path, metavar="DIR", help="folder of the comparison (default: a new one in results/)"
+    )
+    compare.add_argument("--resume", action="store_true", help="train only what is missing in --out")
+    compare.add_argument("--dry-run", action="store_true", help="print the plan and train nothing")
+    compare.set_defaults(run=run_compare)
+
+    report = verbs.add_parser("report", help="render again from stored data", parents=[json_option])
+    report.add_argument("folder", type=Path, metavar="DIR")
+    report.set_defaults(run=run_report)
+
+    listing = verbs.add_parser("list", help="stored comparisons with their headline numbers", parents=[json_option])
+    listing.add_argument("--results", type=Path, default=Path("results"), metavar="DIR", help="default: %(default)s")
+    listing.set_defaults(run=run_list)
+    return parser
+
+
+Answer = tuple[str, dict[str, Any]]
+"""What a verb found, as text and as values for `--json`."""
+
+
+def run_compare(given: argparse.Namespace) -> Answer:
+    from harness.analyse import load_document
+    from harness.compare import CompareRequest, plan_request, run_comparison
+    from harness.launch import LocalLauncher
+    from harness.plan import plan_to_json
+    from harness.progress import ProgressDisplay
+    from harness.text import format_plan, format_result
+
+    get_preset(given.preset)
+    if given.resume and given.out is None:
+        raise RequestError("--resume needs --out: which comparison is to go on?")
+    request = CompareRequest(
+        recipes=tuple(given.recipes) or ("baseline", "optimized"),
+        preset=given.preset,
+        seeds=_parse_seeds(given.seeds),
+        data=given.data,
+        data_revision=given.data_revision,
+        title_column=given.title_column,
+        settings=_parse_settings(given.settings),
+        device=given.device,
+        out=given.out,
+        resume=given.resume,
+    )
+    if given.dry_run:
+        plan, folder = plan_request(request)
+        return format_plan(plan, folder), {"folder": str(folder), "plan": plan_to_json(plan)}
+    folder = run_comparison(request, LocalLauncher(), ProgressDisplay(_write_stderr, is_terminal=sys.stderr.isatty()))
+    document = load_document(folder)
+    return format_result(document, folder), {"folder": str(folder), "pairs": document["pairs"]}
+
+
+def run_report(given: argparse.Namespace) -> Answer:
+    from harness.compare import make_reports
+    from harness.text import format_result
+
+    document = make_reports(given.folder)
+    return format_result(document, given.folder), {"folder": str(given.folder), "pairs": document["pairs"]}
+
+
+def run_list(given: argparse.Namespace) -> Answer:
+    from harness.listing import list_comparisons
+    from harness.text import format_list
+
+    entries = list_comparisons(given.results)
+    return format_list(entries), {"comparisons": entries}
+
+
+def _parse_seeds(text: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(part) for part in text.split(","))
+    except ValueError:
+        raise RequestError(f"--seeds takes whole numbers with commas between them, not '{text}'.") from None
+
+
+def _parse_settings(texts: list[str]) -> dict[str, dict[str, str]]:
+    settings: dict[str, dict[str, str]] = {}
+    for text in texts:
+        target, equals, value = text.partition("=")
+        arm, dot, key = target.partition(".")
+        if not equals or not dot or not arm or not key:
+            raise RequestError(f"--set takes ARM.KEY=VALUE, not '{text}'.")
+        if key in settings.setdefault(arm, {}):
+            raise RequestError(f"--set names '{target}' twice.")
+        settings[arm][key] = value
+    return settings
+
+
+def _fail(given: argparse.Namespace, exit_code: int, message: str) -> int:
+    print(f"error: {message}", file=sys.stderr)
+    if given.json:
+        _print_json(exit_code, message, {})
+    return exit_code
+
+
+def _print_json(exit_code: int, reason: str | None, values: dict[str, Any]) -> None:
+    answer = {"schema_version": JSON_SCHEMA_VERSION, "exit_code": exit_code, "reason": reason, **values}
+    print(json.dumps(answer, allow_nan=False, ensure_ascii=False))
+
+
+def _write_stderr(text: str) -> None:
+    sys.stderr.write(text)
+    sys.stderr.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,110 @@
+"""From stored runs and `metrics.parquet` to `comparison.json`: every number the reports print."""
+
+import shlex
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from harness.arms import describe_arm
+from harness.caveats import build_caveats
+from harness.claims import build_claims
+from harness.collect import Row, load_metrics
+from harness.constraints import check_constraints, describe_corpus
+from harness.pairs import describe_pair
+from harness.plan import Plan, PlannedRun
+from harness.stored import StoredComparison
+from harness.verdict import decide_verdict
+from mainrun.errors import StoredResultsError
+from mainrun.files import load_json, save_json
+
+SCHEMA_VERSION = 1
+FILE_NAME = "comparison.json"
+SIGNIFICANT_DIGITS = 12
+
+
+def analyse(comparison: StoredComparison) -> dict[str, Any]:
+    """Builds, writes and returns `comparison.json`."""
+    document = build_document(comparison, load_metrics(comparison.folder))
+    save_json(comparison.folder / FILE_NAME, document)
+    return document
+
+
+def load_document(folder: Path) -> dict[str, Any]:
+    """The stored `comparison.json`."""
+    return load_json(folder / FILE_NAME, SCHEMA_VERSION)
+
+
+def build_document(comparison: StoredComparison, rows: list[Row]) -> dict[str, Any]:
+    """All that the reports say, as plain JSON values with numbers rounded to 12 significant digits."""
+    plan = comparison.plan
+    headline = {arm.name: PlannedRun(arm.name, plan.seeds[0]) for arm in plan.arms}
+    rows_by_arm = {
+        name: [row for row in rows if (row["arm"], row["seed"]) == (run.arm, run.seed)]
+        for name, run in headline.items()
+    }
+    arms = [describe_arm(arm, comparison.runs.get(headline[arm.name]), rows_by_arm[arm.name]) for arm in plan.arms]
+    times = [event["timestamp"] for run in comparison.runs.values() for event in run.events]
+    if not times:
+        raise StoredResultsError(f"{comparison.folder} holds no measurement yet; train it with compare --resume.")
+    findings = check_constraints(comparison)
+    official = any(finding.name == "official-data" and finding.status == "PASS" for finding in findings)
+    document: dict[str, Any] = {
+        "schema_version": SCHEMA_VERSION,
+        "name": plan.name,
+        "preset": plan.preset,
+        "corpus": {**plan.corpus, "description": describe_corpus(plan.corpus), "is_official": official},
+        "primary_metric": plan.primary_metric,
+        "margin_percent": plan.margin_percent,
+        "seeds": plan.seeds,
+        "command": describe_command(plan),
+        "started_at": min(times),
+        "finished_at": max(times),
+        "sha256": comparison.compute_hashes(),
+        "runs": [
+            {
+                "arm": run.arm,
+                "seed": run.seed,
+                "status": comparison.runs[run].record["status"] if run in comparison.runs else "missing",
+                "reason": comparison.runs[run].record["reason"] if run in comparison.runs else None,
+            }
+            for run in plan.runs
+        ],
+        "arms": arms,
+        "constraints": [asdict(finding) for finding in findings],
+        "pairs": [],
+    }
+    document = round_numbers(document)
+    baseline, *candidates = document["arms"]
+    for candidate in candidates:
+        if baseline["final"] is None or candidate["final"] is None:
+            continue
+        pair = round_numbers(describe_pair(baseline, candidate, rows_by_arm, official=official))
+        pair["verdict"] = round_numbers(decide_verdict(pair["full_gain_percent"], plan.margin_percent))
+        document["pairs"].append(pair)
+        pair["claims"] = round_numbers(build_claims(document, len(document["pairs"]) - 1))
+    document["caveats"] = build_caveats(document)
+    return document
+
+
+def describe_command(plan: Plan) -> str:
+    """The command line that makes the same comparison again; a local file by its name, wherever it stands."""
+    words = ["python", "-m", "harness", "compare", *(arm.recipe for arm in plan.arms), "--preset", plan.preset]
+    words += ["--data", plan.corpus["name"] if plan.corpus["source"] == "file" else plan.corpus["source"]]
+    if plan.corpus["revision"]:
+        words += ["--data-revision", plan.corpus["revision"]]
+    words += ["--seeds", ",".join(map(str, plan.seeds))]
+    for arm in plan.arms:
+        for key, value in arm.settings.items():
+            words += ["--set", f"{arm.name}.{key}={value}"]
+    return shlex.join(words)
+
+
+def round_numbers(value: Any) -> Any:
+    """The same value with every float rounded to 12 significant digits and every tuple a list."""
+    if isinstance(value, float):
+        return float(f"{value:.{SIGNIFICANT_DIGITS}g}")
+    if isinstance(value, dict):
+        return {key: round_numbers(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [round_numbers(item) for item in value]
+    return value

@@ -1,0 +1,122 @@
+"""From journals to `metrics.parquet`: where the two meanings of `loss` end."""
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from harness.journals import Event
+from harness.stored import StoredComparison, StoredRun
+from mainrun.errors import StoredResultsError
+from mainrun.parquet import load_table, save_table
+
+SCHEMA_VERSION = 1
+FILE_NAME = "metrics.parquet"
+COLUMNS = {
+    "arm": "string",
+    "seed": "int64",
+    "step": "int64",
+    "max_steps": "int64",
+    "epoch": "float64",
+    "tokens_seen": "int64",
+    "split": "string",
+    "loss_nats_per_token": "float64",
+    "loss_nats_per_char": "float64",
+    "full_loss_nats_per_char": "float64",
+    "perplexity_per_token": "float64",
+    "learning_rate": "float64",
+    "grad_norm": "float64",
+    "tokens_per_s": "float64",
+    "elapsed_s": "float64",
+}
+"""One row a measurement; what a field means stands in the README's section on the files."""
+
+Row = dict[str, Any]
+
+
+def collect(comparison: StoredComparison) -> Path:
+    """Writes `metrics.parquet` from the journals of all runs, in the plan's order."""
+    rows = [row for run in comparison.runs.values() for row in build_rows(run)]
+    path = comparison.folder / FILE_NAME
+    save_table(path, COLUMNS, {name: [row[name] for row in rows] for name in COLUMNS}, schema_version=SCHEMA_VERSION)
+    return path
+
+
+def load_metrics(folder: Path) -> list[Row]:
+    """The rows of a stored `metrics.parquet`, in order."""
+    columns = load_table(folder / FILE_NAME, COLUMNS, schema_version=SCHEMA_VERSION)
+    return [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
+
+
+def build_rows(run: StoredRun) -> Iterator[Row]:
+    """The measurements of one run, in the journal's order; `StoredResultsError` where a field is absent."""
+    config, sizes = run.record["config"], run.record["sizes"]
+    tokens_per_step = config["block_size"] * config["batch_size"]
+    previous_s = 0.0
+    for number, event in enumerate(run.events, 1):
+        try:
+            match event["event"]:
+                case "training_step":
+                    measured = _measure_training(event, tokens_per_step, previous_s)
+                    previous_s = event["train_elapsed_s"]
+                case "validation_step":
+                    measured = _measure_validation(event)
+                case _:
+                    continue
+            yield {
+                "arm": run.arm,
+                "seed": run.seed,
+                "step": event["step"],
+                "max_steps": event["max_steps"],
+                "epoch": event["step"] / sizes["steps_per_epoch"],
+                "tokens_seen": event["step"] * tokens_per_step,
+                "elapsed_s": event["train_elapsed_s"],
+                **measured,
+            }
+        except (KeyError, TypeError) as error:
+            raise StoredResultsError(
+                f"{run.folder / 'mainrun.log'}, line {number}: a field of '{event['event']}' is absent or of the "
+                f"wrong type: {error}."
+            ) from None
+
+
+def compute_perplexity(loss_nats_per_token: float) -> float | None:
+    """The exponential of the loss, per token; None where it is too large for a float."""
+    try:
+        return math.exp(loss_nats_per_token)
+    except OverflowError:
+        return None
+
+
+def compute_full_loss_per_token(event: Event) -> float | None:
+    """Nats per token of a `validation_step`, or None where the full loss was not measured at it."""
+    full_loss = event["full_loss_nats_per_char"]
+    return None if full_loss is None else full_loss * event["num_chars"] / event["num_tokens"]  # type: ignore[no-any-return]  # JSON numbers are Any
+
+
+def _measure_training(event: Event, tokens_per_step: int, previous_s: float) -> Row:
+    spent_s = event["train_elapsed_s"] - previous_s
+    return {
+        "split": "train",
+        "loss_nats_per_token": event["loss"],
+        "loss_nats_per_char": None,
+        "full_loss_nats_per_char": None,
+        "perplexity_per_token": compute_perplexity(event["loss"]),
+        "learning_rate": event["learning_rate"],
+        "grad_norm": event["grad_norm"],
+        "tokens_per_s": tokens_per_step / spent_s if spent_s > 0 else None,
+    }
+
+
+def _measure_validation(event: Event) -> Row:
+    loss_nats_per_token = compute_full_loss_per_token(event)
+    return {
+        "split": "validation",
+        "loss_nats_per_token": loss_nats_per_token,
+        "loss_nats_per_char": event["loss"],
+        "full_loss_nats_per_char": event["full_loss_nats_per_char"],
+        "perplexity_per_token": None if loss_nats_per_token is None else compute_perplexity(loss_nats_per_token),
+        "learning_rate": None,
+        "grad_norm": None,
+        "tokens_per_s": None,
+    }

@@ -1,0 +1,177 @@
+"""The main job: plan, launch, collect, analyse, render. Each stage reads only what the one before it stored."""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from harness.analyse import analyse
+from harness.collect import collect
+from harness.journals import JournalFollower
+from harness.launch import Job, Launcher, Outcome, build_job
+from harness.plan import FILE_NAME as PLAN_NAME
+from harness.plan import Plan, PlannedRun, load_plan, plan_comparison, plan_to_json, save_plan
+from harness.progress import ProgressDisplay
+from harness.render import render
+from harness.stored import get_run_folder, load_comparison
+from harness.tensorboard_log import TensorBoardLog
+from mainrun.corpus import CorpusSource
+from mainrun.errors import EXIT_DONE, EXIT_INTERRUPTED, MachineError, RequestError, RunError, StoredResultsError
+from mainrun.files import compute_file_sha256, make_folder, save_json
+from mainrun.recipes import get_preset
+from mainrun.run_record import FILE_NAME as RECORD_NAME
+from mainrun.run_record import JOURNAL_NAME, load_run_record
+
+RESULTS = Path("results")
+LATEST = "latest"
+TENSORBOARD_FOLDER = Path("logs") / "tensorboard"
+
+
+@dataclass(frozen=True)
+class CompareRequest:
+    """One comparison, as asked for on the command line."""
+
+    recipes: tuple[str, ...]
+    preset: str
+    seeds: tuple[int, ...]
+    data: str | None = None
+    """None is the preset's own source."""
+    data_revision: str | None = None
+    title_column: str = "title"
+    settings: dict[str, dict[str, str]] = field(default_factory=dict)
+    """`--set` values of each arm."""
+    device: str = "auto"
+    out: Path | None = None
+    """None is a folder of its own below `results/`."""
+    resume: bool = False
+
+    @property
+    def source(self) -> CorpusSource:
+        data = self.data or get_preset(self.preset).data
+        return CorpusSource(data, self.data_revision, self.title_column)
+
+
+def plan_request(request: CompareRequest) -> tuple[Plan, Path]:
+    """The plan a request comes to, and the folder it would fill; nothing is written there.
+
+    Raises `RequestError` where the folder holds something already and `--resume` was not given.
+    """
+    folder = request.out or RESULTS / f"{request.preset}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
+    if not request.resume and folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise RequestError(f"{folder} exists already. Continue it with --resume or choose another --out.")
+    plan = plan_comparison(
+        folder.name, request.recipes, request.preset, request.source, request.seeds, request.settings
+    )
+    return plan, folder
+
+
+def run_comparison(request: CompareRequest, launcher: Launcher, display: ProgressDisplay) -> Path:
+    """Trains what is missing of the comparison, then writes its data and reports; returns its folder.
+
+    Raises `RunError` where a run failed, once everything that could be reported on is written.
+    """
+    plan, folder = plan_request(request)
+    plan_sha256 = _store_plan(folder, plan)
+    _point_latest_at(folder)
+    failures = []
+    for place, run in enumerate(plan.runs, 1):
+        arm = plan.get_arm(run.arm)
+        run_folder = get_run_folder(folder, run)
+        display.start(run, f"[{place}/{len(plan.runs)}]", arm.config["block_size"] * arm.config["batch_size"])
+        job = build_job(run, arm, plan.preset, request.source, request.device, run_folder, plan_sha256)
+        outcome = _watch_run(folder, job, launcher, display)
+        if outcome.exit_code != EXIT_DONE:
+            failures.append(f"{run.folder_name}: {outcome.message}")
+    make_reports(folder)
+    if failures:
+        raise RunError(
+            f"{len(failures)} of {len(plan.runs)} runs failed. {' '.join(failures)} Reports are in {folder}."
+        )
+    return folder
+
+
+def make_reports(folder: Path) -> dict[str, Any]:
+    """Collects, analyses and renders what a comparison has stored; returns the content of `comparison.json`.
+
+    Raises `StoredResultsError` for damaged files, and `MachineError` where the PDF cannot be made here, after all
+    else is written.
+    """
+    comparison = load_comparison(folder)
+    collect(comparison)
+    document = analyse(comparison)
+    for run in comparison.runs.values():
+        log = TensorBoardLog(folder / TENSORBOARD_FOLDER / run.folder.name)
+        log.write(run.events)
+        log.close()
+    render(folder)
+    return document
+
+
+def _store_plan(folder: Path, plan: Plan) -> str:
+    """Writes the plan of a new comparison, or makes sure that a stored one is the same; returns its SHA-256."""
+    if not (folder / PLAN_NAME).exists():
+        make_folder(folder / "runs")
+        return save_plan(folder, plan)
+    stored, asked = plan_to_json(load_plan(folder)), plan_to_json(plan)
+    differing = [key for key in asked if stored[key] != asked[key]]
+    if differing:
+        raise RequestError(
+            f"{folder} was planned with another {', '.join(differing)}. Give the command line it was begun with."
+        )
+    return compute_file_sha256(folder / PLAN_NAME)
+
+
+def _watch_run(folder: Path, job: Job, launcher: Launcher, display: ProgressDisplay) -> Outcome:
+    """Runs one job, showing and logging its journal as it grows."""
+    make_folder(job.folder)
+    if _is_complete(job.folder):
+        display.finish("complete already")
+        return Outcome(EXIT_DONE, "")
+    follower = JournalFollower(job.folder / JOURNAL_NAME)
+    log = TensorBoardLog(folder / TENSORBOARD_FOLDER / job.folder.name)
+
+    def watch() -> None:
+        events = follower.read_new()
+        log.write(events)
+        display.show(events)
+
+    try:
+        outcome = launcher.launch(job, watch)
+    finally:
+        log.close()
+    if outcome.exit_code == EXIT_INTERRUPTED:
+        raise KeyboardInterrupt
+    if outcome.exit_code != EXIT_DONE:
+        _mark_failed(job.folder, outcome.message)
+        display.finish(f"failed: {outcome.message}")
+        _refuse_to_go_on(outcome, job.run)
+        return outcome
+    display.finish("complete")
+    return outcome
+
+
+def _refuse_to_go_on(outcome: Outcome, run: PlannedRun) -> None:
+    """Stops the comparison for what would stop every other run too."""
+    for kind in (RequestError, StoredResultsError, MachineError):
+        if outcome.exit_code == kind.exit_code:
+            raise kind(f"{run.folder_name}: {outcome.message}")
+
+
+def _is_complete(folder: Path) -> bool:
+    return (folder / RECORD_NAME).exists() and load_run_record(folder)["status"] == "complete"
+
+
+def _mark_failed(folder: Path, reason: str) -> None:
+    """Records how a run ended that could not say so itself."""
+    if (folder / RECORD_NAME).exists():
+        record = load_run_record(folder)
+        if record["status"] == "running":
+            save_json(folder / RECORD_NAME, {**record, "status": "failed", "reason": reason})
+
+
+def _point_latest_at(folder: Path) -> None:
+    if folder.parent.name == RESULTS.name:
+        latest = folder.parent / LATEST
+        if latest.is_symlink() or not latest.exists():
+            latest.unlink(missing_ok=True)
+            latest.symlink_to(folder.name)

@@ -1,0 +1,237 @@
+"""The rules of the task, each a named check over what a comparison stored.
+
+The expected values stand here as literals: the checker does not import what it checks. A new constraint is a function
+with the `constraint` decorator; it gives PASS, FAIL or NOT CHECKED with its evidence, and never passes on a value that is
+missing or malformed.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from harness.stored import StoredComparison, StoredRun
+
+EPOCHS = 7
+SEED = 1337
+VAL_FRACTION = 0.10
+OFFICIAL_DATASET = "julien040/hacker-news-posts"
+OFFICIAL_NUM_TITLES = 100_000
+FROZEN_EVALUATE_SHA256 = frozenset({"1239462dfeef2d712bd2f15b8654244da38a39f7c746f11c46de46aa6267f694"})
+"""SHA-256 of every released `mainrun/evaluate.py` whose arithmetic is the task's; older ones are kept."""
+LOSS_TOLERANCE = 1e-9
+"""Relative difference that rounding in a sum can cause."""
+
+Status = Literal["PASS", "FAIL", "NOT CHECKED"]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What one check found."""
+
+    name: str
+    title: str
+    status: Status
+    evidence: str
+
+
+Result = tuple[Status, str]
+Check = Callable[[StoredComparison], Result]
+
+CONSTRAINTS: dict[str, tuple[str, Check]] = {}
+"""Name → title and check, in the order in which reports print them."""
+
+
+def constraint(name: str, title: str) -> Callable[[Check], Check]:
+    """Registers a check."""
+
+    def register(check: Check) -> Check:
+        assert name not in CONSTRAINTS
+        CONSTRAINTS[name] = (title, check)
+        return check
+
+    return register
+
+
+def check_constraints(comparison: StoredComparison) -> list[Finding]:
+    """All findings on a comparison, in the registry's order."""
+    findings = []
+    for name, (title, check) in CONSTRAINTS.items():
+        try:
+            status, evidence = check(comparison)
+        except (KeyError, TypeError, ValueError, ZeroDivisionError) as error:
+            status, evidence = "FAIL", f"a stored value is missing or malformed ({type(error).__name__}: {error})"
+        findings.append(Finding(name, title, status, evidence))
+    return findings
+
+
+@constraint("epochs", "Fixed epochs: 7")
+def check_epochs(comparison: StoredComparison) -> Result:
+    """Every run trains exactly the steps of seven epochs."""
+
+    def judge(run: StoredRun) -> str | None:
+        epochs, sizes = run.record["config"]["epochs"], run.record["sizes"]
+        steps = [event["step"] for event in run.select("training_step")]
+        expected = EPOCHS * sizes["steps_per_epoch"]
+        if epochs == EPOCHS and steps == list(range(1, expected + 1)):
+            return None
+        return f"{epochs} epochs, {len(steps)} steps where 7 × {sizes['steps_per_epoch']} = {expected} are due"
+
+    return _judge_runs(comparison, judge, f"every run trained {EPOCHS} epochs, each step once")
+
+
+@constraint("seed", "Fixed random seed: 1337")
+def check_seed(comparison: StoredComparison) -> Result:
+    """The headline pair has the task's seed, and every run the seed its plan gave it."""
+    if comparison.plan.seeds[0] != SEED:
+        return "FAIL", f"the headline seed is {comparison.plan.seeds[0]}, not {SEED}"
+
+    def judge(run: StoredRun) -> str | None:
+        journal_seed = run.select("hyperparameters_configured")[0]["seed"]
+        return None if journal_seed == run.record["seed"] == run.seed else f"its journal says seed {journal_seed}"
+
+    return _judge_runs(comparison, judge, f"the headline runs have seed {SEED}, every run the seed of its plan")
+
+
+@constraint("same-data", "Same titles in all arms")
+def check_same_data(comparison: StoredComparison) -> Result:
+    """All runs trained and evaluated the same titles, by fingerprint."""
+    planned = comparison.plan.corpus
+
+    def judge(run: StoredRun) -> str | None:
+        corpus = run.record["corpus"]
+        keys = ("train_sha256", "validation_sha256")
+        differing = [key for key in keys if not planned[key] or corpus[key] != planned[key]]
+        return f"its {differing[0]} is not the plan's" if differing else None
+
+    return _judge_runs(
+        comparison,
+        judge,
+        f"training fingerprint {planned['train_sha256'][:16]}…, validation {planned['validation_sha256'][:16]}…",
+    )
+
+
+@constraint("official-data", "Fixed dataset: the task's own Hacker News headlines")
+def check_official_data(comparison: StoredComparison) -> Result:
+    """The titles are the task's dataset, at a recorded revision."""
+    corpus = comparison.plan.corpus
+    if corpus["source"] != "hub" or corpus["name"] != OFFICIAL_DATASET:
+        return "NOT CHECKED", f"the titles are {describe_corpus(corpus)}, not the task's dataset {OFFICIAL_DATASET}"
+    num_titles = corpus["num_train_titles"] + corpus["num_validation_titles"]
+    if num_titles != OFFICIAL_NUM_TITLES:
+        return "NOT CHECKED", f"{num_titles:,} titles of the task's dataset; the task has {OFFICIAL_NUM_TITLES:,}"
+    if not corpus["revision"]:
+        return "NOT CHECKED", "the titles came from the hub, but no revision is recorded"
+    return "PASS", f"{OFFICIAL_DATASET} at revision {corpus['revision']}"
+
+
+@constraint("validation-fraction", "Fixed validation fraction: 10 %")
+def check_validation_fraction(comparison: StoredComparison) -> Result:
+    """One title in ten is held out in every run."""
+
+    def judge(run: StoredRun) -> str | None:
+        corpus = run.record["corpus"]
+        num_titles = corpus["num_train_titles"] + corpus["num_validation_titles"]
+        if run.record["config"]["val_fraction"] == VAL_FRACTION and corpus["num_validation_titles"] == round(
+            num_titles * VAL_FRACTION
+        ):
+            return None
+        return f"{corpus['num_validation_titles']:,} of {num_titles:,} titles are held out"
+
+    corpus = comparison.plan.corpus
+    return _judge_runs(comparison, judge, f"{corpus['num_validation_titles']:,} titles are held out in every run")
+
+
+@constraint("frozen-evaluate", "Fixed evaluate() function")
+def check_frozen_evaluate(comparison: StoredComparison) -> Result:
+    """The evaluation's source is a known one, and its stored span sums give the stored losses again."""
+
+    def judge(run: StoredRun) -> str | None:
+        if run.record["source_sha256"]["evaluate.py"] not in FROZEN_EVALUATE_SHA256:
+            return "its evaluate.py is none the harness knows"
+        config, sizes = run.record["config"], run.record["sizes"]
+        evaluations = run.select("validation_step")
+        if [event["step"] for event in evaluations] != sizes["evaluation_steps"]:
+            return "its evaluations are not at the steps the rule gives"
+        for event in evaluations:
+            num_spans = event["num_tokens"] // (config["block_size"] * config["batch_size"] + 1)
+            if num_spans < 1 or event["num_spans"] != num_spans or len(event["span_loss_nats"]) != num_spans:
+                return f"step {event['step']} scores {len(event['span_loss_nats'])} spans where {num_spans} fit"
+            rebuilt = sum(event["span_loss_nats"]) / event["num_chars"]
+            if not abs(rebuilt - event["loss"]) <= LOSS_TOLERANCE * abs(event["loss"]):
+                return f"step {event['step']} reports {event['loss']}, its span sums give {rebuilt}"
+        return None
+
+    return _judge_runs(comparison, judge, "source known by hash; the span sums of every evaluation give its loss again")
+
+
+@constraint("same-code", "Same code and machine in all arms")
+def check_same_code(comparison: StoredComparison) -> Result:
+    """All runs have the same training code, torch version, device kind and thread count."""
+
+    def describe(run: StoredRun) -> tuple[Any, ...]:
+        machine = run.record["machine"]
+        code = tuple(sorted(run.record["source_sha256"].items()))
+        return code, machine["library_versions"]["torch"], machine["device"], machine["num_threads"]
+
+    names = ("training code", "torch version", "device", "thread count")
+    first, *others = comparison.runs.values()
+    for other in others:
+        for name, before, after in zip(names, describe(first), describe(other), strict=True):
+            if before != after:
+                return "FAIL", f"{name} differs between {first.folder.name} and {other.folder.name}"
+    code, torch_version, device, num_threads = describe(first)
+    return "PASS", f"{len(code)} source files, torch {torch_version}, {device}, {num_threads} threads"
+
+
+@constraint("pre-trained-weights", "No pre-trained weights")
+def check_fresh_weights(comparison: StoredComparison) -> Result:
+    """The parameters at step 0 are those of a fresh initialization."""
+    assert comparison.runs
+    return "NOT CHECKED", "a fresh initialization to compare with is made by `verify` only"
+
+
+@constraint("last-step", "The last step is read, not the best one")
+def check_last_step(comparison: StoredComparison) -> Result:
+    """Every run was evaluated, with the full loss, after its last training step."""
+
+    def judge(run: StoredRun) -> str | None:
+        last = run.select("validation_step")[-1]
+        last_training = run.select("training_step")[-1]["step"]
+        if last["step"] == last_training and isinstance(last["full_loss_nats_per_char"], float):
+            return None
+        return f"its last evaluation is at step {last['step']}, its last training step is {last_training}"
+
+    return _judge_runs(comparison, judge, "every run's numbers are those after its last training step")
+
+
+@constraint("planned-runs", "All planned runs are there")
+def check_planned_runs(comparison: StoredComparison) -> Result:
+    """Every planned run is present, complete, of this plan, and there once."""
+    if comparison.unfinished:
+        return "FAIL", f"not complete: {', '.join(run.folder_name for run in comparison.unfinished)}"
+    plan_sha256 = comparison.compute_hashes()["plan.json"]
+    strangers = [run.folder.name for run in comparison.runs.values() if run.record["plan_sha256"] != plan_sha256]
+    if strangers:
+        return "FAIL", f"{strangers[0]} was not trained under this plan"
+    return (
+        "PASS",
+        f"{len(comparison.runs)} of {len(comparison.plan.runs)} runs complete, all under plan {plan_sha256[:16]}…",
+    )
+
+
+def describe_corpus(corpus: dict[str, Any]) -> str:
+    """One phrase that names the titles' origin."""
+    if corpus["source"] == "synthetic":
+        return "synthetic, generated by the program itself"
+    return f"from the local file {corpus['name']}" if corpus["source"] == "file" else f"{corpus['name']} from the hub"
+
+
+def _judge_runs(comparison: StoredComparison, judge: Callable[[StoredRun], str | None], evidence: str) -> Result:
+    """PASS with `evidence` where `judge` finds nothing wrong with any run; else what it finds in the first bad one."""
+    if not comparison.runs:
+        return "NOT CHECKED", "there are no runs"
+    for run in comparison.runs.values():
+        problem = judge(run)
+        if problem:
+            return "FAIL", f"{run.folder.name}: {problem}"
+    return "PASS", evidence

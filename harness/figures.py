@@ -1,0 +1,163 @@
+"""The curves of a comparison as SVG files: the only module that imports matplotlib.
+
+A new figure is a function in `FIGURES`. Arms differ by colour, dash and marker, so that grey print stays readable.
+"""
+
+import io
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from harness.collect import Row
+from mainrun.files import make_folder, save_text
+
+FOLDER = "figures"
+_STYLE = {
+    "svg.fonttype": "none",
+    "svg.hashsalt": "mainrun",
+    "font.family": ["DejaVu Sans"],
+    "font.size": 8.5,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.alpha": 0.25,
+    "axes.titlesize": 9.5,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "legend.frameon": False,
+    "lines.linewidth": 1.6,
+}
+_COLORS = mpl.color_sequences["petroff10"]
+_DASHES = ("--", "-", "-.", ":")
+_MARKERS = ("o", "s", "^", "D", "v")
+_SIZE_INCHES = (6.7, 2.75)
+
+
+@dataclass(frozen=True)
+class Curves:
+    """What the figures draw: the document, and the headline runs' rows by arm."""
+
+    document: dict[str, Any]
+    rows: dict[str, Sequence[Row]]
+
+    @property
+    def matched(self) -> bool:
+        return any(pair["coverage_differs"] for pair in self.document["pairs"])
+
+    def validation(self, arm: dict[str, Any], field: str) -> tuple[list[float], list[float], list[Row]]:
+        """Steps, values and rows of an arm's evaluations at which `field` was measured."""
+        rows = [row for row in self.rows[arm["name"]] if row["split"] == "validation" and row[field] is not None]
+        return [row["step"] for row in rows], [row[field] for row in rows], rows
+
+
+def save_figures(folder: Path, document: dict[str, Any], rows: Sequence[Row]) -> None:
+    """Draws all figures that have something to show into `folder`/figures."""
+    headline_seed = document["seeds"][0]
+    by_arm = {
+        arm["name"]: [row for row in rows if row["arm"] == arm["name"] and row["seed"] == headline_seed]
+        for arm in document["arms"]
+    }
+    curves = Curves(document, by_arm)
+    make_folder(folder / FOLDER)
+    with mpl.rc_context(_STYLE):
+        for name, draw in FIGURES.items():
+            path = folder / FOLDER / f"{name}.svg"
+            if name == "gain" and not document["pairs"]:
+                path.unlink(missing_ok=True)
+                continue
+            figure = Figure(figsize=_SIZE_INCHES, layout="constrained")
+            FigureCanvasAgg(figure)
+            draw(curves, figure.subplots())
+            content = io.StringIO()
+            figure.savefig(content, format="svg", metadata={"Date": None, "Creator": None})
+            save_text(path, content.getvalue())
+
+
+def draw_loss_by_step(curves: Curves, axes: Axes) -> None:
+    """Frozen loss, coverage-matched where the arms' coverage differs, and the full loss where it was measured."""
+    _draw_loss(curves, axes, lambda row: row["step"])
+    for place, arm in enumerate(curves.document["arms"]):
+        steps, values, _ = curves.validation(arm, "full_loss_nats_per_char")
+        axes.plot(steps, values, linestyle="none", marker=_MARKERS[place % 5], markerfacecolor="none",
+                  color=_COLORS[place], markersize=5, label=f"{arm['name']}, full loss")  # fmt: skip
+    axes.set(title="Validation loss by step", xlabel="step")
+    axes.legend(ncols=2)
+
+
+def draw_loss_by_time(curves: Curves, axes: Axes) -> None:
+    """The same loss over the training clock, which stops for evaluations."""
+    longest = max((row["elapsed_s"] for rows in curves.rows.values() for row in rows), default=0.0)
+    unit, seconds = ("minutes", 60.0) if longest >= 300 else ("seconds", 1.0)
+    _draw_loss(curves, axes, lambda row: row["elapsed_s"] / seconds)
+    axes.set(title="Validation loss by training time", xlabel=f"training time, {unit}")
+    axes.legend()
+
+
+def draw_gain(curves: Curves, axes: Axes) -> None:
+    """How much lower each candidate's loss is at each evaluation."""
+    names = [arm["name"] for arm in curves.document["arms"]]
+    for pair in curves.document["pairs"]:
+        place = names.index(pair["candidate"])
+        axes.plot([row["baseline_step"] for row in pair["steps"]], [row["gain_percent"] for row in pair["steps"]],
+                  _DASHES[place % 4], marker=_MARKERS[place % 5], markersize=3, color=_COLORS[place],
+                  label=f"{pair['candidate']} against {pair['baseline']}")  # fmt: skip
+    axes.axhline(0, color="0.3", linewidth=0.8)
+    axes.set(title="Gain over the baseline by step", xlabel="step of the baseline", ylabel="loss lower by, %")
+    axes.legend()
+
+
+def draw_training_loss(curves: Curves, axes: Axes) -> None:
+    """Loss of each training batch: nats per token, so not comparable between tokenizers."""
+    for place, arm in enumerate(curves.document["arms"]):
+        rows = [row for row in curves.rows[arm["name"]] if row["split"] == "train"]
+        axes.plot([row["step"] for row in rows], [row["loss_nats_per_token"] for row in rows],
+                  _DASHES[place % 4], linewidth=0.7, color=_COLORS[place], label=arm["name"])  # fmt: skip
+    axes.set(title="Training loss by step", xlabel="step", ylabel="nats per token")
+    axes.legend()
+
+
+def draw_learning_rate(curves: Curves, axes: Axes) -> None:
+    """The learning rate each step used, on a logarithmic scale; a rate of 0 is left out."""
+    for place, arm in enumerate(curves.document["arms"]):
+        rows = [row for row in curves.rows[arm["name"]] if row["split"] == "train" and row["learning_rate"] > 0]
+        axes.plot([row["step"] for row in rows], [row["learning_rate"] for row in rows],
+                  _DASHES[place % 4], color=_COLORS[place], label=arm["name"])  # fmt: skip
+    axes.set(title="Learning rate by step", xlabel="step", yscale="log")
+    axes.legend()
+
+
+def draw_perplexity(curves: Curves, axes: Axes) -> None:
+    """Validation perplexity per token at the steps where the full loss was measured."""
+    for place, arm in enumerate(curves.document["arms"]):
+        steps, values, _ = curves.validation(arm, "perplexity_per_token")
+        axes.plot(steps, values, _DASHES[place % 4], marker=_MARKERS[place % 5], markersize=3,
+                  color=_COLORS[place], label=arm["name"])  # fmt: skip
+    axes.set(title="Validation perplexity by step", xlabel="step", ylabel="per token", yscale="log")
+    axes.legend()
+
+
+def _draw_loss(curves: Curves, axes: Axes, place_of: Callable[[Row], float]) -> None:
+    for place, arm in enumerate(curves.document["arms"]):
+        _, values, rows = curves.validation(arm, "loss_nats_per_char")
+        divisor = arm["sizes"]["coverage"] if curves.matched else 1.0
+        axes.plot([place_of(row) for row in rows], [value / divisor for value in values], _DASHES[place % 4],
+                  marker=_MARKERS[place % 5], markersize=3, color=_COLORS[place], label=arm["name"])  # fmt: skip
+    metric = "frozen loss / coverage" if curves.matched else "frozen loss"
+    axes.set(ylabel=f"{metric}, nats per character")
+
+
+FIGURES: dict[str, Callable[[Curves, Axes], None]] = {
+    "loss_by_step": draw_loss_by_step,
+    "loss_by_time": draw_loss_by_time,
+    "gain": draw_gain,
+    "training_loss": draw_training_loss,
+    "learning_rate": draw_learning_rate,
+    "perplexity": draw_perplexity,
+}
+"""File name → what draws it."""

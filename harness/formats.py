@@ -1,0 +1,89 @@
+"""Numbers to text, for the templates, the claims and the terminal. Absent values are "n/a"; nothing here computes."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+ABSENT = "n/a"
+
+
+def format_loss(value: float | None) -> str:
+    """Four decimals: `1.7533`."""
+    return ABSENT if value is None else f"{value:.4f}"
+
+
+def format_percent(value: float | None, digits: int = 1) -> str:
+    """A signless-zero percentage with a real minus: `24.3 %`, `−1.2 %`."""
+    if value is None:
+        return ABSENT
+    text = f"{value:.{digits}f}"
+    if float(text) == 0:
+        text = text.removeprefix("-")
+    return f"{text.replace('-', '−')} %"
+
+
+def format_gain(percent: float) -> str:
+    """A gain in a loss as words: `24.3 % lower`, `1.2 % higher`."""
+    text = format_percent(abs(percent))
+    if text == format_percent(0.0):
+        return "unchanged to 0.1 %" if percent else "unchanged"
+    return f"{text} {'lower' if percent > 0 else 'higher'}"
+
+
+def format_count(value: float | None) -> str:
+    """A whole number with separators: `27,172,864`."""
+    return ABSENT if value is None else f"{value:,.0f}"
+
+
+def format_duration(seconds: float | None) -> str:
+    """`42.1 s`, `3 min 05 s` or `2 h 07 min`."""
+    if seconds is None:
+        return ABSENT
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest:02d} s"
+    return f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def format_bytes(num_bytes: float | None) -> str:
+    """Binary multiples: `1.4 GiB`."""
+    if num_bytes is None:
+        return ABSENT
+    for unit in ("B", "KiB", "MiB"):
+        if num_bytes < 1024:
+            return f"{num_bytes:.0f} {unit}" if unit == "B" else f"{num_bytes:.1f} {unit}"
+        num_bytes /= 1024
+    return f"{num_bytes:.1f} GiB"
+
+
+def format_flops(flops: float | None) -> str:
+    """Decimal multiples of floating-point operations: `1.34 TFLOP`."""
+    if flops is None:
+        return ABSENT
+    for unit in ("FLOP", "kFLOP", "MFLOP", "GFLOP", "TFLOP"):
+        if flops < 1000:
+            return f"{flops:.3g} {unit}"
+        flops /= 1000
+    return f"{flops:.3g} PFLOP" if flops < 1000 else f"{flops / 1000:.3g} EFLOP"
+
+
+def format_ratio(value: float | None) -> str:
+    """`1.07 ×`."""
+    return ABSENT if value is None else f"{value:.2f} ×"
+
+
+def format_value(value: Any) -> str:
+    """A configuration value as a person writes it."""
+    if value is None:
+        return ABSENT
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return f"{value:,}" if isinstance(value, int) and abs(value) >= 10_000 else str(value)
+
+
+def format_time(timestamp: float) -> str:
+    """Unix seconds as UTC: `2026-11-23 16:40 UTC`."""
+    return datetime.fromtimestamp(timestamp, UTC).strftime("%Y-%m-%d %H:%M UTC")

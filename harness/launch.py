@@ -1,0 +1,104 @@
+"""Starting runs: one small interface, and the launcher for this machine. A run hands back its folder."""
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from harness.plan import Arm, PlannedRun
+from mainrun.corpus import CorpusSource
+
+POLL_S = 0.3
+GRACE_S = 20.0
+"""How long an interrupted run may take to end by itself."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """Everything one run needs to start anywhere."""
+
+    run: PlannedRun
+    folder: Path
+    arguments: list[str] = field(default_factory=list)
+    """Of `python -m mainrun.train`."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run's process ended."""
+
+    exit_code: int
+    """Of the table both programs share; 128 + n for a process ended by signal n."""
+    message: str
+    """The last line it wrote to stderr, or ''."""
+
+
+class Launcher(Protocol):
+    """Runs jobs to their end, one call a job."""
+
+    def launch(self, job: Job, watch: Callable[[], None]) -> Outcome:
+        """Runs `job`, calling `watch` a few times a second; ends the run where the caller is interrupted."""
+
+
+class LocalLauncher:
+    """Each run is a fresh process on this machine."""
+
+    def launch(self, job: Job, watch: Callable[[], None]) -> Outcome:
+        command = [sys.executable, "-m", "mainrun.train", *job.arguments]
+        with tempfile.TemporaryFile() as errors:
+            process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=errors, env={**os.environ}
+            )
+            try:
+                while True:
+                    try:
+                        exit_code = process.wait(POLL_S)
+                        break
+                    except subprocess.TimeoutExpired:
+                        watch()
+            except BaseException:
+                _end(process)
+                raise
+            errors.seek(0)
+            lines = errors.read().decode(errors="replace").strip().splitlines()
+        watch()
+        if exit_code < 0:
+            name = signal.Signals(-exit_code).name
+            return Outcome(128 - exit_code, f"the process was ended by {name}")
+        return Outcome(exit_code, lines[-1].removeprefix("error: ") if lines else "")
+
+
+def build_job(
+    run: PlannedRun, arm: Arm, preset: str, source: CorpusSource, device: str, folder: Path, plan_sha256: str,
+) -> Job:  # fmt: skip
+    """The job that trains `run` in `folder`, going on from a checkpoint where there is one."""
+    arguments = [
+        f"--recipe={arm.recipe}",
+        f"--preset={preset}",
+        f"--data={source.data}",
+        f"--title-column={source.title_column}",
+        f"--seed={run.seed}",
+        f"--out={folder}",
+        f"--device={device}",
+        f"--arm={arm.name}",
+        f"--plan-sha256={plan_sha256}",
+        "--resume",
+        *(f"--set={key}={value}" for key, value in arm.settings.items()),
+    ]
+    if source.revision is not None:
+        arguments.append(f"--data-revision={source.revision}")
+    return Job(run, folder, arguments)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.send_signal(signal.SIGINT)
+    try:
+        process.wait(GRACE_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()

@@ -1,0 +1,121 @@
+"""A candidate against the baseline: gains, coverage, the step table and times to a loss, as in `comparison.json`."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from harness.collect import Row
+from mainrun.config import find_changes
+
+OFFICIAL_TARGET_NATS_PER_CHAR = 1.754
+"""The task's own target; it means nothing on other data."""
+COVERAGE_TOLERANCE_POINTS = 0.5
+"""A larger difference in coverage makes the frozen losses of two arms incomparable as they stand."""
+MAX_THRESHOLDS = 6
+
+Described = dict[str, Any]
+
+
+def describe_pair(
+    baseline: Described, candidate: Described, rows: dict[str, Sequence[Row]], *, official: bool
+) -> Described:
+    """Everything that sets two complete arms side by side; `rows` holds the headline run's rows by arm."""
+    coverage_differs = (
+        abs(baseline["final"]["coverage_percent"] - candidate["final"]["coverage_percent"]) > COVERAGE_TOLERANCE_POINTS
+    )
+    curves = [_build_curve(arm, rows[arm["name"]], matched=coverage_differs) for arm in (baseline, candidate)]
+    first, last = baseline["final"], candidate["final"]
+    steps = _align(*curves)
+    return {
+        "baseline": baseline["name"],
+        "candidate": candidate["name"],
+        "changes": [
+            {"key": key, "baseline": before, "candidate": after}
+            for key, (before, after) in find_changes(baseline["config"], candidate["config"]).items()
+        ],
+        "coverage_differs": coverage_differs,
+        "curve_metric": "frozen loss / coverage (coverage-matched)" if coverage_differs else "frozen loss",
+        "reported_gain_percent": compute_gain(first["loss_nats_per_char"], last["loss_nats_per_char"]),
+        "full_gain_percent": compute_gain(first["full_loss_nats_per_char"], last["full_loss_nats_per_char"]),
+        "matched_gain_percent": compute_gain(first["matched_loss_nats_per_char"], last["matched_loss_nats_per_char"]),
+        "coverage_share_percent": _compute_coverage_share(first, last),
+        "target": {
+            "loss_nats_per_char": OFFICIAL_TARGET_NATS_PER_CHAR if official else first["loss_nats_per_char"],
+            "is_official": official,
+        },
+        "same_steps": [point["step"] for point in curves[0]] == [point["step"] for point in curves[1]],
+        "steps": steps,
+        "gains_after_first_percent": [row["gain_percent"] for row in steps[1:]],
+        "times_to_loss": _describe_times(*curves),
+        "time_ratio": candidate["cost"]["train_elapsed_s"] / baseline["cost"]["train_elapsed_s"],
+        "flops_ratio": candidate["cost"]["training_flops"] / baseline["cost"]["training_flops"],
+        "memory_ratio": candidate["cost"]["peak_memory_bytes"] / baseline["cost"]["peak_memory_bytes"],
+    }
+
+
+def compute_gain(baseline: float, candidate: float) -> float:
+    """How much lower the candidate's loss is, in percent of the baseline's."""
+    return 100 * (baseline - candidate) / baseline
+
+
+def _compute_coverage_share(first: Described, last: Described) -> float | None:
+    """Share of the reported gain that is coverage, in percent; None where no gain is reported."""
+    reported = compute_gain(first["loss_nats_per_char"], last["loss_nats_per_char"])
+    full = compute_gain(first["full_loss_nats_per_char"], last["full_loss_nats_per_char"])
+    return 100 * (1 - full / reported) if reported > 0 else None
+
+
+def _build_curve(arm: Described, rows: Sequence[Row], *, matched: bool) -> list[Described]:
+    divisor = arm["sizes"]["coverage"] if matched else 1.0
+    return [
+        {
+            "step": row["step"],
+            "share_done": row["step"] / row["max_steps"],
+            "tokens_seen": row["tokens_seen"],
+            "elapsed_s": row["elapsed_s"],
+            "loss_nats_per_char": row["loss_nats_per_char"] / divisor,
+        }
+        for row in rows
+        if row["split"] == "validation"
+    ]
+
+
+def _align(baseline: list[Described], candidate: list[Described]) -> list[Described]:
+    """The baseline's evaluations, each beside the candidate's nearest one by share of training done."""
+    aligned = []
+    for point in baseline:
+        other = min(candidate, key=lambda place: abs(place["share_done"] - point["share_done"]))
+        aligned.append(
+            {
+                "baseline_step": point["step"],
+                "candidate_step": other["step"],
+                "baseline_loss_nats_per_char": point["loss_nats_per_char"],
+                "candidate_loss_nats_per_char": other["loss_nats_per_char"],
+                "gain_percent": compute_gain(point["loss_nats_per_char"], other["loss_nats_per_char"]),
+            }
+        )
+    return aligned
+
+
+def _describe_times(baseline: list[Described], candidate: list[Described]) -> list[Described]:
+    """When each arm was first measured at or below a loss: tenths between start and end, and the baseline's last."""
+    final = baseline[-1]["loss_nats_per_char"]
+    highest = min(baseline[0]["loss_nats_per_char"], candidate[0]["loss_nats_per_char"])
+    lowest = min(point["loss_nats_per_char"] for point in [*baseline, *candidate])
+    tenths = [tenth / 10 for tenth in range(math.ceil(lowest * 10), math.ceil(highest * 10))]
+    spread = tenths[:: max(1, math.ceil(len(tenths) / MAX_THRESHOLDS))]
+    thresholds = [(loss, False) for loss in reversed(spread)] + [(final, True)]
+    return [
+        {
+            "loss_nats_per_char": loss,
+            "is_baseline_final": is_final,
+            "baseline": _find_first(baseline, loss),
+            "candidate": _find_first(candidate, loss),
+        }
+        for loss, is_final in thresholds
+    ]
+
+
+def _find_first(curve: list[Described], loss_nats_per_char: float) -> Described | None:
+    """The first evaluation at or below a loss, or None where no evaluation was."""
+    return next((point for point in curve if point["loss_nats_per_char"] <= loss_nats_per_char), None)

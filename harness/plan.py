@@ -1,0 +1,149 @@
+"""What a comparison will do, fixed and hashed before the first run."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from mainrun.config import Config
+from mainrun.corpus import CorpusRecord, CorpusSource
+from mainrun.errors import RequestError
+from mainrun.files import compute_file_sha256, load_json, save_json
+from mainrun.prepare import prepare_data
+from mainrun.recipes import build_named_config
+
+SCHEMA_VERSION = 1
+FILE_NAME = "plan.json"
+PRIMARY_METRIC = "full_loss_nats_per_char"
+MARGIN_PERCENT = 0.5
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One side of a comparison."""
+
+    name: str
+    recipe: str
+    settings: dict[str, str]
+    """`--set` values by key, as text."""
+    config: dict[str, Any]
+    """The resolved configuration, with the vocabulary size the tokenizer really has."""
+    sizes: dict[str, Any]
+    """Parameters, steps, evaluations, spans and FLOPs, as `mainrun.sizes.RunSizes`."""
+
+
+@dataclass(frozen=True)
+class PlannedRun:
+    """One training of one arm with one seed."""
+
+    arm: str
+    seed: int
+
+    @property
+    def folder_name(self) -> str:
+        return f"{self.arm}-s{self.seed}"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A whole comparison before it is run."""
+
+    name: str
+    preset: str
+    corpus: dict[str, Any]
+    """`mainrun.corpus.CorpusRecord` of the titles all arms share."""
+    arms: tuple[Arm, ...]
+    seeds: tuple[int, ...]
+    """The first one is the headline's; the others show how far the result carries."""
+    runs: tuple[PlannedRun, ...]
+    """In the order in which they are trained."""
+    primary_metric: str = PRIMARY_METRIC
+    margin_percent: float = MARGIN_PERCENT
+    """Relative gains in the primary metric smaller than this count as no difference."""
+
+    def get_arm(self, name: str) -> Arm:
+        return next(arm for arm in self.arms if arm.name == name)
+
+
+def plan_comparison(
+    name: str,
+    recipes: Sequence[str],
+    preset: str,
+    source: CorpusSource,
+    seeds: Sequence[int],
+    settings: Mapping[str, Mapping[str, str]],
+) -> Plan:
+    """Plans a comparison of `recipes`, the first being the baseline; `settings` holds the `--set` values of each arm.
+
+    Loads and tokenizes the titles, so that nothing about them can fail after training has begun. Raises
+    `RequestError` for unknown names, values out of range, a repeated seed and a corpus that is too small.
+    """
+    if len(recipes) < 2:
+        raise RequestError("A comparison needs two recipes or more; the first is the baseline.")
+    repeated = [seed for seed, count in Counter(seeds).items() if count > 1]
+    if repeated:
+        raise RequestError(f"Seed {repeated[0]} is given twice; a run of the same arm and seed is no new evidence.")
+    names = _name_arms(recipes)
+    stray = [arm for arm in settings if arm not in names]
+    if stray:
+        raise RequestError(f"--set names the arm '{stray[0]}', which is not compared. Arms: {', '.join(names)}.")
+    configs = [
+        build_named_config(recipe, preset, settings.get(arm, {})) for arm, recipe in zip(names, recipes, strict=True)
+    ]
+    arms, corpora = [], []
+    for arm_name, recipe, config in zip(names, recipes, configs, strict=True):
+        arm, corpus = _prepare_arm(arm_name, recipe, dict(settings.get(arm_name, {})), config, source)
+        arms.append(arm)
+        corpora.append(corpus)
+    return Plan(name, preset, asdict(corpora[0]), tuple(arms), tuple(seeds), _order_runs(names, seeds))
+
+
+def save_plan(folder: Path, plan: Plan) -> str:
+    """Writes `plan.json`; returns its SHA-256, which every run of the plan carries."""
+    save_json(folder / FILE_NAME, plan_to_json(plan))
+    return compute_file_sha256(folder / FILE_NAME)
+
+
+def plan_to_json(plan: Plan) -> dict[str, Any]:
+    """The plan as it is stored."""
+    return {"schema_version": SCHEMA_VERSION, **asdict(plan)}
+
+
+def load_plan(folder: Path) -> Plan:
+    """The stored plan; `StoredResultsError` where it is absent, damaged or of another schema version."""
+    values = load_json(folder / FILE_NAME, SCHEMA_VERSION)
+    del values["schema_version"]
+    values["arms"] = tuple(Arm(**arm) for arm in values["arms"])
+    values["seeds"] = tuple(values["seeds"])
+    values["runs"] = tuple(PlannedRun(**run) for run in values["runs"])
+    return Plan(**values)
+
+
+def _name_arms(recipes: Sequence[str]) -> list[str]:
+    """Each recipe's name, numbered from the second time on: `baseline`, `baseline-2`."""
+    seen: Counter[str] = Counter()
+    names = []
+    for recipe in recipes:
+        seen[recipe] += 1
+        names.append(recipe if seen[recipe] == 1 else f"{recipe}-{seen[recipe]}")
+    return names
+
+
+def _order_runs(names: Sequence[str], seeds: Sequence[int]) -> tuple[PlannedRun, ...]:
+    """ABBA: every second seed runs the arms in reverse, so that a drift of the machine favours none."""
+    return tuple(
+        PlannedRun(arm, seed)
+        for place, seed in enumerate(seeds)
+        for arm in (names if place % 2 == 0 else reversed(names))
+    )
+
+
+def _prepare_arm(
+    name: str, recipe: str, settings: dict[str, str], config: Config, source: CorpusSource
+) -> tuple[Arm, CorpusRecord]:
+    data = prepare_data(config, source)
+    resolved = {**asdict(config), "vocab_size": data.streams.tokenizer.vocab_size}
+    sizes = {**asdict(data.sizes), "num_train_tokens": len(data.streams.train_ids),
+             "num_validation_tokens": len(data.streams.validation_ids), "num_validation_chars": data.num_chars}  # fmt: skip
+    return Arm(name, recipe, settings, resolved, sizes), data.corpus.record

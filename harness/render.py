@@ -1,0 +1,166 @@
+"""From `comparison.json` (and the parquet, for curves) to Markdown, HTML and PDF: the only module that imports jinja2.
+
+Rendering returns text; everything that comes out of the document is made inert for the format it goes into.
+"""
+
+import base64
+import unicodedata
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from harness import formats
+from harness.analyse import FILE_NAME as DOCUMENT_NAME
+from harness.analyse import load_document
+from harness.collect import COLUMNS, SCHEMA_VERSION, Row, load_metrics
+from harness.collect import FILE_NAME as METRICS_NAME
+from harness.figures import FIGURES, FOLDER, save_figures
+from harness.pdf import Attachment, render_pdf
+from mainrun.files import save_text
+from mainrun.parquet import save_table
+
+SUMMARY_NAME = "PERFORMANCE_SUMMARY.md"
+REPORT_NAME = "TRAINING_OPTIMIZATION_REPORT.md"
+PDF_NAME = "report.pdf"
+MAX_ATTACHED_BYTES = 300_000
+"""A larger parquet travels in the PDF with its validation rows only."""
+FIGURE_WORDS = {
+    "loss_by_time": "Validation loss by training time of every arm",
+    "gain": "Gain over the baseline by step",
+    "training_loss": "Training loss by step of every arm",
+    "learning_rate": "Learning rate by step of every arm",
+    "perplexity": "Validation perplexity by step of every arm",
+}
+"""What each figure of the curves section shows, in its order; the first figure stands on the first page."""
+_MARKDOWN_SPECIAL = str.maketrans({character: f"\\{character}" for character in r"\`*_[]<>|~&#@"})
+
+
+def render(folder: Path) -> None:
+    """Writes both Markdown reports, the figures and the PDF of a comparison that has been analysed.
+
+    Raises `MachineError` where the PDF cannot be made here; everything else is written by then.
+    """
+    document, rows = load_document(folder), load_metrics(folder)
+    save_text(folder / SUMMARY_NAME, render_markdown("PERFORMANCE_SUMMARY.md.j2", document))
+    save_text(folder / REPORT_NAME, render_markdown("TRAINING_OPTIMIZATION_REPORT.md.j2", document))
+    save_figures(folder, document, rows)
+    figures = {name: load_figure(folder / FOLDER / f"{name}.svg") for name in FIGURES}
+    metrics, is_cut = _choose_attached_metrics(folder, rows)
+    html = render_html(document, figures, metrics_cut=is_cut)
+    try:
+        render_pdf(
+            html,
+            folder / PDF_NAME,
+            attachments=[
+                Attachment(folder / DOCUMENT_NAME, "Every number in this report"),
+                Attachment(metrics, "The measurements" + (", validation rows only" if is_cut else "")),
+            ],
+            created=datetime.fromtimestamp(document["finished_at"], UTC),
+        )
+    finally:
+        if is_cut:
+            metrics.unlink()
+
+
+def render_markdown(template: str, document: dict[str, Any]) -> str:
+    """A Markdown report; every value is escaped."""
+    return _build_environment(escape_markdown).get_template(template).render(_build_context(document))
+
+
+def render_html(document: dict[str, Any], figures: dict[str, str | None], *, metrics_cut: bool) -> str:
+    """The report as one HTML page with its style sheet and figures inline; every value is escaped."""
+    style = files("reports").joinpath("templates", "report.css").read_text(encoding="utf-8")
+    page = _build_environment(Markup.escape).get_template("report.html.j2")
+    context = _build_context(document)
+    return page.render(
+        context, style=Markup(style), figures=figures, figure_words=FIGURE_WORDS, metrics_cut=metrics_cut
+    )
+
+
+def load_figure(path: Path) -> str | None:
+    """A figure as a `data:` address, or None where it has nothing to show."""
+    if not path.exists():
+        return None
+    return f"data:image/svg+xml;base64,{base64.b64encode(path.read_bytes()).decode()}"
+
+
+def escape_markdown(text: str) -> str:
+    """Text that Markdown shows as it stands; an address is not turned into a link."""
+    return text.translate(_MARKDOWN_SPECIAL).replace("://", "\\://").replace("www.", "www\\.").replace("\n", " ")
+
+
+def make_inert(text: str) -> str:
+    """The text with control, direction-changing and unencodable characters shown as U+FFFD."""
+    return "".join("\ufffd" if unicodedata.category(c) in ("Cc", "Cf", "Cs", "Co", "Cn") else c for c in text)
+
+
+def format_code(text: Any) -> Markup:
+    """A Markdown code span, whatever the text holds."""
+    inert = make_inert(formats.format_value(text))
+    fence = "`" * (max((len(run) for run in inert.split("`")[1:-1]), default=0) + 1) if "`" in inert else "`"
+    fence = "``" if "`" in inert and fence == "`" else fence
+    padding = " " if inert.startswith("`") or inert.endswith("`") else ""
+    return Markup(f"{fence}{padding}{inert}{padding}{fence}".replace("|", "\\|"))
+
+
+def format_block(text: str) -> Markup:
+    """Text for inside a fenced Markdown code block."""
+    return Markup(make_inert(text).replace("```", "'''"))
+
+
+def get_claim_text(claims: Sequence[dict[str, Any]], claim_id: str) -> str:
+    """The sentence of one claim."""
+    return next(str(claim["text"]) for claim in claims if claim["id"] == claim_id)
+
+
+def _build_context(document: dict[str, Any]) -> dict[str, Any]:
+    return {**document, "by_name": {arm["name"]: arm for arm in document["arms"]}}
+
+
+def _build_environment(escape: Any) -> Environment:
+    def finalize(value: Any) -> Any:
+        return value if isinstance(value, Markup) else Markup(escape(make_inert(str(value))))
+
+    environment = Environment(
+        loader=PackageLoader("reports", "templates"),
+        undefined=StrictUndefined,
+        finalize=finalize,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,  # finalize escapes every value, for Markdown and HTML alike
+    )
+    environment.filters |= {
+        "loss": formats.format_loss,
+        "percent": formats.format_percent,
+        "gain": formats.format_gain,
+        "count": formats.format_count,
+        "duration": formats.format_duration,
+        "size": formats.format_bytes,
+        "flops": formats.format_flops,
+        "ratio": formats.format_ratio,
+        "value": formats.format_value,
+        "time": formats.format_time,
+        "code": format_code,
+        "block": format_block,
+        "claim": get_claim_text,
+    }
+    return environment
+
+
+def _choose_attached_metrics(folder: Path, rows: Sequence[Row]) -> tuple[Path, bool]:
+    """The parquet to attach, and whether it is one made of the validation rows only."""
+    path = folder / METRICS_NAME
+    if path.stat().st_size <= MAX_ATTACHED_BYTES:
+        return path, False
+    validation = [row for row in rows if row["split"] == "validation"]
+    cut = folder / "metrics-validation.parquet"
+    save_table(
+        cut, COLUMNS, {name: [row[name] for row in validation] for name in COLUMNS}, schema_version=SCHEMA_VERSION
+    )
+    return cut, True

@@ -1,0 +1,106 @@
+"""What a comparison has stored so far: its plan, and the record and journal of each run."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harness.journals import Event, load_journal
+from harness.plan import FILE_NAME as PLAN_NAME
+from harness.plan import Plan, PlannedRun, load_plan
+from mainrun.errors import StoredResultsError
+from mainrun.files import compute_file_sha256
+from mainrun.parquet import load_table
+from mainrun.run_record import FILE_NAME as RECORD_NAME
+from mainrun.run_record import JOURNAL_NAME, TITLE_LOSSES_NAME, load_run_record
+from mainrun.title_losses import COLUMNS as TITLE_COLUMNS
+from mainrun.title_losses import SCHEMA_VERSION as TITLE_SCHEMA_VERSION
+
+RUNS_FOLDER = "runs"
+
+
+@dataclass(frozen=True)
+class StoredRun:
+    """One run that left at least its record."""
+
+    arm: str
+    seed: int
+    folder: Path
+    record: dict[str, Any]
+    """`run.json`."""
+    events: list[Event]
+    """The journal, in order."""
+
+    @property
+    def is_complete(self) -> bool:
+        return bool(self.record["status"] == "complete")
+
+    def select(self, event: str) -> list[Event]:
+        """The events of that name, in order."""
+        return [entry for entry in self.events if entry["event"] == event]
+
+    def load_title_losses(self) -> dict[str, list[Any]]:
+        """The columns of `title_losses.parquet`."""
+        return load_table(self.folder / TITLE_LOSSES_NAME, TITLE_COLUMNS, schema_version=TITLE_SCHEMA_VERSION)
+
+
+@dataclass(frozen=True)
+class StoredComparison:
+    """A comparison's plan and the runs there are of it."""
+
+    folder: Path
+    plan: Plan
+    runs: dict[PlannedRun, StoredRun]
+    """In the plan's order; a run that never started is absent."""
+
+    @property
+    def unfinished(self) -> list[PlannedRun]:
+        """Planned runs that are absent or not complete."""
+        return [run for run in self.plan.runs if run not in self.runs or not self.runs[run].is_complete]
+
+    def compute_hashes(self) -> dict[str, str]:
+        """SHA-256 of the plan and of every run's record, by path in the comparison."""
+        paths = [self.folder / PLAN_NAME, *(run.folder / RECORD_NAME for run in self.runs.values())]
+        return {path.relative_to(self.folder).as_posix(): compute_file_sha256(path) for path in paths}
+
+
+def load_comparison(folder: Path) -> StoredComparison:
+    """Loads a comparison; `StoredResultsError` where a file is absent, damaged or not what its record's hash says."""
+    if not folder.is_dir():
+        raise StoredResultsError(f"{folder} is no comparison: there is no such folder.")
+    plan = load_plan(folder)
+    runs = {}
+    for run in plan.runs:
+        run_folder = get_run_folder(folder, run)
+        if (run_folder / RECORD_NAME).exists():
+            runs[run] = load_run(run_folder)
+    return StoredComparison(folder, plan, runs)
+
+
+def load_run(folder: Path) -> StoredRun:
+    """Loads one run; the files of a complete one must have the hashes its record names."""
+    record = load_run_record(folder)
+    complete = record["status"] == "complete"
+    if complete:
+        _check_hashes(
+            folder, record, (("mainrun_log_sha256", JOURNAL_NAME), ("title_losses_sha256", TITLE_LOSSES_NAME))
+        )
+    events = load_journal(folder / JOURNAL_NAME, finished=complete) if (folder / JOURNAL_NAME).exists() else []
+    return StoredRun(record["arm"], record["seed"], folder, record, events)
+
+
+def get_run_folder(folder: Path, run: PlannedRun) -> Path:
+    """Where a run of the comparison in `folder` stands."""
+    return folder / RUNS_FOLDER / run.folder_name
+
+
+def _check_hashes(folder: Path, record: dict[str, Any], names: Iterable[tuple[str, str]]) -> None:
+    for key, name in names:
+        path = folder / name
+        if not path.exists():
+            raise StoredResultsError(f"{path} is missing.")
+        found = compute_file_sha256(path)
+        if found != record.get(key):
+            raise StoredResultsError(
+                f"{path} was changed after the run: its SHA-256 is {found}, {RECORD_NAME} says {record.get(key)}."
+            )

@@ -1,0 +1,78 @@
+"""TensorBoard event files made from journal events: the only module that imports tensorboard.
+
+Times are the journal's and the file name holds no host, so that a file can be made again byte for byte.
+"""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from tensorboard.compat.proto.event_pb2 import Event as ProtoEvent
+from tensorboard.compat.proto.summary_pb2 import Summary
+from tensorboard.summary.writer.record_writer import RecordWriter
+
+from harness.collect import compute_full_loss_per_token, compute_perplexity
+from harness.journals import Event
+from mainrun.files import make_folder
+
+_TRAINING = {
+    "loss": "train/loss_nats_per_token",
+    "learning_rate": "train/learning_rate",
+    "grad_norm": "train/grad_norm",
+}
+_VALIDATION = {
+    "loss": "validation/frozen_loss_nats_per_char",
+    "full_loss_nats_per_char": "validation/full_loss_nats_per_char",
+}
+
+
+class TensorBoardLog:
+    """One run's event file, written anew and flushed with every batch of events."""
+
+    def __init__(self, folder: Path) -> None:
+        make_folder(folder)
+        for older in folder.glob("events.out.tfevents.*"):
+            older.unlink()
+        self._file = (folder / "events.out.tfevents.0.run").open("wb")
+        self._writer = RecordWriter(self._file)
+        self._tokens_per_step: int | None = None
+        self._train_elapsed_s: float | None = None
+        self._writer.write(ProtoEvent(file_version="brain.Event:2").SerializeToString())
+
+    def write(self, events: Iterable[Event]) -> None:
+        """Appends the scalars of journal events."""
+        for event in events:
+            match event["event"]:
+                case "hyperparameters_configured":
+                    self._tokens_per_step = event["block_size"] * event["batch_size"]
+                case "run_resumed":
+                    self._train_elapsed_s = None
+                case "training_step":
+                    self._write_scalars(event, _select(event, _TRAINING) | self._measure_speed(event))
+                case "validation_step":
+                    self._write_scalars(event, _select(event, _VALIDATION) | _compute_perplexity(event))
+        self._file.flush()
+
+    def close(self) -> None:
+        self._file.close()
+
+    def _measure_speed(self, event: Event) -> dict[str, float]:
+        before, self._train_elapsed_s = self._train_elapsed_s, event.get("train_elapsed_s")
+        if before is None or self._train_elapsed_s is None or self._tokens_per_step is None:
+            return {}
+        spent_s = self._train_elapsed_s - before
+        return {"train/tokens_per_s": self._tokens_per_step / spent_s} if spent_s > 0 else {}
+
+    def _write_scalars(self, event: Event, scalars: dict[str, float]) -> None:
+        values = [Summary.Value(tag=tag, simple_value=value) for tag, value in scalars.items()]
+        proto = ProtoEvent(wall_time=event["timestamp"], step=event["step"], summary=Summary(value=values))
+        self._writer.write(proto.SerializeToString())
+
+
+def _select(event: Event, tags: dict[str, str]) -> dict[str, float]:
+    return {tag: event[field] for field, tag in tags.items() if event.get(field) is not None}
+
+
+def _compute_perplexity(event: Event) -> dict[str, float]:
+    loss_nats_per_token = compute_full_loss_per_token(event)
+    perplexity = None if loss_nats_per_token is None else compute_perplexity(loss_nats_per_token)
+    return {} if perplexity is None else {"validation/perplexity_per_token": perplexity}

@@ -1,0 +1,50 @@
+"""The journal of a run: append-only JSON lines, the only wire between training and whatever reads it.
+
+Event and field names are those of the task's public logs; our own fields stand beside them, units in their names.
+`loss` is nats per token on a `training_step` and nats per character on a `validation_step`.
+"""
+
+import json
+import os
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from mainrun.files import unwritable
+
+
+class Journal:
+    """An open journal. Each event is one write, so that a killed run leaves at most one unfinished line."""
+
+    def __init__(self, path: Path, keep_bytes: int = 0) -> None:
+        """Opens `path` and cuts it back to its first `keep_bytes`."""
+        self._path = path
+        try:
+            self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+            os.ftruncate(self._file, keep_bytes)
+        except OSError as error:
+            raise unwritable(path, error) from error
+
+    def write(self, event: str, **fields: Any) -> None:
+        """Appends one event with the time of writing (Unix seconds); `MachineError` where the disk is full."""
+        line = json.dumps({"event": event, "timestamp": time.time(), **fields}, allow_nan=False) + "\n"
+        content = line.encode()
+        try:
+            while content:
+                content = content[os.write(self._file, content) :]
+        except OSError as error:
+            raise unwritable(self._path, error) from error
+
+    def sync(self) -> int:
+        """Brings what was written to the disk; returns the journal's size in bytes."""
+        os.fsync(self._file)
+        return os.fstat(self._file).st_size
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        os.close(self._file)

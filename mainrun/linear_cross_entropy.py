@@ -1,0 +1,43 @@
+"""Output layer and cross-entropy in one pass over blocks of rows, so that the full logits are never stored."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd import Function
+
+ROWS_AT_ONCE = 1024
+"""Rows of logits held at a time: large enough for fast products, small enough for the cache to help."""
+
+
+def linear_cross_entropy(hidden: Tensor, weight: Tensor, targets: Tensor) -> Tensor:
+    """Mean cross-entropy in nats, a scalar, of targets (N,) under the logits hidden (N, D) @ weight (V, D)ᵀ.
+
+    The same value and gradients as `F.cross_entropy(F.linear(hidden, weight), targets)` up to rounding. The
+    gradients are computed in the forward pass: not for use without gradients, nor for second derivatives.
+    """
+    return _LinearCrossEntropy.apply(hidden, weight, targets)  # type: ignore[no-any-return, no-untyped-call]  # torch does not type apply
+
+
+class _LinearCrossEntropy(Function):
+    @staticmethod
+    def forward(ctx: Any, hidden: Tensor, weight: Tensor, targets: Tensor) -> Tensor:
+        total = hidden.new_zeros(())
+        grad_hidden = torch.empty_like(hidden)
+        grad_weight = torch.zeros_like(weight)
+        for first in range(0, len(hidden), ROWS_AT_ONCE):
+            part = slice(first, first + ROWS_AT_ONCE)
+            column = targets[part, None]
+            log_probs = torch.log_softmax(hidden[part] @ weight.T, dim=1)  # (R, V)
+            total -= log_probs.gather(1, column).sum()
+            grad_logits = log_probs.exp_().scatter_add_(1, column, log_probs.new_full(column.shape, -1.0))
+            torch.mm(grad_logits, weight, out=grad_hidden[part])
+            grad_weight.addmm_(grad_logits.T, hidden[part])
+        scale = 1 / len(hidden)
+        ctx.save_for_backward(grad_hidden.mul_(scale), grad_weight.mul_(scale))
+        return total * scale
+
+    @staticmethod
+    def backward(ctx: Any, *grad_outputs: Tensor) -> tuple[Tensor, Tensor, None]:
+        grad_hidden, grad_weight = ctx.saved_tensors
+        return grad_hidden * grad_outputs[0], grad_weight * grad_outputs[0], None

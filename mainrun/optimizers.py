@@ -1,0 +1,42 @@
+"""Optimizers by name. A new one is a function and an entry in `OPTIMIZERS`; its own settings go into `config.Recipe`."""
+
+from collections.abc import Callable, Iterable
+
+import torch
+from torch import nn
+from torch.optim import SGD, AdamW, Optimizer
+
+from mainrun.config import Config
+
+
+def build_sgd(parameters: Iterable[nn.Parameter], config: Config) -> Optimizer:
+    """Stochastic gradient descent over all parameters."""
+    return SGD(parameters, lr=config.learning_rate, momentum=config.momentum, weight_decay=config.weight_decay)
+
+
+def build_adamw(parameters: Iterable[nn.Parameter], config: Config) -> Optimizer:
+    """AdamW (Loshchilov and Hutter 2019, arXiv:1711.05101), weight decay on all parameters."""
+    return AdamW(
+        parameters,
+        lr=config.learning_rate,
+        betas=(config.adam_beta1, config.adam_beta2),
+        eps=config.adam_eps,
+        weight_decay=config.weight_decay,
+    )
+
+
+OPTIMIZERS: dict[str, Callable[[Iterable[nn.Parameter], Config], Optimizer]] = {
+    "sgd": build_sgd,
+    "adamw": build_adamw,
+}
+
+
+def set_learning_rate(optimizer: Optimizer, learning_rate: float) -> None:
+    """Gives every parameter group the learning rate of the coming step."""
+    for group in optimizer.param_groups:
+        group["lr"] = learning_rate
+
+
+def clip_gradients(parameters: Iterable[nn.Parameter], max_norm: float) -> torch.Tensor:
+    """Scales all gradients so that their joint norm is at most `max_norm`; returns the norm before, a scalar."""
+    return nn.utils.clip_grad_norm_(parameters, max_norm)

@@ -1,0 +1,42 @@
+"""Parquet tables with a fixed schema, units and a schema version: the only module that imports pyarrow."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+from pyarrow import parquet
+
+from mainrun.errors import StoredResultsError
+from mainrun.files import atomic_write
+
+Columns = Mapping[str, str]
+"""Column name → Arrow type name (`int64`, `float64`, `bool`, `string`); the unit is the name's last part."""
+
+_TYPES = {"int64": pa.int64(), "float64": pa.float64(), "bool": pa.bool_(), "string": pa.string()}
+
+
+def save_table(path: Path, columns: Columns, values: Mapping[str, Any], *, schema_version: int) -> None:
+    """Writes equally long sequences, one a column, atomically; None is null. Same values, same bytes."""
+    metadata = {"schema_version": str(schema_version), "units": "the last part of each column's name"}
+    schema = pa.schema([(name, _TYPES[kind]) for name, kind in columns.items()], metadata)
+    table = pa.table({name: pa.array(values[name], schema.field(name).type) for name in columns}, schema)
+    with atomic_write(path) as file:
+        parquet.write_table(table, file, compression="zstd", write_page_checksum=True)
+
+
+def load_table(path: Path, columns: Columns, *, schema_version: int) -> dict[str, list[Any]]:
+    """The columns of a stored table as lists; `StoredResultsError` where it is absent, damaged or of another schema."""
+    try:
+        table = parquet.read_table(path, page_checksum_verification=True)
+    except FileNotFoundError:
+        raise StoredResultsError(f"{path} is missing.") from None
+    except (pa.ArrowException, OSError) as error:
+        raise StoredResultsError(f"{path} is damaged: {error}.") from None
+    found = (table.schema.metadata or {}).get(b"schema_version", b"none").decode()
+    if found != str(schema_version):
+        raise StoredResultsError(f"{path} has schema version {found}; this program reads {schema_version}.")
+    kinds = {field.name: field.type for field in table.schema}
+    if kinds != {name: _TYPES[kind] for name, kind in columns.items()}:
+        raise StoredResultsError(f"{path} is damaged: its columns are not those of its schema version.")
+    return {name: table.column(name).to_pylist() for name in columns}

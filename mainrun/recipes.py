@@ -1,0 +1,58 @@
+"""The named recipes and presets. A new recipe is one entry here; what it changes is computed, never written down."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from mainrun.config import Config, Recipe, Scale, build_config, unknown_name
+
+BASELINE = Recipe()
+
+RECIPES: dict[str, Recipe] = {
+    "baseline": BASELINE,
+    "optimized": replace(
+        BASELINE,
+        optimizer="adamw",
+        learning_rate=3e-4,
+        weight_decay=0.1,
+        warmup_fraction=100 / 938,
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A scale, and where its titles come from unless `--data` says otherwise."""
+
+    scale: Scale
+    data: str
+    """A data source: `synthetic` or `hub`."""
+
+
+PRESETS: dict[str, Preset] = {
+    "quick": Preset(
+        Scale(num_titles=12_000, vocab_size=2_048, n_layer=2, n_head=4, d_model=128, block_size=64, batch_size=16),
+        data="synthetic",
+    ),
+    "laptop": Preset(
+        Scale(num_titles=30_000, vocab_size=4_096, n_layer=4, n_head=4, d_model=256, block_size=128, batch_size=16),
+        data="hub",
+    ),
+    "mainrun": Preset(
+        Scale(num_titles=100_000, vocab_size=16_000, n_layer=6, n_head=8, d_model=512, block_size=128, batch_size=64),
+        data="hub",
+    ),
+}
+
+
+def get_preset(name: str) -> Preset:
+    """The preset of that name; `RequestError` with the nearest name where there is none."""
+    if name not in PRESETS:
+        raise unknown_name("preset", name, PRESETS)
+    return PRESETS[name]
+
+
+def build_named_config(recipe: str, preset: str, settings: Mapping[str, str]) -> Config:
+    """The configuration of a recipe at a preset, with `--set` values applied; `RequestError` for unknown names."""
+    if recipe not in RECIPES:
+        raise unknown_name("recipe", recipe, RECIPES)
+    return build_config(get_preset(preset).scale, RECIPES[recipe], settings)

@@ -1,0 +1,114 @@
+"""`run.json`: what a run was asked, what that resolved to, what it ran on, and the hashes of what it left."""
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from mainrun.config import Config
+from mainrun.corpus import CorpusSource
+from mainrun.errors import StoredResultsError
+from mainrun.files import compute_sha256, load_json, save_json
+from mainrun.prepare import PreparedData
+
+SCHEMA_VERSION = 1
+FILE_NAME = "run.json"
+JOURNAL_NAME = "mainrun.log"
+TITLE_LOSSES_NAME = "title_losses.parquet"
+TOKENIZER_NAME = "tokenizer.json"
+
+Status = Literal["running", "complete", "stopped", "failed"]
+
+
+@dataclass(frozen=True)
+class RunRequest:
+    """One run, as asked for on the command line."""
+
+    recipe: str
+    preset: str
+    source: CorpusSource
+    seed: int
+    out: Path
+    arm: str
+    settings: dict[str, str] = field(default_factory=dict)
+    """`--set` values by key, as text."""
+    device: str = "auto"
+    """`auto`, `cpu` or `cuda`."""
+    resume: bool = False
+    stop_after: int | None = None
+    """Step after which the run ends unfinished."""
+    checkpoint_every_s: float = 30.0
+    plan_sha256: str | None = None
+    """Hash of the plan this run belongs to; None for a run of its own."""
+
+
+class RunRecord:
+    """The stored record of one run, rewritten whole whenever its status changes."""
+
+    def __init__(
+        self, request: RunRequest, config: Config, data: PreparedData, machine: dict[str, Any], code: dict[str, str],
+    ) -> None:  # fmt: skip
+        self._path = request.out / FILE_NAME
+        self.values: dict[str, Any] = {
+            "schema_version": SCHEMA_VERSION,
+            "status": "running",
+            "reason": None,
+            "arm": request.arm,
+            "seed": request.seed,
+            "request": {
+                "recipe": request.recipe,
+                "preset": request.preset,
+                "settings": request.settings,
+                "data": data.corpus.record.name,
+                "device": request.device,
+            },
+            "config": {**asdict(config), "vocab_size": data.streams.tokenizer.vocab_size},
+            "corpus": asdict(data.corpus.record),
+            "sizes": asdict(data.sizes),
+            "train_ids_sha256": compute_sha256(data.streams.train_ids.data),
+            "validation_ids_sha256": compute_sha256(data.streams.validation_ids.data),
+            "machine": machine,
+            "source_sha256": code,
+            "plan_sha256": request.plan_sha256,
+        }
+
+    def identity(self) -> str:
+        """Text of everything that decides the run's numbers: a checkpoint is continued only where it is the same."""
+        keys = ("seed", "config", "train_ids_sha256", "validation_ids_sha256", "source_sha256")
+        machine = {key: self.values["machine"][key] for key in ("device", "num_threads", "cpu_capability")}
+        torch_version = self.values["machine"]["library_versions"]["torch"]
+        return json.dumps([{key: self.values[key] for key in keys}, machine, torch_version], sort_keys=True)
+
+    def save(self, status: Status, **fields: Any) -> None:
+        """Writes the record with a new status and whatever is known by now."""
+        self.values.update(status=status, **fields)
+        save_json(self._path, self.values)
+
+
+def load_run_record(folder: Path) -> dict[str, Any]:
+    """A stored `run.json`; `StoredResultsError` where it is absent, damaged or of another schema version."""
+    return load_json(folder / FILE_NAME, SCHEMA_VERSION)
+
+
+def find_identity_change(stored: str, current: str) -> StoredResultsError | None:
+    """The refusal to continue a checkpoint that other code, settings or another machine wrote, or None."""
+    if stored == current:
+        return None
+    pairs = zip(json.loads(stored), json.loads(current), strict=True)
+    names = [name for before, now in pairs for name in _find_differences(before, now)]
+    return StoredResultsError(
+        f"The checkpoint was written by another program, with other settings or on another machine: {', '.join(names)} "
+        "changed. Go back to what wrote it, or train anew in another folder."
+    )
+
+
+def _find_differences(before: Any, now: Any) -> list[str]:
+    if not isinstance(before, dict):
+        return ["torch version"] if before != now else []
+    differing = [key for key in before if before[key] != now[key]]
+    return [
+        f"{key}.{inner}" if isinstance(before[key], dict) else key
+        for key in differing
+        for inner in (sorted(before[key] | now[key]) if isinstance(before[key], dict) else [key])
+        if not isinstance(before[key], dict) or before[key].get(inner) != now[key].get(inner)
+    ]

@@ -1,0 +1,105 @@
+"""Command line of the training program: `python -m mainrun.train --recipe R --preset P --data D --seed S --out DIR`."""
+
+import argparse
+import sys
+import traceback
+from pathlib import Path
+
+from mainrun.contract import SEED
+from mainrun.corpus import CorpusSource
+from mainrun.errors import EXIT_BUG, EXIT_DONE, EXIT_INTERRUPTED, ProgramError, RequestError
+from mainrun.recipes import PRESETS, RECIPES, get_preset
+from mainrun.run_record import RunRequest
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Trains one run; returns the exit code. Progress and errors go to stderr, the run's folder to stdout."""
+    request = parse_request(arguments)
+    try:
+        from mainrun.loop import train  # imports torch, which --help need not wait for
+
+        for progress in train(request):
+            full = progress.full_loss_nats_per_char
+            print(
+                f"step {progress.step:>5}/{progress.max_steps}  loss {progress.loss_nats_per_char:.4f} nats/char"
+                + (f"  full {full:.4f}" if full is not None else ""),
+                file=sys.stderr,
+                flush=True,
+            )
+    except ProgramError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("interrupted: go on with --resume", file=sys.stderr)
+        return EXIT_INTERRUPTED
+    except Exception:
+        traceback.print_exc()
+        return EXIT_BUG
+    print(request.out)
+    return EXIT_DONE
+
+
+def parse_request(arguments: list[str] | None = None) -> RunRequest:
+    """The run that the command line asks for; exits with 2 where it is no valid command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m mainrun.train",
+        description="Trains one recipe once and writes its journal, tokenizer, losses by title and run.json.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--recipe", required=True, help=f"one of: {', '.join(RECIPES)}")
+    parser.add_argument("--preset", default="quick", help=f"one of: {', '.join(PRESETS)} (default: %(default)s)")
+    parser.add_argument("--data", help="synthetic, hub, or a local parquet, CSV, JSON-lines or text file "
+                        "(default: the preset's)")  # fmt: skip
+    parser.add_argument("--data-revision", help="revision of the hub's dataset")
+    parser.add_argument("--title-column", default="title", help="column of a local file (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=SEED, help="of initialization and dropout (default: %(default)s)")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder of the run")
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    parser.add_argument("--resume", action="store_true", help="continue from the folder's checkpoint")
+    parser.add_argument("--stop-after", type=int, metavar="N", help="end unfinished after step N")
+    parser.add_argument("--checkpoint-every-s", type=float, default=30.0, metavar="SECONDS",
+                        help="shortest time between checkpoints (default: %(default)s)")  # fmt: skip
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="settings",
+                        help="change one setting of the recipe; may be repeated")  # fmt: skip
+    parser.add_argument("--arm", help="name of the run's side in a comparison (default: the recipe's)")
+    parser.add_argument("--plan-sha256", help=argparse.SUPPRESS)
+    given = parser.parse_args(arguments)
+    try:
+        data = given.data or get_preset(given.preset).data
+        settings = parse_settings(given.settings)
+        if given.stop_after is not None and given.stop_after < 0:
+            raise RequestError(f"--stop-after takes a step from 0 on, not {given.stop_after}.")
+    except RequestError as error:
+        print(f"error: {error}", file=sys.stderr)
+        raise SystemExit(error.exit_code) from None
+    return RunRequest(
+        recipe=given.recipe,
+        preset=given.preset,
+        source=CorpusSource(data, given.data_revision, given.title_column),
+        seed=given.seed,
+        out=given.out,
+        arm=given.arm or given.recipe,
+        settings=settings,
+        device=given.device,
+        resume=given.resume,
+        stop_after=given.stop_after,
+        checkpoint_every_s=given.checkpoint_every_s,
+        plan_sha256=given.plan_sha256,
+    )
+
+
+def parse_settings(texts: list[str]) -> dict[str, str]:
+    """`KEY=VALUE` texts as a dict; `RequestError` where one has no `=` or repeats a key."""
+    settings: dict[str, str] = {}
+    for text in texts:
+        key, equals, value = text.partition("=")
+        if not equals or not key:
+            raise RequestError(f"--set takes KEY=VALUE, not '{text}'.")
+        if key in settings:
+            raise RequestError(f"--set names '{key}' twice.")
+        settings[key] = value
+    return settings
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""The report templates and their style sheet, as package data."""
