@@ -5,6 +5,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from harness.arms import describe_arm
 from harness.caveats import build_caveats
 from harness.claims import build_claims
@@ -12,7 +14,10 @@ from harness.collect import Row, load_metrics
 from harness.constraints import check_constraints, describe_corpus
 from harness.pairs import describe_pair
 from harness.plan import Plan, PlannedRun
+from harness.robustness import describe_robustness, pair_seeds
 from harness.stored import StoredComparison
+from harness.titles import describe_titles
+from harness.uncertainty import bootstrap_gains, compute_bootstrap_interval
 from harness.verdict import decide_verdict
 from mainrun.errors import StoredResultsError
 from mainrun.files import load_json, save_json
@@ -56,6 +61,7 @@ def build_document(comparison: StoredComparison, rows: list[Row]) -> dict[str, A
         "primary_metric": plan.primary_metric,
         "margin_percent": plan.margin_percent,
         "seeds": plan.seeds,
+        "num_runs_complete": len(plan.runs) - len(comparison.unfinished),
         "command": describe_command(plan),
         "started_at": min(times),
         "finished_at": max(times),
@@ -78,12 +84,43 @@ def build_document(comparison: StoredComparison, rows: list[Row]) -> dict[str, A
     for candidate in candidates:
         if baseline["final"] is None or candidate["final"] is None:
             continue
-        pair = round_numbers(describe_pair(baseline, candidate, rows_by_arm, official=official))
-        pair["verdict"] = round_numbers(decide_verdict(pair["full_gain_percent"], plan.margin_percent))
-        document["pairs"].append(pair)
-        pair["claims"] = round_numbers(build_claims(document, len(document["pairs"]) - 1))
+        pair = describe_pair(baseline, candidate, rows_by_arm, official=official)
+        pair |= _describe_certainty(comparison, headline[baseline["name"]], headline[candidate["name"]], rows)
+        document["pairs"].append(round_numbers(pair))
+        document["pairs"][-1]["claims"] = round_numbers(build_claims(document, len(document["pairs"]) - 1))
     document["caveats"] = build_caveats(document)
     return document
+
+
+def _describe_certainty(
+    comparison: StoredComparison, baseline: PlannedRun, candidate: PlannedRun, rows: list[Row]
+) -> dict[str, Any]:
+    """What the seeds and the titles say about how sure the pair's gain is, and the verdict that follows."""
+    plan = comparison.plan
+    seed_pairs = pair_seeds(
+        plan.seeds, *(_find_final_losses(comparison, run.arm, rows) for run in (baseline, candidate))
+    )
+    columns = [comparison.runs[run].load_title_losses() for run in (baseline, candidate)]
+    gains = bootstrap_gains(np.array(columns[0]["loss_nats"]), np.array(columns[1]["loss_nats"]))
+    num_titles = len(columns[0]["loss_nats"])
+    wide, narrow = (compute_bootstrap_interval(gains, level, num_titles) for level in (0.95, 0.90))
+    return {
+        "verdict": decide_verdict([pair["gain_percent"] for pair in seed_pairs], (wide, narrow), plan.margin_percent),
+        "evaluation_sampling": {"interval_95": asdict(wide), "interval_90": asdict(narrow)},
+        "robustness": describe_robustness(seed_pairs),
+        "titles": describe_titles(*columns),
+    }
+
+
+def _find_final_losses(comparison: StoredComparison, arm: str, rows: list[Row]) -> dict[int, float]:
+    """Full loss at the last step by seed, of the arm's complete runs."""
+    complete = {run.seed for run, stored in comparison.runs.items() if run.arm == arm and stored.is_complete}
+    return {
+        row["seed"]: row["full_loss_nats_per_char"]
+        for row in rows
+        if row["arm"] == arm and row["seed"] in complete and row["split"] == "validation"
+        and row["step"] == row["max_steps"]
+    }  # fmt: skip
 
 
 def describe_command(plan: Plan) -> str:

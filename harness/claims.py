@@ -223,8 +223,9 @@ def claim_last_against_best(view: PairView) -> Iterator[Claim]:
         lambda excess: (
             f"{name}: the last evaluation is the best one."
             if excess == 0
-            else f"{name}: the last frozen loss lies {excess:.4f} above the lowest one, {format_loss(minimum['loss_nats_per_char'])} "
-            f"at step {format_count(minimum['step'])}; the last one is reported."
+            else f"{name}: the last frozen loss lies {excess:.4f} above the lowest one, "
+            f"{format_loss(minimum['loss_nats_per_char'])} at step {format_count(minimum['step'])}; "
+            "the last one is reported."
         ),
         "last - lowest",
         last=f"{pointer}/final/loss_nats_per_char",

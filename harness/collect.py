@@ -91,7 +91,7 @@ def compute_perplexity(loss_nats_per_token: float) -> float | None:
 def compute_full_loss_per_token(event: Event) -> float | None:
     """Nats per token of a `validation_step`, or None where the full loss was not measured at it."""
     full_loss = event["full_loss_nats_per_char"]
-    return None if full_loss is None else full_loss * event["num_chars"] / event["num_tokens"]  # type: ignore[no-any-return]  # JSON numbers are Any
+    return None if full_loss is None else full_loss * event["num_chars"] / event["num_tokens"]
 
 
 def _measure_training(event: Event, tokens_per_step: int, previous_s: float) -> Row:

@@ -1,8 +1,8 @@
 """The rules of the task, each a named check over what a comparison stored.
 
 The expected values stand here as literals: the checker does not import what it checks. A new constraint is a function
-with the `constraint` decorator; it gives PASS, FAIL or NOT CHECKED with its evidence, and never passes on a value that is
-missing or malformed.
+with the `constraint` decorator; it gives PASS, FAIL or NOT CHECKED with its evidence, and never passes on a value that
+is missing or malformed.
 """
 
 from collections.abc import Callable

@@ -4,7 +4,7 @@ A new figure is a function in `FIGURES`. Arms differ by colour, dash and marker,
 """
 
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from harness.collect import Row
 from mainrun.files import make_folder, save_text
 
 FOLDER = "figures"
-_STYLE = {
+_STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "mainrun",
     "font.family": ["DejaVu Sans"],
@@ -33,7 +33,7 @@ _STYLE = {
     "legend.frameon": False,
     "lines.linewidth": 1.6,
 }
-_COLORS = mpl.color_sequences["petroff10"]
+_COLORS = [mpl.color_sequences["petroff10"][place] for place in (8, 2, 0, 4, 6, 5, 1, 3, 7, 9)]
 _DASHES = ("--", "-", "-.", ":")
 _MARKERS = ("o", "s", "^", "D", "v")
 _SIZE_INCHES = (6.7, 2.75)
@@ -44,7 +44,7 @@ class Curves:
     """What the figures draw: the document, and the headline runs' rows by arm."""
 
     document: dict[str, Any]
-    rows: dict[str, Sequence[Row]]
+    rows: Mapping[str, Sequence[Row]]
 
     @property
     def matched(self) -> bool:
@@ -128,7 +128,10 @@ def draw_learning_rate(curves: Curves, axes: Axes) -> None:
         rows = [row for row in curves.rows[arm["name"]] if row["split"] == "train" and row["learning_rate"] > 0]
         axes.plot([row["step"] for row in rows], [row["learning_rate"] for row in rows],
                   _DASHES[place % 4], color=_COLORS[place], label=arm["name"])  # fmt: skip
-    axes.set(title="Learning rate by step", xlabel="step", yscale="log")
+    peak = max(
+        (row["learning_rate"] for rows in curves.rows.values() for row in rows if row["split"] == "train"), default=1
+    )
+    axes.set(title="Learning rate by step", xlabel="step", yscale="log", ylim=(peak / 1e4, peak * 2))
     axes.legend()
 
 

@@ -21,6 +21,17 @@ def format_percent(value: float | None, digits: int = 1) -> str:
     return f"{text.replace('-', '−')} %"
 
 
+def format_interval(interval: dict[str, Any] | None) -> str:
+    """An interval with its method, n and what it covers; "n/a (n=1)" where there is none."""
+    if interval is None:
+        return f"{ABSENT} (n=1)"
+    return (
+        f"{interval['level_percent']:.0f} % interval {format_percent(interval['low_percent'], 2)} to "
+        f"{format_percent(interval['high_percent'], 2)} ({interval['method']}, n = {interval['n']:,}; covers "
+        f"{interval['covers']})"
+    )
+
+
 def format_gain(percent: float) -> str:
     """A gain in a loss as words: `24.3 % lower`, `1.2 % higher`."""
     text = format_percent(abs(percent))

@@ -41,7 +41,7 @@ def _describe(folder: Path) -> list[dict[str, Any]]:
             "baseline_full_loss_nats_per_char": finals[pair["baseline"]]["full_loss_nats_per_char"],
             "candidate_full_loss_nats_per_char": finals[pair["candidate"]]["full_loss_nats_per_char"],
             "full_gain_percent": pair["full_gain_percent"],
-            "verdict": pair["verdict"]["word"],
+            "verdict": pair["verdict"]["label"],
         }
         for pair in document["pairs"]
     ]

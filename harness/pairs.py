@@ -1,7 +1,7 @@
 """A candidate against the baseline: gains, coverage, the step table and times to a loss, as in `comparison.json`."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from harness.collect import Row
@@ -17,7 +17,7 @@ Described = dict[str, Any]
 
 
 def describe_pair(
-    baseline: Described, candidate: Described, rows: dict[str, Sequence[Row]], *, official: bool
+    baseline: Described, candidate: Described, rows: Mapping[str, Sequence[Row]], *, official: bool
 ) -> Described:
     """Everything that sets two complete arms side by side; `rows` holds the headline run's rows by arm."""
     coverage_differs = (

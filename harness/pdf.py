@@ -5,7 +5,6 @@ stdout, or the reason why there is none, told by the exit code. WeasyPrint kills
 installed and keeps its memory, so the parent never imports it.
 """
 
-import contextlib
 import json
 import logging
 import os
@@ -19,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from mainrun.errors import MachineError
+from mainrun.files import atomic_write
 
 TIMEOUT_S = 120
 INSTALL_LINE = "apt-get install libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0 fonts-dejavu-core"
@@ -26,6 +26,7 @@ _INSTALL_HINT = f"on Debian: {INSTALL_LINE}"
 
 _EXIT_MACHINE = MachineError.exit_code
 _EXIT_CONTENT = 65
+_EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 _MAX_COMPLAINTS = 20
 _MAX_COMPLAINT_CHARS = 300
 
@@ -63,18 +64,14 @@ def render_pdf(html: str, out: Path, *, attachments: Sequence[Attachment] = (), 
         "created": created.isoformat(),
         "attachments": [[str(attachment.path.absolute()), attachment.description] for attachment in attachments],
     }
-    temporary = out.with_name(f".{out.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("wb") as stream:
-            stream.write(_run_child(json.dumps(request).encode(), created))
-            stream.flush()
-            os.fsync(stream.fileno())
-        temporary.replace(out)
-    except OSError as error:
-        raise MachineError(f"cannot write {out}: {error.strerror}; free the place or choose another one") from error
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
+    with atomic_write(out) as stream:
+        stream.write(_run_child(json.dumps(request).encode(), created))
+
+
+def check_renderer() -> None:
+    """Raises MachineError where this machine lacks a library or a font that the PDF needs."""
+    request = {"html": "<html lang='en'><title>check</title><p>check", "created": _EPOCH.isoformat(), "attachments": []}
+    _run_child(json.dumps(request).encode(), _EPOCH)
 
 
 def _run_child(request: bytes, created: datetime) -> bytes:
@@ -169,6 +166,13 @@ def _read_attachment(path: Path) -> bytes:
 
 
 def _main() -> int:
+    if sys.argv[1:] == ["--check"]:
+        try:
+            check_renderer()
+        except MachineError as error:
+            sys.stderr.write(f"{error}\n")
+            return _EXIT_MACHINE
+        return 0
     # WeasyPrint prints on stdout when a library is missing: that belongs to stderr, not into the answer.
     with os.fdopen(os.dup(1), "wb") as answer:
         os.dup2(2, 1)

@@ -144,6 +144,10 @@ def _prepare_arm(
 ) -> tuple[Arm, CorpusRecord]:
     data = prepare_data(config, source)
     resolved = {**asdict(config), "vocab_size": data.streams.tokenizer.vocab_size}
-    sizes = {**asdict(data.sizes), "num_train_tokens": len(data.streams.train_ids),
-             "num_validation_tokens": len(data.streams.validation_ids), "num_validation_chars": data.num_chars}  # fmt: skip
+    sizes = {
+        **asdict(data.sizes),
+        "num_train_tokens": len(data.streams.train_ids),
+        "num_validation_tokens": len(data.streams.validation_ids),
+        "num_validation_chars": data.num_chars,
+    }
     return Arm(name, recipe, settings, resolved, sizes), data.corpus.record

@@ -22,29 +22,30 @@ class ProgressDisplay:
         self._frozen: float | None = None
         self._full: float | None = None
         self._first: Event | None = None
+        self._latest: Event | None = None
 
     def start(self, run: PlannedRun, place: str, tokens_per_step: int) -> None:
         """Begins a run; `place` says which of how many."""
         self._name, self._tokens_per_step = run.folder_name, tokens_per_step
-        self._frozen = self._full = self._first = None
+        self._frozen = self._full = self._first = self._latest = None
         self._write(f"{place} {run.folder_name}\n")
 
     def show(self, events: Iterable[Event]) -> None:
         """Shows the newest state after some more of the journal."""
-        latest = None
+        shown = self._latest
         for event in events:
             match event["event"]:
                 case "training_step":
                     self._first = self._first or event
-                    latest = event
+                    self._latest = event
                 case "validation_step":
                     self._frozen = event["loss"]
                     self._full = event.get("full_loss_nats_per_char") or self._full
-                    if latest and not self._is_terminal:
-                        self._write(f"{self._describe(latest)}\n")
-        if latest and self._is_terminal:
+                    if self._latest and not self._is_terminal:
+                        self._write(f"{self._describe(self._latest)}\n")
+        if self._is_terminal and self._latest and self._latest is not shown:
             width = shutil.get_terminal_size().columns - 1
-            self._write(f"\r{self._describe(latest)[:width]:<{width}}")
+            self._write(f"\r{self._describe(self._latest)[:width]:<{width}}")
 
     def finish(self, message: str) -> None:
         """Ends a run with how it went."""

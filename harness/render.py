@@ -146,6 +146,7 @@ def _build_environment(escape: Any) -> Environment:
         "ratio": formats.format_ratio,
         "value": formats.format_value,
         "time": formats.format_time,
+        "interval": formats.format_interval,
         "code": format_code,
         "block": format_block,
         "claim": get_claim_text,

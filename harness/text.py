@@ -1,6 +1,6 @@
 """What the command line prints about plans and comparisons: functions that return text."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,8 @@ def format_plan(plan: Plan, folder: Path) -> str:
     lines = [
         f"Comparison {plan.name}, preset {plan.preset}",
         f"Titles: {describe_corpus(corpus)}; {format_count(corpus['num_train_titles'])} training, "
-        f"{format_count(corpus['num_validation_titles'])} validation, of {format_count(corpus['num_available'])} available",
+        f"{format_count(corpus['num_validation_titles'])} validation, "
+        f"{format_count(corpus['num_available'])} available",
         f"Fingerprints: training {corpus['train_sha256'][:16]}…, validation {corpus['validation_sha256'][:16]}…",
         "",
         *_format_columns(["", *(arm.name for arm in plan.arms)], _describe_sizes(plan.arms)),
@@ -46,7 +47,8 @@ def format_result(document: dict[str, Any], folder: Path) -> str:
     for pair in document["pairs"]:
         before, after = arms[pair["baseline"]]["final"], arms[pair["candidate"]]["final"]
         lines += [
-            f"{pair['candidate']} against {pair['baseline']}: {pair['verdict']['word']} ({pair['verdict']['reason']})",
+            f"{pair['candidate']} against {pair['baseline']}: {pair['verdict']['label']}",
+            f"  {pair['verdict']['reason']}; margin {format_percent(pair['verdict']['margin_percent'])}",
             f"  full loss    {format_loss(before['full_loss_nats_per_char'])} → "
             f"{format_loss(after['full_loss_nats_per_char'])} nats/char, {format_gain(pair['full_gain_percent'])}",
             f"  frozen loss  {format_loss(before['loss_nats_per_char'])} → "
@@ -79,7 +81,7 @@ def format_list(entries: Iterable[dict[str, Any]]) -> str:
 
 
 def _describe_sizes(arms: Iterable[Arm]) -> list[list[str]]:
-    rows = {
+    rows: dict[str, Callable[[Arm], str]] = {
         "parameters": lambda arm: format_count(arm.sizes["num_parameters"]),
         "training tokens": lambda arm: format_count(arm.sizes["num_train_tokens"]),
         "validation tokens": lambda arm: format_count(arm.sizes["num_validation_tokens"]),

@@ -1,4 +1,4 @@
-"""The complete, typed configuration of a run: what the scale fixes, what the recipe chooses, and how both are checked."""
+"""The complete, typed configuration of a run: what the scale fixes and what the recipe chooses, checked when built."""
 
 import difflib
 from collections.abc import Collection, Mapping
@@ -85,7 +85,8 @@ def build_config(scale: Scale, recipe: Recipe, settings: Mapping[str, str]) -> C
     Raises `RequestError` for an unknown key, a value of the wrong type, and a value out of range.
     """
     config = Config(**asdict(scale), **asdict(recipe))
-    return replace(config, **{key: _parse_setting(key, text) for key, text in settings.items()})
+    changes: dict[str, Any] = {key: _parse_setting(key, text) for key, text in settings.items()}
+    return replace(config, **changes)
 
 
 def find_changes(reference: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:

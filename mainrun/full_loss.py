@@ -1,4 +1,4 @@
-"""The full loss: every id of the validation stream scored exactly once, whatever the batch; and its share of each title."""
+"""The full loss: every id of the validation stream scored once, whatever the batch; and each title's share of it."""
 
 from dataclasses import dataclass
 
@@ -34,12 +34,12 @@ class FullLoss:
 
 @torch.no_grad()
 def compute_full_loss(model: nn.Module, ids: torch.Tensor, *, block_size: int, num_chars: int) -> FullLoss:
-    """Scores all of `ids` (n,) in contiguous windows of `block_size`, the last one shorter, after one leading `<eos>`."""
+    """Scores all of `ids` (n,) after one leading `<eos>`, in contiguous windows of `block_size`, the last shorter."""
     was_training = model.training
     model.eval()
     inputs = torch.cat([ids.new_tensor([EOS_ID]), ids[:-1]])
     num_whole = len(ids) // block_size * block_size
-    windows = list(inputs[:num_whole].view(-1, block_size).split(WINDOWS_AT_ONCE))
+    windows = list(torch.split(inputs[:num_whole].view(-1, block_size), WINDOWS_AT_ONCE))
     if num_whole < len(ids):
         windows.append(inputs[num_whole:].view(1, -1))
     losses = []

@@ -1,4 +1,4 @@
-"""Optimizers by name. A new one is a function and an entry in `OPTIMIZERS`; its own settings go into `config.Recipe`."""
+"""Optimizers by name. A new one is a function and an entry in `OPTIMIZERS`, its settings fields of `config.Recipe`."""
 
 from collections.abc import Callable, Iterable
 

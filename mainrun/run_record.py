@@ -7,7 +7,6 @@ from typing import Any, Literal
 
 from mainrun.config import Config
 from mainrun.corpus import CorpusSource
-from mainrun.errors import StoredResultsError
 from mainrun.files import compute_sha256, load_json, save_json
 from mainrun.prepare import PreparedData
 
@@ -74,10 +73,12 @@ class RunRecord:
 
     def identity(self) -> str:
         """Text of everything that decides the run's numbers: a checkpoint is continued only where it is the same."""
-        keys = ("seed", "config", "train_ids_sha256", "validation_ids_sha256", "source_sha256")
-        machine = {key: self.values["machine"][key] for key in ("device", "num_threads", "cpu_capability")}
-        torch_version = self.values["machine"]["library_versions"]["torch"]
-        return json.dumps([{key: self.values[key] for key in keys}, machine, torch_version], sort_keys=True)
+        values, machine = self.values, self.values["machine"]
+        deciding = {key: values[key] for key in ("seed", "config", "train_ids_sha256", "validation_ids_sha256")}
+        deciding["machine"] = {key: machine[key] for key in ("device", "num_threads", "cpu_capability")}
+        deciding["torch"] = machine["library_versions"]["torch"]
+        deciding["source"] = values["source_sha256"]
+        return json.dumps(deciding, sort_keys=True)
 
     def save(self, status: Status, **fields: Any) -> None:
         """Writes the record with a new status and whatever is known by now."""
@@ -90,25 +91,14 @@ def load_run_record(folder: Path) -> dict[str, Any]:
     return load_json(folder / FILE_NAME, SCHEMA_VERSION)
 
 
-def find_identity_change(stored: str, current: str) -> StoredResultsError | None:
-    """The refusal to continue a checkpoint that other code, settings or another machine wrote, or None."""
-    if stored == current:
-        return None
-    pairs = zip(json.loads(stored), json.loads(current), strict=True)
-    names = [name for before, now in pairs for name in _find_differences(before, now)]
-    return StoredResultsError(
-        f"The checkpoint was written by another program, with other settings or on another machine: {', '.join(names)} "
-        "changed. Go back to what wrote it, or train anew in another folder."
-    )
+def find_identity_change(stored: str, current: str) -> list[str]:
+    """The names of what differs between two identities, nested ones with dots; empty where nothing does."""
+    before, now = _flatten(json.loads(stored)), _flatten(json.loads(current))
+    return sorted(key for key in before | now if before.get(key) != now.get(key))
 
 
-def _find_differences(before: Any, now: Any) -> list[str]:
-    if not isinstance(before, dict):
-        return ["torch version"] if before != now else []
-    differing = [key for key in before if before[key] != now[key]]
-    return [
-        f"{key}.{inner}" if isinstance(before[key], dict) else key
-        for key in differing
-        for inner in (sorted(before[key] | now[key]) if isinstance(before[key], dict) else [key])
-        if not isinstance(before[key], dict) or before[key].get(inner) != now[key].get(inner)
-    ]
+def _flatten(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in values.items():
+        flat |= _flatten(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
+    return flat

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
-from mainrun.full_loss import FullLoss, sum_by_title
 from mainrun.parquet import save_table
 from mainrun.prepare import PreparedData
 
@@ -23,8 +23,8 @@ COLUMNS = {
 """One row a validation title; characters count the separator, tokens the `<eos>`; `kind` is ask, show or other."""
 
 
-def save_title_losses(path: Path, data: PreparedData, full_loss: FullLoss) -> None:
-    """Writes the table from the full loss of the validation stream."""
+def save_title_losses(path: Path, data: PreparedData, loss_nats: NDArray[np.float64]) -> None:
+    """Writes the table; `loss_nats` (titles,) is each validation title's share of the full loss."""
     titles = data.corpus.validation_titles
     in_training = set(data.corpus.train_titles)
     save_table(
@@ -34,7 +34,7 @@ def save_title_losses(path: Path, data: PreparedData, full_loss: FullLoss) -> No
             "title_index": range(len(titles)),
             "num_chars": _integers(data.title_num_chars),
             "num_tokens": _integers(data.streams.title_num_tokens),
-            "loss_nats": sum_by_title(full_loss, data.streams.title_num_tokens).tolist(),
+            "loss_nats": loss_nats.tolist(),
             "in_train": [title in in_training for title in titles],
             "kind": [_classify(title) for title in titles],
             "has_digit": [any(character.isdigit() for character in title) for title in titles],

@@ -19,13 +19,9 @@ def main(arguments: list[str] | None = None) -> int:
         from mainrun.loop import train  # imports torch, which --help need not wait for
 
         for progress in train(request):
-            full = progress.full_loss_nats_per_char
-            print(
-                f"step {progress.step:>5}/{progress.max_steps}  loss {progress.loss_nats_per_char:.4f} nats/char"
-                + (f"  full {full:.4f}" if full is not None else ""),
-                file=sys.stderr,
-                flush=True,
-            )
+            loss = f"{progress.evaluation.loss_nats_per_char:.4f} nats/char"
+            full = f", full {progress.full_loss.loss_nats_per_char:.4f}" if progress.full_loss else ""
+            print(f"step {progress.step}/{progress.max_steps}: frozen {loss}{full}", file=sys.stderr, flush=True)
     except ProgramError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code

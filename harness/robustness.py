@@ -1,0 +1,65 @@
+"""What several seeds show: the paired gains, the noise floor, and what it takes to see a gain through it."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from harness.pairs import compute_gain
+from harness.uncertainty import (
+    compute_detectable_gain,
+    compute_needed_pairs,
+    compute_sd,
+    compute_sign_flip_p,
+    compute_t_interval,
+)
+
+SeedLosses = dict[int, float]
+"""Seed → full loss at the last step, nats per character; only complete runs."""
+
+
+def pair_seeds(seeds: Sequence[int], baseline: SeedLosses, candidate: SeedLosses) -> list[dict[str, Any]]:
+    """One entry a seed that both arms completed, in the plan's order."""
+    return [
+        {
+            "seed": seed,
+            "baseline_full_loss_nats_per_char": baseline[seed],
+            "candidate_full_loss_nats_per_char": candidate[seed],
+            "gain_percent": compute_gain(baseline[seed], candidate[seed]),
+        }
+        for seed in seeds
+        if seed in baseline and seed in candidate
+    ]
+
+
+def describe_robustness(pairs: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """The noise of training as the seeds show it; None wherever there are too few of them to say."""
+    gains = [pair["gain_percent"] for pair in pairs]
+    interval = compute_t_interval(gains, 0.95)
+    noise, source = _find_noise_floor(pairs)
+    return {
+        "seed_pairs": list(pairs),
+        "num_seed_pairs": len(pairs),
+        "mean_gain_percent": sum(gains) / len(gains),
+        "sd_gain_percent": compute_sd(gains) if len(gains) > 1 else None,
+        "interval_95": asdict(interval) if interval else None,
+        "sign_flip_p": compute_sign_flip_p(gains),
+        "noise_floor_percent": noise,
+        "noise_floor_source": source,
+        "detectable_gain_percent": None if noise is None else compute_detectable_gain(noise, len(pairs)),
+        "needed_pairs": None if noise is None else compute_needed_pairs(sum(gains) / len(gains), noise),
+    }
+
+
+def _find_noise_floor(pairs: Sequence[dict[str, Any]]) -> tuple[float | None, str]:
+    """The spread over seeds in percent, and where it comes from.
+
+    Arms that differ by nothing give paired differences of exactly 0, which say that runs repeat, not how seeds vary.
+    """
+    if len(pairs) < 2:
+        return None, "not measured: one seed"
+    paired = compute_sd([pair["gain_percent"] for pair in pairs])
+    if paired > 0:
+        return paired, "standard deviation of the paired gains"
+    losses = [pair["baseline_full_loss_nats_per_char"] for pair in pairs]
+    spread = 100 * compute_sd(losses) / (sum(losses) / len(losses))
+    return (spread, "standard deviation over the seeds of one arm") if spread > 0 else (None, "not measured: no spread")

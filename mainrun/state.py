@@ -1,0 +1,102 @@
+"""Everything of a run that changes while it trains, and the step that changes it."""
+
+import time
+from dataclasses import dataclass
+from typing import Any, Self
+
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+
+from mainrun.config import Config
+from mainrun.model import GPT, init_weights
+from mainrun.optimizers import OPTIMIZERS, clip_gradients, set_learning_rate
+from mainrun.schedules import SCHEDULES
+
+
+@dataclass(frozen=True)
+class StepResult:
+    """What one training step measured."""
+
+    loss_nats_per_token: float
+    grad_norm: float
+    """Norm over all parameters, before clipping."""
+    learning_rate: float
+    """The one the step used."""
+
+
+@dataclass
+class TrainingState:
+    """A model in training: parameters, optimizer, position in the data, and training clock."""
+
+    config: Config
+    model: GPT
+    optimizer: Optimizer
+    device: torch.device
+    step: int = 0
+    """Steps done."""
+    ptr: int = 0
+    """Where in the training stream the next read begins."""
+    train_elapsed_s: float = 0.0
+    """Training clock, stopped for evaluations and checkpoints."""
+
+    @classmethod
+    def build(cls, config: Config, vocab_size: int, seed: int, device: torch.device) -> Self:
+        """A fresh state: weights from `seed` on the CPU, then moved; all random generators from `seed`."""
+        model = GPT(config, vocab_size)
+        init_weights(model, seed)
+        model.to(device).train()
+        torch.manual_seed(seed)
+        return cls(config, model, OPTIMIZERS[config.optimizer](model.parameters(), config), device)
+
+    def take_step(self, train_ids: Tensor, max_steps: int) -> StepResult:
+        """Trains on the next batch of the stream `train_ids` (n,)."""
+        started = time.perf_counter()
+        config, self.step = self.config, self.step + 1
+        inputs, targets, self.ptr = read_batch(train_ids, self.ptr, config.block_size, config.batch_size)
+        learning_rate = config.learning_rate * SCHEDULES[config.schedule](self.step, max_steps, config)
+        set_learning_rate(self.optimizer, learning_rate)
+        with self.precision():
+            loss = self.model.compute_loss(inputs, targets)
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]  # torch does not type backward
+        grad_norm = clip_gradients(self.model.parameters(), config.grad_clip)
+        self.optimizer.step()
+        result = StepResult(loss.item(), grad_norm.item(), learning_rate)
+        self.train_elapsed_s += time.perf_counter() - started
+        return result
+
+    def precision(self) -> torch.autocast:
+        """bfloat16 where the device is fast at it, float32 on the CPU."""
+        return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.device.type == "cuda")
+
+    def to_checkpoint(self) -> dict[str, Any]:
+        """All of it as tensors and plain values, the random generators included."""
+        return {
+            "step": self.step,
+            "ptr": self.ptr,
+            "train_elapsed_s": self.train_elapsed_s,
+            "model": self.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "cpu_generator": torch.get_rng_state(),
+            "cuda_generators": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+        }
+
+    def restore(self, checkpoint: dict[str, Any]) -> None:
+        """Takes over what `to_checkpoint` gave."""
+        self.step, self.ptr = checkpoint["step"], checkpoint["ptr"]
+        self.train_elapsed_s = checkpoint["train_elapsed_s"]
+        self.model.load_state_dict(checkpoint["model"])
+        self.optimizer.load_state_dict(checkpoint["optimizer"])
+        torch.set_rng_state(checkpoint["cpu_generator"])
+        if checkpoint["cuda_generators"]:
+            torch.cuda.set_rng_state_all(checkpoint["cuda_generators"])
+
+
+def read_batch(ids: Tensor, ptr: int, block_size: int, batch_size: int) -> tuple[Tensor, Tensor, int]:
+    """Inputs (B, T), targets (B, T) and the next position; from 0 again where `ids` (n,) has no whole read left."""
+    num_targets = block_size * batch_size
+    if ptr + num_targets + 1 > len(ids):
+        ptr = 0
+    read = ids[ptr : ptr + num_targets + 1]
+    return read[:-1].view(batch_size, block_size), read[1:].view(batch_size, block_size), ptr + num_targets

@@ -1,0 +1,58 @@
+from dataclasses import asdict
+
+import pytest
+
+from mainrun.config import find_changes
+from mainrun.errors import RequestError
+from mainrun.recipes import PRESETS, RECIPES, build_named_config, get_preset
+
+
+def test_optimized_changes_the_optimizer_and_its_schedule_and_nothing_else() -> None:
+    baseline, optimized = (asdict(build_named_config(recipe, "mainrun", {})) for recipe in ("baseline", "optimized"))
+    assert find_changes(baseline, optimized) == {
+        "optimizer": ("sgd", "adamw"),
+        "learning_rate": (6e-3, 3e-4),
+        "weight_decay": (0.0, 0.1),
+        "warmup_fraction": (0.0, 100 / 938),
+    }
+
+
+def test_the_baseline_at_mainrun_is_the_task() -> None:
+    assert asdict(build_named_config("baseline", "mainrun", {})) == {
+        "num_titles": 100_000, "vocab_size": 16_000, "n_layer": 6, "n_head": 8, "d_model": 512, "block_size": 128,
+        "batch_size": 64, "epochs": 7, "val_fraction": 0.1, "evals_per_epoch": 3, "dropout": 0.1, "optimizer": "sgd",
+        "learning_rate": 6e-3, "momentum": 0.0, "weight_decay": 0.0, "adam_beta1": 0.9, "adam_beta2": 0.95,
+        "adam_eps": 1e-8, "grad_clip": 1.0, "schedule": "cosine", "warmup_fraction": 0.0,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_every_recipe_at_every_preset_keeps_the_rules_of_the_task(recipe: str, preset: str) -> None:
+    config = build_named_config(recipe, preset, {})
+    assert (config.epochs, config.val_fraction, config.evals_per_epoch) == (7, 0.1, 3)
+
+
+def test_quick_generates_its_titles_and_the_others_load_them() -> None:
+    assert {name: preset.data for name, preset in PRESETS.items()} == {
+        "quick": "synthetic",
+        "laptop": "hub",
+        "mainrun": "hub",
+    }
+
+
+def test_settings_reach_the_config_of_a_named_recipe() -> None:
+    assert build_named_config("optimized", "quick", {"learning_rate": "0.5"}).learning_rate == 0.5
+
+
+@pytest.mark.parametrize(
+    ("recipe", "preset", "nearest"), [("optimised", "quick", "optimized"), ("baseline", "laptops", "laptop")]
+)
+def test_an_unknown_recipe_or_preset_names_the_nearest_one(recipe: str, preset: str, nearest: str) -> None:
+    with pytest.raises(RequestError, match=f"Did you mean '{nearest}'"):
+        build_named_config(recipe, preset, {})
+
+
+def test_an_unknown_preset_lists_all() -> None:
+    with pytest.raises(RequestError, match=r"Known: quick, laptop, mainrun\."):
+        get_preset("")
