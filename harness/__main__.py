@@ -4,11 +4,12 @@ import argparse
 import json
 import sys
 import traceback
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from mainrun.contract import SEED
-from mainrun.errors import EXIT_BUG, EXIT_DONE, EXIT_INTERRUPTED, ProgramError, RequestError
+from mainrun.errors import EXIT_BUG, EXIT_DONE, EXIT_INTERRUPTED, EXIT_NO, ProgramError, RequestError
 from mainrun.recipes import PRESETS, RECIPES, get_preset
 
 JSON_SCHEMA_VERSION = 1
@@ -20,7 +21,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Does one verb and returns the exit code."""
     given = build_parser().parse_args(arguments)
     try:
-        text, values = given.run(given)
+        answer: Answer = given.run(given)
     except ProgramError as error:
         return _fail(given, error.exit_code, str(error))
     except KeyboardInterrupt:
@@ -29,10 +30,10 @@ def main(arguments: list[str] | None = None) -> int:
         traceback.print_exc()
         return _fail(given, EXIT_BUG, f"this is a bug of the harness: {error!r}")
     if given.json:
-        _print_json(EXIT_DONE, None, values)
+        _print_json(answer.exit_code, answer.reason, answer.values)
     else:
-        print(text)
-    return EXIT_DONE
+        print(answer.text)
+    return answer.exit_code
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -72,14 +73,43 @@ def build_parser() -> argparse.ArgumentParser:
     report.add_argument("folder", type=Path, metavar="DIR")
     report.set_defaults(run=run_report)
 
+    verify = verbs.add_parser(
+        "verify", help="check rules, metric and every number of a comparison", parents=[json_option]
+    )
+    verify.add_argument("folder", type=Path, metavar="DIR", nargs="?")
+    verify.add_argument(
+        "--data", help="the file the titles came from, or hub; without it what needs them is not checked"
+    )
+    verify.add_argument(
+        "--replay", type=int, metavar="STEPS", help="train the first steps of every run again and compare"
+    )
+    verify.add_argument("--strict", action="store_true", help="what is not checked counts as failed")
+    verify.add_argument("--list-checks", action="store_true", help="name every check and end")
+    verify.set_defaults(run=run_verify)
+
+    gate = verbs.add_parser("gate", help="for CI: does a comparison meet what is asked?", parents=[json_option])
+    gate.add_argument("folder", type=Path, metavar="DIR")
+    gate.add_argument("--min-improvement", type=float, metavar="PCT", help="smallest gain in full loss, in percent")
+    gate.add_argument("--max-loss", type=float, metavar="X", help="largest frozen loss of the last-named arm")
+    gate.add_argument("--require-conclusive", action="store_true", help="end with 5 where nothing can be concluded")
+    gate.set_defaults(run=run_gate)
+
     listing = verbs.add_parser("list", help="stored comparisons with their headline numbers", parents=[json_option])
     listing.add_argument("--results", type=Path, default=Path("results"), metavar="DIR", help="default: %(default)s")
     listing.set_defaults(run=run_list)
     return parser
 
 
-Answer = tuple[str, dict[str, Any]]
-"""What a verb found, as text and as values for `--json`."""
+@dataclass(frozen=True)
+class Answer:
+    """What a verb found."""
+
+    text: str
+    values: dict[str, Any]
+    """For `--json`."""
+    exit_code: int = EXIT_DONE
+    reason: str | None = None
+    """Why the exit code is not 0."""
 
 
 def run_compare(given: argparse.Namespace) -> Answer:
@@ -107,10 +137,10 @@ def run_compare(given: argparse.Namespace) -> Answer:
     )
     if given.dry_run:
         plan, folder = plan_request(request)
-        return format_plan(plan, folder), {"folder": str(folder), "plan": plan_to_json(plan)}
+        return Answer(format_plan(plan, folder), {"folder": str(folder), "plan": plan_to_json(plan)})
     folder = run_comparison(request, LocalLauncher(), ProgressDisplay(_write_stderr, is_terminal=sys.stderr.isatty()))
     document = load_document(folder)
-    return format_result(document, folder), {"folder": str(folder), "pairs": document["pairs"]}
+    return Answer(format_result(document, folder), {"folder": str(folder), "pairs": document["pairs"]})
 
 
 def run_report(given: argparse.Namespace) -> Answer:
@@ -118,7 +148,8 @@ def run_report(given: argparse.Namespace) -> Answer:
     from harness.text import format_result
 
     document = make_reports(given.folder)
-    return format_result(document, given.folder), {"folder": str(given.folder), "pairs": document["pairs"]}
+    values = {"folder": str(given.folder), "pairs": document["pairs"]}
+    return Answer(format_result(document, given.folder), values)
 
 
 def run_list(given: argparse.Namespace) -> Answer:
@@ -126,7 +157,39 @@ def run_list(given: argparse.Namespace) -> Answer:
     from harness.text import format_list
 
     entries = list_comparisons(given.results)
-    return format_list(entries), {"comparisons": entries}
+    return Answer(format_list(entries), {"comparisons": entries})
+
+
+def run_verify(given: argparse.Namespace) -> Answer:
+    from harness.launch import LocalLauncher
+    from harness.text import format_checks, format_findings
+    from harness.verify import list_checks, verify
+
+    if given.list_checks:
+        return Answer(format_checks(list_checks()), {"checks": list_checks()})
+    if given.folder is None:
+        raise RequestError("verify needs the folder of a comparison.")
+    if given.replay is not None and given.replay < 1:
+        raise RequestError(f"--replay takes a number of steps from 1 on, not {given.replay}.")
+    findings = verify(given.folder, given.data, given.replay, LocalLauncher())
+    bad = ("FAIL", "NOT CHECKED") if given.strict else ("FAIL",)
+    failed = [finding.name for finding in findings if finding.status in bad]
+    values = {"findings": [asdict(finding) for finding in findings]}
+    if not failed:
+        return Answer(format_findings(findings), values)
+    return Answer(format_findings(findings), values, EXIT_NO, f"failed: {', '.join(failed)}")
+
+
+def run_gate(given: argparse.Namespace) -> Answer:
+    from harness.gate import compute_exit_code, judge
+    from harness.text import format_conditions
+
+    conditions = judge(given.folder, given.min_improvement, given.max_loss, given.require_conclusive)
+    exit_code = compute_exit_code(conditions, given.require_conclusive)
+    unmet = [condition.name for condition in conditions if condition.status != "met"]
+    reason = f"not met: {', '.join(unmet)}" if exit_code != EXIT_DONE else None
+    values = {"conditions": [asdict(condition) for condition in conditions]}
+    return Answer(format_conditions(conditions), values, exit_code, reason)
 
 
 def _parse_seeds(text: str) -> tuple[int, ...]:

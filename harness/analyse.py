@@ -9,9 +9,11 @@ import numpy as np
 
 from harness.arms import describe_arm
 from harness.caveats import build_caveats
+from harness.checks import Evidence, run_checks
 from harness.claims import build_claims
 from harness.collect import Row, load_metrics
-from harness.constraints import check_constraints, describe_corpus
+from harness.constraints import CONSTRAINTS, describe_corpus
+from harness.integrity import INTEGRITY
 from harness.pairs import describe_pair
 from harness.plan import Plan, PlannedRun
 from harness.robustness import describe_robustness, pair_seeds
@@ -51,7 +53,7 @@ def build_document(comparison: StoredComparison, rows: list[Row]) -> dict[str, A
     times = [event["timestamp"] for run in comparison.runs.values() for event in run.events]
     if not times:
         raise StoredResultsError(f"{comparison.folder} holds no measurement yet; train it with compare --resume.")
-    findings = check_constraints(comparison)
+    findings = run_checks(CONSTRAINTS, Evidence(comparison))
     official = any(finding.name == "official-data" and finding.status == "PASS" for finding in findings)
     document: dict[str, Any] = {
         "schema_version": SCHEMA_VERSION,
@@ -77,6 +79,7 @@ def build_document(comparison: StoredComparison, rows: list[Row]) -> dict[str, A
         ],
         "arms": arms,
         "constraints": [asdict(finding) for finding in findings],
+        "integrity": [asdict(finding) for finding in run_checks(INTEGRITY, Evidence(comparison))],
         "pairs": [],
     }
     document = round_numbers(document)

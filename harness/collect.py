@@ -1,9 +1,9 @@
 """From journals to `metrics.parquet`: where the two meanings of `loss` end."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from harness.journals import Event
 from harness.stored import StoredComparison, StoredRun
@@ -38,13 +38,23 @@ def collect(comparison: StoredComparison) -> Path:
     """Writes `metrics.parquet` from the journals of all runs, in the plan's order."""
     rows = [row for run in comparison.runs.values() for row in build_rows(run)]
     path = comparison.folder / FILE_NAME
-    save_table(path, COLUMNS, {name: [row[name] for row in rows] for name in COLUMNS}, schema_version=SCHEMA_VERSION)
+    save_rows(path, rows)
     return path
 
 
+def save_rows(path: Path, rows: Sequence[Row]) -> None:
+    """Writes measurements as parquet."""
+    save_table(path, COLUMNS, {name: [row[name] for row in rows] for name in COLUMNS}, schema_version=SCHEMA_VERSION)
+
+
 def load_metrics(folder: Path) -> list[Row]:
-    """The rows of a stored `metrics.parquet`, in order."""
-    columns = load_table(folder / FILE_NAME, COLUMNS, schema_version=SCHEMA_VERSION)
+    """The rows of a comparison's `metrics.parquet`, in order."""
+    return load_rows(folder / FILE_NAME)
+
+
+def load_rows(source: Path | BinaryIO) -> list[Row]:
+    """The rows of a parquet file of measurements, in order."""
+    columns = load_table(source, COLUMNS, schema_version=SCHEMA_VERSION)
     return [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
 
 

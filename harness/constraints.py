@@ -5,11 +5,11 @@ with the `constraint` decorator; it gives PASS, FAIL or NOT CHECKED with its evi
 is missing or malformed.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Literal
+from functools import partial
+from typing import Any
 
-from harness.stored import StoredComparison, StoredRun
+from harness.checks import Evidence, Registry, Result, judge_runs, register
+from harness.stored import StoredRun
 
 EPOCHS = 7
 SEED = 1337
@@ -21,51 +21,12 @@ FROZEN_EVALUATE_SHA256 = frozenset({"1239462dfeef2d712bd2f15b8654244da38a39f7c74
 LOSS_TOLERANCE = 1e-9
 """Relative difference that rounding in a sum can cause."""
 
-Status = Literal["PASS", "FAIL", "NOT CHECKED"]
-
-
-@dataclass(frozen=True)
-class Finding:
-    """What one check found."""
-
-    name: str
-    title: str
-    status: Status
-    evidence: str
-
-
-Result = tuple[Status, str]
-Check = Callable[[StoredComparison], Result]
-
-CONSTRAINTS: dict[str, tuple[str, Check]] = {}
-"""Name → title and check, in the order in which reports print them."""
-
-
-def constraint(name: str, title: str) -> Callable[[Check], Check]:
-    """Registers a check."""
-
-    def register(check: Check) -> Check:
-        assert name not in CONSTRAINTS
-        CONSTRAINTS[name] = (title, check)
-        return check
-
-    return register
-
-
-def check_constraints(comparison: StoredComparison) -> list[Finding]:
-    """All findings on a comparison, in the registry's order."""
-    findings = []
-    for name, (title, check) in CONSTRAINTS.items():
-        try:
-            status, evidence = check(comparison)
-        except (KeyError, TypeError, ValueError, ZeroDivisionError) as error:
-            status, evidence = "FAIL", f"a stored value is missing or malformed ({type(error).__name__}: {error})"
-        findings.append(Finding(name, title, status, evidence))
-    return findings
+CONSTRAINTS: Registry = {}
+constraint = partial(register, CONSTRAINTS)
 
 
 @constraint("epochs", "Fixed epochs: 7")
-def check_epochs(comparison: StoredComparison) -> Result:
+def check_epochs(evidence: Evidence) -> Result:
     """Every run trains exactly the steps of seven epochs."""
 
     def judge(run: StoredRun) -> str | None:
@@ -76,26 +37,26 @@ def check_epochs(comparison: StoredComparison) -> Result:
             return None
         return f"{epochs} epochs, {len(steps)} steps where 7 × {sizes['steps_per_epoch']} = {expected} are due"
 
-    return _judge_runs(comparison, judge, f"every run trained {EPOCHS} epochs, each step once")
+    return judge_runs(evidence, judge, f"every run trained {EPOCHS} epochs, each step once")
 
 
 @constraint("seed", "Fixed random seed: 1337")
-def check_seed(comparison: StoredComparison) -> Result:
+def check_seed(evidence: Evidence) -> Result:
     """The headline pair has the task's seed, and every run the seed its plan gave it."""
-    if comparison.plan.seeds[0] != SEED:
-        return "FAIL", f"the headline seed is {comparison.plan.seeds[0]}, not {SEED}"
+    if evidence.comparison.plan.seeds[0] != SEED:
+        return "FAIL", f"the headline seed is {evidence.comparison.plan.seeds[0]}, not {SEED}"
 
     def judge(run: StoredRun) -> str | None:
         journal_seed = run.select("hyperparameters_configured")[0]["seed"]
         return None if journal_seed == run.record["seed"] == run.seed else f"its journal says seed {journal_seed}"
 
-    return _judge_runs(comparison, judge, f"the headline runs have seed {SEED}, every run the seed of its plan")
+    return judge_runs(evidence, judge, f"the headline runs have seed {SEED}, every run the seed of its plan")
 
 
 @constraint("same-data", "Same titles in all arms")
-def check_same_data(comparison: StoredComparison) -> Result:
+def check_same_data(evidence: Evidence) -> Result:
     """All runs trained and evaluated the same titles, by fingerprint."""
-    planned = comparison.plan.corpus
+    planned = evidence.comparison.plan.corpus
 
     def judge(run: StoredRun) -> str | None:
         corpus = run.record["corpus"]
@@ -103,17 +64,17 @@ def check_same_data(comparison: StoredComparison) -> Result:
         differing = [key for key in keys if not planned[key] or corpus[key] != planned[key]]
         return f"its {differing[0]} is not the plan's" if differing else None
 
-    return _judge_runs(
-        comparison,
+    return judge_runs(
+        evidence,
         judge,
         f"training fingerprint {planned['train_sha256'][:16]}…, validation {planned['validation_sha256'][:16]}…",
     )
 
 
 @constraint("official-data", "Fixed dataset: the task's own Hacker News headlines")
-def check_official_data(comparison: StoredComparison) -> Result:
+def check_official_data(evidence: Evidence) -> Result:
     """The titles are the task's dataset, at a recorded revision."""
-    corpus = comparison.plan.corpus
+    corpus = evidence.comparison.plan.corpus
     if corpus["source"] != "hub" or corpus["name"] != OFFICIAL_DATASET:
         return "NOT CHECKED", f"the titles are {describe_corpus(corpus)}, not the task's dataset {OFFICIAL_DATASET}"
     num_titles = corpus["num_train_titles"] + corpus["num_validation_titles"]
@@ -125,7 +86,7 @@ def check_official_data(comparison: StoredComparison) -> Result:
 
 
 @constraint("validation-fraction", "Fixed validation fraction: 10 %")
-def check_validation_fraction(comparison: StoredComparison) -> Result:
+def check_validation_fraction(evidence: Evidence) -> Result:
     """One title in ten is held out in every run."""
 
     def judge(run: StoredRun) -> str | None:
@@ -137,12 +98,12 @@ def check_validation_fraction(comparison: StoredComparison) -> Result:
             return None
         return f"{corpus['num_validation_titles']:,} of {num_titles:,} titles are held out"
 
-    corpus = comparison.plan.corpus
-    return _judge_runs(comparison, judge, f"{corpus['num_validation_titles']:,} titles are held out in every run")
+    corpus = evidence.comparison.plan.corpus
+    return judge_runs(evidence, judge, f"{corpus['num_validation_titles']:,} titles are held out in every run")
 
 
 @constraint("frozen-evaluate", "Fixed evaluate() function")
-def check_frozen_evaluate(comparison: StoredComparison) -> Result:
+def check_frozen_evaluate(evidence: Evidence) -> Result:
     """The evaluation's source is a known one, and its stored span sums give the stored losses again."""
 
     def judge(run: StoredRun) -> str | None:
@@ -161,11 +122,11 @@ def check_frozen_evaluate(comparison: StoredComparison) -> Result:
                 return f"step {event['step']} reports {event['loss']}, its span sums give {rebuilt}"
         return None
 
-    return _judge_runs(comparison, judge, "source known by hash; the span sums of every evaluation give its loss again")
+    return judge_runs(evidence, judge, "source known by hash; the span sums of every evaluation give its loss again")
 
 
 @constraint("same-code", "Same code and machine in all arms")
-def check_same_code(comparison: StoredComparison) -> Result:
+def check_same_code(evidence: Evidence) -> Result:
     """All runs have the same training code, torch version, device kind and thread count."""
 
     def describe(run: StoredRun) -> tuple[Any, ...]:
@@ -174,7 +135,7 @@ def check_same_code(comparison: StoredComparison) -> Result:
         return code, machine["library_versions"]["torch"], machine["device"], machine["num_threads"]
 
     names = ("training code", "torch version", "device", "thread count")
-    first, *others = comparison.runs.values()
+    first, *others = evidence.comparison.runs.values()
     for other in others:
         for name, before, after in zip(names, describe(first), describe(other), strict=True):
             if before != after:
@@ -184,14 +145,27 @@ def check_same_code(comparison: StoredComparison) -> Result:
 
 
 @constraint("pre-trained-weights", "No pre-trained weights")
-def check_fresh_weights(comparison: StoredComparison) -> Result:
-    """The parameters at step 0 are those of a fresh initialization."""
-    assert comparison.runs
-    return "NOT CHECKED", "a fresh initialization to compare with is made by `verify` only"
+def check_fresh_weights(evidence: Evidence) -> Result:
+    """The parameters at step 0 are those of a fresh initialization, and every seed has its own."""
+    initial: dict[str, tuple[str, int]] = {}
+    for run in evidence.comparison.runs.values():
+        digest = run.record["initial_weights_sha256"]
+        other, seed = initial.setdefault(digest, (run.folder.name, run.seed))
+        if seed != run.seed:
+            return "FAIL", f"{run.folder.name} begins with the weights of {other}, which has another seed"
+    fresh = evidence.fresh_weights
+    if isinstance(fresh, str):
+        return "NOT CHECKED", fresh
+
+    def judge(run: StoredRun) -> str | None:
+        same = run.record["initial_weights_sha256"] == fresh[run.folder.name]
+        return None if same else "its weights at step 0 are not those of a fresh initialization"
+
+    return judge_runs(evidence, judge, "the weights at step 0 have the SHA-256 of a fresh initialization, run by run")
 
 
 @constraint("last-step", "The last step is read, not the best one")
-def check_last_step(comparison: StoredComparison) -> Result:
+def check_last_step(evidence: Evidence) -> Result:
     """Every run was evaluated, with the full loss, after its last training step."""
 
     def judge(run: StoredRun) -> str | None:
@@ -201,22 +175,27 @@ def check_last_step(comparison: StoredComparison) -> Result:
             return None
         return f"its last evaluation is at step {last['step']}, its last training step is {last_training}"
 
-    return _judge_runs(comparison, judge, "every run's numbers are those after its last training step")
+    return judge_runs(evidence, judge, "every run's numbers are those after its last training step")
 
 
 @constraint("planned-runs", "All planned runs are there")
-def check_planned_runs(comparison: StoredComparison) -> Result:
+def check_planned_runs(evidence: Evidence) -> Result:
     """Every planned run is present, complete, of this plan, and there once."""
-    if comparison.unfinished:
-        return "FAIL", f"not complete: {', '.join(run.folder_name for run in comparison.unfinished)}"
-    plan_sha256 = comparison.compute_hashes()["plan.json"]
-    strangers = [run.folder.name for run in comparison.runs.values() if run.record["plan_sha256"] != plan_sha256]
-    if strangers:
-        return "FAIL", f"{strangers[0]} was not trained under this plan"
-    return (
-        "PASS",
-        f"{len(comparison.runs)} of {len(comparison.plan.runs)} runs complete, all under plan {plan_sha256[:16]}…",
-    )
+    if evidence.comparison.unfinished:
+        return "FAIL", f"not complete: {', '.join(run.folder_name for run in evidence.comparison.unfinished)}"
+    plan = evidence.comparison.plan
+    plan_sha256 = evidence.comparison.compute_hashes()["plan.json"]
+    finals: dict[str, str] = {}
+    for planned, run in evidence.comparison.runs.items():
+        name, record = run.folder.name, run.record
+        if (run.arm, run.seed) != (planned.arm, planned.seed) or record["plan_sha256"] != plan_sha256:
+            return "FAIL", f"{name} was not trained under this plan"
+        if record["config"] != plan.get_arm(run.arm).config:
+            return "FAIL", f"{name} was trained with another configuration than planned"
+        twin = finals.setdefault(f"{run.arm} {record['final_weights_sha256']}", name)
+        if twin != name:
+            return "FAIL", f"{name} ends with the weights of {twin}: one run presented as two"
+    return "PASS", f"{len(finals)} of {len(plan.runs)} runs complete, all under plan {plan_sha256[:16]}…"
 
 
 def describe_corpus(corpus: dict[str, Any]) -> str:
@@ -224,14 +203,3 @@ def describe_corpus(corpus: dict[str, Any]) -> str:
     if corpus["source"] == "synthetic":
         return "synthetic, generated by the program itself"
     return f"from the local file {corpus['name']}" if corpus["source"] == "file" else f"{corpus['name']} from the hub"
-
-
-def _judge_runs(comparison: StoredComparison, judge: Callable[[StoredRun], str | None], evidence: str) -> Result:
-    """PASS with `evidence` where `judge` finds nothing wrong with any run; else what it finds in the first bad one."""
-    if not comparison.runs:
-        return "NOT CHECKED", "there are no runs"
-    for run in comparison.runs.values():
-        problem = judge(run)
-        if problem:
-            return "FAIL", f"{run.folder.name}: {problem}"
-    return "PASS", evidence

@@ -58,6 +58,8 @@ class Plan:
     """The first one is the headline's; the others show how far the result carries."""
     runs: tuple[PlannedRun, ...]
     """In the order in which they are trained."""
+    title_column: str = "title"
+    """Of a local file."""
     primary_metric: str = PRIMARY_METRIC
     margin_percent: float = MARGIN_PERCENT
     """Relative gains in the primary metric smaller than this count as no difference."""
@@ -96,7 +98,9 @@ def plan_comparison(
         arm, corpus = _prepare_arm(arm_name, recipe, dict(settings.get(arm_name, {})), config, source)
         arms.append(arm)
         corpora.append(corpus)
-    return Plan(name, preset, asdict(corpora[0]), tuple(arms), tuple(seeds), _order_runs(names, seeds))
+    return Plan(
+        name, preset, asdict(corpora[0]), tuple(arms), tuple(seeds), _order_runs(names, seeds), source.title_column
+    )
 
 
 def save_plan(folder: Path, plan: Plan) -> str:

@@ -17,16 +17,16 @@ from markupsafe import Markup
 from harness import formats
 from harness.analyse import FILE_NAME as DOCUMENT_NAME
 from harness.analyse import load_document
-from harness.collect import COLUMNS, SCHEMA_VERSION, Row, load_metrics
 from harness.collect import FILE_NAME as METRICS_NAME
+from harness.collect import Row, load_metrics, save_rows
 from harness.figures import FIGURES, FOLDER, save_figures
 from harness.pdf import Attachment, render_pdf
 from mainrun.files import save_text
-from mainrun.parquet import save_table
 
 SUMMARY_NAME = "PERFORMANCE_SUMMARY.md"
 REPORT_NAME = "TRAINING_OPTIMIZATION_REPORT.md"
 PDF_NAME = "report.pdf"
+ATTACHED_NAME = "metrics-validation.parquet"
 MAX_ATTACHED_BYTES = 300_000
 """A larger parquet travels in the PDF with its validation rows only."""
 FIGURE_WORDS = {
@@ -50,21 +50,23 @@ def render(folder: Path) -> None:
     save_text(folder / REPORT_NAME, render_markdown("TRAINING_OPTIMIZATION_REPORT.md.j2", document))
     save_figures(folder, document, rows)
     figures = {name: load_figure(folder / FOLDER / f"{name}.svg") for name in FIGURES}
-    metrics, is_cut = _choose_attached_metrics(folder, rows)
-    html = render_html(document, figures, metrics_cut=is_cut)
+    metrics_name, attached_rows = select_attached_rows(folder, rows)
+    is_cut = metrics_name != METRICS_NAME
+    if is_cut:
+        save_rows(folder / metrics_name, attached_rows)
     try:
         render_pdf(
-            html,
+            render_html(document, figures, metrics_cut=is_cut),
             folder / PDF_NAME,
             attachments=[
                 Attachment(folder / DOCUMENT_NAME, "Every number in this report"),
-                Attachment(metrics, "The measurements" + (", validation rows only" if is_cut else "")),
+                Attachment(folder / metrics_name, "The measurements" + (", validation rows only" if is_cut else "")),
             ],
             created=datetime.fromtimestamp(document["finished_at"], UTC),
         )
     finally:
         if is_cut:
-            metrics.unlink()
+            (folder / metrics_name).unlink()
 
 
 def render_markdown(template: str, document: dict[str, Any]) -> str:
@@ -154,14 +156,8 @@ def _build_environment(escape: Any) -> Environment:
     return environment
 
 
-def _choose_attached_metrics(folder: Path, rows: Sequence[Row]) -> tuple[Path, bool]:
-    """The parquet to attach, and whether it is one made of the validation rows only."""
-    path = folder / METRICS_NAME
-    if path.stat().st_size <= MAX_ATTACHED_BYTES:
-        return path, False
-    validation = [row for row in rows if row["split"] == "validation"]
-    cut = folder / "metrics-validation.parquet"
-    save_table(
-        cut, COLUMNS, {name: [row[name] for row in validation] for name in COLUMNS}, schema_version=SCHEMA_VERSION
-    )
-    return cut, True
+def select_attached_rows(folder: Path, rows: Sequence[Row]) -> tuple[str, list[Row]]:
+    """Name and rows of the parquet that travels in the PDF: all of them, or above 300 KB the validation rows."""
+    if (folder / METRICS_NAME).stat().st_size <= MAX_ATTACHED_BYTES:
+        return METRICS_NAME, list(rows)
+    return ATTACHED_NAME, [row for row in rows if row["split"] == "validation"]

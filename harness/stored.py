@@ -1,6 +1,5 @@
 """What a comparison has stored so far: its plan, and the record and journal of each run."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -44,7 +43,7 @@ class StoredRun:
         return load_table(self.folder / TITLE_LOSSES_NAME, TITLE_COLUMNS, schema_version=TITLE_SCHEMA_VERSION)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class StoredComparison:
     """A comparison's plan and the runs there are of it."""
 
@@ -64,8 +63,12 @@ class StoredComparison:
         return {path.relative_to(self.folder).as_posix(): compute_file_sha256(path) for path in paths}
 
 
-def load_comparison(folder: Path) -> StoredComparison:
-    """Loads a comparison; `StoredResultsError` where a file is absent, damaged or not what its record's hash says."""
+def load_comparison(folder: Path, *, check_hashes: bool = True) -> StoredComparison:
+    """Loads a comparison.
+
+    Raises `StoredResultsError` where a file is absent or damaged, and, unless told not to check, where a complete
+    run's files do not have the hashes its record names.
+    """
     if not folder.is_dir():
         raise StoredResultsError(f"{folder} is no comparison: there is no such folder.")
     plan = load_plan(folder)
@@ -74,33 +77,37 @@ def load_comparison(folder: Path) -> StoredComparison:
         run_folder = get_run_folder(folder, run)
         if (run_folder / RECORD_NAME).exists():
             runs[run] = load_run(run_folder)
+            changes = find_hash_changes(runs[run]) if check_hashes else []
+            for name, found, expected in changes:
+                raise StoredResultsError(
+                    f"{run_folder / name} was changed after the run: its SHA-256 is {found}, "
+                    f"{RECORD_NAME} says {expected}."
+                )
     return StoredComparison(folder, plan, runs)
 
 
 def load_run(folder: Path) -> StoredRun:
-    """Loads one run; the files of a complete one must have the hashes its record names."""
+    """Loads one run's record and journal."""
     record = load_run_record(folder)
     complete = record["status"] == "complete"
-    if complete:
-        _check_hashes(
-            folder, record, (("mainrun_log_sha256", JOURNAL_NAME), ("title_losses_sha256", TITLE_LOSSES_NAME))
-        )
-    events = load_journal(folder / JOURNAL_NAME, finished=complete) if (folder / JOURNAL_NAME).exists() else []
+    if complete and not (folder / TITLE_LOSSES_NAME).exists():
+        raise StoredResultsError(f"{folder / TITLE_LOSSES_NAME} is missing.")
+    started = complete or (folder / JOURNAL_NAME).exists()
+    events = load_journal(folder / JOURNAL_NAME, finished=complete) if started else []
     return StoredRun(record["arm"], record["seed"], folder, record, events)
+
+
+def find_hash_changes(run: StoredRun) -> list[tuple[str, str, str | None]]:
+    """Name, SHA-256 found and SHA-256 recorded of every file of a complete run that was changed after it."""
+    if not run.is_complete:
+        return []
+    keys = {JOURNAL_NAME: "mainrun_log_sha256", TITLE_LOSSES_NAME: "title_losses_sha256"}
+    found = {name: compute_file_sha256(run.folder / name) for name in keys}
+    return [
+        (name, found[name], run.record.get(key)) for name, key in keys.items() if found[name] != run.record.get(key)
+    ]
 
 
 def get_run_folder(folder: Path, run: PlannedRun) -> Path:
     """Where a run of the comparison in `folder` stands."""
     return folder / RUNS_FOLDER / run.folder_name
-
-
-def _check_hashes(folder: Path, record: dict[str, Any], names: Iterable[tuple[str, str]]) -> None:
-    for key, name in names:
-        path = folder / name
-        if not path.exists():
-            raise StoredResultsError(f"{path} is missing.")
-        found = compute_file_sha256(path)
-        if found != record.get(key):
-            raise StoredResultsError(
-                f"{path} was changed after the run: its SHA-256 is {found}, {RECORD_NAME} says {record.get(key)}."
-            )

@@ -1,11 +1,13 @@
 """What the command line prints about plans and comparisons: functions that return text."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from harness.checks import Finding
 from harness.constraints import describe_corpus
 from harness.formats import format_count, format_flops, format_gain, format_loss, format_percent, format_value
+from harness.gate import Condition
 from harness.plan import Arm, Plan
 from mainrun.config import find_changes
 
@@ -78,6 +80,26 @@ def format_list(entries: Iterable[dict[str, Any]]) -> str:
     if not rows:
         return "No comparisons yet. Make one with: python -m harness compare"
     return "\n".join(_format_columns(["name", "preset", "pair", "full loss", "", "gain", "verdict"], rows))
+
+
+def format_findings(findings: Sequence[Finding]) -> str:
+    """Every finding with its evidence, and a last line that counts them."""
+    lines = [f"{finding.status:<11}  {finding.name}: {finding.evidence}" for finding in findings]
+    counts = {
+        status: sum(finding.status == status for finding in findings) for status in ("PASS", "FAIL", "NOT CHECKED")
+    }
+    reasons = ", ".join(f"{count} {status}" for status, count in counts.items())
+    return "\n".join([*lines, f"{len(findings)} checks: {reasons}"])
+
+
+def format_checks(checks: Mapping[str, str]) -> str:
+    """Name and title of every check."""
+    return "\n".join(_format_columns(["check", "what it asks"], [[name, title] for name, title in checks.items()]))
+
+
+def format_conditions(conditions: Iterable[Condition]) -> str:
+    """One line a condition."""
+    return "\n".join(f"{condition.status:<9}  {condition.name}: {condition.text}" for condition in conditions)
 
 
 def _describe_sizes(arms: Iterable[Arm]) -> list[list[str]]:

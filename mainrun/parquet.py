@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import pyarrow as pa
 from pyarrow import parquet
@@ -25,18 +25,19 @@ def save_table(path: Path, columns: Columns, values: Mapping[str, Any], *, schem
         parquet.write_table(table, file, compression="zstd", write_page_checksum=True)
 
 
-def load_table(path: Path, columns: Columns, *, schema_version: int) -> dict[str, list[Any]]:
+def load_table(source: Path | BinaryIO, columns: Columns, *, schema_version: int) -> dict[str, list[Any]]:
     """The columns of a stored table as lists; `StoredResultsError` where it is absent, damaged or of another schema."""
+    name = source if isinstance(source, Path) else "the parquet file"
     try:
-        table = parquet.read_table(path, page_checksum_verification=True)
+        table = parquet.read_table(source, page_checksum_verification=True)
     except FileNotFoundError:
-        raise StoredResultsError(f"{path} is missing.") from None
+        raise StoredResultsError(f"{name} is missing.") from None
     except (pa.ArrowException, OSError) as error:
-        raise StoredResultsError(f"{path} is damaged: {error}.") from None
+        raise StoredResultsError(f"{name} is damaged: {error}.") from None
     found = (table.schema.metadata or {}).get(b"schema_version", b"none").decode()
     if found != str(schema_version):
-        raise StoredResultsError(f"{path} has schema version {found}; this program reads {schema_version}.")
+        raise StoredResultsError(f"{name} has schema version {found}; this program reads {schema_version}.")
     kinds = {field.name: field.type for field in table.schema}
-    if kinds != {name: _TYPES[kind] for name, kind in columns.items()}:
-        raise StoredResultsError(f"{path} is damaged: its columns are not those of its schema version.")
-    return {name: table.column(name).to_pylist() for name in columns}
+    if kinds != {column: _TYPES[kind] for column, kind in columns.items()}:
+        raise StoredResultsError(f"{name} is damaged: its columns are not those of its schema version.")
+    return {column: table.column(column).to_pylist() for column in columns}

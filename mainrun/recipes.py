@@ -30,7 +30,7 @@ class Preset:
 
 PRESETS: dict[str, Preset] = {
     "quick": Preset(
-        Scale(num_titles=8_000, vocab_size=1_024, n_layer=2, n_head=4, d_model=96, block_size=64, batch_size=16),
+        Scale(num_titles=6_000, vocab_size=1_024, n_layer=2, n_head=4, d_model=96, block_size=64, batch_size=16),
         data="synthetic",
     ),
     "laptop": Preset(

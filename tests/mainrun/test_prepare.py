@@ -10,7 +10,7 @@ from mainrun.corpus import CorpusSource
 from mainrun.errors import RequestError
 from mainrun.prepare import PreparedData, prepare_data
 from mainrun.recipes import build_named_config
-from mainrun.tokenizer import Tokenizer
+from mainrun.tokenizer import Tokenizer, train_tokenizer
 
 SYNTHETIC = CorpusSource("synthetic")
 
@@ -33,11 +33,10 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 def trainings(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Grows by one entry, the size asked for, whenever a tokenizer is really trained."""
     asked: list[int] = []
-    train = prepare.train_tokenizer
 
     def count(titles: list[str], vocab_size: int) -> Tokenizer:
         asked.append(vocab_size)
-        return train(titles, vocab_size)
+        return train_tokenizer(titles, vocab_size)
 
     monkeypatch.setattr(prepare, "train_tokenizer", count)
     return asked
@@ -166,10 +165,12 @@ def test_characters_are_counted_with_the_separator_of_every_title() -> None:
 
 def test_the_tokenizer_learns_from_training_and_validation_titles(monkeypatch: pytest.MonkeyPatch) -> None:
     learned: list[str] = []
-    train = prepare.train_tokenizer
-    monkeypatch.setattr(
-        prepare, "train_tokenizer", lambda titles, vocab_size: learned.extend(titles) or train(titles, vocab_size)
-    )
+
+    def note(titles: list[str], vocab_size: int) -> Tokenizer:
+        learned.extend(titles)
+        return train_tokenizer(titles, vocab_size)
+
+    monkeypatch.setattr(prepare, "train_tokenizer", note)
     corpus = prepare_data(config(), SYNTHETIC).corpus
     assert learned == corpus.train_titles + corpus.validation_titles
 

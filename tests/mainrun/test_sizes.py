@@ -65,7 +65,7 @@ def test_one_step_of_mainrun_is_1_34_tflop() -> None:
 
 
 def run_sizes(num_train_ids: int, num_validation_ids: int, **changes: int) -> RunSizes:
-    config = replace(MAINRUN, block_size=4, batch_size=3, **changes)
+    config = replace(MAINRUN, block_size=4, batch_size=3, **changes)  # type: ignore[arg-type]  # mypy wants each field's own type
     return compute_run_sizes(config, vocab_size=9, num_train_ids=num_train_ids, num_validation_ids=num_validation_ids)
 
 

@@ -119,7 +119,7 @@ def test_the_stream_is_the_titles_one_after_the_other(titles: list[str], tokeniz
     parts = [encode(tokenizer, title) for title in titles[:50]]
     assert stream.tolist() == [i for part in parts for i in part]
     assert num_tokens.tolist() == [len(part) for part in parts]
-    assert (stream.dtype, num_tokens.dtype) == (np.int32, np.int32)
+    assert stream.dtype == num_tokens.dtype == np.dtype(np.int32)
 
 
 def test_no_titles_give_an_empty_stream(tokenizer: Tokenizer) -> None:

@@ -1,0 +1,95 @@
+"""`gate`: does a comparison meet what a build asks of it? Undecided is an answer of its own, and never a failure."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from harness.analyse import load_document
+from harness.formats import format_loss, format_percent
+from harness.stored import load_comparison
+from mainrun.errors import EXIT_DONE, EXIT_INCONCLUSIVE, EXIT_NO, RequestError, StoredResultsError
+
+Status = Literal["met", "missed", "undecided"]
+
+
+@dataclass(frozen=True)
+class Condition:
+    """One thing asked, and how the comparison answers it."""
+
+    name: str
+    status: Status
+    text: str
+
+
+def judge(
+    folder: Path, min_improvement_percent: float | None, max_loss_nats_per_char: float | None, require_conclusive: bool
+) -> list[Condition]:
+    """The conditions on the last-named arm against the first, each answered.
+
+    Raises `RequestError` where nothing is asked, `StoredResultsError` where runs are missing or the numbers are not
+    those of the stored runs.
+    """
+    if min_improvement_percent is None and max_loss_nats_per_char is None and not require_conclusive:
+        raise RequestError("gate asks nothing: give --min-improvement, --max-loss or --require-conclusive.")
+    document = _load_whole(folder)
+    pair = document["pairs"][-1]
+    conditions = []
+    if min_improvement_percent is not None:
+        conditions.append(judge_improvement(pair["verdict"], min_improvement_percent))
+    if max_loss_nats_per_char is not None:
+        final = next(arm["final"] for arm in document["arms"] if arm["name"] == pair["candidate"])
+        conditions.append(judge_loss(final["loss_nats_per_char"], max_loss_nats_per_char))
+    if require_conclusive:
+        conditions.append(judge_conclusive(pair["verdict"]))
+    return conditions
+
+
+def judge_improvement(verdict: dict[str, Any], percent: float) -> Condition:
+    """Met or missed where the verdict's whole interval lies on one side of `percent`."""
+    interval = verdict["interval_95"]
+    status: Status = "undecided"
+    if interval and interval["low_percent"] >= percent:
+        status = "met"
+    elif interval and interval["high_percent"] < percent:
+        status = "missed"
+    return Condition(
+        f"--min-improvement {percent:g}",
+        status,
+        f"gain in full loss {format_percent(verdict['gain_percent'], 2)}, {verdict['label']}; {verdict['reason']}",
+    )
+
+
+def judge_loss(loss_nats_per_char: float, highest: float) -> Condition:
+    """Whether the frozen loss is at most `highest`."""
+    return Condition(
+        f"--max-loss {highest:g}",
+        "met" if loss_nats_per_char <= highest else "missed",
+        f"frozen loss at the last step {format_loss(loss_nats_per_char)} nats per character",
+    )
+
+
+def judge_conclusive(verdict: dict[str, Any]) -> Condition:
+    """Whether the verdict is any word but INCONCLUSIVE."""
+    status: Status = "undecided" if verdict["word"] == "INCONCLUSIVE" else "met"
+    return Condition("--require-conclusive", status, verdict["label"])
+
+
+def compute_exit_code(conditions: list[Condition], require_conclusive: bool) -> int:
+    """1 where anything is missed, 5 where a conclusion was required and anything is undecided, else 0."""
+    statuses = {condition.status for condition in conditions}
+    if "missed" in statuses:
+        return EXIT_NO
+    return EXIT_INCONCLUSIVE if require_conclusive and "undecided" in statuses else EXIT_DONE
+
+
+def _load_whole(folder: Path) -> dict[str, Any]:
+    comparison = load_comparison(folder)
+    if comparison.unfinished:
+        names = ", ".join(run.folder_name for run in comparison.unfinished)
+        raise StoredResultsError(f"{folder} cannot be judged: not complete: {names}. Train them with compare --resume.")
+    document = load_document(folder)
+    if document["sha256"] != comparison.compute_hashes():
+        raise StoredResultsError(
+            f"{folder}/comparison.json is not made from these runs. Make it again: report {folder}"
+        )
+    return document

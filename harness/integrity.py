@@ -1,0 +1,138 @@
+"""Is the metric what it says it is? What a run that holds every rule by the letter can still get wrong.
+
+As in `constraints`, expected values are literals and nothing is imported from what is checked: titles are counted
+and tokenized again by this module's own code, with the tokenizer the run stored.
+"""
+
+import hashlib
+import json
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import tiktoken
+from numpy.typing import NDArray
+
+from harness.checks import Evidence, Registry, Result, judge_runs, register
+from harness.stored import StoredRun
+
+SEPARATOR_CHARS = 5
+"""Characters of the separator that follows each title in the metric's denominator."""
+SPECIAL_TOKENS = ["<pad>", "<eos>", "<unk>"]
+EOS_ID = 1
+SUM_TOLERANCE = 1e-9
+"""Relative difference that rounding in a sum can cause."""
+
+INTEGRITY: Registry = {}
+integrity = partial(register, INTEGRITY)
+
+
+@integrity("spans-scored", "At least one span is scored")
+def check_spans(evidence: Evidence) -> Result:
+    """A batch so large that no span fits reports a loss of 0."""
+
+    def judge(run: StoredRun) -> str | None:
+        counts = [event["num_spans"] for event in run.select("validation_step")]
+        return None if counts and min(counts) >= 1 else "an evaluation scored no span at all"
+
+    return judge_runs(evidence, judge, "every evaluation of every run scored at least one whole span")
+
+
+@integrity("losses-by-title", "The losses by title add up to the full loss")
+def check_title_sums(evidence: Evidence) -> Result:
+    """Characters, tokens and losses by title give the totals of the last evaluation."""
+
+    def judge(run: StoredRun) -> str | None:
+        last, columns = run.select("validation_step")[-1], run.load_title_losses()
+        full = sum(columns["loss_nats"]) / last["num_chars"]
+        if sum(columns["num_chars"]) != last["num_chars"] or sum(columns["num_tokens"]) != last["num_tokens"]:
+            return "characters or tokens by title do not add up to those of the last evaluation"
+        if not abs(full - last["full_loss_nats_per_char"]) <= SUM_TOLERANCE * abs(full):
+            return f"losses by title give {full}, the journal says {last['full_loss_nats_per_char']}"
+        return None
+
+    return judge_runs(evidence, judge, "characters, tokens and losses by title give the last evaluation's totals")
+
+
+@integrity("denominator", "The denominator is the characters of the titles")
+def check_denominator(evidence: Evidence) -> Result:
+    """A longer separator, or markers put into the text, would make the loss per character smaller."""
+    if isinstance(evidence.titles, str):
+        return "NOT CHECKED", evidence.titles
+    expected = [len(title) + SEPARATOR_CHARS for title in evidence.titles.validation]
+
+    def judge(run: StoredRun) -> str | None:
+        stored = {event["num_chars"] for event in run.select("validation_step")}
+        if stored != {sum(expected)}:
+            return f"divides by {sorted(stored)} characters; the validation titles have {sum(expected):,}"
+        return None if run.load_title_losses()["num_chars"] == expected else "characters by title are not the titles'"
+
+    return judge_runs(evidence, judge, f"{sum(expected):,} characters, counted again from the validation titles")
+
+
+@integrity("tokens", "The tokens are those of the titles, each once, and nothing else")
+def check_tokens(evidence: Evidence) -> Result:
+    """Both streams are the tokenized titles: no augmentation, no text changed before it is tokenized."""
+    if isinstance(evidence.titles, str):
+        return "NOT CHECKED", evidence.titles
+    parts = {"train_ids_sha256": evidence.titles.train, "validation_ids_sha256": evidence.titles.validation}
+
+    def judge(run: StoredRun) -> str | None:
+        encoding = load_encoding(run.folder / "tokenizer.json")
+        for key, titles in parts.items():
+            stream = encode_titles(encoding, titles)
+            if hashlib.sha256(stream.tobytes()).hexdigest() != run.record[key]:
+                return f"{key.removesuffix('_sha256')} are not those of the {len(titles):,} titles"
+        return None
+
+    return judge_runs(
+        evidence, judge, "training and validation streams made again from the titles have the same SHA-256"
+    )
+
+
+@integrity("round-trip", "The tokenizer gives every validation title back, and none is unknown")
+def check_round_trip(evidence: Evidence) -> Result:
+    """A tokenizer that loses text makes the text that is left easier to predict."""
+    if isinstance(evidence.titles, str):
+        return "NOT CHECKED", evidence.titles
+    titles = evidence.titles.validation
+
+    def judge(run: StoredRun) -> str | None:
+        encoding = load_encoding(run.folder / "tokenizer.json")
+        for place, title in enumerate(titles):
+            ids = encoding.encode_ordinary(f" {title}") if title else []
+            if min(ids, default=len(SPECIAL_TOKENS)) < len(SPECIAL_TOKENS):
+                return f"validation title {place} holds a special token"
+            if title and encoding.decode_bytes(ids) != f" {title}".encode():
+                return f"validation title {place} does not come back from its tokens"
+        return None
+
+    return judge_runs(evidence, judge, f"{len(titles):,} titles decoded to the same text; share of <unk> is 0 %")
+
+
+def load_encoding(path: Path) -> tiktoken.Encoding:
+    """The encoding that a stored `tokenizer.json` describes; `ValueError` where it is no usable tokenizer."""
+    stored = json.loads(path.read_bytes())
+    tokens = [bytes.fromhex(token) for token in stored["token_bytes_hex"]]
+    num_special = len(SPECIAL_TOKENS)
+    if stored["special_tokens"] != SPECIAL_TOKENS or len(set(tokens)) != len(tokens):
+        raise ValueError(f"{path.name} does not begin with {', '.join(SPECIAL_TOKENS)}, or repeats a token")
+    missing = [byte for byte in range(256) if bytes([byte]) not in tokens]
+    if missing:
+        raise ValueError(f"{path.name} has no token for byte {missing[0]}")
+    return tiktoken.Encoding(
+        path.name,
+        pat_str=stored["split_pattern"],
+        mergeable_ranks={token: place for place, token in enumerate(tokens) if place >= num_special},
+        special_tokens={token: place for place, token in enumerate(SPECIAL_TOKENS)},
+        explicit_n_vocab=len(tokens),
+    )
+
+
+def encode_titles(encoding: tiktoken.Encoding, titles: list[str]) -> NDArray[np.int32]:
+    """The stream of titles (n,): each title's ids after one space, then one `<eos>`; an empty title is that alone."""
+    stream: list[int] = []
+    for title in titles:
+        stream += encoding.encode_ordinary(f" {title}") if title else []
+        stream.append(EOS_ID)
+    return np.array(stream, np.int32)

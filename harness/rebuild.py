@@ -1,0 +1,127 @@
+"""Does everything that was derived follow from what was measured? Parquet, numbers and reports are made again."""
+
+import io
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import Any
+
+from harness.analyse import build_document, load_document, round_numbers
+from harness.checks import Evidence, Registry, Result, register
+from harness.collect import FILE_NAME as METRICS_NAME
+from harness.collect import Row, build_rows, load_metrics, load_rows
+from harness.render import PDF_NAME, REPORT_NAME, SUMMARY_NAME, render_markdown, select_attached_rows
+from harness.stored import StoredComparison, find_hash_changes
+
+NUMBER_TOLERANCE = 1e-9
+"""Relative difference that another machine's rounding may cause."""
+
+REBUILD: Registry = {}
+rebuilt = partial(register, REBUILD)
+
+
+@rebuilt("hashes", "Journals, losses by title and plan are those the records name")
+def check_hashes(evidence: Evidence) -> Result:
+    """A file that was edited after its run has another SHA-256 than its record says."""
+    comparison = evidence.comparison
+    for run in comparison.runs.values():
+        for name, found, expected in find_hash_changes(run):
+            return "FAIL", f"runs/{run.folder.name}/{name} has SHA-256 {found}, its run.json says {expected}"
+    stored = load_document(comparison.folder)["sha256"]
+    for path, found in comparison.compute_hashes().items():
+        if stored.get(path) != found:
+            return "FAIL", f"{path} has SHA-256 {found}, comparison.json says {stored.get(path)}"
+    return "PASS", f"{len(stored)} records and {2 * len(comparison.runs)} files of runs have the SHA-256 that is stored"
+
+
+@rebuilt("measurements", "metrics.parquet follows from the journals")
+def check_measurements(evidence: Evidence) -> Result:
+    """Every cell of the parquet, made again."""
+    stored, expected = load_metrics(evidence.comparison.folder), _rebuild(evidence.comparison)[0]
+    if len(stored) != len(expected):
+        return "FAIL", f"{METRICS_NAME} has {len(stored)} rows, the journals give {len(expected)}"
+    for number, (found, due) in enumerate(zip(stored, expected, strict=True)):
+        difference = find_difference(found, due)
+        if difference:
+            return "FAIL", f"{METRICS_NAME}, row {number}: {difference}"
+    return "PASS", f"{len(stored):,} rows made again from the journals"
+
+
+@rebuilt("numbers", "comparison.json follows from the measurements")
+def check_numbers(evidence: Evidence) -> Result:
+    """Every number and sentence of the document, made again."""
+    difference = find_difference(load_document(evidence.comparison.folder), _rebuild(evidence.comparison)[1])
+    if difference:
+        return "FAIL", f"comparison.json{difference}"
+    return "PASS", "every value made again from the measurements"
+
+
+@rebuilt("reports", "Both Markdown reports follow from the numbers")
+def check_reports(evidence: Evidence) -> Result:
+    """Both reports, rendered again and compared byte for byte."""
+    document = _rebuild(evidence.comparison)[1]
+    for name in (SUMMARY_NAME, REPORT_NAME):
+        found = (evidence.comparison.folder / name).read_text(encoding="utf-8").split("\n")
+        due = render_markdown(f"{name}.j2", document).split("\n")
+        for number, (line, expected) in enumerate(zip(found, due, strict=False), 1):
+            if line != expected:
+                return "FAIL", f"{name}, line {number}: found '{line}', expected '{expected}'"
+        if len(found) != len(due):
+            return "FAIL", f"{name} has {len(found)} lines, expected {len(due)}"
+    return "PASS", f"{SUMMARY_NAME} and {REPORT_NAME} rendered again, byte for byte the same"
+
+
+@rebuilt("pdf-attachments", "The files attached to report.pdf are the comparison's own")
+def check_attachments(evidence: Evidence) -> Result:
+    """The PDF is judged by what travels inside it."""
+    folder = evidence.comparison.folder
+    if not (folder / PDF_NAME).exists():
+        return "NOT CHECKED", "there is no report.pdf; `report` makes one where its libraries are installed"
+    attached = read_attachments(folder / PDF_NAME)
+    if attached.get("comparison.json") != (folder / "comparison.json").read_bytes():
+        return "FAIL", "the comparison.json inside report.pdf is not the one beside it"
+    name, rows = select_attached_rows(folder, load_metrics(folder))
+    if name not in attached:
+        return "FAIL", f"report.pdf has no {name} inside"
+    inside = load_rows(io.BytesIO(attached[name]))
+    difference = find_difference(inside, rows)
+    if difference:
+        return "FAIL", f"{name} inside report.pdf: {difference}"
+    return "PASS", f"comparison.json and {name} inside report.pdf equal the files"
+
+
+def read_attachments(path: Path) -> dict[str, bytes]:
+    """The files embedded in a PDF, by name."""
+    from pypdf import PdfReader
+
+    return {name: contents[0] for name, contents in PdfReader(path).attachments.items()}
+
+
+def find_difference(found: Any, expected: Any, where: str = "") -> str | None:
+    """Where two JSON-like values first differ, with both; numbers may differ by rounding. None where they do not."""
+    if isinstance(found, dict) and isinstance(expected, dict):
+        for key in [*expected, *(key for key in found if key not in expected)]:
+            if key not in found or key not in expected:
+                return f"{where}/{key}: {'missing' if key not in found else 'not expected'}"
+            difference = find_difference(found[key], expected[key], f"{where}/{key}")
+            if difference:
+                return difference
+        return None
+    if isinstance(found, list) and isinstance(expected, list):
+        if len(found) != len(expected):
+            return f"{where}: {len(found)} items, expected {len(expected)}"
+        differences = (
+            find_difference(a, b, f"{where}/{i}") for i, (a, b) in enumerate(zip(found, expected, strict=True))
+        )
+        return next((difference for difference in differences if difference), None)
+    if isinstance(found, float) and isinstance(expected, float):
+        same = abs(found - expected) <= NUMBER_TOLERANCE * max(abs(found), abs(expected))
+    else:
+        same = type(found) is type(expected) and found == expected
+    return None if same else f"{where}: found {found!r}, expected {expected!r}"
+
+
+@lru_cache(maxsize=1)
+def _rebuild(comparison: StoredComparison) -> tuple[list[Row], dict[str, Any]]:
+    rows = [row for run in comparison.runs.values() for row in build_rows(run)]
+    document: dict[str, Any] = round_numbers(build_document(comparison, rows))
+    return rows, document

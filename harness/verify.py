@@ -1,0 +1,155 @@
+"""`verify`: all checks on a stored comparison, with the titles and a fresh initialization where they can be had."""
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from harness.checks import Evidence, Finding, Result, Titles, run_checks
+from harness.constraints import CONSTRAINTS
+from harness.integrity import INTEGRITY
+from harness.journals import load_journal
+from harness.launch import Job, Launcher
+from harness.plan import PlannedRun
+from harness.rebuild import REBUILD
+from harness.stored import StoredComparison, StoredRun, load_comparison
+from mainrun.corpus import CorpusSource, load_corpus
+from mainrun.errors import EXIT_DONE, RunError
+from mainrun.run_record import JOURNAL_NAME, load_run_record
+
+REPLAY_NAME = "replay"
+REPLAY_TITLE = "The first steps, trained again, give the same losses"
+NO_TITLES = "the titles are not here: give --data with the file they came from"
+OTHER_MACHINE_TOLERANCE = 1e-3
+"""Relative difference of a loss that another machine, torch version or thread count may cause."""
+_MACHINE_KEYS = ("device", "cpu_capability", "num_threads")
+
+
+def verify(folder: Path, data: str | None, replay_steps: int | None, launcher: Launcher) -> list[Finding]:
+    """All findings on the comparison in `folder`.
+
+    `data` is where the titles are read again from (a file, or `hub`); synthetic ones are always made again. Raises
+    `StoredResultsError` where a file cannot be read at all, `RequestError` where `data` cannot.
+    """
+    comparison = load_comparison(folder, check_hashes=False)
+    source = _find_source(comparison, data)
+    evidence = Evidence(comparison, NO_TITLES, NO_TITLES)
+    if source:
+        fresh_weights = _initialize_again(comparison, source, launcher)
+        evidence = Evidence(comparison, _load_titles(comparison, source), fresh_weights)
+    findings = [finding for registry in (CONSTRAINTS, INTEGRITY, REBUILD) for finding in run_checks(registry, evidence)]
+    return [*findings, Finding(REPLAY_NAME, REPLAY_TITLE, *_replay(comparison, source, replay_steps, launcher))]
+
+
+def list_checks() -> dict[str, str]:
+    """Name → title of every check."""
+    registries = {
+        name: title for registry in (CONSTRAINTS, INTEGRITY, REBUILD) for name, (title, _) in registry.items()
+    }
+    return registries | {REPLAY_NAME: REPLAY_TITLE}
+
+
+def _find_source(comparison: StoredComparison, data: str | None) -> CorpusSource | None:
+    corpus = comparison.plan.corpus
+    if corpus["source"] == "synthetic":
+        return CorpusSource("synthetic")
+    return None if data is None else CorpusSource(data, corpus["revision"], comparison.plan.title_column)
+
+
+def _load_titles(comparison: StoredComparison, source: CorpusSource) -> Titles:
+    corpus = comparison.plan.corpus
+    num_titles = corpus["num_train_titles"] + corpus["num_validation_titles"]
+    loaded = load_corpus(source, num_titles=num_titles, val_fraction=corpus["num_validation_titles"] / num_titles)
+    return Titles(loaded.train_titles, loaded.validation_titles)
+
+
+def _initialize_again(comparison: StoredComparison, source: CorpusSource, launcher: Launcher) -> dict[str, str] | str:
+    """SHA-256 of fresh weights by run folder, or why this machine cannot say what they should be."""
+    digests = {}
+    for run in comparison.runs.values():
+        with tempfile.TemporaryDirectory() as scratch:
+            record = _train_again(comparison, run, source, 0, launcher, Path(scratch) / "run")
+        if not _is_same_machine(run, record):
+            return "made on another torch version, device or CPU capability, which initialize differently"
+        digests[run.folder.name] = record["initial_weights_sha256"]
+    return digests
+
+
+def _replay(
+    comparison: StoredComparison, source: CorpusSource | None, num_steps: int | None, launcher: Launcher
+) -> Result:
+    if num_steps is None:
+        return "NOT CHECKED", "asked for with --replay STEPS"
+    if source is None:
+        return "NOT CHECKED", NO_TITLES
+    exact = True
+    for run in comparison.runs.values():
+        with tempfile.TemporaryDirectory() as scratch:
+            folder = Path(scratch) / "run"
+            record = _train_again(comparison, run, source, num_steps, launcher, folder)
+            again = _select_losses(load_journal(folder / JOURNAL_NAME, finished=True), num_steps)
+        same_machine = _is_same_machine(run, record)
+        exact &= same_machine
+        tolerance = 0.0 if same_machine else OTHER_MACHINE_TOLERANCE
+        stored = _select_losses(run.events, num_steps)
+        difference = _find_loss_difference(stored, again, tolerance)
+        if difference and record["source_sha256"] != run.record["source_sha256"]:
+            return "NOT CHECKED", f"the training program here is not the one {run.folder.name} was made with"
+        if difference:
+            return "FAIL", f"{run.folder.name}{difference}"
+    how = "bit for bit" if exact else f"within {OTHER_MACHINE_TOLERANCE:g} relative (another machine)"
+    return (
+        "PASS",
+        f"the first {num_steps} steps of {len(comparison.runs)} runs trained again, every loss the same {how}",
+    )
+
+
+Losses = list[tuple[tuple[str, int], float]]
+"""Event and step with its loss, in order."""
+
+
+def _find_loss_difference(stored: Losses, again: Losses, tolerance: float) -> str | None:
+    if [key for key, _ in stored] != [key for key, _ in again]:
+        return ": the journal's first events are not those of a run trained again"
+    for ((event, step), found), (_, due) in zip(stored, again, strict=True):
+        if not abs(found - due) <= tolerance * abs(due):
+            return f", {event} {step}: stored {found!r}, trained again {due!r}"
+    return None
+
+
+def _select_losses(events: Sequence[dict[str, Any]], num_steps: int) -> Losses:
+    names = ("training_step", "validation_step")
+    return [
+        ((event["event"], event["step"]), event["loss"])
+        for event in events
+        if event["event"] in names and event["step"] <= num_steps
+    ]
+
+
+def _train_again(
+    comparison: StoredComparison, run: StoredRun, source: CorpusSource, num_steps: int, launcher: Launcher, folder: Path
+) -> dict[str, Any]:
+    """The record of a run of the same recipe and seed that stops after `num_steps`."""
+    arm = comparison.plan.get_arm(run.arm)
+    arguments = [
+        f"--recipe={arm.recipe}",
+        f"--preset={comparison.plan.preset}",
+        f"--data={source.data}",
+        f"--title-column={source.title_column}",
+        f"--seed={run.seed}",
+        f"--out={folder}",
+        f"--device={run.record['machine']['device']}",
+        f"--stop-after={num_steps}",
+        *(f"--set={key}={value}" for key, value in run.record["config"].items()),
+        *([f"--data-revision={source.revision}"] if source.revision else []),
+    ]
+    outcome = launcher.launch(Job(PlannedRun(run.arm, run.seed), folder, arguments), lambda: None)
+    if outcome.exit_code != EXIT_DONE:
+        raise RunError(f"{run.folder.name} cannot be trained again here: {outcome.message}")
+    return load_run_record(folder)
+
+
+def _is_same_machine(run: StoredRun, record: dict[str, Any]) -> bool:
+    stored, here = run.record["machine"], record["machine"]
+    same = all(stored[key] == here[key] for key in _MACHINE_KEYS)
+    return bool(same and stored["library_versions"]["torch"] == here["library_versions"]["torch"])

@@ -1,0 +1,47 @@
+"""All tests of the harness: none touches the user's cache, and comparisons that are only read are made once."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import mainrun  # before torch: it chooses how torch's threads wait
+from tests.harness.fakes import make_comparison
+
+assert "OMP_WAIT_POLICY" in os.environ, mainrun.__doc__
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _private_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+@pytest.fixture(scope="session")
+def tiny_comparison(_private_cache: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Baseline against optimized, one seed; to be read only."""
+    return make_comparison(tmp_path_factory.mktemp("tiny"))
+
+
+@pytest.fixture(scope="session")
+def three_seeds(_private_cache: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Baseline against optimized, three seeds; to be read only."""
+    return make_comparison(tmp_path_factory.mktemp("seeds"), seeds=(1337, 1, 2))
+
+
+@pytest.fixture
+def own_comparison(tiny_comparison: Path, tmp_path: Path) -> Path:
+    """A copy of `tiny_comparison`, to be damaged."""
+    return Path(shutil.copytree(tiny_comparison, tmp_path / "own", symlinks=True))
+
+
+@pytest.fixture(scope="session")
+def tiny_document(tiny_comparison: Path) -> dict[str, Any]:
+    """The content of `tiny_comparison`'s comparison.json; to be read only."""
+    from harness.analyse import load_document
+
+    return load_document(tiny_comparison)
