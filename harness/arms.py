@@ -31,6 +31,9 @@ def describe_arm(arm: Arm, run: StoredRun | None, rows: Sequence[Row]) -> dict[s
         return described
     training = [row for row in rows if row["split"] == "train"]
     validation = [row for row in rows if row["split"] == "validation"]
+    problem = _find_problem(training, validation)
+    if problem:
+        return {**described, "reason": problem}
     return {
         **described,
         "final": describe_final(arm, training[-1], validation[-1]),
@@ -66,6 +69,17 @@ def describe_final(arm: Arm, last_training: Row, last_validation: Row) -> dict[s
         "num_unscored_tokens": arm.sizes["num_validation_tokens"]
         - arm.sizes["num_spans"] * arm.config["block_size"] * arm.config["batch_size"],
     }
+
+
+def _find_problem(training: Sequence[Row], validation: Sequence[Row]) -> str | None:
+    """Why a complete run cannot be compared, or None where it can."""
+    if not training or not validation or validation[-1]["step"] != training[-1]["step"]:
+        return "it was not evaluated after its last training step"
+    if validation[-1]["full_loss_nats_per_char"] is None:
+        return "its full loss was not measured at the last step"
+    if not min(row["loss_nats_per_char"] for row in validation) > 0:
+        return "an evaluation reports a loss of 0, which scores nothing"
+    return None
 
 
 def _describe_minimum(validation: Sequence[Row]) -> dict[str, Any]:

@@ -40,6 +40,13 @@ def warn_of_missing_runs(document: Document) -> Iterator[str]:
             yield f"Run {run['arm']}-s{run['seed']} is not complete: {run['status']}{_because(run['reason'])}."
 
 
+def warn_of_unusable_arms(document: Document) -> Iterator[str]:
+    """Complete runs whose measurements do not allow a comparison."""
+    for arm in document["arms"]:
+        if arm["status"] == "complete" and arm["final"] is None:
+            yield f"{arm['name']} cannot be compared: {arm['reason']}."
+
+
 def warn_of_single_seed(document: Document) -> Iterator[str]:
     """One seed says nothing about the spread of training."""
     if len(document["seeds"]) == 1:
@@ -113,6 +120,7 @@ def warn_of_tokenizer(document: Document) -> Iterator[str]:
 CAVEATS: tuple[Callable[[Document], Iterator[str]], ...] = (
     warn_of_data,
     warn_of_missing_runs,
+    warn_of_unusable_arms,
     warn_of_single_seed,
     warn_of_equal_arms,
     warn_of_settings,

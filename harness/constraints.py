@@ -5,6 +5,7 @@ with the `constraint` decorator; it gives PASS, FAIL or NOT CHECKED with its evi
 is missing or malformed.
 """
 
+import re
 from functools import partial
 from typing import Any
 
@@ -80,8 +81,8 @@ def check_official_data(evidence: Evidence) -> Result:
     num_titles = corpus["num_train_titles"] + corpus["num_validation_titles"]
     if num_titles != OFFICIAL_NUM_TITLES:
         return "NOT CHECKED", f"{num_titles:,} titles of the task's dataset; the task has {OFFICIAL_NUM_TITLES:,}"
-    if not corpus["revision"]:
-        return "NOT CHECKED", "the titles came from the hub, but no revision is recorded"
+    if not re.fullmatch("[0-9a-f]{40}", corpus["revision"] or ""):
+        return "FAIL", f"the titles came from the hub, but the recorded revision is {corpus['revision']}, no commit"
     return "PASS", f"{OFFICIAL_DATASET} at revision {corpus['revision']}"
 
 

@@ -54,6 +54,23 @@ def check_title_sums(evidence: Evidence) -> Result:
     return judge_runs(evidence, judge, "characters, tokens and losses by title give the last evaluation's totals")
 
 
+@integrity("fingerprints", "The titles are those the runs were fingerprinted with")
+def check_fingerprints(evidence: Evidence) -> Result:
+    """The titles read again from their source have the recorded SHA-256, training and validation apart."""
+    if isinstance(evidence.titles, str):
+        return "NOT CHECKED", evidence.titles
+    parts = {"train_sha256": evidence.titles.train, "validation_sha256": evidence.titles.validation}
+
+    def judge(run: StoredRun) -> str | None:
+        for key, titles in parts.items():
+            found = hashlib.sha256(b"".join(title.encode() + b"\0" for title in titles)).hexdigest()
+            if found != run.record["corpus"][key]:
+                return f"{key} is {run.record['corpus'][key]}, the titles give {found}"
+        return None
+
+    return judge_runs(evidence, judge, "training and validation titles read again have the recorded SHA-256")
+
+
 @integrity("denominator", "The denominator is the characters of the titles")
 def check_denominator(evidence: Evidence) -> Result:
     """A longer separator, or markers put into the text, would make the loss per character smaller."""

@@ -1,0 +1,104 @@
+import copy
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.analyse import load_document
+from harness.caveats import CAVEATS, build_caveats
+from mainrun.errors import RunError
+from tests.harness.fakes import FakeLauncher, Mishap, make_comparison, write_titles
+
+
+@pytest.fixture
+def document(tiny_document: dict[str, Any]) -> dict[str, Any]:
+    """A comparison of which nothing needs to be said but what is always said."""
+    document = copy.deepcopy(tiny_document)
+    document["corpus"] |= {"source": "hub", "is_official": True}
+    document["seeds"] = [1337, 1, 2]
+    for arm in document["arms"]:
+        arm["settings"] = {}
+    return document
+
+
+def find_new(document: dict[str, Any], changed: dict[str, Any]) -> list[str]:
+    before = build_caveats(document)
+    return [caveat for caveat in build_caveats(changed) if caveat not in before]
+
+
+def test_what_is_always_said_is_the_tokenizers_data_and_what_is_not_scored(document: dict[str, Any]) -> None:
+    caveats = build_caveats(document)
+    assert len(caveats) == 3
+    assert "trained on training and validation titles" in caveats[0]
+    for caveat, arm in zip(caveats[1:], document["arms"], strict=True):
+        assert caveat.startswith(f"{arm['name']}: the frozen evaluation scores {arm['final']['coverage_percent']:.1f} %")
+        assert "are divided by and never scored" in caveat
+
+
+def change(document: dict[str, Any], name: str) -> None:
+    pair = document["pairs"][0]
+    match name:
+        case "warn_of_data":
+            document["corpus"]["source"] = "synthetic"
+        case "warn_of_missing_runs":
+            document["runs"][1] |= {"status": "failed", "reason": "it stopped"}
+        case "warn_of_single_seed":
+            document["seeds"] = [1337]
+        case "warn_of_equal_arms":
+            pair["changes"] = []
+        case "warn_of_settings":
+            document["arms"][1]["settings"] = {"dropout": "0.2"}
+        case "warn_of_coverage":
+            pair["coverage_differs"] = True
+        case "warn_of_steps":
+            pair["same_steps"] = False
+        case "warn_of_cost":
+            pair["time_ratio"] = 1.101
+        case "warn_of_tokenizer":
+            document["arms"][0]["final"]["num_spans"] += 1
+        case _:
+            raise AssertionError(f"{name} has no change that brings it about")
+
+
+EXPECTED = {
+    "warn_of_data": "The corpus is synthetic",
+    "warn_of_missing_runs": "Run optimized-s1337 is not complete: failed (it stopped).",
+    "warn_of_single_seed": "Single seed (1337)",
+    "warn_of_equal_arms": "no noise floor",
+    "warn_of_settings": "optimized is not the recipe optimized as named: changed by --set dropout=0.2.",
+    "warn_of_coverage": "not on equal terms",
+    "warn_of_steps": "evaluated at different steps",
+    "warn_of_cost": "optimized takes 1.10 × the training time of baseline.",
+    "warn_of_tokenizer": "baseline: the frozen evaluation scores",
+}
+
+
+@pytest.mark.parametrize("name", [make.__name__ for make in CAVEATS])
+def test_a_caveat_appears_where_its_fact_holds_and_alone(document: dict[str, Any], name: str) -> None:
+    changed = copy.deepcopy(document)
+    change(changed, name)
+    (caveat,) = find_new(document, changed)
+    assert EXPECTED[name] in caveat
+
+
+@pytest.mark.parametrize(("ratio", "said"), [(1.1, False), (1.11, True), (0.5, False)])
+@pytest.mark.parametrize("key", ["time_ratio", "flops_ratio", "memory_ratio"])
+def test_a_cost_is_warned_of_above_a_tenth_more(document: dict[str, Any], key: str, ratio: float, said: bool) -> None:
+    changed = copy.deepcopy(document)
+    changed["pairs"][0][key] = ratio
+    assert bool(find_new(document, changed)) is said
+
+
+def test_a_local_file_is_not_the_tasks_data(tmp_path: Path) -> None:
+    document = load_document(make_comparison(tmp_path, data=str(write_titles(tmp_path, 500))))
+    assert document["caveats"][0] == (
+        "The titles are from the local file titles.txt (400 of 500 available), not the task's own dataset at its full "
+        "size: absolute losses do not compare with public ones."
+    )
+    assert str(tmp_path) not in str(document)
+
+
+def test_a_run_that_never_started_is_said_to_be_missing(tmp_path: Path) -> None:
+    with pytest.raises(RunError):
+        make_comparison(tmp_path, launcher=FakeLauncher({"optimized": Mishap("never")}))
+    assert "Run optimized-s1337 is not complete: missing." in load_document(tmp_path / "fake")["caveats"]

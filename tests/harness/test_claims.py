@@ -1,0 +1,195 @@
+import copy
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.analyse import load_document
+from harness.claims import build_claims
+from harness.proof import evaluate_formula
+from harness.render import render_markdown
+from tests.harness.fakes import Curve, FakeLauncher, make_comparison
+
+WORSE = Curve(floor=4.2, rate=2.0)
+SUMMARY = "PERFORMANCE_SUMMARY.md.j2"
+
+
+@pytest.fixture(scope="module")
+def worse(_private_cache: None, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """The candidate learns less than the baseline and never reaches its last loss."""
+    folder = make_comparison(tmp_path_factory.mktemp("worse"), launcher=FakeLauncher(curves={"optimized": WORSE}))
+    return load_document(folder)
+
+
+@pytest.fixture(scope="module")
+def equal(_private_cache: None, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """The baseline against itself."""
+    return load_document(make_comparison(tmp_path_factory.mktemp("equal"), recipes=("baseline", "baseline")))
+
+
+@pytest.fixture(scope="module")
+def larger_batch(_private_cache: None, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """Nearly the same curve at twice the batch: most of what is gained in the frozen loss is coverage."""
+    launcher = FakeLauncher(curves={"optimized": Curve(floor=3.3, rate=5.0)})
+    folder = make_comparison(
+        tmp_path_factory.mktemp("batch"), launcher=launcher, settings={"optimized": {"batch_size": "32"}}
+    )
+    return load_document(folder)
+
+
+def get_texts(document: dict[str, Any]) -> dict[str, str]:
+    return {claim["id"]: claim["text"] for claim in document["pairs"][0]["claims"]}
+
+
+@pytest.mark.parametrize("name", ["tiny_document", "worse", "equal", "larger_batch"])
+def test_every_claims_value_is_what_its_formula_gives_again(name: str, request: pytest.FixtureRequest) -> None:
+    document = request.getfixturevalue(name)
+    claims = document["pairs"][0]["claims"]
+    assert len(claims) > 10
+    assert len({claim["id"] for claim in claims}) == len(claims)
+    for claim in claims:
+        again = evaluate_formula(claim["formula"], claim["inputs"], document)
+        assert claim["value"] == pytest.approx(again, rel=1e-11, abs=1e-11), claim["id"]
+
+
+def test_every_number_in_a_gain_sentence_is_the_rounding_of_a_stored_one(tiny_document: dict[str, Any]) -> None:
+    texts = get_texts(tiny_document)
+    before, after = (arm["final"] for arm in tiny_document["arms"])
+    assert texts["full-gain"] == (
+        f"Full loss at the last step: {before['full_loss_nats_per_char']:.4f} → "
+        f"{after['full_loss_nats_per_char']:.4f} nats per character, "
+        f"{tiny_document['pairs'][0]['full_gain_percent']:.1f} % lower."
+    )
+    assert f"{after['loss_nats_per_char']:.4f}" in texts["reported-gain"]
+
+
+def test_a_change_of_the_measurements_changes_the_sentence(tiny_document: dict[str, Any]) -> None:
+    changed = copy.deepcopy(tiny_document)
+    changed["arms"][1]["final"]["full_loss_nats_per_char"] = 2 * changed["arms"][0]["final"]["full_loss_nats_per_char"]
+    texts = {claim["id"]: claim["text"] for claim in build_claims(changed, 0)}
+    assert texts["full-gain"].endswith("100.0 % higher.")
+
+
+def test_a_better_candidate_reaches_the_baselines_last_loss_where_the_journal_says_so(
+    tiny_comparison: Path, tiny_document: dict[str, Any]
+) -> None:
+    text = get_texts(tiny_document)["reaches-baseline"]
+    final = tiny_document["arms"][0]["final"]["loss_nats_per_char"]
+    assert f"baseline's final loss of {final:.4f}" in text
+    step = int(re.findall(r"at step ([\d,]+):", text)[0].replace(",", ""))
+    rows = tiny_document["pairs"][0]["steps"]
+    below = [row["candidate_step"] for row in rows if row["candidate_loss_nats_per_char"] <= final]
+    assert step == below[0]
+
+
+def test_a_worse_candidate_is_said_to_be_higher_to_miss_and_never_to_reach(worse: dict[str, Any]) -> None:
+    texts = get_texts(worse)
+    assert "% higher." in texts["full-gain"]
+    assert "% higher." in texts["reported-gain"]
+    assert "is missed by" in texts["target-margin"]
+    assert "never reaches" in texts["never-reaches-baseline"]
+    assert "reaches-baseline" not in texts
+    assert not any("lower." in text or "beaten" in text for text in texts.values())
+
+
+def test_the_lowest_loss_of_a_candidate_that_never_reaches_is_its_lowest(worse: dict[str, Any]) -> None:
+    lowest = worse["arms"][1]["min_frozen"]["loss_nats_per_char"]
+    assert f"its lowest is {lowest:.4f}" in get_texts(worse)["never-reaches-baseline"]
+
+
+def test_the_lowest_loss_is_the_lowest_of_all_evaluations_also_of_those_outside_the_step_table() -> None:
+    """The candidate is evaluated more often than the baseline, and its lowest loss lies between two table rows."""
+    from harness.pairs import describe_pair
+    from tests.harness.test_pairs import build_arm
+
+    arms = [build_arm("a", [4.0, 1.0]), build_arm("b", [4.0, 3.0, 1.5, 3.0, 2.0])]
+    pair = describe_pair(arms[0][0], arms[1][0], {arm["name"]: rows for arm, rows in arms}, official=False)
+    for arm, rows in arms:
+        lowest = min(rows, key=lambda row: float(row["loss_nats_per_char"]))
+        arm |= {
+            "stability": {"largest_rise_nats_per_char": 0.0, "num_gradient_spikes": 0, "num_steps": 9},
+            "min_frozen": {"step": lowest["step"], "loss_nats_per_char": lowest["loss_nats_per_char"]},
+        }
+    document = {"arms": [arm for arm, _ in arms], "pairs": [pair]}
+    texts = {claim["id"]: claim["text"] for claim in build_claims(document, 0)}
+    assert "its lowest is 1.5000" in texts["never-reaches-baseline"]
+
+
+def test_equal_arms_gain_nothing_and_meet_the_target_exactly(equal: dict[str, Any]) -> None:
+    texts = get_texts(equal)
+    assert texts["full-gain"].endswith("unchanged.")
+    assert "is met exactly" in texts["target-margin"]
+    assert texts["smallest-gain"].startswith("Lower at 0 of ")
+
+
+def test_coverage_is_said_to_be_coverage(larger_batch: dict[str, Any], tiny_document: dict[str, Any]) -> None:
+    texts = get_texts(larger_batch)
+    assert "less of the validation text for optimized" in texts["coverage-difference"]
+    assert "of the reported gain is coverage, not a better model" in texts["coverage-share"]
+    assert not {"coverage-difference", "matched-gain", "coverage-share"} & set(get_texts(tiny_document))
+
+
+def test_a_time_to_a_matched_loss_is_labelled_so(larger_batch: dict[str, Any]) -> None:
+    texts = get_texts(larger_batch)
+    assert "coverage-matched" in texts["reaches-baseline"]
+
+
+def test_the_tasks_target_is_named_on_its_own_data_only(tiny_document: dict[str, Any]) -> None:
+    assert "1.754" not in get_texts(tiny_document)["target-margin"]
+    assert "The target here, the baseline's final frozen loss" in get_texts(tiny_document)["target-margin"]
+    official = copy.deepcopy(tiny_document)
+    official["pairs"][0]["target"] = {"loss_nats_per_char": 1.754, "is_official": True}
+    official["arms"][1]["final"]["loss_nats_per_char"] = 1.328
+    texts = {claim["id"]: claim["text"] for claim in build_claims(official, 0)}
+    assert texts["target-margin"] == "The task's target of 1.7540 is beaten by 24.3 %."
+
+
+def test_the_false_statements_of_the_reference_cannot_appear(
+    tiny_document: dict[str, Any], worse: dict[str, Any]
+) -> None:
+    """On the reference's own numbers: beaten by 24.3 %, not 30.4; 1.6 never reached by the baseline; not throughout."""
+    steps = [(1, 2.098, 2.098), (44, 1.950, 1.735), (88, 1.887, 1.596), (132, 1.842, 1.539), (938, 1.753, 1.328)]
+    from harness.pairs import describe_pair
+
+    document = copy.deepcopy(tiny_document)
+    rows: dict[str, list[dict[str, Any]]] = {}
+    for place, arm in enumerate(document["arms"], 1):
+        rows[arm["name"]] = [
+            {"split": "validation", "step": point[0], "max_steps": 938, "tokens_seen": point[0], "elapsed_s": point[0],
+             "loss_nats_per_char": point[place]} for point in steps
+        ]  # fmt: skip
+        arm["final"]["loss_nats_per_char"] = steps[-1][place]
+        arm["min_frozen"] = {"step": 938, "loss_nats_per_char": steps[-1][place]}
+    baseline, candidate = document["arms"]
+    document["pairs"][0] |= describe_pair(baseline, candidate, rows, official=True)
+    document["pairs"][0]["claims"] = build_claims(document, 0)
+    summary = render_markdown(SUMMARY, document)
+    texts = get_texts(document)
+    assert texts["target-margin"] == "The task's target of 1.7540 is beaten by 24.3 %."
+    assert "30.4" not in summary
+    assert "throughout" not in summary
+    assert "expected" not in summary
+    assert texts["smallest-gain"] == "Lower at 4 of 4 evaluations after the first; smallest gain 11.0 %."
+    reached = {entry["loss_nats_per_char"]: entry for entry in document["pairs"][0]["times_to_loss"]}
+    assert all(entry["baseline"] is None for loss, entry in reached.items() if loss < 1.753)
+    assert "| 44 | 1.9500 | 1.7350 | 11.0 % |" in summary
+    assert "not measured" in summary
+
+
+@pytest.mark.parametrize("name", ["tiny_document", "worse", "equal", "larger_batch"])
+def test_no_word_of_a_guess_stands_in_a_claim(name: str, request: pytest.FixtureRequest) -> None:
+    for text in get_texts(request.getfixturevalue(name)).values():
+        assert not re.search(r"expected|likely|should|throughout|significant|better|improv", text.replace(
+            "not a better model", "")), text  # fmt: skip
+
+
+def test_a_loss_that_rises_is_said_to_rise(tiny_document: dict[str, Any]) -> None:
+    changed = copy.deepcopy(tiny_document)
+    changed["arms"][1]["stability"] |= {"largest_rise_nats_per_char": 0.0123, "num_gradient_spikes": 3}
+    changed["arms"][1]["min_frozen"] = {"step": 9, "loss_nats_per_char": 0.5}
+    texts = {claim["id"]: claim["text"] for claim in build_claims(changed, 0)}
+    assert "is 0.0123" in texts["largest-rise-candidate"]
+    assert "3 gradient norms are above ten times the median" in texts["gradient-spikes-candidate"]
+    assert "above the lowest one, 0.5000 at step 9" in texts["last-against-best"]
+    assert "never rose" in texts["largest-rise-baseline"]
