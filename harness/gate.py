@@ -32,13 +32,15 @@ def judge(
     if min_improvement_percent is None and max_loss_nats_per_char is None and not require_conclusive:
         raise RequestError("gate asks nothing: give --min-improvement, --max-loss or --require-conclusive.")
     document = _load_whole(folder)
+    last_arm = document["arms"][-1]
+    if not document["pairs"] or document["pairs"][-1]["candidate"] != last_arm["name"]:
+        raise StoredResultsError(f"{folder} cannot be judged: {last_arm['name']} has no pair: {last_arm['reason']}.")
     pair = document["pairs"][-1]
     conditions = []
     if min_improvement_percent is not None:
         conditions.append(judge_improvement(pair["verdict"], min_improvement_percent))
     if max_loss_nats_per_char is not None:
-        final = next(arm["final"] for arm in document["arms"] if arm["name"] == pair["candidate"])
-        conditions.append(judge_loss(final["loss_nats_per_char"], max_loss_nats_per_char))
+        conditions.append(judge_loss(last_arm["final"]["loss_nats_per_char"], max_loss_nats_per_char))
     if require_conclusive:
         conditions.append(judge_conclusive(pair["verdict"]))
     return conditions
