@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import signal
 import sys
 import traceback
 from dataclasses import asdict, dataclass
@@ -20,12 +21,13 @@ JSON_SCHEMA_VERSION = 1
 def main(arguments: list[str] | None = None) -> int:
     """Does one verb and returns the exit code."""
     given = build_parser().parse_args(arguments)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         answer: Answer = given.run(given)
     except ProgramError as error:
         return _fail(given, error.exit_code, str(error))
     except KeyboardInterrupt:
-        return _fail(given, EXIT_INTERRUPTED, "interrupted; the same command with --resume and --out goes on from here")
+        return _fail(given, EXIT_INTERRUPTED, "interrupted")
     except Exception as error:
         traceback.print_exc()
         return _fail(given, EXIT_BUG, f"this is a bug of the harness: {error!r}")

@@ -1,5 +1,8 @@
 """The main job: plan, launch, collect, analyse, render. Each stage reads only what the one before it stored."""
 
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,10 +16,18 @@ from harness.plan import FILE_NAME as PLAN_NAME
 from harness.plan import Plan, PlannedRun, load_plan, plan_comparison, plan_to_json, save_plan
 from harness.progress import ProgressDisplay
 from harness.render import render
-from harness.stored import get_run_folder, load_comparison
+from harness.stored import check_run_hashes, get_run_folder, load_comparison, load_run
 from harness.tensorboard_log import TensorBoardLog
 from mainrun.corpus import CorpusSource
-from mainrun.errors import EXIT_DONE, EXIT_INTERRUPTED, MachineError, RequestError, RunError, StoredResultsError
+from mainrun.errors import (
+    EXIT_DONE,
+    EXIT_INTERRUPTED,
+    InterruptionError,
+    MachineError,
+    RequestError,
+    RunError,
+    StoredResultsError,
+)
 from mainrun.files import compute_file_sha256, make_folder, save_json
 from mainrun.recipes import get_preset
 from mainrun.run_record import FILE_NAME as RECORD_NAME
@@ -72,17 +83,15 @@ def run_comparison(request: CompareRequest, launcher: Launcher, display: Progres
     """
     plan, folder = plan_request(request)
     plan_sha256 = _store_plan(folder, plan)
-    _point_latest_at(folder)
-    failures = []
-    for place, run in enumerate(plan.runs, 1):
-        arm = plan.get_arm(run.arm)
-        run_folder = get_run_folder(folder, run)
-        display.start(run, f"[{place}/{len(plan.runs)}]", arm.config["block_size"] * arm.config["batch_size"])
-        job = build_job(run, arm, plan.preset, request.source, request.device, run_folder, plan_sha256)
-        outcome = _watch_run(folder, job, launcher, display)
-        if outcome.exit_code != EXIT_DONE:
-            failures.append(f"{run.folder_name}: {outcome.message}")
-    make_reports(folder)
+    with _hold(folder):
+        _point_latest_at(folder)
+        try:
+            failures = _run_all(request, plan, folder, plan_sha256, launcher, display)
+        except KeyboardInterrupt:
+            raise InterruptionError(
+                f"InterruptionError. Nothing finished is lost; go on with the same command and --out {folder} --resume."
+            ) from None
+        make_reports(folder)
     if failures:
         raise RunError(
             f"{len(failures)} of {len(plan.runs)} runs failed. {' '.join(failures)} Reports are in {folder}."
@@ -107,6 +116,35 @@ def make_reports(folder: Path) -> dict[str, Any]:
     return document
 
 
+def _run_all(
+    request: CompareRequest, plan: Plan, folder: Path, plan_sha256: str, launcher: Launcher, display: ProgressDisplay
+) -> list[str]:
+    """Trains every run of the plan that is not complete; returns how those that failed ended."""
+    failures = []
+    for place, run in enumerate(plan.runs, 1):
+        arm, run_folder = plan.get_arm(run.arm), get_run_folder(folder, run)
+        display.start(run, f"[{place}/{len(plan.runs)}]", arm.config["block_size"] * arm.config["batch_size"])
+        if _is_complete(run_folder):
+            display.finish("complete already")
+            continue
+        job = build_job(run, arm, plan.preset, request.source, request.device, run_folder, plan_sha256)
+        outcome = _watch_run(folder, job, launcher, display)
+        if outcome.exit_code != EXIT_DONE:
+            failures.append(f"{run.folder_name}: {outcome.message}")
+    return failures
+
+
+@contextmanager
+def _hold(folder: Path) -> Iterator[None]:
+    """Keeps every other process from running the comparison; `RequestError` where one does already."""
+    with (folder / PLAN_NAME).open("rb") as plan:
+        try:
+            fcntl.flock(plan, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise RequestError(f"Another process is running {folder}. Wait for it, or end it.") from None
+        yield
+
+
 def _store_plan(folder: Path, plan: Plan) -> str:
     """Writes the plan of a new comparison, or makes sure that a stored one is the same; returns its SHA-256."""
     if not (folder / PLAN_NAME).exists():
@@ -124,9 +162,6 @@ def _store_plan(folder: Path, plan: Plan) -> str:
 def _watch_run(folder: Path, job: Job, launcher: Launcher, display: ProgressDisplay) -> Outcome:
     """Runs one job, showing and logging its journal as it grows."""
     make_folder(job.folder)
-    if _is_complete(job.folder):
-        display.finish("complete already")
-        return Outcome(EXIT_DONE, "")
     follower = JournalFollower(job.folder / JOURNAL_NAME)
     log = TensorBoardLog(folder / TENSORBOARD_FOLDER / job.folder.name)
 
@@ -158,7 +193,11 @@ def _refuse_to_go_on(outcome: Outcome, run: PlannedRun) -> None:
 
 
 def _is_complete(folder: Path) -> bool:
-    return (folder / RECORD_NAME).exists() and load_run_record(folder)["status"] == "complete"
+    """Whether the run is finished; `StoredResultsError` where its files were changed since."""
+    if not (folder / RECORD_NAME).exists() or load_run_record(folder)["status"] != "complete":
+        return False
+    check_run_hashes(load_run(folder))
+    return True
 
 
 def _mark_failed(folder: Path, reason: str) -> None:

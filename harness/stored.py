@@ -77,12 +77,8 @@ def load_comparison(folder: Path, *, check_hashes: bool = True) -> StoredCompari
         run_folder = get_run_folder(folder, run)
         if (run_folder / RECORD_NAME).exists():
             runs[run] = load_run(run_folder)
-            changes = find_hash_changes(runs[run]) if check_hashes else []
-            for name, found, expected in changes:
-                raise StoredResultsError(
-                    f"{run_folder / name} was changed after the run: its SHA-256 is {found}, "
-                    f"{RECORD_NAME} says {expected}."
-                )
+            if check_hashes:
+                check_run_hashes(runs[run])
     return StoredComparison(folder, plan, runs)
 
 
@@ -95,6 +91,14 @@ def load_run(folder: Path) -> StoredRun:
     started = complete or (folder / JOURNAL_NAME).exists()
     events = load_journal(folder / JOURNAL_NAME, finished=complete) if started else []
     return StoredRun(record["arm"], record["seed"], folder, record, events)
+
+
+def check_run_hashes(run: StoredRun) -> None:
+    """Raises `StoredResultsError` where a complete run's files were changed after it."""
+    for name, found, expected in find_hash_changes(run):
+        raise StoredResultsError(
+            f"{run.folder / name} was changed after the run: its SHA-256 is {found}, {RECORD_NAME} says {expected}."
+        )
 
 
 def find_hash_changes(run: StoredRun) -> list[tuple[str, str, str | None]]:

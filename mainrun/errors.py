@@ -39,3 +39,9 @@ class MachineError(ProgramError):
     """The machine lacks something: hub unreachable, output not writable, disk full, PDF library or font missing."""
 
     exit_code = 6
+
+
+class InterruptionError(ProgramError):
+    """The user ended the program; what was done is kept and can be gone on with."""
+
+    exit_code = EXIT_INTERRUPTED

@@ -4,6 +4,7 @@ Event and field names are those of the task's public logs; our own fields stand 
 `loss` is nats per token on a `training_step` and nats per character on a `validation_step`.
 """
 
+import fcntl
 import json
 import os
 import time
@@ -11,6 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from mainrun.errors import RequestError
 from mainrun.files import unwritable
 
 
@@ -18,11 +20,17 @@ class Journal:
     """An open journal. Each event is one write, so that a killed run leaves at most one unfinished line."""
 
     def __init__(self, path: Path, keep_bytes: int = 0) -> None:
-        """Opens `path` and cuts it back to its first `keep_bytes`."""
+        """Opens `path` for this process alone and cuts it back to its first `keep_bytes`.
+
+        Raises `RequestError` where another process writes it, `MachineError` where it cannot be written.
+        """
         self._path = path
         try:
             self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             os.ftruncate(self._file, keep_bytes)
+        except BlockingIOError:
+            raise RequestError(f"Another process is training in {path.parent}. Wait for it, or end it.") from None
         except OSError as error:
             raise unwritable(path, error) from error
 
@@ -38,7 +46,10 @@ class Journal:
 
     def sync(self) -> int:
         """Brings what was written to the disk; returns the journal's size in bytes."""
-        os.fsync(self._file)
+        try:
+            os.fsync(self._file)
+        except OSError as error:
+            raise unwritable(self._path, error) from error
         return os.fstat(self._file).st_size
 
     def __enter__(self) -> Self:

@@ -1,6 +1,7 @@
 """Command line of the training program: `python -m mainrun.train --recipe R --preset P --data D --seed S --out DIR`."""
 
 import argparse
+import signal
 import sys
 import traceback
 from pathlib import Path
@@ -15,6 +16,7 @@ from mainrun.run_record import RunRequest
 def main(arguments: list[str] | None = None) -> int:
     """Trains one run; returns the exit code. Progress and errors go to stderr, the run's folder to stdout."""
     request = parse_request(arguments)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         from mainrun.loop import train  # imports torch, which --help need not wait for
 

@@ -2,13 +2,15 @@
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import mainrun  # before torch: it chooses how torch's threads wait
+from harness.pdf import check_renderer
+from mainrun.errors import MachineError
 from tests.harness.fakes import make_comparison
 
 assert "OMP_WAIT_POLICY" in os.environ, mainrun.__doc__
@@ -45,3 +47,27 @@ def tiny_document(tiny_comparison: Path) -> dict[str, Any]:
     from harness.analyse import load_document
 
     return load_document(tiny_comparison)
+
+
+@pytest.fixture(scope="session")
+def full_comparison(_private_cache: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Baseline against optimized with figures and PDF; to be read only. Skips where no PDF can be made."""
+    try:
+        check_renderer()
+    except MachineError as error:
+        pytest.skip(f"no PDF can be made here: {error}")
+    return make_comparison(tmp_path_factory.mktemp("full"), pdf=True, figures=True)
+
+
+@pytest.fixture
+def golden() -> Callable[[str, str], None]:
+    """Compares a text with a file in `golden/`; `UPDATE_GOLDEN=1 pytest tests/harness` writes the files anew."""
+
+    def compare(name: str, text: str) -> None:
+        path = Path(__file__).parent / "golden" / name
+        if os.environ.get("UPDATE_GOLDEN"):
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+        assert path.read_text(encoding="utf-8") == text, f"{name} changed; if rightly so: UPDATE_GOLDEN=1"
+
+    return compare

@@ -31,7 +31,9 @@ def test_what_is_always_said_is_the_tokenizers_data_and_what_is_not_scored(docum
     assert len(caveats) == 3
     assert "trained on training and validation titles" in caveats[0]
     for caveat, arm in zip(caveats[1:], document["arms"], strict=True):
-        assert caveat.startswith(f"{arm['name']}: the frozen evaluation scores {arm['final']['coverage_percent']:.1f} %")
+        assert caveat.startswith(
+            f"{arm['name']}: the frozen evaluation scores {arm['final']['coverage_percent']:.1f} %"
+        )
         assert "are divided by and never scored" in caveat
 
 

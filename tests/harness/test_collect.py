@@ -191,5 +191,3 @@ def test_a_run_that_never_started_leaves_no_row(tmp_path: Path) -> None:
     with pytest.raises(Exception, match="1 of 2 runs failed"):
         make_comparison(tmp_path, launcher=FakeLauncher({"optimized": Mishap("never")}))
     assert {row["arm"] for row in load_metrics(tmp_path / "fake")} == {"baseline"}
-
-

@@ -122,7 +122,11 @@ values = st.recursive(
 
 
 @anywhere
-@given(fields=st.dictionaries(st.text().filter(lambda name: name not in ("self", "event", "timestamp")), values, max_size=5))
+@given(
+    fields=st.dictionaries(
+        st.text().filter(lambda name: name not in ("self", "event", "timestamp")), values, max_size=5
+    )
+)
 def test_what_the_training_program_writes_comes_back_unchanged(tmp_path: Path, fields: dict[str, Any]) -> None:
     path = tmp_path / "mainrun.log"
     with Journal(path) as journal:

@@ -66,7 +66,8 @@ def test_what_is_no_arithmetic_is_refused(formula: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "pointer", ["/absent", "/arms/2/final/loss", "/arms/0/absent", "/arms/-1/final/loss", "/name/0", "arms/0/final/loss"]
+    "pointer",
+    ["/absent", "/arms/2/final/loss", "/arms/0/absent", "/arms/-1/final/loss", "/name/0", "arms/0/final/loss"],
 )
 def test_a_pointer_that_finds_nothing_is_a_lookup_error(pointer: str) -> None:
     with pytest.raises(LookupError):

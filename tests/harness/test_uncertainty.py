@@ -47,11 +47,12 @@ def test_a_90_percent_interval_covers_the_truth_in_90_of_100_comparisons(num_pai
 
 
 def test_a_t_interval_is_the_textbooks() -> None:
-    """Mean 2, standard deviation 1, n = 3: 2 ± 4.30265 / √3."""
+    """Mean 2, standard deviation 1, n = 3: 2 ± 4.30265 / √3; with two degrees of freedom the quantile is closed."""
+    half = 0.95 / math.sqrt(2 * 0.975 * 0.025) / math.sqrt(3)
     interval = compute_t_interval([1.0, 2.0, 3.0], 0.95)
     assert interval is not None
-    assert interval.low_percent == pytest.approx(2 - 4.302652729911275 / math.sqrt(3), rel=1e-12)
-    assert interval.high_percent == pytest.approx(2 + 4.302652729911275 / math.sqrt(3), rel=1e-12)
+    assert interval.low_percent == pytest.approx(2 - half, rel=1e-9)
+    assert interval.high_percent == pytest.approx(2 + half, rel=1e-9)
     assert (interval.n, interval.level_percent, interval.covers) == (3, 95.0, "noise of training")
 
 
@@ -166,7 +167,7 @@ def test_below_six_and_above_twenty_pairs_there_is_no_sign_flip_p(num_pairs: int
 
 @pytest.mark.parametrize(("num_pairs", "gain"), [(5, 1.682), (10, 0.996), (20, 0.660), (34, 0.495)])
 def test_the_detectable_gain_is_the_literatures(num_pairs: int, gain: float) -> None:
-    """Effect sizes d of the two-sided paired t-test, α 0.05, power 0.80, as G*Power tabulates them."""
+    """Effect sizes d of the two-sided paired t-test, alpha 0.05, power 0.80, as G*Power tabulates them."""
     assert compute_detectable_gain(1.0, num_pairs) == pytest.approx(gain, abs=5e-4)
     assert compute_detectable_gain(3.0, num_pairs) == pytest.approx(3 * gain, abs=2e-3)
     assert compute_detectable_gain(1.0, 1) is None

@@ -31,9 +31,7 @@ def build_interval(low: float, high: float, level: float = 95.0) -> Interval:
         ((0.0, 0.0), (0.0, 0.0), "EQUIVALENT"),
     ],
 )
-def test_the_word_follows_from_the_intervals(
-    wide: tuple[float, float], narrow: tuple[float, float], word: str
-) -> None:
+def test_the_word_follows_from_the_intervals(wide: tuple[float, float], narrow: tuple[float, float], word: str) -> None:
     assert judge_intervals(build_interval(*wide), build_interval(*narrow, 90.0), 0.5) == word
 
 

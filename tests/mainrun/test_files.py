@@ -39,6 +39,13 @@ def test_a_reader_meets_the_old_file_until_the_new_one_is_whole(tmp_path: Path) 
     assert names(tmp_path) == ["a"]
 
 
+def test_a_reader_of_the_old_file_goes_on_reading_it(tmp_path: Path) -> None:
+    save_text(tmp_path / "a", "old")
+    with (tmp_path / "a").open() as reader:
+        save_text(tmp_path / "a", "new")
+        assert reader.read() == "old"
+
+
 def test_a_refused_write_is_a_machine_error_that_names_the_place(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(MachineError, match=r"Cannot write .*file/a: Not a directory"):

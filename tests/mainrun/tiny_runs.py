@@ -13,7 +13,7 @@ NUM_TITLES = 300
 
 
 def save_titles(folder: Path) -> Path:
-    """A text file of titles, with one that repeats, so that a validation title may stand in the training titles too."""
+    """A text file with one title a line."""
     path = folder / "titles.txt"
     path.write_text("".join(f"{title}\n" for title in generate_headlines(NUM_TITLES)))
     return path

@@ -1,0 +1,148 @@
+"""Who may import what, print, exit, and how long a file may be: read from the sources, and one import for real."""
+
+import ast
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGES = ("mainrun", "harness")
+FILES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
+OWNERS = {
+    "pyarrow": {"mainrun/parquet.py"},
+    "matplotlib": {"harness/figures.py"},
+    "jinja2": {"harness/render.py"},
+    "markupsafe": {"harness/render.py"},
+    "weasyprint": {"harness/pdf.py"},
+    "tensorboard": {"harness/tensorboard_log.py"},
+    "scipy": {"harness/uncertainty.py"},
+    "datasets": {"mainrun/corpus.py"},
+    "huggingface_hub": {"mainrun/corpus.py"},
+    "tiktoken": {"mainrun/tokenizer.py", "harness/integrity.py"},  # the checker encodes without what it checks
+    "tokenizers": {"mainrun/tokenizer.py"},
+    "pandas": {"mainrun/corpus_files.py"},
+}
+COMMAND_LINES = {"harness/__main__.py", "mainrun/train.py"}
+MAX_LINES = 300
+LONG = {"mainrun/headline_words.py"}
+"""Word lists, which are data."""
+
+
+def name(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def find_imports(path: Path) -> Iterator[str]:
+    """Full names of the modules that a file imports, anywhere in it."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{name(path)}: a relative import"
+            assert node.module is not None
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def find_packages(path: Path) -> set[str]:
+    return {module.partition(".")[0] for module in find_imports(path)}
+
+
+def test_the_training_program_does_not_know_the_harness() -> None:
+    assert not [name(path) for path in FILES if name(path).startswith("mainrun/") and
+                {"harness", "reports", "tests"} & find_packages(path)]  # fmt: skip
+
+
+def test_no_package_imports_the_tests_or_the_benchmarks() -> None:
+    assert not [name(path) for path in FILES if {"tests", "benchmarks"} & find_packages(path)]
+
+
+def test_the_harness_never_imports_torch_itself() -> None:
+    assert not [name(path) for path in FILES if name(path).startswith("harness/") and "torch" in find_packages(path)]
+
+
+def test_importing_all_of_the_harness_loads_no_torch() -> None:
+    modules = [name(path).removesuffix(".py").replace("/", ".") for path in FILES if name(path).startswith("harness/")]
+    code = f"import sys, {', '.join(module.removesuffix('.__init__') for module in modules)}\n"
+    code += "print(sorted(m for m in sys.modules if m.partition('.')[0] in ('torch', 'weasyprint')))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    assert (done.stdout.strip(), done.returncode) == ("[]", 0), done.stderr
+
+
+@pytest.mark.parametrize("library", OWNERS)
+def test_a_heavy_library_has_one_owner(library: str) -> None:
+    assert {name(path) for path in FILES if library in find_packages(path)} == OWNERS[library]
+
+
+def test_the_checker_does_not_import_what_it_checks() -> None:
+    """The rules stand in the constraints as literals; of the training program they may use errors and files alone."""
+    allowed = {"mainrun.errors", "mainrun.files"}
+    found = {module for module in find_imports(ROOT / "harness" / "constraints.py") if module.startswith("mainrun")}
+    assert not {module for module in found if not any(module.startswith(start) for start in allowed)}
+
+
+def test_the_constraints_hold_the_rules_as_literals() -> None:
+    tree = ast.parse((ROOT / "harness" / "constraints.py").read_text())
+    literals = {
+        target.id: node.value.value
+        for node in tree.body
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant)
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
+    rules = {"EPOCHS": 7, "SEED": 1337, "VAL_FRACTION": 0.10, "OFFICIAL_NUM_TITLES": 100_000}
+    assert rules.items() <= literals.items()
+
+
+def test_the_frozen_evaluation_imports_nothing_of_the_project() -> None:
+    assert find_packages(ROOT / "mainrun" / "evaluate.py") == {"dataclasses", "torch"}
+
+
+@pytest.mark.parametrize("path", FILES, ids=name)
+def test_only_the_command_lines_print_or_exit(path: Path) -> None:
+    """A module that is run as a child process of its own may end with an exit code under its `__main__` guard."""
+    if name(path) in COMMAND_LINES:
+        return
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for node in tree.body:
+        guarded = isinstance(node, ast.If) and ast.unparse(node.test) == "__name__ == '__main__'"
+        for inner in ast.walk(node):
+            text = ast.unparse(inner) if isinstance(inner, ast.Call | ast.Attribute | ast.Raise) else ""
+            assert not text.startswith(("print(", "raise SystemExit", "os._exit")), f"{name(path)}: {text}"
+            assert guarded or not text.startswith(("sys.exit", "exit(", "quit(")), f"{name(path)}: {text}"
+
+
+@pytest.mark.parametrize("path", FILES, ids=name)
+def test_a_file_is_read_in_one_sitting(path: Path) -> None:
+    num_lines = len(path.read_text(encoding="utf-8").splitlines())
+    assert num_lines <= MAX_LINES or name(path) in LONG
+
+
+def test_no_module_is_a_bag_of_this_and_that() -> None:
+    assert not [name(path) for path in FILES if path.stem in ("utils", "util", "common", "helpers", "misc")]
+
+
+def test_importing_a_module_writes_and_prints_nothing(tmp_path: Path) -> None:
+    modules = [name(path).removesuffix(".py").replace("/", ".") for path in FILES if path.stem != "__init__"]
+    done = subprocess.run(
+        [sys.executable, "-c", f"import {', '.join(modules)}"],
+        capture_output=True, text=True, cwd=tmp_path, env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin", "HOME": "/"},
+    )  # fmt: skip
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_no_tracked_file_names_a_folder_of_this_machine() -> None:
+    listed = subprocess.run(["git", "-C", ROOT, "ls-files", "-z"], capture_output=True, text=True)
+    if listed.returncode != 0:
+        pytest.skip("not a git checkout")
+    machine = re.compile(rb"/(?:root|home/\w+|Users/\w+|work/\w+)/")
+    for tracked in filter(None, listed.stdout.split("\0")):
+        path = ROOT / tracked
+        if path.is_file() and path != Path(__file__):
+            found = machine.search(path.read_bytes())
+            assert found is None, f"{tracked}: {found[0]!r}"
