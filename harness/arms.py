@@ -40,6 +40,7 @@ def describe_arm(arm: Arm, run: StoredRun | None, rows: Sequence[Row]) -> dict[s
         "min_frozen": _describe_minimum(validation),
         "cost": _describe_cost(run, arm, training),
         "stability": _describe_stability(training, validation),
+        "in_train": _describe_titles_in_train(run.load_title_losses()),
         "machine": run.record["machine"],
         "hashes": {
             key: run.record[key]
@@ -98,6 +99,19 @@ def _describe_cost(run: StoredRun, arm: Arm, training: Sequence[Row]) -> dict[st
         "tokens_per_s": training[-1]["tokens_seen"] / elapsed_s,
         "flops_per_s": arm.sizes["training_flops"] / elapsed_s,
         "peak_memory_bytes": run.record["peak_memory_bytes"],
+    }
+
+
+def _describe_titles_in_train(columns: dict[str, list[Any]]) -> dict[str, Any]:
+    """Validation titles that are training titles too, and the full loss with them left out."""
+    kept = [place for place, in_train in enumerate(columns["in_train"]) if not in_train]
+    num_titles = len(columns["in_train"])
+    num_chars = sum(columns["num_chars"][place] for place in kept)
+    loss_nats = sum(columns["loss_nats"][place] for place in kept)
+    return {
+        "num_titles": num_titles - len(kept),
+        "share_percent": 100 * (num_titles - len(kept)) / num_titles,
+        "full_loss_without_nats_per_char": loss_nats / num_chars if num_chars else None,
     }
 
 

@@ -89,7 +89,7 @@ def run_comparison(request: CompareRequest, launcher: Launcher, display: Progres
             failures = _run_all(request, plan, folder, plan_sha256, launcher, display)
         except KeyboardInterrupt:
             raise InterruptionError(
-                f"InterruptionError. Nothing finished is lost; go on with the same command and --out {folder} --resume."
+                f"Interrupted. Nothing finished is lost; go on with the same command and --out {folder} --resume."
             ) from None
         make_reports(folder)
     if failures:

@@ -38,6 +38,7 @@ def describe_pair(
         "reported_gain_percent": compute_gain(first["loss_nats_per_char"], last["loss_nats_per_char"]),
         "full_gain_percent": compute_gain(first["full_loss_nats_per_char"], last["full_loss_nats_per_char"]),
         "matched_gain_percent": compute_gain(first["matched_loss_nats_per_char"], last["matched_loss_nats_per_char"]),
+        "full_gain_without_in_train_percent": _compute_gain_without(baseline["in_train"], candidate["in_train"]),
         "coverage_share_percent": _compute_coverage_share(first, last),
         "target": {
             "loss_nats_per_char": OFFICIAL_TARGET_NATS_PER_CHAR if official else first["loss_nats_per_char"],
@@ -56,6 +57,12 @@ def describe_pair(
 def compute_gain(baseline: float, candidate: float) -> float:
     """How much lower the candidate's loss is, in percent of the baseline's."""
     return 100 * (baseline - candidate) / baseline
+
+
+def _compute_gain_without(first: Described, last: Described) -> float | None:
+    """The gain in full loss with the validation titles left out that are training titles too."""
+    before, after = first["full_loss_without_nats_per_char"], last["full_loss_without_nats_per_char"]
+    return None if before is None or after is None else compute_gain(before, after)
 
 
 def _compute_coverage_share(first: Described, last: Described) -> float | None:

@@ -12,6 +12,7 @@ from mainrun.errors import RequestError
 from mainrun.files import compute_file_sha256, load_json, save_json
 from mainrun.prepare import prepare_data
 from mainrun.recipes import build_named_config
+from mainrun.train import check_seed
 
 SCHEMA_VERSION = 1
 FILE_NAME = "plan.json"
@@ -86,6 +87,8 @@ def plan_comparison(
     repeated = [seed for seed, count in Counter(seeds).items() if count > 1]
     if repeated:
         raise RequestError(f"Seed {repeated[0]} is given twice; a run of the same arm and seed is no new evidence.")
+    for seed in seeds:
+        check_seed(seed)
     names = _name_arms(recipes)
     stray = [arm for arm in settings if arm not in names]
     if stray:

@@ -1,6 +1,7 @@
 """The complete, typed configuration of a run: what the scale fixes and what the recipe chooses, checked when built."""
 
 import difflib
+import math
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
@@ -68,6 +69,9 @@ class Config(Scale, Recipe):
     """Everything that decides a run's numbers, except its data source, seed and machine."""
 
     def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            _require(not isinstance(value, float) or math.isfinite(value), self, field.name, "a finite number")
         for name in ("num_titles", "vocab_size", "n_layer", "n_head", "d_model", "block_size", "batch_size", "epochs",
                      "evals_per_epoch"):  # fmt: skip
             _require(getattr(self, name) >= 1, self, name, "at least 1")

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from mainrun.errors import RequestError
+from mainrun.errors import RequestError, StoredResultsError
 from mainrun.files import unwritable
 
 
@@ -22,17 +22,25 @@ class Journal:
     def __init__(self, path: Path, keep_bytes: int = 0) -> None:
         """Opens `path` for this process alone and cuts it back to its first `keep_bytes`.
 
-        Raises `RequestError` where another process writes it, `MachineError` where it cannot be written.
+        Raises `RequestError` where another process writes it, `StoredResultsError` where it is shorter than that,
+        `MachineError` where it cannot be written.
         """
         self._path = path
         try:
             self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            os.ftruncate(self._file, keep_bytes)
+            num_bytes = os.fstat(self._file).st_size
+            if num_bytes >= keep_bytes:
+                os.ftruncate(self._file, keep_bytes)
         except BlockingIOError:
             raise RequestError(f"Another process is training in {path.parent}. Wait for it, or end it.") from None
         except OSError as error:
             raise unwritable(path, error) from error
+        if num_bytes < keep_bytes:
+            os.close(self._file)
+            raise StoredResultsError(
+                f"{path} is damaged: it has {num_bytes:,} bytes, and its checkpoint counts on {keep_bytes:,}."
+            )
 
     def write(self, event: str, **fields: Any) -> None:
         """Appends one event with the time of writing (Unix seconds); `MachineError` where the disk is full."""

@@ -4,14 +4,14 @@ import math
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import torch
 from torch import Tensor
 
 from mainrun.checkpoint import CheckpointFolder
 from mainrun.config import Config, unknown_name
-from mainrun.errors import RequestError, RunError, StoredResultsError
+from mainrun.errors import RequestError, RunError
 from mainrun.evaluate import Evaluation, evaluate
 from mainrun.files import compute_file_sha256, make_folder, save_json
 from mainrun.full_loss import FullLoss, compute_full_loss, sum_by_title
@@ -32,7 +32,8 @@ from mainrun.run_record import (
     TOKENIZER_NAME,
     RunRecord,
     RunRequest,
-    find_identity_change,
+    check_identity,
+    compute_identity,
     load_run_record,
 )
 from mainrun.schedules import SCHEDULES
@@ -57,30 +58,34 @@ def train(request: RunRequest) -> Iterator[Progress]:
     Raises `RequestError` for a wrong request, `RunError` where a loss is not finite, `StoredResultsError` where a
     checkpoint cannot be continued, `MachineError` where the machine refuses a file.
     """
-    if _is_complete(request):
-        return
     config = build_named_config(request.recipe, request.preset, request.settings)
     _check_names(config)
     device = _choose_device(request.device)
+    stored = _load_stored(request)
     data = prepare_data(config, request.source)
     make_folder(request.out)
     record = RunRecord(request, config, data, describe_machine(device), compute_source_sha256())
+    identity = compute_identity(record.values)
+    if stored:
+        check_identity(compute_identity(stored), identity)
+        if stored["status"] == "complete":
+            return
     state = TrainingState.build(config, data.streams.tokenizer.vocab_size, request.seed, device)
     record.values["initial_weights_sha256"] = compute_weights_sha256(state.model)
     checkpoints = CheckpointFolder(request.out / "checkpoint", request.checkpoint_every_s)
     checkpoint = checkpoints.load() if request.resume else None
     if checkpoint:
-        _check_identity(checkpoint["identity"], record)
+        check_identity(checkpoint["identity"], identity)
         state.restore(checkpoint)
 
-    record.save("running")
-    save_json(request.out / TOKENIZER_NAME, data.streams.tokenizer.to_json())
     train_ids = torch.from_numpy(data.streams.train_ids).long().to(device)
     validation_ids = torch.from_numpy(data.streams.validation_ids).long().to(device)
     max_steps = data.sizes.max_steps
     last_step = max_steps if request.stop_after is None else min(max_steps, request.stop_after)
     full_loss: FullLoss | None = None
     with Journal(request.out / JOURNAL_NAME, checkpoint["journal_bytes"] if checkpoint else 0) as journal:
+        record.save("running")
+        save_json(request.out / TOKENIZER_NAME, data.streams.tokenizer.to_json())
         if checkpoint:
             journal.write("run_resumed", step=state.step, gap_s=max(0.0, time.time() - checkpoint["saved_at"]))
         else:
@@ -93,8 +98,9 @@ def train(request: RunRequest) -> Iterator[Progress]:
             _write_training_step(journal, state, max_steps, result, time.perf_counter() - wall_start)
             if state.step in data.sizes.evaluation_steps:
                 evaluation, full_loss = _measure(state, validation_ids, data)
-                if not math.isfinite(evaluation.loss_nats_per_char):
-                    _fail(record, f"validation loss {evaluation.loss_nats_per_char}", state)
+                losses = [evaluation.loss_nats_per_char, *([full_loss.loss_nats_per_char] if full_loss else [])]
+                if not all(map(math.isfinite, losses)):
+                    _fail(record, f"validation loss {' and full loss '.join(map(str, losses))}", state)
                 progress = Progress(state.step, max_steps, evaluation, full_loss)
                 _write_validation_step(journal, progress, state, len(validation_ids), time.perf_counter() - wall_start)
                 yield progress
@@ -102,7 +108,7 @@ def train(request: RunRequest) -> Iterator[Progress]:
                 checkpoints.save(
                     state.to_checkpoint()
                     | {
-                        "identity": record.identity(),
+                        "identity": identity,
                         "journal_bytes": journal.sync(),
                         "wall_elapsed_s": time.perf_counter() - wall_start,
                         "saved_at": time.time(),
@@ -110,7 +116,7 @@ def train(request: RunRequest) -> Iterator[Progress]:
                 )
         journal.sync()
     if last_step < max_steps:
-        record.save("stopped", reason=f"--stop-after {last_step}")
+        record.save("stopped", reason=f"stopped after step {state.step}")
         return
     assert full_loss is not None
     title_loss_nats = sum_by_title(full_loss, data.streams.title_num_tokens)
@@ -125,13 +131,13 @@ def train(request: RunRequest) -> Iterator[Progress]:
     checkpoints.remove()
 
 
-def _is_complete(request: RunRequest) -> bool:
-    """Whether the folder holds the finished run already; a `RequestError` where it holds one not to be continued."""
+def _load_stored(request: RunRequest) -> dict[str, Any] | None:
+    """The record of the run that is to go on, or None where there is none; `RequestError` without `--resume`."""
     if not (request.out / FILE_NAME).exists():
-        return False
+        return None
     if not request.resume:
         raise RequestError(f"{request.out} holds a run already. Continue it with --resume or choose another --out.")
-    return bool(load_run_record(request.out)["status"] == "complete")
+    return load_run_record(request.out)
 
 
 def _check_names(config: Config) -> None:
@@ -147,15 +153,6 @@ def _choose_device(name: str) -> torch.device:
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     return torch.device(name)
-
-
-def _check_identity(stored: str, record: RunRecord) -> None:
-    changed = find_identity_change(stored, record.identity())
-    if changed:
-        raise StoredResultsError(
-            f"The checkpoint was written by another program, with other settings or on another machine; changed: "
-            f"{', '.join(changed)}. Go back to what wrote it, or train anew in another folder."
-        )
 
 
 def _measure(state: TrainingState, validation_ids: Tensor, data: PreparedData) -> tuple[Evaluation, FullLoss | None]:

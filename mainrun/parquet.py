@@ -18,7 +18,8 @@ _TYPES = {"int64": pa.int64(), "float64": pa.float64(), "bool": pa.bool_(), "str
 
 def save_table(path: Path, columns: Columns, values: Mapping[str, Any], *, schema_version: int) -> None:
     """Writes equally long sequences, one a column, atomically; None is null. Same values, same bytes."""
-    metadata = {"schema_version": str(schema_version), "units": "the last part of each column's name"}
+    num_rows = str(len(values[next(iter(columns))]))
+    metadata = {"schema_version": str(schema_version), "num_rows": num_rows, "units": "the last part of each name"}
     schema = pa.schema([(name, _TYPES[kind]) for name, kind in columns.items()], metadata)
     table = pa.table({name: pa.array(values[name], schema.field(name).type) for name in columns}, schema)
     with atomic_write(path) as file:
@@ -30,14 +31,18 @@ def load_table(source: Path | BinaryIO, columns: Columns, *, schema_version: int
     name = source if isinstance(source, Path) else "the parquet file"
     try:
         table = parquet.read_table(source, page_checksum_verification=True)
+        kinds = {field.name: field.type for field in table.schema}
     except FileNotFoundError:
         raise StoredResultsError(f"{name} is missing.") from None
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, ValueError) as error:
         raise StoredResultsError(f"{name} is damaged: {error}.") from None
-    found = (table.schema.metadata or {}).get(b"schema_version", b"none").decode()
+    metadata = table.schema.metadata or {}
+    found = metadata.get(b"schema_version", b"none").decode(errors="replace")
     if found != str(schema_version):
         raise StoredResultsError(f"{name} has schema version {found}; this program reads {schema_version}.")
-    kinds = {field.name: field.type for field in table.schema}
+    # Page checksums do not cover the footer, where a flipped bit can take rows away.
+    if metadata.get(b"num_rows") != str(table.num_rows).encode():
+        raise StoredResultsError(f"{name} is damaged: it has {table.num_rows} rows, not as many as were written.")
     if kinds != {column: _TYPES[kind] for column, kind in columns.items()}:
         raise StoredResultsError(f"{name} is damaged: its columns are not those of its schema version.")
     return {column: table.column(column).to_pylist() for column in columns}

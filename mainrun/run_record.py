@@ -1,12 +1,12 @@
 """`run.json`: what a run was asked, what that resolved to, what it ran on, and the hashes of what it left."""
 
-import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 from mainrun.config import Config
 from mainrun.corpus import CorpusSource
+from mainrun.errors import StoredResultsError
 from mainrun.files import compute_sha256, load_json, save_json
 from mainrun.prepare import PreparedData
 
@@ -71,15 +71,6 @@ class RunRecord:
             "plan_sha256": request.plan_sha256,
         }
 
-    def identity(self) -> str:
-        """Text of everything that decides the run's numbers: a checkpoint is continued only where it is the same."""
-        values, machine = self.values, self.values["machine"]
-        deciding = {key: values[key] for key in ("seed", "config", "train_ids_sha256", "validation_ids_sha256")}
-        deciding["machine"] = {key: machine[key] for key in ("device", "num_threads", "cpu_capability")}
-        deciding["torch"] = machine["library_versions"]["torch"]
-        deciding["source"] = values["source_sha256"]
-        return json.dumps(deciding, sort_keys=True)
-
     def save(self, status: Status, **fields: Any) -> None:
         """Writes the record with a new status and whatever is known by now."""
         self.values.update(status=status, **fields)
@@ -91,10 +82,33 @@ def load_run_record(folder: Path) -> dict[str, Any]:
     return load_json(folder / FILE_NAME, SCHEMA_VERSION)
 
 
-def find_identity_change(stored: str, current: str) -> list[str]:
-    """The names of what differs between two identities, nested ones with dots; empty where nothing does."""
-    before, now = _flatten(json.loads(stored)), _flatten(json.loads(current))
-    return sorted(key for key in before | now if before.get(key) != now.get(key))
+def compute_identity(record: dict[str, Any]) -> dict[str, Any]:
+    """What in a record decides the run's numbers, by dotted name: a run is continued only where it is the same.
+
+    Raises `StoredResultsError` where the record lacks any of it.
+    """
+    try:
+        machine = record["machine"]
+        return _flatten(
+            {
+                **{key: record[key] for key in ("seed", "config", "train_ids_sha256", "validation_ids_sha256")},
+                "machine": {key: machine[key] for key in ("device", "num_threads", "cpu_capability")},
+                "torch": machine["library_versions"]["torch"],
+                "source": record["source_sha256"],
+            }
+        )
+    except (KeyError, TypeError, AttributeError) as error:
+        raise StoredResultsError(f"{FILE_NAME} is damaged: {error} is missing or of the wrong type.") from None
+
+
+def check_identity(stored: dict[str, Any], current: dict[str, Any]) -> None:
+    """Raises `StoredResultsError` that names what differs between the identities of a stored run and of this one."""
+    changed = sorted(key for key in stored | current if stored.get(key) != current.get(key))
+    if changed:
+        raise StoredResultsError(
+            "The stored run is by another program, with other settings or on another machine; changed: "
+            f"{', '.join(changed)}. Go back to what wrote it, or train anew in another folder."
+        )
 
 
 def _flatten(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:

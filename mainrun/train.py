@@ -65,6 +65,7 @@ def parse_request(arguments: list[str] | None = None) -> RunRequest:
     try:
         data = given.data or get_preset(given.preset).data
         settings = parse_settings(given.settings)
+        check_seed(given.seed)
         if given.stop_after is not None and given.stop_after < 0:
             raise RequestError(f"--stop-after takes a step from 0 on, not {given.stop_after}.")
     except RequestError as error:
@@ -84,6 +85,12 @@ def parse_request(arguments: list[str] | None = None) -> RunRequest:
         checkpoint_every_s=given.checkpoint_every_s,
         plan_sha256=given.plan_sha256,
     )
+
+
+def check_seed(seed: int) -> None:
+    """Raises `RequestError` for a seed that the random generators do not take."""
+    if not 0 <= seed < 2**63:
+        raise RequestError(f"--seed and --seeds take whole numbers from 0 to 2^63 - 1, not {seed}.")
 
 
 def parse_settings(texts: list[str]) -> dict[str, str]:

@@ -7,7 +7,7 @@ import pytest
 from harness.compare import plan_request
 from harness.plan import Plan, load_plan, plan_comparison, plan_to_json, save_plan
 from mainrun.corpus import CorpusSource
-from mainrun.errors import Interrupted, RequestError, StoredResultsError
+from mainrun.errors import InterruptionError, RequestError, StoredResultsError
 from mainrun.files import compute_file_sha256, save_json
 from tests.harness.fakes import FakeLauncher, Mishap, build_request, build_tiny_settings, make_comparison, write_titles
 
@@ -123,7 +123,7 @@ def test_a_folder_that_holds_something_is_refused_without_resume(tmp_path: Path)
 
 
 def test_resuming_trains_only_what_is_missing(tmp_path: Path) -> None:
-    with pytest.raises(Interrupted):
+    with pytest.raises(InterruptionError):
         make_comparison(tmp_path, launcher=FakeLauncher({"optimized": Mishap("interrupt", step=30)}))
     launcher = FakeLauncher()
     make_comparison(tmp_path, launcher=launcher, resume=True)
@@ -131,7 +131,7 @@ def test_resuming_trains_only_what_is_missing(tmp_path: Path) -> None:
 
 
 def test_resuming_a_run_whose_journal_is_written_anew_is_followed_without_error(tmp_path: Path) -> None:
-    with pytest.raises(Interrupted):
+    with pytest.raises(InterruptionError):
         make_comparison(tmp_path, launcher=FakeLauncher({"optimized": Mishap("interrupt", step=200)}))
     record = tmp_path / "fake" / "plan.json"
     values = json.loads(record.read_text())

@@ -40,7 +40,7 @@ def assert_same_run(one: Path, two: Path) -> None:
 def test_a_stopped_run_ends_there_and_is_never_called_complete(stop_after: int, titles: Path, tmp_path: Path) -> None:
     assert train_tiny(titles, tmp_path, "--stop-after", str(stop_after)) == 0
     record = load_record(tmp_path)
-    assert (record["status"], record["reason"]) == ("stopped", f"--stop-after {stop_after}")
+    assert (record["status"], record["reason"]) == ("stopped", f"stopped after step {stop_after}")
     assert "final_weights_sha256" not in record
     assert not (tmp_path / "title_losses.parquet").exists()
     assert [event["step"] for event in load_events(tmp_path, "training_step")] == list(range(1, stop_after + 1))
