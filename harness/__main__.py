@@ -48,28 +48,26 @@ def build_parser() -> argparse.ArgumentParser:
     json_option = argparse.ArgumentParser(add_help=False)
     json_option.add_argument("--json", action="store_true", help="print one JSON object instead of text")
 
+    training = _build_training_options()
     compare = verbs.add_parser(
-        "compare", help="train the arms back to back, check, render", parents=[json_option], allow_abbrev=False
+        "compare",
+        help="train the arms back to back, check, render",
+        parents=[training, json_option],
+        allow_abbrev=False,
     )
     compare.add_argument("recipes", nargs="*", metavar="RECIPE",
                          help=f"two or more of: {', '.join(RECIPES)}; the first is the baseline "
                          "(default: baseline optimized)")  # fmt: skip
-    compare.add_argument("--preset", default="quick", help=f"one of: {', '.join(PRESETS)} (default: %(default)s)")
-    compare.add_argument("--data", help="synthetic, hub, or a local parquet, CSV, JSON-lines or text file "
-                         "(default: the preset's)")  # fmt: skip
-    compare.add_argument("--data-revision", metavar="REV", help="revision of the hub's dataset")
-    compare.add_argument("--title-column", default="title", metavar="NAME",
-                         help="column of a local file (default: %(default)s)")  # fmt: skip
-    compare.add_argument("--seeds", default=str(SEED), metavar="S,S,…", help="default: %(default)s")
     compare.add_argument("--set", action="append", default=[], dest="settings", metavar="ARM.KEY=VALUE",
                          help="change one setting of an arm; may be repeated")  # fmt: skip
-    compare.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
-    compare.add_argument(
-        "--out", type=Path, metavar="DIR", help="folder of the comparison (default: a new one in results/)"
+    compare.set_defaults(run=run_compare, ablate=None)
+
+    ablate = verbs.add_parser(
+        "ablate", help="what each change of a recipe is worth", parents=[training, json_option], allow_abbrev=False
     )
-    compare.add_argument("--resume", action="store_true", help="train only what is missing in --out")
-    compare.add_argument("--dry-run", action="store_true", help="print the plan and train nothing")
-    compare.set_defaults(run=run_compare)
+    ablate.add_argument("ablate", nargs="?", default="optimized", metavar="RECIPE",
+                        help=f"one of: {', '.join(RECIPES)} (default: %(default)s)")  # fmt: skip
+    ablate.set_defaults(run=run_compare, recipes=[], settings=[])
 
     report = verbs.add_parser("report", help="render again from stored data", parents=[json_option])
     report.add_argument("folder", type=Path, metavar="DIR")
@@ -100,6 +98,25 @@ def build_parser() -> argparse.ArgumentParser:
     listing.add_argument("--results", type=Path, default=Path("results"), metavar="DIR", help="default: %(default)s")
     listing.set_defaults(run=run_list)
     return parser
+
+
+def _build_training_options() -> argparse.ArgumentParser:
+    """The options of every verb that trains."""
+    options = argparse.ArgumentParser(add_help=False)
+    options.add_argument("--preset", default="quick", help=f"one of: {', '.join(PRESETS)} (default: %(default)s)")
+    options.add_argument("--data", help="synthetic, hub, or a local parquet, CSV, JSON-lines or text file "
+                         "(default: the preset's)")  # fmt: skip
+    options.add_argument("--data-revision", metavar="REV", help="revision of the hub's dataset")
+    options.add_argument("--title-column", default="title", metavar="NAME",
+                         help="column of a local file (default: %(default)s)")  # fmt: skip
+    options.add_argument("--seeds", default=str(SEED), metavar="S,S,…", help="default: %(default)s")
+    options.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    options.add_argument(
+        "--out", type=Path, metavar="DIR", help="folder of the comparison (default: a new one in results/)"
+    )
+    options.add_argument("--resume", action="store_true", help="train only what is missing in --out")
+    options.add_argument("--dry-run", action="store_true", help="print the plan and train nothing")
+    return options
 
 
 @dataclass(frozen=True)
@@ -133,6 +150,7 @@ def run_compare(given: argparse.Namespace) -> Answer:
         data_revision=given.data_revision,
         title_column=given.title_column,
         settings=_parse_settings(given.settings),
+        ablate=given.ablate,
         device=given.device,
         out=given.out,
         resume=given.resume,

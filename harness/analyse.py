@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from harness.ablation import describe_ablation
 from harness.arms import describe_arm
 from harness.caveats import build_caveats
 from harness.checks import Evidence, run_checks
@@ -84,13 +85,25 @@ def build_document(comparison: StoredComparison, rows: list[Row]) -> dict[str, A
     }
     document = round_numbers(document)
     baseline, *candidates = document["arms"]
-    for candidate in candidates:
+    for candidate in candidates[-1:] if plan.ablation else candidates:
         if baseline["final"] is None or candidate["final"] is None:
             continue
         pair = describe_pair(baseline, candidate, rows_by_arm, official=official)
         pair |= _describe_certainty(comparison, headline[baseline["name"]], headline[candidate["name"]], rows)
         document["pairs"].append(round_numbers(pair))
         document["pairs"][-1]["claims"] = round_numbers(build_claims(document, len(document["pairs"]) - 1))
+    document["ablation"] = None
+    if plan.ablation and all(arm["final"] for arm in document["arms"]):
+        finals = {arm["name"]: arm["final"]["full_loss_nats_per_char"] for arm in document["arms"]}
+        document["ablation"] = round_numbers(
+            describe_ablation(
+                plan.ablation,
+                finals,
+                lambda before, after: _describe_certainty(comparison, headline[before], headline[after], rows)[
+                    "verdict"
+                ],
+            )
+        )
     document["caveats"] = build_caveats(document)
     return document
 
@@ -128,12 +141,13 @@ def _find_final_losses(comparison: StoredComparison, arm: str, rows: list[Row]) 
 
 def describe_command(plan: Plan) -> str:
     """The command line that makes the same comparison again; a local file by its name, wherever it stands."""
-    words = ["python", "-m", "harness", "compare", *(arm.recipe for arm in plan.arms), "--preset", plan.preset]
+    verb = ["ablate", plan.ablation["recipe"]] if plan.ablation else ["compare", *(arm.recipe for arm in plan.arms)]
+    words = ["python", "-m", "harness", *verb, "--preset", plan.preset]
     words += ["--data", plan.corpus["name"] if plan.corpus["source"] == "file" else plan.corpus["source"]]
     if plan.corpus["revision"]:
         words += ["--data-revision", plan.corpus["revision"]]
     words += ["--seeds", ",".join(map(str, plan.seeds))]
-    for arm in plan.arms:
+    for arm in () if plan.ablation else plan.arms:
         for key, value in arm.settings.items():
             words += ["--set", f"{arm.name}.{key}={value}"]
     return shlex.join(words)

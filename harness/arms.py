@@ -19,6 +19,7 @@ def describe_arm(arm: Arm, run: StoredRun | None, rows: Sequence[Row]) -> dict[s
         run.record["status"], run.record["reason"])  # fmt: skip
     described: dict[str, Any] = {
         "name": arm.name,
+        "label": f"{arm.name} (changed)" if arm.settings and arm.name.startswith(arm.recipe) else arm.name,
         "recipe": arm.recipe,
         "settings": arm.settings,
         "config": arm.config,

@@ -44,21 +44,22 @@ def warn_of_unusable_arms(document: Document) -> Iterator[str]:
     """Complete runs whose measurements do not allow a comparison."""
     for arm in document["arms"]:
         if arm["status"] == "complete" and arm["final"] is None:
-            yield f"{arm['name']} cannot be compared: {arm['reason']}."
+            yield f"{arm['label']} cannot be compared: {arm['reason']}."
 
 
 def warn_of_single_seed(document: Document) -> Iterator[str]:
     """One seed says nothing about the spread of training."""
     if len(document["seeds"]) == 1:
-        yield (f"Single seed ({document['seeds'][0]}): how much the result varies from seed to seed was not measured.")
+        yield f"Single seed ({document['seeds'][0]}): how much the result varies from seed to seed was not measured."
 
 
 def warn_of_equal_arms(document: Document) -> Iterator[str]:
     """Pairs of one and the same configuration, which show whether runs repeat and not how seeds vary."""
     for pair in document["pairs"]:
+        baseline, candidate = pair["baseline_label"], pair["candidate_label"]
         if not pair["changes"]:
             yield (
-                f"{pair['baseline']} and {pair['candidate']} have the same configuration and the same seeds: their "
+                f"{baseline} and {candidate} have the same configuration and the same seeds: their "
                 "difference measures reproducibility only and is no noise floor."
             )
 
@@ -74,9 +75,10 @@ def warn_of_settings(document: Document) -> Iterator[str]:
 def warn_of_coverage(document: Document) -> Iterator[str]:
     """Frozen losses that are not on equal terms."""
     for pair in document["pairs"]:
+        baseline, candidate = pair["baseline_label"], pair["candidate_label"]
         if pair["coverage_differs"]:
             yield (
-                f"{pair['baseline']} and {pair['candidate']} score different shares of the validation text; their "
+                f"{baseline} and {candidate} score different shares of the validation text; their "
                 "frozen losses are not on equal terms. Curves and times use frozen loss / coverage."
             )
 
@@ -84,16 +86,18 @@ def warn_of_coverage(document: Document) -> Iterator[str]:
 def warn_of_steps(document: Document) -> Iterator[str]:
     """Tables whose rows are not the same step in both arms."""
     for pair in document["pairs"]:
+        baseline, candidate = pair["baseline_label"], pair["candidate_label"]
         if not pair["same_steps"]:
             yield (
-                f"{pair['baseline']} and {pair['candidate']} are evaluated at different steps; the step table sets "
-                "each evaluation of the baseline beside the nearest one of the candidate by share of training done."
+                f"{baseline} and {candidate} are evaluated at different steps; the step table sets each evaluation of "
+                "the baseline beside the nearest one of the candidate by share of training done."
             )
 
 
 def warn_of_cost(document: Document) -> Iterator[str]:
     """Arms that take more time, compute or memory than the baseline."""
     for pair in document["pairs"]:
+        baseline, candidate = pair["baseline_label"], pair["candidate_label"]
         costs = {
             "training time": "time_ratio",
             "floating-point operations": "flops_ratio",
@@ -101,7 +105,7 @@ def warn_of_cost(document: Document) -> Iterator[str]:
         }
         for what, key in costs.items():
             if pair[key] > COST_WARNING_RATIO:
-                yield f"{pair['candidate']} takes {format_ratio(pair[key])} the {what} of {pair['baseline']}."
+                yield f"{candidate} takes {format_ratio(pair[key])} the {what} of {baseline}."
 
 
 def warn_of_tokenizer(document: Document) -> Iterator[str]:
@@ -110,7 +114,7 @@ def warn_of_tokenizer(document: Document) -> Iterator[str]:
     for arm in document["arms"]:
         if arm["final"] is not None:
             yield (
-                f"{arm['name']}: the frozen evaluation scores {format_percent(arm['final']['coverage_percent'])} of "
+                f"{arm['label']}: the frozen evaluation scores {format_percent(arm['final']['coverage_percent'])} of "
                 f"the validation tokens ({arm['final']['num_spans']} spans); "
                 f"{format_count(arm['final']['num_unscored_tokens'])} tokens are divided by and never scored. The full "
                 "loss scores all."

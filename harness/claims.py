@@ -90,7 +90,7 @@ def claim_coverage(view: PairView) -> Iterator[Claim]:
         "coverage-difference",
         lambda points: (
             f"The frozen evaluation scores {abs(points):.1f} points "
-            f"{'less' if points > 0 else 'more'} of the validation text for {view.pair['candidate']}, "
+            f"{'less' if points > 0 else 'more'} of the validation text for {view.pair['candidate_label']}, "
             "so the two frozen losses are not on equal terms."
         ),
         "b - c",
@@ -138,7 +138,7 @@ def claim_speed(view: PairView) -> Iterator[Claim]:
     place, reached = next(
         (place, entry) for place, entry in enumerate(view.pair["times_to_loss"]) if entry["is_baseline_final"]
     )
-    loss, candidate = format_loss(reached["loss_nats_per_char"]), view.pair["candidate"]
+    loss, candidate = format_loss(reached["loss_nats_per_char"]), view.pair["candidate_label"]
     if reached["candidate"] is None:
         yield view.prove(
             "never-reaches-baseline",
@@ -189,9 +189,9 @@ def claim_consistency(view: PairView) -> Iterator[Claim]:
 def claim_stability(view: PairView) -> Iterator[Claim]:
     """Rises of the frozen loss and spikes of the gradient norm."""
     for side in ("baseline", "candidate"):
-        name = view.pair[side]
-        stability = view.arm(name)["stability"]
-        pointer = f"/arms/{view.arm_index(name)}/stability"
+        arm, name = view.arm(view.pair[side]), view.pair[f"{side}_label"]
+        stability = arm["stability"]
+        pointer = f"/arms/{view.arm_index(arm['name'])}/stability"
         yield view.prove(
             f"largest-rise-{side}",
             lambda rise, name=name: (  # type: ignore[misc]  # mypy types no lambda defaults
@@ -215,9 +215,9 @@ def claim_stability(view: PairView) -> Iterator[Claim]:
 
 def claim_last_against_best(view: PairView) -> Iterator[Claim]:
     """How far the last frozen loss lies above the lowest one."""
-    name = view.pair["candidate"]
-    minimum = view.arm(name)["min_frozen"]
-    pointer = f"/arms/{view.arm_index(name)}"
+    name, arm = view.pair["candidate_label"], view.arm(view.pair["candidate"])
+    minimum = arm["min_frozen"]
+    pointer = f"/arms/{view.arm_index(arm['name'])}"
     yield view.prove(
         "last-against-best",
         lambda excess: (
@@ -242,7 +242,9 @@ def claim_cost(view: PairView) -> Iterator[Claim]:
     ):
         yield view.prove(
             claim_id,
-            lambda ratio, what=what: f"{view.pair['candidate']} takes {format_ratio(ratio)} the baseline's {what}.",  # type: ignore[misc]  # as above
+            lambda ratio, what=what: (
+                f"{view.pair['candidate_label']} takes {format_ratio(ratio)} the baseline's {what}."
+            ),  # type: ignore[misc]  # as above
             "ratio",
             ratio=view.here(field),
         )

@@ -8,12 +8,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from harness.ablation import plan_ablation
 from harness.analyse import analyse
 from harness.collect import collect
 from harness.journals import JournalFollower
 from harness.launch import Job, Launcher, Outcome, build_job
 from harness.plan import FILE_NAME as PLAN_NAME
-from harness.plan import Plan, PlannedRun, load_plan, plan_comparison, plan_to_json, save_plan
+from harness.plan import ArmRequest, Plan, PlannedRun, load_plan, name_arms, plan_comparison, plan_to_json, save_plan
 from harness.progress import ProgressDisplay
 from harness.render import render
 from harness.stored import check_run_hashes, get_run_folder, load_comparison, load_run
@@ -51,6 +52,8 @@ class CompareRequest:
     title_column: str = "title"
     settings: dict[str, dict[str, str]] = field(default_factory=dict)
     """`--set` values of each arm."""
+    ablate: str | None = None
+    """The recipe whose changes are taken apart, instead of comparing `recipes`."""
     device: str = "auto"
     out: Path | None = None
     """None is a folder of its own below `results/`."""
@@ -67,12 +70,18 @@ def plan_request(request: CompareRequest) -> tuple[Plan, Path]:
 
     Raises `RequestError` where the folder holds something already and `--resume` was not given.
     """
-    folder = request.out or RESULTS / f"{request.preset}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
+    folder = (
+        request.out
+        or RESULTS / f"{'ablate-' if request.ablate else ''}{request.preset}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
+    )
     if not request.resume and folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise RequestError(f"{folder} exists already. Continue it with --resume or choose another --out.")
-    plan = plan_comparison(
-        folder.name, request.recipes, request.preset, request.source, request.seeds, request.settings
-    )
+    ablation = plan_ablation(request.ablate) if request.ablate else None
+    arms = name_arms(request.recipes, request.settings)
+    if ablation:
+        arms = [ArmRequest(name, "baseline", settings) for name, settings in ablation.arms.items()]
+        arms[-1] = ArmRequest(ablation.recipe, ablation.recipe, {})
+    plan = plan_comparison(folder.name, arms, request.preset, request.source, request.seeds, ablation)
     return plan, folder
 
 

@@ -68,7 +68,7 @@ def save_figures(folder: Path, document: dict[str, Any], rows: Sequence[Row]) ->
     with mpl.rc_context(_STYLE):
         for name, draw in FIGURES.items():
             path = folder / FOLDER / f"{name}.svg"
-            if name == "gain" and not document["pairs"]:
+            if (name == "gain" and not document["pairs"]) or (name == "ablation" and not document["ablation"]):
                 path.unlink(missing_ok=True)
                 continue
             figure = Figure(figsize=_SIZE_INCHES, layout="constrained")
@@ -85,7 +85,7 @@ def draw_loss_by_step(curves: Curves, axes: Axes) -> None:
     for place, arm in enumerate(curves.document["arms"]):
         steps, values, _ = curves.validation(arm, "full_loss_nats_per_char")
         axes.plot(steps, values, linestyle="none", marker=_MARKERS[place % 5], markerfacecolor="none",
-                  color=_COLORS[place], markersize=5, label=f"{arm['name']}, full loss")  # fmt: skip
+                  color=_COLORS[place], markersize=5, label=f"{arm['label']}, full loss")  # fmt: skip
     axes.set(title="Validation loss by step", xlabel="step")
     axes.legend(ncols=2)
 
@@ -106,7 +106,7 @@ def draw_gain(curves: Curves, axes: Axes) -> None:
         place = names.index(pair["candidate"])
         axes.plot([row["baseline_step"] for row in pair["steps"]], [row["gain_percent"] for row in pair["steps"]],
                   _DASHES[place % 4], marker=_MARKERS[place % 5], markersize=3, color=_COLORS[place],
-                  label=f"{pair['candidate']} against {pair['baseline']}")  # fmt: skip
+                  label=f"{pair['candidate_label']} against {pair['baseline_label']}")  # fmt: skip
     axes.axhline(0, color="0.3", linewidth=0.8)
     axes.set(title="Gain over the baseline by step", xlabel="step of the baseline", ylabel="loss lower by, %")
     axes.legend()
@@ -117,7 +117,7 @@ def draw_training_loss(curves: Curves, axes: Axes) -> None:
     for place, arm in enumerate(curves.document["arms"]):
         rows = [row for row in curves.rows[arm["name"]] if row["split"] == "train"]
         axes.plot([row["step"] for row in rows], [row["loss_nats_per_token"] for row in rows],
-                  _DASHES[place % 4], linewidth=0.7, color=_COLORS[place], label=arm["name"])  # fmt: skip
+                  _DASHES[place % 4], linewidth=0.7, color=_COLORS[place], label=arm["label"])  # fmt: skip
     axes.set(title="Training loss by step", xlabel="step", ylabel="nats per token")
     axes.legend()
 
@@ -127,7 +127,7 @@ def draw_learning_rate(curves: Curves, axes: Axes) -> None:
     for place, arm in enumerate(curves.document["arms"]):
         rows = [row for row in curves.rows[arm["name"]] if row["split"] == "train" and row["learning_rate"] > 0]
         axes.plot([row["step"] for row in rows], [row["learning_rate"] for row in rows],
-                  _DASHES[place % 4], color=_COLORS[place], label=arm["name"])  # fmt: skip
+                  _DASHES[place % 4], color=_COLORS[place], label=arm["label"])  # fmt: skip
     peak = max(
         (row["learning_rate"] for rows in curves.rows.values() for row in rows if row["split"] == "train"), default=1
     )
@@ -140,9 +140,29 @@ def draw_perplexity(curves: Curves, axes: Axes) -> None:
     for place, arm in enumerate(curves.document["arms"]):
         steps, values, _ = curves.validation(arm, "perplexity_per_token")
         axes.plot(steps, values, _DASHES[place % 4], marker=_MARKERS[place % 5], markersize=3,
-                  color=_COLORS[place], label=arm["name"])  # fmt: skip
+                  color=_COLORS[place], label=arm["label"])  # fmt: skip
     axes.set(title="Validation perplexity by step", xlabel="step", ylabel="per token", yscale="log")
     axes.legend()
+
+
+def draw_ablation(curves: Curves, axes: Axes) -> None:
+    """The ladder as a waterfall: the full loss after each change, and how far each one took it down."""
+    ladder = curves.document["ablation"]["ladder"]
+    before, after = ladder[0]["before_full_loss_nats_per_char"], ladder[-1]["after_full_loss_nats_per_char"]
+    names = ["baseline", *(f"+ {step['unit']}" for step in ladder), curves.document["ablation"]["recipe"]]
+    axes.bar(0, before, color=_COLORS[0], width=0.6)
+    for place, step in enumerate(ladder, 1):
+        impact = step["impact_nats_per_char"]
+        axes.bar(place, impact, bottom=step["after_full_loss_nats_per_char"], width=0.6,
+                 color=_COLORS[2] if impact >= 0 else _COLORS[1], hatch=None if impact >= 0 else "//")  # fmt: skip
+        axes.annotate(f"{-impact:+.4f}", (place, max(step["before_full_loss_nats_per_char"],
+                      step["after_full_loss_nats_per_char"])), ha="center", va="bottom")  # fmt: skip
+    axes.bar(len(ladder) + 1, after, color=_COLORS[1], width=0.6)
+    lowest = min(before, *(step["after_full_loss_nats_per_char"] for step in ladder))
+    axes.set(title="What each change is worth, one more at a time", ylabel="full loss, nats per character",
+             xticks=range(len(names)), ylim=(lowest * 0.9, None))  # fmt: skip
+    axes.set_xticklabels(names)
+    axes.grid(visible=False, axis="x")
 
 
 def _draw_loss(curves: Curves, axes: Axes, place_of: Callable[[Row], float]) -> None:
@@ -150,7 +170,7 @@ def _draw_loss(curves: Curves, axes: Axes, place_of: Callable[[Row], float]) -> 
         _, values, rows = curves.validation(arm, "loss_nats_per_char")
         divisor = arm["sizes"]["coverage"] if curves.matched else 1.0
         axes.plot([place_of(row) for row in rows], [value / divisor for value in values], _DASHES[place % 4],
-                  marker=_MARKERS[place % 5], markersize=3, color=_COLORS[place], label=arm["name"])  # fmt: skip
+                  marker=_MARKERS[place % 5], markersize=3, color=_COLORS[place], label=arm["label"])  # fmt: skip
     metric = "frozen loss / coverage" if curves.matched else "frozen loss"
     axes.set(ylabel=f"{metric}, nats per character")
 
@@ -162,5 +182,6 @@ FIGURES: dict[str, Callable[[Curves, Axes], None]] = {
     "training_loss": draw_training_loss,
     "learning_rate": draw_learning_rate,
     "perplexity": draw_perplexity,
+    "ablation": draw_ablation,
 }
 """File name → what draws it."""

@@ -37,7 +37,7 @@ def _describe(folder: Path) -> list[dict[str, Any]]:
             "name": folder.name,
             **_EMPTY,
             "preset": document["preset"],
-            "pair": f"{pair['candidate']} / {pair['baseline']}",
+            "pair": f"{pair['candidate_label']} / {pair['baseline_label']}",
             "baseline_full_loss_nats_per_char": finals[pair["baseline"]]["full_loss_nats_per_char"],
             "candidate_full_loss_nats_per_char": finals[pair["candidate"]]["full_loss_nats_per_char"],
             "full_gain_percent": pair["full_gain_percent"],

@@ -29,6 +29,8 @@ def describe_pair(
     return {
         "baseline": baseline["name"],
         "candidate": candidate["name"],
+        "baseline_label": baseline["label"],
+        "candidate_label": candidate["label"],
         "changes": [
             {"key": key, "baseline": before, "candidate": after}
             for key, (before, after) in find_changes(baseline["config"], candidate["config"]).items()

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from harness.ablation import Ablation
 from mainrun.config import Config
 from mainrun.corpus import CorpusRecord, CorpusSource
 from mainrun.errors import RequestError
@@ -61,6 +62,8 @@ class Plan:
     """In the order in which they are trained."""
     title_column: str = "title"
     """Of a local file."""
+    ablation: dict[str, Any] | None = None
+    """`harness.ablation.Ablation` where the arms are those of an ablation."""
     primary_metric: str = PRIMARY_METRIC
     margin_percent: float = MARGIN_PERCENT
     """Relative gains in the primary metric smaller than this count as no difference."""
@@ -69,40 +72,63 @@ class Plan:
         return next(arm for arm in self.arms if arm.name == name)
 
 
+@dataclass(frozen=True)
+class ArmRequest:
+    """One arm as asked for."""
+
+    name: str
+    recipe: str
+    settings: dict[str, str]
+    """`--set` values by key, as text."""
+
+
+def name_arms(recipes: Sequence[str], settings: Mapping[str, Mapping[str, str]]) -> list[ArmRequest]:
+    """The arms of `compare`: each named after its recipe, numbered from the second time on: `baseline`, `baseline-2`.
+
+    `settings` holds the `--set` values by arm; `RequestError` for an arm that is not compared.
+    """
+    seen: Counter[str] = Counter()
+    names = []
+    for recipe in recipes:
+        seen[recipe] += 1
+        names.append(recipe if seen[recipe] == 1 else f"{recipe}-{seen[recipe]}")
+    stray = [arm for arm in settings if arm not in names]
+    if stray:
+        raise RequestError(f"--set names the arm '{stray[0]}', which is not compared. Arms: {', '.join(names)}.")
+    return [ArmRequest(name, recipe, dict(settings.get(name, {}))) for name, recipe in zip(names, recipes, strict=True)]
+
+
 def plan_comparison(
     name: str,
-    recipes: Sequence[str],
+    arms: Sequence[ArmRequest],
     preset: str,
     source: CorpusSource,
     seeds: Sequence[int],
-    settings: Mapping[str, Mapping[str, str]],
+    ablation: Ablation | None = None,
 ) -> Plan:
-    """Plans a comparison of `recipes`, the first being the baseline; `settings` holds the `--set` values of each arm.
+    """Plans a comparison of `arms`, the first being the baseline.
 
     Loads and tokenizes the titles, so that nothing about them can fail after training has begun. Raises
     `RequestError` for unknown names, values out of range, a repeated seed and a corpus that is too small.
     """
-    if len(recipes) < 2:
+    if len(arms) < 2:
         raise RequestError("A comparison needs two recipes or more; the first is the baseline.")
     repeated = [seed for seed, count in Counter(seeds).items() if count > 1]
     if repeated:
         raise RequestError(f"Seed {repeated[0]} is given twice; a run of the same arm and seed is no new evidence.")
     for seed in seeds:
         check_seed(seed)
-    names = _name_arms(recipes)
-    stray = [arm for arm in settings if arm not in names]
-    if stray:
-        raise RequestError(f"--set names the arm '{stray[0]}', which is not compared. Arms: {', '.join(names)}.")
-    configs = [
-        build_named_config(recipe, preset, settings.get(arm, {})) for arm, recipe in zip(names, recipes, strict=True)
-    ]
-    arms, corpora = [], []
-    for arm_name, recipe, config in zip(names, recipes, configs, strict=True):
-        arm, corpus = _prepare_arm(arm_name, recipe, dict(settings.get(arm_name, {})), config, source)
-        arms.append(arm)
-        corpora.append(corpus)
+    configs = [build_named_config(arm.recipe, preset, arm.settings) for arm in arms]
+    prepared = [_prepare_arm(arm, config, source) for arm, config in zip(arms, configs, strict=True)]
     return Plan(
-        name, preset, asdict(corpora[0]), tuple(arms), tuple(seeds), _order_runs(names, seeds), source.title_column
+        name=name,
+        preset=preset,
+        corpus=asdict(prepared[0][1]),
+        arms=tuple(arm for arm, _ in prepared),
+        seeds=tuple(seeds),
+        runs=_order_runs([arm.name for arm in arms], seeds),
+        title_column=source.title_column,
+        ablation=asdict(ablation) if ablation else None,
     )
 
 
@@ -127,16 +153,6 @@ def load_plan(folder: Path) -> Plan:
     return Plan(**values)
 
 
-def _name_arms(recipes: Sequence[str]) -> list[str]:
-    """Each recipe's name, numbered from the second time on: `baseline`, `baseline-2`."""
-    seen: Counter[str] = Counter()
-    names = []
-    for recipe in recipes:
-        seen[recipe] += 1
-        names.append(recipe if seen[recipe] == 1 else f"{recipe}-{seen[recipe]}")
-    return names
-
-
 def _order_runs(names: Sequence[str], seeds: Sequence[int]) -> tuple[PlannedRun, ...]:
     """ABBA: every second seed runs the arms in reverse, so that a drift of the machine favours none."""
     return tuple(
@@ -146,9 +162,7 @@ def _order_runs(names: Sequence[str], seeds: Sequence[int]) -> tuple[PlannedRun,
     )
 
 
-def _prepare_arm(
-    name: str, recipe: str, settings: dict[str, str], config: Config, source: CorpusSource
-) -> tuple[Arm, CorpusRecord]:
+def _prepare_arm(arm: ArmRequest, config: Config, source: CorpusSource) -> tuple[Arm, CorpusRecord]:
     data = prepare_data(config, source)
     resolved = {**asdict(config), "vocab_size": data.streams.tokenizer.vocab_size}
     sizes = {
@@ -157,4 +171,4 @@ def _prepare_arm(
         "num_validation_tokens": len(data.streams.validation_ids),
         "num_validation_chars": data.num_chars,
     }
-    return Arm(name, recipe, settings, resolved, sizes), data.corpus.record
+    return Arm(arm.name, arm.recipe, arm.settings, resolved, sizes), data.corpus.record

@@ -120,6 +120,19 @@ def get_claim_text(claims: Sequence[dict[str, Any]], claim_id: str) -> str:
     return next(str(claim["text"]) for claim in claims if claim["id"] == claim_id)
 
 
+def format_impact(key: str, ablation: dict[str, Any] | None) -> str:
+    """What an ablation measured of the unit a setting belongs to, or that it was not measured."""
+    if ablation is None:
+        return "not measured"
+    parts = []
+    for kind, word in (("ladder", "added"), ("leave_one_out", "left out")):
+        step = next((step for step in ablation[kind] if key in step["keys"]), None)
+        if step is not None:
+            verdict = step["verdict"]
+            parts.append(f"{word}: {formats.format_percent(verdict['gain_percent'], 2)}, {verdict['label']}")
+    return "; ".join(parts) or "not measured"
+
+
 def _build_context(document: dict[str, Any]) -> dict[str, Any]:
     return {**document, "by_name": {arm["name"]: arm for arm in document["arms"]}}
 
@@ -152,6 +165,8 @@ def _build_environment(escape: Any) -> Environment:
         "code": format_code,
         "block": format_block,
         "claim": get_claim_text,
+        "impact": format_impact,
+        "zip": zip,
     }
     return environment
 

@@ -49,7 +49,7 @@ def format_result(document: dict[str, Any], folder: Path) -> str:
     for pair in document["pairs"]:
         before, after = arms[pair["baseline"]]["final"], arms[pair["candidate"]]["final"]
         lines += [
-            f"{pair['candidate']} against {pair['baseline']}: {pair['verdict']['label']}",
+            f"{pair['candidate_label']} against {pair['baseline_label']}: {pair['verdict']['label']}",
             f"  {pair['verdict']['reason']}; margin {format_percent(pair['verdict']['margin_percent'])}",
             f"  full loss    {format_loss(before['full_loss_nats_per_char'])} → "
             f"{format_loss(after['full_loss_nats_per_char'])} nats/char, {format_gain(pair['full_gain_percent'])}",

@@ -19,6 +19,13 @@ RECIPES: dict[str, Recipe] = {
 }
 
 
+CHANGE_UNITS: dict[str, tuple[str, ...]] = {
+    "optimizer": ("optimizer", "learning_rate", "momentum", "adam_beta1", "adam_beta2", "adam_eps"),
+    "schedule": ("schedule", "warmup_fraction"),
+}
+"""Settings that are ablated together, because one without the other is no sensible recipe; any other stands alone."""
+
+
 @dataclass(frozen=True)
 class Preset:
     """A scale, and where its titles come from unless `--data` says otherwise."""
@@ -34,7 +41,7 @@ PRESETS: dict[str, Preset] = {
         data="synthetic",
     ),
     "laptop": Preset(
-        Scale(num_titles=30_000, vocab_size=4_096, n_layer=4, n_head=4, d_model=256, block_size=128, batch_size=16),
+        Scale(num_titles=24_000, vocab_size=4_096, n_layer=4, n_head=4, d_model=256, block_size=128, batch_size=16),
         data="hub",
     ),
     "mainrun": Preset(
@@ -51,8 +58,13 @@ def get_preset(name: str) -> Preset:
     return PRESETS[name]
 
 
+def get_recipe(name: str) -> Recipe:
+    """The recipe of that name; `RequestError` with the nearest name where there is none."""
+    if name not in RECIPES:
+        raise unknown_name("recipe", name, RECIPES)
+    return RECIPES[name]
+
+
 def build_named_config(recipe: str, preset: str, settings: Mapping[str, str]) -> Config:
     """The configuration of a recipe at a preset, with `--set` values applied; `RequestError` for unknown names."""
-    if recipe not in RECIPES:
-        raise unknown_name("recipe", recipe, RECIPES)
-    return build_config(get_preset(preset).scale, RECIPES[recipe], settings)
+    return build_config(get_preset(preset).scale, get_recipe(recipe), settings)

@@ -128,6 +128,8 @@ class FakeLauncher:
         started_at = STARTED_AT + 1000.0 * len(self.launched)
         self.launched.append(job.run.folder_name)
         request = parse_request(job.arguments)
+        if (request.out / JOURNAL_NAME).exists():
+            started_at += 86_400.015625  # a run that is begun again does not write the bytes it wrote before
         mishap = self.mishaps.get(job.run.folder_name) or self.mishaps.get(request.arm)
         if mishap is not None and mishap.kind == "never":
             return Outcome(EXIT_BUG, "ImportError: no module named torch")
@@ -163,7 +165,9 @@ class _FakeRun:
         own = f"{request.recipe} {request.seed}"
         noise = np.random.default_rng(zlib.crc32(own.encode()))
         self.offset = float(noise.normal(0, curve.seed_sd))
-        self.title_factors: NDArray[np.float64] = noise.normal(1, 0.05, len(self.data.streams.title_num_tokens))
+        num_tokens = self.data.streams.title_num_tokens
+        factors: NDArray[np.float64] = noise.normal(1, 0.05, len(num_tokens))
+        self.title_factors = factors * num_tokens.sum() / (factors @ num_tokens)
         self.own = own
 
     def write(self) -> Outcome:

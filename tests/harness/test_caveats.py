@@ -44,6 +44,8 @@ def change(document: dict[str, Any], name: str) -> None:
             document["corpus"]["source"] = "synthetic"
         case "warn_of_missing_runs":
             document["runs"][1] |= {"status": "failed", "reason": "it stopped"}
+        case "warn_of_unusable_arms":
+            document["arms"][1] |= {"final": None, "reason": "its last evaluation is missing"}
         case "warn_of_single_seed":
             document["seeds"] = [1337]
         case "warn_of_equal_arms":
@@ -65,6 +67,7 @@ def change(document: dict[str, Any], name: str) -> None:
 EXPECTED = {
     "warn_of_data": "The corpus is synthetic",
     "warn_of_missing_runs": "Run optimized-s1337 is not complete: failed (it stopped).",
+    "warn_of_unusable_arms": "optimized cannot be compared: its last evaluation is missing.",
     "warn_of_single_seed": "Single seed (1337)",
     "warn_of_equal_arms": "no noise floor",
     "warn_of_settings": "optimized is not the recipe optimized as named: changed by --set dropout=0.2.",
