@@ -7,7 +7,7 @@ import sys
 import traceback
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from mainrun.contract import SEED
 from mainrun.errors import EXIT_BUG, EXIT_DONE, EXIT_INTERRUPTED, EXIT_NO, ProgramError, RequestError
@@ -20,17 +20,21 @@ JSON_SCHEMA_VERSION = 1
 
 def main(arguments: list[str] | None = None) -> int:
     """Does one verb and returns the exit code."""
-    given = build_parser().parse_args(arguments)
+    arguments = sys.argv[1:] if arguments is None else arguments
+    try:
+        given = build_parser().parse_args(arguments)
+    except RequestError as error:
+        return _fail("--json" in arguments, error.exit_code, str(error))
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         answer: Answer = given.run(given)
     except ProgramError as error:
-        return _fail(given, error.exit_code, str(error))
+        return _fail(given.json, error.exit_code, str(error))
     except KeyboardInterrupt:
-        return _fail(given, EXIT_INTERRUPTED, "interrupted")
+        return _fail(given.json, EXIT_INTERRUPTED, "interrupted")
     except Exception as error:
         traceback.print_exc()
-        return _fail(given, EXIT_BUG, f"this is a bug of the harness: {error!r}")
+        return _fail(given.json, EXIT_BUG, f"this is a bug of the harness: {error!r}")
     if given.json:
         _print_json(answer.exit_code, answer.reason, answer.values)
     else:
@@ -38,14 +42,21 @@ def main(arguments: list[str] | None = None) -> int:
     return answer.exit_code
 
 
+class Parser(argparse.ArgumentParser):
+    """Reports a wrong command line as every other wrong request is reported."""
+
+    def error(self, message: str) -> NoReturn:
+        raise RequestError(f"{message} (see {self.prog} --help)")
+
+
 def build_parser() -> argparse.ArgumentParser:
     """The parser of all verbs."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m harness",
         description="Trains a baseline and a changed recipe back to back and reports what the change was worth.",
     )
     verbs = parser.add_subparsers(required=True, metavar="VERB")
-    json_option = argparse.ArgumentParser(add_help=False)
+    json_option = Parser(add_help=False)
     json_option.add_argument("--json", action="store_true", help="print one JSON object instead of text")
 
     training = _build_training_options()
@@ -100,9 +111,9 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _build_training_options() -> argparse.ArgumentParser:
+def _build_training_options() -> Parser:
     """The options of every verb that trains."""
-    options = argparse.ArgumentParser(add_help=False)
+    options = Parser(add_help=False)
     options.add_argument("--preset", default="quick", help=f"one of: {', '.join(PRESETS)} (default: %(default)s)")
     options.add_argument("--data", help="synthetic, hub, or a local parquet, CSV, JSON-lines or text file "
                          "(default: the preset's)")  # fmt: skip
@@ -232,9 +243,9 @@ def _parse_settings(texts: list[str]) -> dict[str, dict[str, str]]:
     return settings
 
 
-def _fail(given: argparse.Namespace, exit_code: int, message: str) -> int:
+def _fail(as_json: bool, exit_code: int, message: str) -> int:
     print(f"error: {message}", file=sys.stderr)
-    if given.json:
+    if as_json:
         _print_json(exit_code, message, {})
     return exit_code
 

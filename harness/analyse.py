@@ -144,6 +144,8 @@ def describe_command(plan: Plan) -> str:
     verb = ["ablate", plan.ablation["recipe"]] if plan.ablation else ["compare", *(arm.recipe for arm in plan.arms)]
     words = ["python", "-m", "harness", *verb, "--preset", plan.preset]
     words += ["--data", plan.corpus["name"] if plan.corpus["source"] == "file" else plan.corpus["source"]]
+    if plan.title_column != "title":
+        words += ["--title-column", plan.title_column]
     if plan.corpus["revision"]:
         words += ["--data-revision", plan.corpus["revision"]]
     words += ["--seeds", ",".join(map(str, plan.seeds))]

@@ -146,15 +146,16 @@ def claim_speed(view: PairView) -> Iterator[Claim]:
                 f"{candidate} never reaches the baseline's final loss of {loss} ({view.pair['curve_metric']}); "
                 f"its lowest is {format_loss(lowest)}."
             ),
-            "min(losses)",
-            losses=view.here("steps/*/candidate_loss_nats_per_char"),
+            "lowest",
+            lowest=view.here("lowest_candidate_loss_nats_per_char"),
         )
         return
     found = reached["candidate"]
     yield view.prove(
         "reaches-baseline",
         lambda share: (
-            f"{candidate} is first measured at or below the baseline's final loss of {loss} at step "
+            f"{candidate} is first measured at or below the baseline's final loss of {loss} "
+            f"({view.pair['curve_metric']}) at step "
             f"{format_count(found['step'])}: after {format_percent(share)} of its training, "
             f"{format_count(found['tokens_seen'])} tokens, {format_duration(found['elapsed_s'])} of training time."
         ),

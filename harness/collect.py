@@ -31,6 +31,13 @@ COLUMNS = {
 }
 """One row a measurement; what a field means stands in the README's section on the files."""
 
+_PYTHON_TYPES: dict[str, tuple[type, ...]] = {"string": (str,), "int64": (int,), "float64": (int, float)}
+_ALWAYS = frozenset({"arm", "seed", "step", "max_steps", "epoch", "tokens_seen", "split", "elapsed_s"})
+_REQUIRED = {
+    "train": _ALWAYS | {"loss_nats_per_token", "learning_rate", "grad_norm"},
+    "validation": _ALWAYS | {"loss_nats_per_char"},
+}
+
 Row = dict[str, Any]
 
 
@@ -73,7 +80,7 @@ def build_rows(run: StoredRun) -> Iterator[Row]:
                     measured = _measure_validation(event)
                 case _:
                     continue
-            yield {
+            row = {
                 "arm": run.arm,
                 "seed": run.seed,
                 "step": event["step"],
@@ -83,6 +90,8 @@ def build_rows(run: StoredRun) -> Iterator[Row]:
                 "elapsed_s": event["train_elapsed_s"],
                 **measured,
             }
+            _check_types(row)
+            yield row
         except (KeyError, TypeError) as error:
             raise StoredResultsError(
                 f"{run.folder / 'mainrun.log'}, line {number}: a field of '{event['event']}' is absent or of the "
@@ -102,6 +111,17 @@ def compute_full_loss_per_token(event: Event) -> float | None:
     """Nats per token of a `validation_step`, or None where the full loss was not measured at it."""
     full_loss = event["full_loss_nats_per_char"]
     return None if full_loss is None else full_loss * event["num_chars"] / event["num_tokens"]
+
+
+def _check_types(row: Row) -> None:
+    """Raises `TypeError` for a value that is not of its column's type, or absent where it must not be."""
+    required = _REQUIRED[row["split"]]
+    for name, kind in COLUMNS.items():
+        value = row[name]
+        if value is None and name not in required:
+            continue
+        if isinstance(value, bool) or not isinstance(value, _PYTHON_TYPES[kind]):
+            raise TypeError(f"{name} is {value!r}")
 
 
 def _measure_training(event: Event, tokens_per_step: int, previous_s: float) -> Row:

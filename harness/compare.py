@@ -100,6 +100,8 @@ def run_comparison(request: CompareRequest, launcher: Launcher, display: Progres
             raise InterruptionError(
                 f"Interrupted. Nothing finished is lost; go on with the same command and --out {folder} --resume."
             ) from None
+        if failures and not any((get_run_folder(folder, run) / JOURNAL_NAME).exists() for run in plan.runs):
+            raise RunError(f"No run measured anything. {' '.join(failures)}")
         make_reports(folder)
     if failures:
         raise RunError(

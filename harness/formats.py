@@ -7,8 +7,8 @@ ABSENT = "n/a"
 
 
 def format_loss(value: float | None) -> str:
-    """Four decimals: `1.7533`."""
-    return ABSENT if value is None else f"{value:.4f}"
+    """Four decimals with a real minus: `1.7533`."""
+    return ABSENT if value is None else f"{value:.4f}".replace("-", "−")
 
 
 def format_percent(value: float | None, digits: int = 1) -> str:
@@ -49,11 +49,11 @@ def format_duration(seconds: float | None) -> str:
     """`42.1 s`, `3 min 05 s` or `2 h 07 min`."""
     if seconds is None:
         return ABSENT
-    if seconds < 60:
+    if round(seconds, 1) < 60:
         return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    if minutes < 60:
-        return f"{minutes} min {rest:02d} s"
+    if round(seconds) < 3600:
+        return f"{round(seconds) // 60} min {round(seconds) % 60:02d} s"
+    minutes = round(seconds / 60)
     return f"{minutes // 60} h {minutes % 60:02d} min"
 
 

@@ -1,6 +1,8 @@
 """Reading journals: whole ones strictly, growing ones as far as they are written."""
 
 import json
+import math
+import os
 from pathlib import Path
 from typing import Any
 
@@ -35,9 +37,11 @@ class JournalFollower:
         self._line_number = 0
 
     def read_new(self) -> list[Event]:
-        """The events whose lines were finished since the last call."""
+        """The events whose lines were finished since the last call; all of them again once the journal was cut back."""
         try:
             with self._path.open("rb") as file:
+                if file.seek(0, os.SEEK_END) < self._position:
+                    self._position = self._line_number = 0  # a resumed run has cut its journal back
                 file.seek(self._position)
                 content = file.read()
         except FileNotFoundError:
@@ -56,7 +60,7 @@ class JournalFollower:
 def _parse_line(path: Path, number: int, line: bytes) -> Event:
     where = f"{path}, line {number}"
     try:
-        event = json.loads(line, parse_constant=_refuse_constant)
+        event = json.loads(line, parse_constant=_refuse_constant, parse_float=_parse_finite)
     except (ValueError, RecursionError) as error:
         raise StoredResultsError(f"{where}: not a JSON object: {error}.") from None
     if not isinstance(event, dict):
@@ -64,6 +68,13 @@ def _parse_line(path: Path, number: int, line: bytes) -> Event:
     if not isinstance(event.get("event"), str) or not isinstance(event.get("timestamp"), int | float):
         raise StoredResultsError(f"{where}: 'event' or 'timestamp' is missing or of the wrong type.")
     return event
+
+
+def _parse_finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"{text} is too large for a number")
+    return value
 
 
 def _refuse_constant(name: str) -> None:

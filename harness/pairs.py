@@ -46,6 +46,7 @@ def describe_pair(
             "loss_nats_per_char": OFFICIAL_TARGET_NATS_PER_CHAR if official else first["loss_nats_per_char"],
             "is_official": official,
         },
+        "lowest_candidate_loss_nats_per_char": min(point["loss_nats_per_char"] for point in curves[1]),
         "same_steps": [point["step"] for point in curves[0]] == [point["step"] for point in curves[1]],
         "steps": steps,
         "gains_after_first_percent": [row["gain_percent"] for row in steps[1:]],

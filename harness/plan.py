@@ -9,7 +9,7 @@ from typing import Any
 from harness.ablation import Ablation
 from mainrun.config import Config
 from mainrun.corpus import CorpusRecord, CorpusSource
-from mainrun.errors import RequestError
+from mainrun.errors import RequestError, StoredResultsError
 from mainrun.files import compute_file_sha256, load_json, save_json
 from mainrun.prepare import prepare_data
 from mainrun.recipes import build_named_config
@@ -147,10 +147,13 @@ def load_plan(folder: Path) -> Plan:
     """The stored plan; `StoredResultsError` where it is absent, damaged or of another schema version."""
     values = load_json(folder / FILE_NAME, SCHEMA_VERSION)
     del values["schema_version"]
-    values["arms"] = tuple(Arm(**arm) for arm in values["arms"])
-    values["seeds"] = tuple(values["seeds"])
-    values["runs"] = tuple(PlannedRun(**run) for run in values["runs"])
-    return Plan(**values)
+    try:
+        values["arms"] = tuple(Arm(**arm) for arm in values["arms"])
+        values["seeds"] = tuple(values["seeds"])
+        values["runs"] = tuple(PlannedRun(**run) for run in values["runs"])
+        return Plan(**values)
+    except (KeyError, TypeError) as error:
+        raise StoredResultsError(f"{folder / FILE_NAME} is damaged: {error}.") from None
 
 
 def _order_runs(names: Sequence[str], seeds: Sequence[int]) -> tuple[PlannedRun, ...]:

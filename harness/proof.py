@@ -24,7 +24,11 @@ def evaluate_formula(formula: str, inputs: Mapping[str, str], document: Any) -> 
     Raises `LookupError` for a pointer that finds nothing and `ValueError` for what is no formula of the kind above.
     """
     values = {name: resolve_pointer(document, pointer) for name, pointer in inputs.items()}
-    return float(_evaluate(ast.parse(formula, mode="eval").body, values))
+    try:
+        parsed = ast.parse(formula, mode="eval")
+    except SyntaxError:
+        raise ValueError(f"'{formula}' is no formula.") from None
+    return float(_evaluate(parsed.body, values))
 
 
 def resolve_pointer(document: Any, pointer: str) -> Any:
@@ -34,13 +38,20 @@ def resolve_pointer(document: Any, pointer: str) -> Any:
         if part == "*":
             rest = "".join(f"/{later}" for later in parts[place + 1 :])
             return [resolve_pointer(item, rest) for item in document]
-        document = document[int(part)] if isinstance(document, list) else document[part]
+        if isinstance(document, list):
+            if not part.isdecimal():
+                raise LookupError(f"'{part}' is no place in a list.")
+            document = document[int(part)]
+        elif isinstance(document, dict):
+            document = document[part.replace("~1", "/").replace("~0", "~")]
+        else:
+            raise LookupError(f"there is nothing at '{part}'.")
     return document
 
 
 def _evaluate(node: ast.expr, values: Mapping[str, Any]) -> Any:
     match node:
-        case ast.Constant(value=int() | float() as number):
+        case ast.Constant(value=int() | float() as number) if not isinstance(number, bool):
             return number
         case ast.Name(id=name):
             return values[name]

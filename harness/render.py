@@ -4,6 +4,7 @@ Rendering returns text; everything that comes out of the document is made inert 
 """
 
 import base64
+import re
 import unicodedata
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -37,7 +38,7 @@ FIGURE_WORDS = {
     "perplexity": "Validation perplexity by step of every arm",
 }
 """What each figure of the curves section shows, in its order; the first figure stands on the first page."""
-_MARKDOWN_SPECIAL = str.maketrans({character: f"\\{character}" for character in r"\`*_[]<>|~&#@"})
+_MARKDOWN_SPECIAL = str.maketrans({character: f"\\{character}" for character in r"\`*_[]<>|~&#@$"})
 
 
 def render(folder: Path) -> None:
@@ -104,8 +105,8 @@ def make_inert(text: str) -> str:
 def format_code(text: Any) -> Markup:
     """A Markdown code span, whatever the text holds."""
     inert = make_inert(formats.format_value(text))
-    fence = "`" * (max((len(run) for run in inert.split("`")[1:-1]), default=0) + 1) if "`" in inert else "`"
-    fence = "``" if "`" in inert and fence == "`" else fence
+    longest = max(map(len, re.findall("`+", inert)), default=0)
+    fence = "`" * (longest + 1)
     padding = " " if inert.startswith("`") or inert.endswith("`") else ""
     return Markup(f"{fence}{padding}{inert}{padding}{fence}".replace("|", "\\|"))
 

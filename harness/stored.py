@@ -18,6 +18,14 @@ from mainrun.title_losses import SCHEMA_VERSION as TITLE_SCHEMA_VERSION
 RUNS_FOLDER = "runs"
 
 
+_FIELDS = (
+    *("status", "reason", "arm", "seed", "config", "corpus", "sizes", "machine", "source_sha256", "plan_sha256"),
+    *("train_ids_sha256", "validation_ids_sha256", "initial_weights_sha256"),
+)
+_FINAL_FIELDS = ("final_weights_sha256", "mainrun_log_sha256", "title_losses_sha256", "peak_memory_bytes")
+"""What a record must hold, and what that of a complete run must hold too."""
+
+
 @dataclass(frozen=True)
 class StoredRun:
     """One run that left at least its record."""
@@ -77,6 +85,8 @@ def load_comparison(folder: Path, *, check_hashes: bool = True) -> StoredCompari
         run_folder = get_run_folder(folder, run)
         if (run_folder / RECORD_NAME).exists():
             runs[run] = load_run(run_folder)
+            if check_hashes and (runs[run].arm, runs[run].seed) != (run.arm, run.seed):
+                raise StoredResultsError(f"{run_folder} holds a run of {runs[run].arm} with seed {runs[run].seed}.")
             if check_hashes:
                 check_run_hashes(runs[run])
     return StoredComparison(folder, plan, runs)
@@ -85,7 +95,10 @@ def load_comparison(folder: Path, *, check_hashes: bool = True) -> StoredCompari
 def load_run(folder: Path) -> StoredRun:
     """Loads one run's record and journal."""
     record = load_run_record(folder)
-    complete = record["status"] == "complete"
+    complete = record.get("status") == "complete"
+    missing = [key for key in (*_FIELDS, *(_FINAL_FIELDS if complete else ())) if key not in record]
+    if missing:
+        raise StoredResultsError(f"{folder / RECORD_NAME} is damaged: {', '.join(missing)} missing.")
     if complete and not (folder / TITLE_LOSSES_NAME).exists():
         raise StoredResultsError(f"{folder / TITLE_LOSSES_NAME} is missing.")
     started = complete or (folder / JOURNAL_NAME).exists()

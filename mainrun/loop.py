@@ -10,13 +10,12 @@ import torch
 from torch import Tensor
 
 from mainrun.checkpoint import CheckpointFolder
-from mainrun.config import Config, unknown_name
+from mainrun.config import Config
 from mainrun.errors import RequestError, RunError
 from mainrun.evaluate import Evaluation, evaluate
 from mainrun.files import compute_file_sha256, make_folder, save_json
 from mainrun.full_loss import FullLoss, compute_full_loss, sum_by_title
 from mainrun.journal import Journal
-from mainrun.optimizers import OPTIMIZERS
 from mainrun.prepare import PreparedData, prepare_data
 from mainrun.provenance import (
     compute_source_sha256,
@@ -36,7 +35,6 @@ from mainrun.run_record import (
     compute_identity,
     load_run_record,
 )
-from mainrun.schedules import SCHEDULES
 from mainrun.state import StepResult, TrainingState
 from mainrun.title_losses import save_title_losses
 
@@ -59,7 +57,6 @@ def train(request: RunRequest) -> Iterator[Progress]:
     checkpoint cannot be continued, `MachineError` where the machine refuses a file.
     """
     config = build_named_config(request.recipe, request.preset, request.settings)
-    _check_names(config)
     device = _choose_device(request.device)
     stored = _load_stored(request)
     data = prepare_data(config, request.source)
@@ -138,13 +135,6 @@ def _load_stored(request: RunRequest) -> dict[str, Any] | None:
     if not request.resume:
         raise RequestError(f"{request.out} holds a run already. Continue it with --resume or choose another --out.")
     return load_run_record(request.out)
-
-
-def _check_names(config: Config) -> None:
-    if config.optimizer not in OPTIMIZERS:
-        raise unknown_name("optimizer", config.optimizer, OPTIMIZERS)
-    if config.schedule not in SCHEDULES:
-        raise unknown_name("schedule", config.schedule, SCHEDULES)
 
 
 def _choose_device(name: str) -> torch.device:

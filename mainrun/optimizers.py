@@ -1,21 +1,31 @@
-"""Optimizers by name. A new one is a function and an entry in `OPTIMIZERS`, its settings fields of `config.Recipe`."""
+"""Optimizers by name. A new one is a function and an entry in `OPTIMIZERS`, its settings fields of `config.Recipe`.
+
+Torch is imported where it is used, because the harness reads the names and never imports torch.
+"""
+
+from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-
-import torch
-from torch import nn
-from torch.optim import SGD, AdamW, Optimizer
+from typing import TYPE_CHECKING
 
 from mainrun.config import Config
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+    from torch.optim import Optimizer
 
 
 def build_sgd(parameters: Iterable[nn.Parameter], config: Config) -> Optimizer:
     """Stochastic gradient descent over all parameters."""
+    from torch.optim import SGD
+
     return SGD(parameters, lr=config.learning_rate, momentum=config.momentum, weight_decay=config.weight_decay)
 
 
 def build_adamw(parameters: Iterable[nn.Parameter], config: Config) -> Optimizer:
     """AdamW (Loshchilov and Hutter 2019, arXiv:1711.05101), weight decay on all parameters."""
+    from torch.optim import AdamW
+
     return AdamW(
         parameters,
         lr=config.learning_rate,
@@ -37,6 +47,8 @@ def set_learning_rate(optimizer: Optimizer, learning_rate: float) -> None:
         group["lr"] = learning_rate
 
 
-def clip_gradients(parameters: Iterable[nn.Parameter], max_norm: float) -> torch.Tensor:
+def clip_gradients(parameters: Iterable[nn.Parameter], max_norm: float) -> Tensor:
     """Scales all gradients so that their joint norm is at most `max_norm`; returns the norm before, a scalar."""
-    return nn.utils.clip_grad_norm_(parameters, max_norm)
+    from torch.nn.utils import clip_grad_norm_
+
+    return clip_grad_norm_(parameters, max_norm)

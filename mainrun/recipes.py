@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from mainrun.config import Config, Recipe, Scale, build_config, unknown_name
+from mainrun.optimizers import OPTIMIZERS
+from mainrun.schedules import SCHEDULES
 
 BASELINE = Recipe()
 
@@ -67,4 +69,9 @@ def get_recipe(name: str) -> Recipe:
 
 def build_named_config(recipe: str, preset: str, settings: Mapping[str, str]) -> Config:
     """The configuration of a recipe at a preset, with `--set` values applied; `RequestError` for unknown names."""
-    return build_config(get_preset(preset).scale, get_recipe(recipe), settings)
+    config = build_config(get_preset(preset).scale, get_recipe(recipe), settings)
+    if config.optimizer not in OPTIMIZERS:
+        raise unknown_name("optimizer", config.optimizer, OPTIMIZERS)
+    if config.schedule not in SCHEDULES:
+        raise unknown_name("schedule", config.schedule, SCHEDULES)
+    return config
