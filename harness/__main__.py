@@ -46,7 +46,7 @@ class Parser(argparse.ArgumentParser):
     """Reports a wrong command line as every other wrong request is reported."""
 
     def error(self, message: str) -> NoReturn:
-        raise RequestError(f"{message} (see {self.prog} --help)")
+        raise RequestError(f"{message}\n{self.format_usage().rstrip()}")
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -2,9 +2,8 @@
 
 import json
 import math
-import os
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from mainrun.errors import StoredResultsError
 
@@ -33,15 +32,16 @@ class JournalFollower:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._position = 0
-        self._line_number = 0
+        self._position = self._num_lines = 0
+        self._last_line: bytes | None = None
 
     def read_new(self) -> list[Event]:
         """The events whose lines were finished since the last call; all of them again once the journal was cut back."""
         try:
             with self._path.open("rb") as file:
-                if file.seek(0, os.SEEK_END) < self._position:
-                    self._position = self._line_number = 0  # a resumed run has cut its journal back
+                if not self._is_where_it_was(file):
+                    # A resumed run has cut its journal back, and may have gone on since.
+                    self._position, self._num_lines, self._last_line = 0, 0, None
                 file.seek(self._position)
                 content = file.read()
         except FileNotFoundError:
@@ -49,12 +49,19 @@ class JournalFollower:
         whole, newline, _ = content.rpartition(b"\n")
         if not newline:
             return []
+        lines = whole.split(b"\n")
         self._position += len(whole) + 1
-        events = []
-        for line in whole.split(b"\n"):
-            self._line_number += 1
-            events.append(_parse_line(self._path, self._line_number, line))
-        return events
+        self._last_line = lines[-1]
+        first = self._num_lines + 1
+        self._num_lines += len(lines)
+        return [_parse_line(self._path, number, line) for number, line in enumerate(lines, first)]
+
+    def _is_where_it_was(self, file: BinaryIO) -> bool:
+        """Whether what was read last still stands before the position."""
+        if self._last_line is None:
+            return True
+        file.seek(self._position - len(self._last_line) - 1)
+        return file.read(len(self._last_line) + 1) == self._last_line + b"\n"
 
 
 def _parse_line(path: Path, number: int, line: bytes) -> Event:

@@ -1,5 +1,6 @@
 """What a comparison will do, fixed and hashed before the first run."""
 
+import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -139,8 +140,9 @@ def save_plan(folder: Path, plan: Plan) -> str:
 
 
 def plan_to_json(plan: Plan) -> dict[str, Any]:
-    """The plan as it is stored."""
-    return {"schema_version": SCHEMA_VERSION, **asdict(plan)}
+    """The plan as it is stored: plain JSON values, tuples being lists."""
+    values: dict[str, Any] = json.loads(json.dumps({"schema_version": SCHEMA_VERSION, **asdict(plan)}))
+    return values
 
 
 def load_plan(folder: Path) -> Plan:

@@ -17,7 +17,8 @@ def document(tiny_document: dict[str, Any]) -> dict[str, Any]:
     document["corpus"] |= {"source": "hub", "is_official": True}
     document["seeds"] = [1337, 1, 2]
     for arm in document["arms"]:
-        arm["settings"] = {}
+        arm |= {"settings": {}, "label": arm["name"]}
+    document["pairs"][0] |= {"baseline_label": "baseline", "candidate_label": "optimized"}
     return document
 
 

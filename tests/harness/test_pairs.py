@@ -36,6 +36,7 @@ def build_arm(
     ]
     arm = {
         "name": name,
+        "label": name,
         "config": {"batch_size": max_steps},
         "sizes": {"coverage": coverage},
         "final": {

@@ -5,18 +5,22 @@ from pathlib import Path
 import pytest
 
 from harness.compare import plan_request
-from harness.plan import Plan, load_plan, plan_comparison, plan_to_json, save_plan
-from mainrun.corpus import CorpusSource
+from harness.plan import Plan, load_plan, plan_to_json, save_plan
 from mainrun.errors import InterruptionError, RequestError, StoredResultsError
 from mainrun.files import compute_file_sha256, save_json
-from tests.harness.fakes import FakeLauncher, Mishap, build_request, build_tiny_settings, make_comparison, write_titles
+from tests.harness.fakes import FakeLauncher, Mishap, build_request, make_comparison, write_titles
 
 PAIR = ("baseline", "optimized")
 
 
-def plan_tiny(recipes: tuple[str, ...] = PAIR, seeds: tuple[int, ...] = (1337,), **settings: dict[str, str]) -> Plan:
-    request = build_request(Path("tiny"), recipes, seeds, settings)
-    return plan_comparison("tiny", recipes, "quick", CorpusSource("synthetic"), seeds, request.settings)
+def plan_tiny(
+    recipes: tuple[str, ...] = PAIR,
+    seeds: tuple[int, ...] = (1337,),
+    data: str = "synthetic",
+    **settings: dict[str, str],
+) -> Plan:
+    plan, _ = plan_request(build_request(Path("absent") / "tiny", recipes, seeds, settings, data=data))
+    return plan
 
 
 def get_order(plan: Plan) -> list[str]:
@@ -90,9 +94,7 @@ def test_a_stored_plan_is_the_plan_that_was_saved(tmp_path: Path) -> None:
 
 
 def test_a_plan_names_no_folder_outside_the_comparison(tmp_path: Path) -> None:
-    data = write_titles(tmp_path)
-    settings = build_tiny_settings(PAIR)
-    plan = plan_comparison("tiny", PAIR, "quick", CorpusSource(str(data)), (1337,), settings)
+    plan = plan_tiny(data=str(write_titles(tmp_path)))
     assert str(tmp_path) not in json.dumps(plan_to_json(plan))
     assert plan.corpus["name"] == "titles.txt"
 
