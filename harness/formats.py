@@ -73,10 +73,10 @@ def format_flops(flops: float | None) -> str:
     if flops is None:
         return ABSENT
     for unit in ("FLOP", "kFLOP", "MFLOP", "GFLOP", "TFLOP"):
-        if flops < 1000:
+        if flops < 999.5:
             return f"{flops:.3g} {unit}"
         flops /= 1000
-    return f"{flops:.3g} PFLOP" if flops < 1000 else f"{flops / 1000:.3g} EFLOP"
+    return f"{flops:.3g} PFLOP" if flops < 999.5 else f"{flops / 1000:.3g} EFLOP"
 
 
 def format_ratio(value: float | None) -> str:

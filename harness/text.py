@@ -97,6 +97,13 @@ def format_checks(checks: Mapping[str, str]) -> str:
     return "\n".join(_format_columns(["check", "what it asks"], [[name, title] for name, title in checks.items()]))
 
 
+def format_checks_markdown(checks: Mapping[str, str]) -> str:
+    """The same as a Markdown table, for the README."""
+    return "\n".join(
+        ["| check | what it asks |", "|---|---|", *(f"| `{name}` | {title} |" for name, title in checks.items())]
+    )
+
+
 def format_conditions(conditions: Iterable[Condition]) -> str:
     """One line a condition."""
     return "\n".join(f"{condition.status:<9}  {condition.name}: {condition.text}" for condition in conditions)

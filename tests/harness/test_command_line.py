@@ -13,7 +13,7 @@ import pytest
 from harness.__main__ import main
 from tests.harness.fakes import TINY, FakeLauncher, Mishap, skip_rendering, write_titles
 
-VERBS = ("compare", "report", "verify", "gate", "list")
+VERBS = ("compare", "ablate", "report", "verify", "gate", "list")
 TINY_OPTIONS = [f"--set={arm}.{key}={value}" for arm in ("baseline", "optimized") for key, value in TINY.items()]
 Run = Callable[..., tuple[int, str, str]]
 

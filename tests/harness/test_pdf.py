@@ -220,7 +220,7 @@ def test_a_place_that_cannot_be_written_is_named_before_anything_is_rendered(
 ) -> None:
     fake_weasyprint.write_text("raise AssertionError('started')")
     (tmp_path / "file").write_text("")
-    with pytest.raises(MachineError, match=r"cannot write .*report\.pdf: Not a directory"):
+    with pytest.raises(MachineError, match=r"Cannot write .*report\.pdf: Not a directory"):
         render(SMALL, tmp_path / "file")
 
 
