@@ -67,7 +67,7 @@ def warn_of_equal_arms(document: Document) -> Iterator[str]:
 def warn_of_settings(document: Document) -> Iterator[str]:
     """Arms that are not the recipe they are named after."""
     for arm in document["arms"]:
-        if arm["settings"]:
+        if arm["label"] != arm["name"]:
             changed = ", ".join(f"{key}={value}" for key, value in arm["settings"].items())
             yield f"{arm['name']} is not the recipe {arm['recipe']} as named: changed by --set {changed}."
 
@@ -111,14 +111,18 @@ def warn_of_cost(document: Document) -> Iterator[str]:
 def warn_of_tokenizer(document: Document) -> Iterator[str]:
     """What the frozen rules leave out of the score, and what the tokenizer has seen."""
     yield "The tokenizer was trained on training and validation titles, as the public baseline's is."
+    same: dict[str, list[str]] = {}
     for arm in document["arms"]:
         if arm["final"] is not None:
-            yield (
-                f"{arm['label']}: the frozen evaluation scores {format_percent(arm['final']['coverage_percent'])} of "
-                f"the validation tokens ({arm['final']['num_spans']} spans); "
-                f"{format_count(arm['final']['num_unscored_tokens'])} tokens are divided by and never scored. The full "
-                "loss scores all."
+            text = (
+                f"the frozen evaluation scores {format_percent(arm['final']['coverage_percent'])} of the validation "
+                f"tokens ({arm['final']['num_spans']} spans); "
+                f"{format_count(arm['final']['num_unscored_tokens'])} tokens are divided by and never scored. "
+                "The full loss scores all."
             )
+            same.setdefault(text, []).append(arm["label"])
+    for text, labels in same.items():
+        yield f"{', '.join(labels)}: {text}"
 
 
 CAVEATS: tuple[Callable[[Document], Iterator[str]], ...] = (

@@ -24,9 +24,9 @@ class Evidence:
     """All that checks may look at."""
 
     comparison: StoredComparison
-    titles: Titles | str = "the titles are read again by `verify` only"
+    titles: Titles | str = "the titles are read again by verify only"
     """The titles, or why they are not here."""
-    fresh_weights: dict[str, str] | str = "a fresh initialization is made by `verify` only"
+    fresh_weights: dict[str, str] | str = "a fresh initialization is made by verify only"
     """SHA-256 of freshly initialized weights by run folder, or why there are none."""
 
 

@@ -150,18 +150,20 @@ def draw_ablation(curves: Curves, axes: Axes) -> None:
     ladder = curves.document["ablation"]["ladder"]
     before, after = ladder[0]["before_full_loss_nats_per_char"], ladder[-1]["after_full_loss_nats_per_char"]
     names = ["baseline", *(f"+ {step['unit']}" for step in ladder), curves.document["ablation"]["recipe"]]
-    axes.bar(0, before, color=_COLORS[0], width=0.6)
+    lowest = 0.9 * min(before, *(step["after_full_loss_nats_per_char"] for step in ladder))
+    axes.bar(0, before - lowest, bottom=lowest, color=_COLORS[0], width=0.6)
     for place, step in enumerate(ladder, 1):
         impact = step["impact_nats_per_char"]
         axes.bar(place, impact, bottom=step["after_full_loss_nats_per_char"], width=0.6,
                  color=_COLORS[2] if impact >= 0 else _COLORS[1], hatch=None if impact >= 0 else "//")  # fmt: skip
         axes.annotate(f"{-impact:+.4f}", (place, max(step["before_full_loss_nats_per_char"],
                       step["after_full_loss_nats_per_char"])), ha="center", va="bottom")  # fmt: skip
-    axes.bar(len(ladder) + 1, after, color=_COLORS[1], width=0.6)
-    lowest = min(before, *(step["after_full_loss_nats_per_char"] for step in ladder))
+    axes.bar(len(ladder) + 1, after - lowest, bottom=lowest, color=_COLORS[1], width=0.6)
     axes.set(title="What each change is worth, one more at a time", ylabel="full loss, nats per character",
-             xticks=range(len(names)), ylim=(lowest * 0.9, None))  # fmt: skip
+             xticks=range(len(names)))  # fmt: skip
     axes.set_xticklabels(names)
+    highest = max(before, *(step["after_full_loss_nats_per_char"] for step in ladder))
+    axes.set_ylim(lowest, highest + 0.15 * (highest - lowest))
     axes.grid(visible=False, axis="x")
 
 
