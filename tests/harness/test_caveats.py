@@ -9,7 +9,6 @@ from harness.caveats import CAVEATS, build_caveats, warn_of_tokenizer
 from mainrun.errors import RunError
 from tests.harness.fakes import FakeLauncher, Mishap, make_comparison, write_titles
 
-
 ALWAYS_SAID = "the frozen evaluation scores"
 
 
