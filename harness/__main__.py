@@ -121,6 +121,8 @@ def _build_training_options() -> Parser:
     options.add_argument("--title-column", default="title", metavar="NAME",
                          help="column of a local file (default: %(default)s)")  # fmt: skip
     options.add_argument("--seeds", default=str(SEED), metavar="S,S,…", help="default: %(default)s")
+    options.add_argument("--margin", type=float, metavar="PCT",
+                         help="gains smaller than this count as no difference (default: 0.5)")  # fmt: skip
     options.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     options.add_argument(
         "--out", type=Path, metavar="DIR", help="folder of the comparison (default: a new one in results/)"
@@ -149,6 +151,7 @@ def run_compare(given: argparse.Namespace) -> Answer:
     from harness.plan import plan_to_json
     from harness.progress import ProgressDisplay
     from harness.text import format_plan, format_result
+    from harness.verdict import MARGIN_PERCENT
 
     get_preset(given.preset)
     if given.resume and given.out is None:
@@ -162,6 +165,7 @@ def run_compare(given: argparse.Namespace) -> Answer:
         title_column=given.title_column,
         settings=_parse_settings(given.settings),
         ablate=given.ablate,
+        margin_percent=MARGIN_PERCENT if given.margin is None else given.margin,
         device=given.device,
         out=given.out,
         resume=given.resume,

@@ -21,7 +21,7 @@ from harness.robustness import describe_robustness, pair_seeds
 from harness.stored import StoredComparison
 from harness.titles import describe_titles
 from harness.uncertainty import bootstrap_gains, compute_bootstrap_interval
-from harness.verdict import decide_verdict
+from harness.verdict import MARGIN_PERCENT, decide_verdict
 from mainrun.errors import StoredResultsError
 from mainrun.files import load_json, save_json
 
@@ -149,6 +149,8 @@ def describe_command(plan: Plan) -> str:
     if plan.corpus["revision"]:
         words += ["--data-revision", plan.corpus["revision"]]
     words += ["--seeds", ",".join(map(str, plan.seeds))]
+    if plan.margin_percent != MARGIN_PERCENT:
+        words += ["--margin", f"{plan.margin_percent:g}"]
     for arm in () if plan.ablation else plan.arms:
         for key, value in arm.settings.items():
             words += ["--set", f"{arm.name}.{key}={value}"]

@@ -165,17 +165,19 @@ def claim_speed(view: PairView) -> Iterator[Claim]:
 
 
 def claim_consistency(view: PairView) -> Iterator[Claim]:
-    """Smallest and largest gain over the evaluations after the first."""
+    """How often the candidate is lower after the first evaluation, and by how little and how much."""
     gains = view.pair["gains_after_first_percent"]
     if not gains:
         return
-    num_lower = sum(gain > 0 for gain in gains)
+    yield view.prove(
+        "evaluations-lower",
+        lambda lower: f"Lower at {lower:.0f} of the {len(gains)} evaluations after the first.",
+        "lower",
+        lower=view.here("num_evaluations_lower"),
+    )
     yield view.prove(
         "smallest-gain",
-        lambda smallest: (
-            f"Lower at {num_lower} of {len(gains)} evaluations after the first; smallest gain "
-            f"{format_percent(smallest)}."
-        ),
+        lambda smallest: f"Smallest gain at an evaluation after the first: {format_percent(smallest)}.",
         "min(gains)",
         gains=view.here("gains_after_first_percent"),
     )

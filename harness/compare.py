@@ -19,6 +19,7 @@ from harness.progress import ProgressDisplay
 from harness.render import render
 from harness.stored import check_run_hashes, get_run_folder, load_comparison, load_run
 from harness.tensorboard_log import TensorBoardLog
+from harness.verdict import MARGIN_PERCENT
 from mainrun.corpus import CorpusSource
 from mainrun.errors import (
     EXIT_DONE,
@@ -54,6 +55,7 @@ class CompareRequest:
     """`--set` values of each arm."""
     ablate: str | None = None
     """The recipe whose changes are taken apart, instead of comparing `recipes`."""
+    margin_percent: float = MARGIN_PERCENT
     device: str = "auto"
     out: Path | None = None
     """None is a folder of its own below `results/`."""
@@ -81,7 +83,9 @@ def plan_request(request: CompareRequest) -> tuple[Plan, Path]:
     if ablation:
         arms = [ArmRequest(name, "baseline", settings) for name, settings in ablation.arms.items()]
         arms[-1] = ArmRequest(ablation.recipe, ablation.recipe, {})
-    plan = plan_comparison(folder.name, arms, request.preset, request.source, request.seeds, ablation)
+    plan = plan_comparison(
+        folder.name, arms, request.preset, request.source, request.seeds, ablation, request.margin_percent
+    )
     return plan, folder
 
 

@@ -49,6 +49,7 @@ def describe_pair(
         "lowest_candidate_loss_nats_per_char": min(point["loss_nats_per_char"] for point in curves[1]),
         "same_steps": [point["step"] for point in curves[0]] == [point["step"] for point in curves[1]],
         "steps": steps,
+        "num_evaluations_lower": sum(row["gain_percent"] > 0 for row in steps[1:]),
         "gains_after_first_percent": [row["gain_percent"] for row in steps[1:]],
         "times_to_loss": _describe_times(*curves),
         "time_ratio": candidate["cost"]["train_elapsed_s"] / baseline["cost"]["train_elapsed_s"],

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.ablation import Ablation
+from harness.verdict import MARGIN_PERCENT
 from mainrun.config import Config
 from mainrun.corpus import CorpusRecord, CorpusSource
 from mainrun.errors import RequestError, StoredResultsError
@@ -19,7 +20,6 @@ from mainrun.train import check_seed
 SCHEMA_VERSION = 1
 FILE_NAME = "plan.json"
 PRIMARY_METRIC = "full_loss_nats_per_char"
-MARGIN_PERCENT = 0.5
 
 
 @dataclass(frozen=True)
@@ -106,6 +106,7 @@ def plan_comparison(
     source: CorpusSource,
     seeds: Sequence[int],
     ablation: Ablation | None = None,
+    margin_percent: float = MARGIN_PERCENT,
 ) -> Plan:
     """Plans a comparison of `arms`, the first being the baseline.
 
@@ -119,6 +120,8 @@ def plan_comparison(
         raise RequestError(f"Seed {repeated[0]} is given twice; a run of the same arm and seed is no new evidence.")
     for seed in seeds:
         check_seed(seed)
+    if not 0 <= margin_percent < 100:
+        raise RequestError(f"--margin takes a percentage from 0 to below 100, not {margin_percent}.")
     configs = [build_named_config(arm.recipe, preset, arm.settings) for arm in arms]
     prepared = [_prepare_arm(arm, config, source) for arm, config in zip(arms, configs, strict=True)]
     return Plan(
@@ -130,6 +133,7 @@ def plan_comparison(
         runs=_order_runs([arm.name for arm in arms], seeds),
         title_column=source.title_column,
         ablation=asdict(ablation) if ablation else None,
+        margin_percent=margin_percent,
     )
 
 
