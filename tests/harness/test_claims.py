@@ -120,7 +120,7 @@ def test_equal_arms_gain_nothing_and_meet_the_target_exactly(equal: dict[str, An
     texts = get_texts(equal)
     assert texts["full-gain"].endswith("unchanged.")
     assert "is met exactly" in texts["target-margin"]
-    assert texts["smallest-gain"].startswith("Lower at 0 of ")
+    assert texts["evaluations-lower"].startswith("Lower at 0 of ")
 
 
 def test_coverage_is_said_to_be_coverage(larger_batch: dict[str, Any], tiny_document: dict[str, Any]) -> None:
@@ -170,7 +170,8 @@ def test_the_false_statements_of_the_reference_cannot_appear(
     assert "30.4" not in summary
     assert "throughout" not in summary
     assert "expected" not in summary
-    assert texts["smallest-gain"] == "Lower at 4 of 4 evaluations after the first; smallest gain 11.0 %."
+    assert texts["evaluations-lower"] == "Lower at 4 of the 4 evaluations after the first."
+    assert texts["smallest-gain"] == "Smallest gain at an evaluation after the first: 11.0 %."
     reached = {entry["loss_nats_per_char"]: entry for entry in document["pairs"][0]["times_to_loss"]}
     assert all(entry["baseline"] is None for loss, entry in reached.items() if loss < 1.753)
     assert "| 44 | 1.9500 | 1.7350 | 11.0 % |" in summary
