@@ -71,8 +71,9 @@ def save_figures(folder: Path, document: dict[str, Any], rows: Sequence[Row]) ->
             if (name == "gain" and not document["pairs"]) or (name == "ablation" and not document["ablation"]):
                 path.unlink(missing_ok=True)
                 continue
-            figure = Figure(figsize=_SIZE_INCHES, layout="constrained")
+            figure = Figure(figsize=_SIZE_INCHES)
             FigureCanvasAgg(figure)
+            figure.subplots_adjust(left=0.09, right=0.985, top=0.9, bottom=0.17)
             draw(curves, figure.subplots())
             content = io.StringIO()
             figure.savefig(content, format="svg", metadata={"Date": None, "Creator": None})
@@ -86,7 +87,7 @@ def draw_loss_by_step(curves: Curves, axes: Axes) -> None:
         steps, values, _ = curves.validation(arm, "full_loss_nats_per_char")
         axes.plot(steps, values, linestyle="none", marker=_MARKERS[place % 5], markerfacecolor="none",
                   color=_COLORS[place], markersize=5, label=f"{arm['label']}, full loss")  # fmt: skip
-    axes.set(title="Validation loss by step", xlabel="step")
+    axes.set(title="Validation loss by step", xlabel="step", ylabel="nats per character")
     axes.legend(ncols=2)
 
 
@@ -168,13 +169,14 @@ def draw_ablation(curves: Curves, axes: Axes) -> None:
 
 
 def _draw_loss(curves: Curves, axes: Axes, place_of: Callable[[Row], float]) -> None:
+    metric = "frozen loss / coverage" if curves.matched else "frozen loss"
     for place, arm in enumerate(curves.document["arms"]):
         _, values, rows = curves.validation(arm, "loss_nats_per_char")
         divisor = arm["sizes"]["coverage"] if curves.matched else 1.0
-        axes.plot([place_of(row) for row in rows], [value / divisor for value in values], _DASHES[place % 4],
-                  marker=_MARKERS[place % 5], markersize=3, color=_COLORS[place], label=arm["label"])  # fmt: skip
-    metric = "frozen loss / coverage" if curves.matched else "frozen loss"
-    axes.set(ylabel=f"{metric}, nats per character")
+        axes.plot([place_of(row) for row in rows], [value / divisor for value in values],
+                  _DASHES[place % 4], marker=_MARKERS[place % 5], markersize=3, color=_COLORS[place],
+                  label=f"{arm['label']}, {metric}")  # fmt: skip
+    axes.set(ylabel="nats per character")
 
 
 FIGURES: dict[str, Callable[[Curves, Axes], None]] = {
