@@ -37,6 +37,8 @@ from mainrun.run_record import JOURNAL_NAME, load_run_record
 
 RESULTS = Path("results")
 LATEST = "latest"
+EXIT_SIGNAL = 128
+"""Exit codes above this one are signals."""
 TENSORBOARD_FOLDER = Path("logs") / "tensorboard"
 
 
@@ -192,7 +194,7 @@ def _watch_run(folder: Path, job: Job, launcher: Launcher, display: ProgressDisp
     if outcome.exit_code == EXIT_INTERRUPTED:
         raise KeyboardInterrupt
     if outcome.exit_code != EXIT_DONE:
-        _mark_failed(job.folder, outcome.message)
+        _mark_failed(job.folder, outcome)
         display.finish(f"failed: {outcome.message}")
         _refuse_to_go_on(outcome, job.run)
         return outcome
@@ -215,8 +217,10 @@ def _is_complete(folder: Path) -> bool:
     return True
 
 
-def _mark_failed(folder: Path, reason: str) -> None:
-    """Records how a run ended that could not say so itself."""
+def _mark_failed(folder: Path, outcome: Outcome) -> None:
+    """Records how a run ended that could not say so itself; other messages than of a failed run may hold a path."""
+    by_signal_or_loss = outcome.exit_code > EXIT_SIGNAL or outcome.exit_code == RunError.exit_code
+    reason = outcome.message if by_signal_or_loss else f"it ended with exit code {outcome.exit_code}"
     if (folder / RECORD_NAME).exists():
         record = load_run_record(folder)
         if record["status"] == "running":
