@@ -56,6 +56,7 @@ def build_document(comparison: StoredComparison, rows: list[Row]) -> dict[str, A
         raise StoredResultsError(f"{comparison.folder} holds no measurement yet; train it with compare --resume.")
     findings = run_checks(CONSTRAINTS, Evidence(comparison))
     official = any(finding.name == "official-data" and finding.status == "PASS" for finding in findings)
+    kept_rules = all(finding.status != "FAIL" for finding in findings)
     document: dict[str, Any] = {
         "schema_version": SCHEMA_VERSION,
         "name": plan.name,
@@ -65,7 +66,7 @@ def build_document(comparison: StoredComparison, rows: list[Row]) -> dict[str, A
         "margin_percent": plan.margin_percent,
         "seeds": plan.seeds,
         "num_runs_complete": len(plan.runs) - len(comparison.unfinished),
-        "command": describe_command(plan),
+        "command": describe_command(plan, _find_device(comparison)),
         "started_at": min(times),
         "finished_at": max(times),
         "sha256": comparison.compute_hashes(),
@@ -88,8 +89,10 @@ def build_document(comparison: StoredComparison, rows: list[Row]) -> dict[str, A
     for candidate in candidates[-1:] if plan.ablation else candidates:
         if baseline["final"] is None or candidate["final"] is None:
             continue
-        pair = describe_pair(baseline, candidate, rows_by_arm, official=official)
+        pair = describe_pair(baseline, candidate, rows_by_arm, official=official and kept_rules)
         pair |= _describe_certainty(comparison, headline[baseline["name"]], headline[candidate["name"]], rows)
+        if pair["coverage_differs"]:
+            pair["verdict"]["reason"] += "; the arms' coverage differs, so their frozen losses are not on equal terms"
         document["pairs"].append(round_numbers(pair))
         document["pairs"][-1]["claims"] = round_numbers(build_claims(document, len(document["pairs"]) - 1))
     document["ablation"] = None
@@ -139,7 +142,7 @@ def _find_final_losses(comparison: StoredComparison, arm: str, rows: list[Row]) 
     }  # fmt: skip
 
 
-def describe_command(plan: Plan) -> str:
+def describe_command(plan: Plan, device: str | None) -> str:
     """The command line that makes the same comparison again; a local file by its name, wherever it stands."""
     verb = ["ablate", plan.ablation["recipe"]] if plan.ablation else ["compare", *(arm.recipe for arm in plan.arms)]
     words = ["python", "-m", "harness", *verb, "--preset", plan.preset]
@@ -148,13 +151,19 @@ def describe_command(plan: Plan) -> str:
         words += ["--title-column", plan.title_column]
     if plan.corpus["revision"]:
         words += ["--data-revision", plan.corpus["revision"]]
-    words += ["--seeds", ",".join(map(str, plan.seeds))]
+    words += ["--seeds", ",".join(map(str, plan.seeds)), *(["--device", device] if device else [])]
     if plan.margin_percent != MARGIN_PERCENT:
         words += ["--margin", f"{plan.margin_percent:g}"]
     for arm in () if plan.ablation else plan.arms:
         for key, value in arm.settings.items():
             words += ["--set", f"{arm.name}.{key}={value}"]
     return shlex.join(words)
+
+
+def _find_device(comparison: StoredComparison) -> str | None:
+    """The device all runs had, or None where they had none in common."""
+    devices = {run.record["machine"]["device"] for run in comparison.runs.values()}
+    return devices.pop() if len(devices) == 1 else None
 
 
 def round_numbers(value: Any) -> Any:

@@ -43,6 +43,7 @@ def describe_arm(arm: Arm, run: StoredRun | None, rows: Sequence[Row]) -> dict[s
         "stability": _describe_stability(training, validation),
         "in_train": _describe_titles_in_train(run.load_title_losses()),
         "machine": run.record["machine"],
+        "tokenizer_trained_on": run.select("dataset_info")[0].get("tokenizer_trained_on"),
         "hashes": {
             key: run.record[key]
             for key in (

@@ -94,6 +94,16 @@ def warn_of_steps(document: Document) -> Iterator[str]:
             )
 
 
+def warn_of_vocabulary(document: Document) -> Iterator[str]:
+    """Losses per token of different tokenizers."""
+    for pair in document["pairs"]:
+        if any(change["key"] == "vocab_size" for change in pair["changes"]):
+            yield (
+                f"{pair['baseline_label']} and {pair['candidate_label']} have different vocabularies: training loss "
+                "and perplexity, which are per token, do not compare between them."
+            )
+
+
 def warn_of_cost(document: Document) -> Iterator[str]:
     """Arms that take more time, compute or memory than the baseline."""
     for pair in document["pairs"]:
@@ -101,6 +111,7 @@ def warn_of_cost(document: Document) -> Iterator[str]:
         costs = {
             "training time": "time_ratio",
             "floating-point operations": "flops_ratio",
+            "number of parameters": "parameters_ratio",
             "peak memory": "memory_ratio",
         }
         for what, key in costs.items():
@@ -110,15 +121,16 @@ def warn_of_cost(document: Document) -> Iterator[str]:
 
 def warn_of_tokenizer(document: Document) -> Iterator[str]:
     """What the frozen rules leave out of the score, and what the tokenizer has seen."""
-    yield "The tokenizer was trained on training and validation titles, as the public baseline's is."
     same: dict[str, list[str]] = {}
     for arm in document["arms"]:
         if arm["final"] is not None:
+            if arm["tokenizer_trained_on"] is not None:
+                same.setdefault(f"the tokenizer was trained on {arm['tokenizer_trained_on']}.", []).append(arm["label"])
             text = (
                 f"the frozen evaluation scores {format_percent(arm['final']['coverage_percent'])} of the validation "
                 f"tokens ({arm['final']['num_spans']} spans); "
-                f"{format_count(arm['final']['num_unscored_tokens'])} tokens are divided by and never scored. "
-                "The full loss scores all."
+                f"{format_count(arm['final']['num_unscored_tokens'])} tokens are never scored, and their "
+                "characters are divided by. The full loss scores all."
             )
             same.setdefault(text, []).append(arm["label"])
     for text, labels in same.items():
@@ -134,6 +146,7 @@ CAVEATS: tuple[Callable[[Document], Iterator[str]], ...] = (
     warn_of_settings,
     warn_of_coverage,
     warn_of_steps,
+    warn_of_vocabulary,
     warn_of_cost,
     warn_of_tokenizer,
 )

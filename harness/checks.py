@@ -2,9 +2,11 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from harness.stored import StoredComparison, StoredRun
+from mainrun.errors import ProgramError
 
 Status = Literal["PASS", "FAIL", "NOT CHECKED"]
 Result = tuple[Status, str]
@@ -64,6 +66,10 @@ def run_checks(registry: Registry, evidence: Evidence) -> list[Finding]:
             status, text = check(evidence)
         except (LookupError, TypeError, ValueError, ArithmeticError, AttributeError) as error:
             status, text = "FAIL", f"a stored value is missing or malformed ({type(error).__name__}: {error})"
+        except OSError as error:
+            status, text = "FAIL", f"{Path(error.filename or '?').name} cannot be read: {error.strerror}"
+        except ProgramError as error:
+            status, text = "FAIL", str(error)
         findings.append(Finding(name, title, status, text))
     return findings
 
@@ -71,10 +77,11 @@ def run_checks(registry: Registry, evidence: Evidence) -> list[Finding]:
 def judge_runs(evidence: Evidence, judge: Callable[[StoredRun], str | None], text: str) -> Result:
     """PASS with `text` where `judge` finds nothing wrong with any run; else what it finds in the first bad one."""
     runs = [run for run in evidence.comparison.runs.values() if run.is_complete]
-    if not runs:
-        return "NOT CHECKED", "no run is complete"
     for run in runs:
         problem = judge(run)
         if problem:
             return "FAIL", f"{run.folder.name}: {problem}"
+    num_planned = len(evidence.comparison.plan.runs)
+    if len(runs) < num_planned:
+        return "NOT CHECKED", f"{len(runs)} of {num_planned} runs are complete"
     return "PASS", text

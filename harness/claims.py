@@ -106,11 +106,19 @@ def claim_coverage(view: PairView) -> Iterator[Claim]:
     if view.pair["coverage_share_percent"] is not None:
         yield view.prove(
             "coverage-share",
-            lambda share: f"{format_percent(share)} of the reported gain is coverage, not a better model.",
+            _describe_coverage_share,
             "100 * (1 - full / reported)",
             full=view.here("full_gain_percent"),
             reported=view.here("reported_gain_percent"),
         )
+
+
+def _describe_coverage_share(share: float) -> str:
+    if share < 0:
+        return "Coverage hides part of the gain: the gain in full loss is larger than the reported one."
+    if share >= 100:
+        return "The whole reported gain is coverage: in full loss the candidate is no better."
+    return f"{format_percent(share)} of the reported gain is coverage, not a better model."
 
 
 def claim_target(view: PairView) -> Iterator[Claim]:
@@ -143,8 +151,8 @@ def claim_speed(view: PairView) -> Iterator[Claim]:
         yield view.prove(
             "never-reaches-baseline",
             lambda lowest: (
-                f"{candidate} never reaches the baseline's final loss of {loss} ({view.pair['curve_metric']}); "
-                f"its lowest is {format_loss(lowest)}."
+                f"{candidate} is at no evaluation at or below the baseline's final loss of {loss} "
+                f"({view.pair['curve_metric']}); its lowest is {format_loss(lowest)}."
             ),
             "lowest",
             lowest=view.here("lowest_candidate_loss_nats_per_char"),
@@ -171,7 +179,10 @@ def claim_consistency(view: PairView) -> Iterator[Claim]:
         return
     yield view.prove(
         "evaluations-lower",
-        lambda lower: f"Lower at {lower:.0f} of the {len(gains)} evaluations after the first.",
+        lambda lower: (
+            f"{view.pair['candidate_label']} is lower at {lower:.0f} of the {len(gains)} evaluations after the "
+            f"first ({view.pair['curve_metric']})."
+        ),
         "lower",
         lower=view.here("num_evaluations_lower"),
     )

@@ -3,7 +3,7 @@
 import fcntl
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -86,7 +86,7 @@ def plan_request(request: CompareRequest) -> tuple[Plan, Path]:
         arms = [ArmRequest(name, "baseline", settings) for name, settings in ablation.arms.items()]
         arms[-1] = ArmRequest(ablation.recipe, ablation.recipe, {})
     plan = plan_comparison(
-        folder.name, arms, request.preset, request.source, request.seeds, ablation, request.margin_percent
+        folder.resolve().name, arms, request.preset, request.source, request.seeds, ablation, request.margin_percent
     )
     return plan, folder
 
@@ -144,7 +144,9 @@ def _run_all(
         if _is_complete(run_folder):
             display.finish("complete already")
             continue
-        job = build_job(run, arm, plan.preset, request.source, request.device, run_folder, plan_sha256)
+        # The revision the plan resolved: upstream may move between two runs.
+        source = replace(request.source, revision=plan.corpus["revision"])
+        job = build_job(run, arm, plan.preset, source, request.device, run_folder, plan_sha256)
         outcome = _watch_run(folder, job, launcher, display)
         if outcome.exit_code != EXIT_DONE:
             failures.append(f"{run.folder_name}: {outcome.message}")

@@ -19,8 +19,14 @@ OFFICIAL_DATASET = "julien040/hacker-news-posts"
 OFFICIAL_NUM_TITLES = 100_000
 FROZEN_EVALUATE_SHA256 = frozenset({"1239462dfeef2d712bd2f15b8654244da38a39f7c746f11c46de46aa6267f694"})
 """SHA-256 of every released `mainrun/evaluate.py` whose arithmetic is the task's; older ones are kept."""
+EVALS_PER_EPOCH = 3
 LOSS_TOLERANCE = 1e-9
 """Relative difference that rounding in a sum can cause."""
+
+REQUIRED_SOURCES = frozenset(
+    {"corpus.py", "evaluate.py", "full_loss.py", "loop.py", "model.py", "state.py", "tokenizer.py"}
+)
+"""Source files without whose hashes two arms cannot be said to have the same code."""
 
 CONSTRAINTS: Registry = {}
 constraint = partial(register, CONSTRAINTS)
@@ -31,12 +37,12 @@ def check_epochs(evidence: Evidence) -> Result:
     """Every run trains exactly the steps of seven epochs."""
 
     def judge(run: StoredRun) -> str | None:
-        epochs, sizes = run.record["config"]["epochs"], run.record["sizes"]
+        epochs, steps_per_epoch = run.record["config"]["epochs"], count_steps_per_epoch(run)
         steps = [event["step"] for event in run.select("training_step")]
-        expected = EPOCHS * sizes["steps_per_epoch"]
-        if epochs == EPOCHS and steps == list(range(1, expected + 1)):
+        expected = EPOCHS * steps_per_epoch
+        if epochs == EPOCHS and expected > 0 and steps == list(range(1, expected + 1)):
             return None
-        return f"{epochs} epochs, {len(steps)} steps where 7 × {sizes['steps_per_epoch']} = {expected} are due"
+        return f"{epochs} epochs, {len(steps)} steps where 7 × {steps_per_epoch} = {expected} are due"
 
     return judge_runs(evidence, judge, f"every run trained {EPOCHS} epochs, each step once")
 
@@ -60,9 +66,8 @@ def check_same_data(evidence: Evidence) -> Result:
     planned = evidence.comparison.plan.corpus
 
     def judge(run: StoredRun) -> str | None:
-        corpus = run.record["corpus"]
-        keys = ("train_sha256", "validation_sha256")
-        differing = [key for key in keys if not planned[key] or corpus[key] != planned[key]]
+        corpus, journal = run.record["corpus"], run.select("dataset_info")[0]
+        differing = [key for key, value in planned.items() if corpus[key] != value or journal[key] != value]
         return f"its {differing[0]} is not the plan's" if differing else None
 
     return judge_runs(
@@ -78,6 +83,10 @@ def check_official_data(evidence: Evidence) -> Result:
     corpus = evidence.comparison.plan.corpus
     if corpus["source"] != "hub" or corpus["name"] != OFFICIAL_DATASET:
         return "NOT CHECKED", f"the titles are {describe_corpus(corpus)}, not the task's dataset {OFFICIAL_DATASET}"
+    for run in evidence.comparison.runs.values():
+        journal = run.select("dataset_info")[0]
+        if run.record["corpus"] != corpus or any(journal[key] != value for key, value in corpus.items()):
+            return "FAIL", f"the plan and {run.folder.name} do not name the same source of titles"
     num_titles = corpus["num_train_titles"] + corpus["num_validation_titles"]
     if num_titles != OFFICIAL_NUM_TITLES:
         return "NOT CHECKED", f"{num_titles:,} titles of the task's dataset; the task has {OFFICIAL_NUM_TITLES:,}"
@@ -110,9 +119,11 @@ def check_frozen_evaluate(evidence: Evidence) -> Result:
     def judge(run: StoredRun) -> str | None:
         if run.record["source_sha256"]["evaluate.py"] not in FROZEN_EVALUATE_SHA256:
             return "its evaluate.py is none the harness knows"
-        config, sizes = run.record["config"], run.record["sizes"]
-        evaluations = run.select("validation_step")
-        if [event["step"] for event in evaluations] != sizes["evaluation_steps"]:
+        config, evaluations = run.record["config"], run.select("validation_step")
+        interval = max(1, count_steps_per_epoch(run) // EVALS_PER_EPOCH)
+        last_step = run.select("training_step")[-1]["step"]
+        due = sorted({1, *range(interval, last_step + 1, interval), last_step})
+        if [event["step"] for event in evaluations] != due:
             return "its evaluations are not at the steps the rule gives"
         for event in evaluations:
             num_spans = event["num_tokens"] // (config["block_size"] * config["batch_size"] + 1)
@@ -129,10 +140,18 @@ def check_frozen_evaluate(evidence: Evidence) -> Result:
 @constraint("same-code", "Same code and machine in all arms")
 def check_same_code(evidence: Evidence) -> Result:
     """All runs have the same training code, torch version, device kind and thread count."""
+    if evidence.comparison.unfinished:
+        return "NOT CHECKED", _count_unfinished(evidence)
 
     def describe(run: StoredRun) -> tuple[Any, ...]:
         machine = run.record["machine"]
         code = tuple(sorted(run.record["source_sha256"].items()))
+        digests = [digest for _, digest in code]
+        known = (machine["library_versions"]["torch"], machine["device"], *digests)
+        if not {name for name, _ in code} >= REQUIRED_SOURCES or not all(isinstance(value, str) for value in known):
+            raise ValueError("source files, torch version or device are missing")
+        if isinstance(machine["num_threads"], bool) or not isinstance(machine["num_threads"], int):
+            raise ValueError("the thread count is missing")
         return code, machine["library_versions"]["torch"], machine["device"], machine["num_threads"]
 
     names = ("training code", "torch version", "device", "thread count")
@@ -191,12 +210,29 @@ def check_planned_runs(evidence: Evidence) -> Result:
         name, record = run.folder.name, run.record
         if (run.arm, run.seed) != (planned.arm, planned.seed) or record["plan_sha256"] != plan_sha256:
             return "FAIL", f"{name} was not trained under this plan"
-        if record["config"] != plan.get_arm(run.arm).config:
-            return "FAIL", f"{name} was trained with another configuration than planned"
+        arm = plan.get_arm(run.arm)
+        if record["config"] != arm.config or any(arm.sizes[key] != value for key, value in record["sizes"].items()):
+            return "FAIL", f"{name} was trained with another configuration or size than planned"
+        if run.select("model_info")[0]["parameters_count"] != arm.sizes["num_parameters"]:
+            return "FAIL", f"{name} trained another number of parameters than planned"
+        for key in ("initial_weights_sha256", "final_weights_sha256"):
+            if not re.fullmatch("[0-9a-f]{64}", record[key] or ""):
+                return "FAIL", f"{name} has no {key}"
         twin = finals.setdefault(f"{run.arm} {record['final_weights_sha256']}", name)
         if twin != name:
             return "FAIL", f"{name} ends with the weights of {twin}: one run presented as two"
     return "PASS", f"{len(finals)} of {len(plan.runs)} runs complete, all under plan {plan_sha256[:16]}…"
+
+
+def _count_unfinished(evidence: Evidence) -> str:
+    num_runs = len(evidence.comparison.plan.runs)
+    return f"{num_runs - len(evidence.comparison.unfinished)} of {num_runs} runs are complete"
+
+
+def count_steps_per_epoch(run: StoredRun) -> int:
+    """Whole batches in the training stream, from the journal's count of its tokens."""
+    config = run.record["config"]
+    return int(run.select("dataset_info")[0]["tokens_per_epoch"] // (config["block_size"] * config["batch_size"]))
 
 
 def describe_corpus(corpus: dict[str, Any]) -> str:

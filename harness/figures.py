@@ -86,7 +86,7 @@ def draw_loss_by_step(curves: Curves, axes: Axes) -> None:
     for place, arm in enumerate(curves.document["arms"]):
         steps, values, _ = curves.validation(arm, "full_loss_nats_per_char")
         axes.plot(steps, values, linestyle="none", marker=_MARKERS[place % 5], markerfacecolor="none",
-                  color=_COLORS[place], markersize=5, label=f"{arm['label']}, full loss")  # fmt: skip
+                  color=_COLORS[place % 10], markersize=5, label=f"{arm['label']}, full loss")  # fmt: skip
     axes.set(title="Validation loss by step", xlabel="step", ylabel="nats per character")
     axes.legend(ncols=2)
 
@@ -106,7 +106,7 @@ def draw_gain(curves: Curves, axes: Axes) -> None:
     for pair in curves.document["pairs"]:
         place = names.index(pair["candidate"])
         axes.plot([row["baseline_step"] for row in pair["steps"]], [row["gain_percent"] for row in pair["steps"]],
-                  _DASHES[place % 4], marker=_MARKERS[place % 5], markersize=3, color=_COLORS[place],
+                  _DASHES[place % 4], marker=_MARKERS[place % 5], markersize=3, color=_COLORS[place % 10],
                   label=f"{pair['candidate_label']} against {pair['baseline_label']}")  # fmt: skip
     axes.axhline(0, color="0.3", linewidth=0.8)
     axes.set(title="Gain over the baseline by step", xlabel="step of the baseline", ylabel="loss lower by, %")
@@ -118,7 +118,7 @@ def draw_training_loss(curves: Curves, axes: Axes) -> None:
     for place, arm in enumerate(curves.document["arms"]):
         rows = [row for row in curves.rows[arm["name"]] if row["split"] == "train"]
         axes.plot([row["step"] for row in rows], [row["loss_nats_per_token"] for row in rows],
-                  _DASHES[place % 4], linewidth=0.7, color=_COLORS[place], label=arm["label"])  # fmt: skip
+                  _DASHES[place % 4], linewidth=0.7, color=_COLORS[place % 10], label=arm["label"])  # fmt: skip
     axes.set(title="Training loss by step", xlabel="step", ylabel="nats per token")
     axes.legend()
 
@@ -128,7 +128,7 @@ def draw_learning_rate(curves: Curves, axes: Axes) -> None:
     for place, arm in enumerate(curves.document["arms"]):
         rows = [row for row in curves.rows[arm["name"]] if row["split"] == "train" and row["learning_rate"] > 0]
         axes.plot([row["step"] for row in rows], [row["learning_rate"] for row in rows],
-                  _DASHES[place % 4], color=_COLORS[place], label=arm["label"])  # fmt: skip
+                  _DASHES[place % 4], color=_COLORS[place % 10], label=arm["label"])  # fmt: skip
     peak = max(
         (row["learning_rate"] for rows in curves.rows.values() for row in rows if row["split"] == "train"), default=1
     )
@@ -141,7 +141,7 @@ def draw_perplexity(curves: Curves, axes: Axes) -> None:
     for place, arm in enumerate(curves.document["arms"]):
         steps, values, _ = curves.validation(arm, "perplexity_per_token")
         axes.plot(steps, values, _DASHES[place % 4], marker=_MARKERS[place % 5], markersize=3,
-                  color=_COLORS[place], label=arm["label"])  # fmt: skip
+                  color=_COLORS[place % 10], label=arm["label"])  # fmt: skip
     axes.set(title="Validation perplexity by step", xlabel="step", ylabel="per token", yscale="log")
     axes.legend()
 
@@ -174,7 +174,7 @@ def _draw_loss(curves: Curves, axes: Axes, place_of: Callable[[Row], float]) -> 
         _, values, rows = curves.validation(arm, "loss_nats_per_char")
         divisor = arm["sizes"]["coverage"] if curves.matched else 1.0
         axes.plot([place_of(row) for row in rows], [value / divisor for value in values],
-                  _DASHES[place % 4], marker=_MARKERS[place % 5], markersize=3, color=_COLORS[place],
+                  _DASHES[place % 4], marker=_MARKERS[place % 5], markersize=3, color=_COLORS[place % 10],
                   label=f"{arm['label']}, {metric}")  # fmt: skip
     axes.set(ylabel="nats per character")
 

@@ -1,5 +1,6 @@
 """`gate`: does a comparison meet what a build asks of it? Undecided is an answer of its own, and never a failure."""
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -31,6 +32,9 @@ def judge(
     """
     if min_improvement_percent is None and max_loss_nats_per_char is None and not require_conclusive:
         raise RequestError("gate asks nothing: give --min-improvement, --max-loss or --require-conclusive.")
+    for asked in (min_improvement_percent, max_loss_nats_per_char):
+        if asked is not None and not math.isfinite(asked):
+            raise RequestError(f"gate takes finite numbers, not {asked}.")
     document = _load_whole(folder)
     last_arm = document["arms"][-1]
     if not document["pairs"] or document["pairs"][-1]["candidate"] != last_arm["name"]:

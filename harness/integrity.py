@@ -87,7 +87,7 @@ def check_denominator(evidence: Evidence) -> Result:
     return judge_runs(evidence, judge, f"{sum(expected):,} characters, counted again from the validation titles")
 
 
-@integrity("tokens", "The tokens are those of the titles, each once, and nothing else")
+@integrity("tokens", "No data augmentation: the tokens are those of the titles, each once, and nothing else")
 def check_tokens(evidence: Evidence) -> Result:
     """Both streams are the tokenized titles: no augmentation, no text changed before it is tokenized."""
     if isinstance(evidence.titles, str):
@@ -100,6 +100,8 @@ def check_tokens(evidence: Evidence) -> Result:
             stream = encode_titles(encoding, titles)
             if hashlib.sha256(stream.tobytes()).hexdigest() != run.record[key]:
                 return f"{key.removesuffix('_sha256')} are not those of the {len(titles):,} titles"
+            if key == "train_ids_sha256" and run.select("dataset_info")[0]["tokens_per_epoch"] != len(stream):
+                return f"tokens_per_epoch is not the {len(stream):,} ids of the training titles"
         return None
 
     return judge_runs(
@@ -116,6 +118,9 @@ def check_round_trip(evidence: Evidence) -> Result:
 
     def judge(run: StoredRun) -> str | None:
         encoding = load_encoding(run.folder / "tokenizer.json")
+        stream = encode_titles(encoding, titles)
+        if hashlib.sha256(stream.tobytes()).hexdigest() != run.record["validation_ids_sha256"]:
+            return "its validation stream is not what its tokenizer makes of the titles"
         for place, title in enumerate(titles):
             ids = encoding.encode_ordinary(f" {title}") if title else []
             if min(ids, default=len(SPECIAL_TOKENS)) < len(SPECIAL_TOKENS):
@@ -124,7 +129,32 @@ def check_round_trip(evidence: Evidence) -> Result:
                 return f"validation title {place} does not come back from its tokens"
         return None
 
-    return judge_runs(evidence, judge, f"{len(titles):,} titles decoded to the same text; share of <unk> is 0 %")
+    return judge_runs(evidence, judge, f"the stored stream gives {len(titles):,} titles back; share of <unk> is 0 %")
+
+
+@integrity("facts-by-title", "What is stored of each validation title is so")
+def check_facts_by_title(evidence: Evidence) -> Result:
+    """Tokens, kind, digits and membership in training, which the view by title is cut by."""
+    if isinstance(evidence.titles, str):
+        return "NOT CHECKED", evidence.titles
+    titles, in_training = evidence.titles.validation, set(evidence.titles.train)
+    expected = {
+        "title_index": list(range(len(titles))),
+        "in_train": [title in in_training for title in titles],
+        "kind": [next((kind for kind in ("ask", "show") if title.lower().startswith(f"{kind} hn")), "other")
+                 for title in titles],
+        "has_digit": [any(character.isdigit() for character in title) for title in titles],
+    }  # fmt: skip
+
+    def judge(run: StoredRun) -> str | None:
+        encoding, columns = load_encoding(run.folder / "tokenizer.json"), run.load_title_losses()
+        num_tokens = [len(encoding.encode_ordinary(f" {title}") if title else []) + 1 for title in titles]
+        for name, values in {**expected, "num_tokens": num_tokens}.items():
+            if columns[name] != values:
+                return f"{name} in title_losses.parquet is not that of the titles"
+        return None
+
+    return judge_runs(evidence, judge, f"tokens, kind, digits and membership in training of {len(titles):,} titles")
 
 
 def load_encoding(path: Path) -> tiktoken.Encoding:

@@ -1,6 +1,5 @@
 """Starting runs: one small interface, and the launcher for this machine. A run hands back its folder."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -51,9 +50,7 @@ class LocalLauncher:
     def launch(self, job: Job, watch: Callable[[], None]) -> Outcome:
         command = [sys.executable, "-m", "mainrun.train", *job.arguments]
         with tempfile.TemporaryFile() as errors:
-            process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=errors, env={**os.environ}
-            )
+            process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=errors)
             try:
                 while True:
                     try:

@@ -54,6 +54,7 @@ def describe_pair(
         "times_to_loss": _describe_times(*curves),
         "time_ratio": candidate["cost"]["train_elapsed_s"] / baseline["cost"]["train_elapsed_s"],
         "flops_ratio": candidate["cost"]["training_flops"] / baseline["cost"]["training_flops"],
+        "parameters_ratio": candidate["cost"]["num_parameters"] / baseline["cost"]["num_parameters"],
         "memory_ratio": candidate["cost"]["peak_memory_bytes"] / baseline["cost"]["peak_memory_bytes"],
     }
 

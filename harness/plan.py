@@ -9,13 +9,12 @@ from typing import Any
 
 from harness.ablation import Ablation
 from harness.verdict import MARGIN_PERCENT
-from mainrun.config import Config
+from mainrun.config import Config, check_seed
 from mainrun.corpus import CorpusRecord, CorpusSource
 from mainrun.errors import RequestError, StoredResultsError
 from mainrun.files import compute_file_sha256, load_json, save_json
 from mainrun.prepare import prepare_data
 from mainrun.recipes import build_named_config
-from mainrun.train import check_seed
 
 SCHEMA_VERSION = 1
 FILE_NAME = "plan.json"

@@ -1,7 +1,7 @@
 """Evaluating a claim's formula over a comparison's own numbers, so that a sentence and its proof cannot part.
 
-A formula is arithmetic over named inputs (`+ - * /`, `min`, `max`, `len`); an input is a JSON pointer (RFC 6901) into
-`comparison.json`, in which one `*` stands for every item of a list and gives the list of their values.
+A formula is arithmetic over named inputs (`+ - * /`, `min`, `max`); an input is a JSON pointer (RFC 6901) into
+`comparison.json`.
 """
 
 import ast
@@ -15,7 +15,7 @@ _OPERATORS: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Mult: operator.mul,
     ast.Div: operator.truediv,
 }
-_FUNCTIONS: dict[str, Callable[..., Any]] = {"min": min, "max": max, "len": len}
+_FUNCTIONS: dict[str, Callable[..., Any]] = {"min": min, "max": max}
 
 
 def evaluate_formula(formula: str, inputs: Mapping[str, str], document: Any) -> float:
@@ -32,12 +32,8 @@ def evaluate_formula(formula: str, inputs: Mapping[str, str], document: Any) -> 
 
 
 def resolve_pointer(document: Any, pointer: str) -> Any:
-    """What a JSON pointer finds; a list of values where it holds a `*`."""
-    _, *parts = pointer.split("/")
-    for place, part in enumerate(parts):
-        if part == "*":
-            rest = "".join(f"/{later}" for later in parts[place + 1 :])
-            return [resolve_pointer(item, rest) for item in document]
+    """What a JSON pointer finds; `LookupError` where it finds nothing."""
+    for part in pointer.split("/")[1:]:
         if isinstance(document, list):
             if not part.isdecimal():
                 raise LookupError(f"'{part}' is no place in a list.")

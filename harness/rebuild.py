@@ -11,6 +11,7 @@ from harness.collect import FILE_NAME as METRICS_NAME
 from harness.collect import Row, build_rows, load_metrics, load_rows
 from harness.render import PDF_NAME, REPORT_NAME, SUMMARY_NAME, render_markdown, select_attached_rows
 from harness.stored import StoredComparison, find_hash_changes
+from mainrun.errors import StoredResultsError
 
 NUMBER_TOLERANCE = 1e-9
 """Relative difference that another machine's rounding may cause."""
@@ -92,8 +93,12 @@ def check_attachments(evidence: Evidence) -> Result:
 def read_attachments(path: Path) -> dict[str, bytes]:
     """The files embedded in a PDF, by name."""
     from pypdf import PdfReader
+    from pypdf.errors import PyPdfError
 
-    return {name: contents[0] for name, contents in PdfReader(path).attachments.items()}
+    try:
+        return {name: contents[0] for name, contents in PdfReader(path).attachments.items()}
+    except PyPdfError as error:
+        raise StoredResultsError(f"{path.name} is damaged: {error}.") from None
 
 
 def find_difference(found: Any, expected: Any, where: str = "") -> str | None:

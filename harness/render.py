@@ -31,13 +31,14 @@ ATTACHED_NAME = "metrics-validation.parquet"
 MAX_ATTACHED_BYTES = 300_000
 """A larger parquet travels in the PDF with its validation rows only."""
 FIGURE_WORDS = {
+    "loss_by_step": "Validation loss by step of every arm",
     "loss_by_time": "Validation loss by training time of every arm",
     "gain": "Gain over the baseline by step",
     "training_loss": "Training loss by step of every arm",
     "learning_rate": "Learning rate by step of every arm",
     "perplexity": "Validation perplexity by step of every arm",
 }
-"""What each figure of the curves section shows, in its order; the first figure stands on the first page."""
+"""What each figure of the curves section shows, in its order; in the PDF the first one stands on the first page."""
 _MARKDOWN_SPECIAL = str.maketrans({character: f"\\{character}" for character in r"\`*_[]<>|~&#@$"})
 
 
@@ -80,9 +81,7 @@ def render_html(document: dict[str, Any], figures: dict[str, str | None], *, met
     style = files("reports").joinpath("templates", "report.css").read_text(encoding="utf-8")
     page = _build_environment(Markup.escape).get_template("report.html.j2")
     context = _build_context(document)
-    return page.render(
-        context, style=Markup(style), figures=figures, figure_words=FIGURE_WORDS, metrics_cut=metrics_cut
-    )
+    return page.render(context, style=Markup(style), figures=figures, metrics_cut=metrics_cut)
 
 
 def load_figure(path: Path) -> str | None:
@@ -135,7 +134,13 @@ def format_impact(key: str, ablation: dict[str, Any] | None) -> str:
 
 
 def _build_context(document: dict[str, Any]) -> dict[str, Any]:
-    return {**document, "by_name": {arm["name"]: arm for arm in document["arms"]}}
+    drawn = {"gain": bool(document["pairs"]), "ablation": document["ablation"] is not None}
+    return {
+        **document,
+        "by_name": {arm["name"]: arm for arm in document["arms"]},
+        "figure_words": FIGURE_WORDS,
+        "drawn_figures": [name for name in FIGURES if drawn.get(name, True)],
+    }
 
 
 def _build_environment(escape: Any) -> Environment:

@@ -93,6 +93,12 @@ def build_config(scale: Scale, recipe: Recipe, settings: Mapping[str, str]) -> C
     return replace(config, **changes)
 
 
+def check_seed(seed: int) -> None:
+    """Raises `RequestError` for a seed that the random generators do not take."""
+    if not 0 <= seed < 2**63:
+        raise RequestError(f"--seed and --seeds take whole numbers from 0 to 2^63 - 1, not {seed}.")
+
+
 def find_changes(reference: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
     """The keys in which two stored configurations differ, each with both values, in the first one's order."""
     keys = [*reference, *(key for key in other if key not in reference)]

@@ -16,7 +16,7 @@ from mainrun.evaluate import Evaluation, evaluate
 from mainrun.files import compute_file_sha256, make_folder, save_json
 from mainrun.full_loss import FullLoss, compute_full_loss, sum_by_title
 from mainrun.journal import Journal
-from mainrun.prepare import PreparedData, prepare_data
+from mainrun.prepare import TOKENIZER_TRAINED_ON, PreparedData, prepare_data
 from mainrun.provenance import (
     compute_source_sha256,
     compute_weights_sha256,
@@ -86,7 +86,8 @@ def train(request: RunRequest) -> Iterator[Progress]:
         if checkpoint:
             journal.write("run_resumed", step=state.step, gap_s=max(0.0, time.time() - checkpoint["saved_at"]))
         else:
-            _write_opening_events(journal, request, config, data, record)
+            num_parameters = sum(parameter.numel() for parameter in state.model.parameters())
+            _write_opening_events(journal, request, config, data, record, num_parameters)
         wall_start = time.perf_counter() - (checkpoint["wall_elapsed_s"] if checkpoint else 0.0)
         while state.step < last_step:
             result = state.take_step(train_ids, max_steps)
@@ -169,7 +170,7 @@ def _fail(record: RunRecord, what: str, state: TrainingState) -> NoReturn:
 
 
 def _write_opening_events(
-    journal: Journal, request: RunRequest, config: Config, data: PreparedData, record: RunRecord
+    journal: Journal, request: RunRequest, config: Config, data: PreparedData, record: RunRecord, num_parameters: int
 ) -> None:
     journal.write(
         "hyperparameters_configured",
@@ -191,9 +192,10 @@ def _write_opening_events(
         vocab_size=data.streams.tokenizer.vocab_size,
         num_validation_tokens=len(data.streams.validation_ids),
         num_validation_chars=data.num_chars,
+        tokenizer_trained_on=TOKENIZER_TRAINED_ON,
         **asdict(data.corpus.record),
     )
-    journal.write("model_info", parameters_count=data.sizes.num_parameters, training_flops=data.sizes.training_flops)
+    journal.write("model_info", parameters_count=num_parameters, training_flops=data.sizes.training_flops)
 
 
 def _write_training_step(

@@ -19,6 +19,9 @@ from mainrun.files import atomic_write, compute_file_sha256, compute_sha256, mak
 from mainrun.sizes import RunSizes, compute_run_sizes
 from mainrun.tokenizer import Tokenizer, train_tokenizer
 
+TOKENIZER_TRAINED_ON = "training and validation titles"
+"""As the task's public baseline does; the journal and the reports say so."""
+
 
 @dataclass(frozen=True)
 class TokenStreams:
@@ -85,7 +88,6 @@ def _load_or_build_streams(corpus: Corpus, vocab_size: int) -> TokenStreams:
     cached = _load_streams(entry)
     if cached:
         return cached
-    # Trained on both parts, as the task's public baseline does; the reports say so.
     tokenizer = train_tokenizer([*corpus.train_titles, *corpus.validation_titles], vocab_size)
     train_ids, _ = tokenizer.encode_titles(corpus.train_titles)
     validation_ids, title_num_tokens = tokenizer.encode_titles(corpus.validation_titles)

@@ -6,6 +6,7 @@ import sys
 import traceback
 from pathlib import Path
 
+from mainrun.config import check_seed
 from mainrun.contract import SEED
 from mainrun.corpus import CorpusSource
 from mainrun.errors import EXIT_BUG, EXIT_DONE, EXIT_INTERRUPTED, ProgramError, RequestError
@@ -85,12 +86,6 @@ def parse_request(arguments: list[str] | None = None) -> RunRequest:
         checkpoint_every_s=given.checkpoint_every_s,
         plan_sha256=given.plan_sha256,
     )
-
-
-def check_seed(seed: int) -> None:
-    """Raises `RequestError` for a seed that the random generators do not take."""
-    if not 0 <= seed < 2**63:
-        raise RequestError(f"--seed and --seeds take whole numbers from 0 to 2^63 - 1, not {seed}.")
 
 
 def parse_settings(texts: list[str]) -> dict[str, str]:

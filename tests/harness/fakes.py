@@ -178,7 +178,7 @@ class _FakeRun:
         stop = self.mishap.step if self.mishap else max_steps
         with _ClockJournal(self.request.out / JOURNAL_NAME) as journal:
             journal.now = self.started_at
-            _write_opening_events(journal, self.request, self.config, self.data, record)
+            _write_opening_events(journal, self.request, self.config, self.data, record, self.data.sizes.num_parameters)
             num_evaluations = 0
             for step in range(1, stop + 1):
                 if self.mishap and self.mishap.kind == "fail" and step == self.mishap.step:

@@ -129,13 +129,37 @@ def map_all_to_unknown(folder: Path) -> None:
         save_json(run / "tokenizer.json", stored | {"token_bytes_hex": stored["token_bytes_hex"][:3]})
 
 
-def swap_two_tokens_bytes(folder: Path) -> None:
-    """A tokenizer whose text does not come back: one byte stands for another."""
+def split_otherwise(folder: Path) -> None:
     for run in run_folders(folder):
         stored = json.loads((run / "tokenizer.json").read_text(encoding="utf-8"))
-        tokens = stored["token_bytes_hex"]
-        stored["split_pattern"] = stored["split_pattern"].replace(" ?", "")
-        save_json(run / "tokenizer.json", stored | {"token_bytes_hex": tokens})
+        pattern = stored["split_pattern"].replace(" ?", "")
+        save_json(run / "tokenizer.json", stored | {"split_pattern": pattern})
+
+
+def edit_a_training_title(folder: Path) -> None:
+    first, *others = titles("train")
+    for run in run_folders(folder):
+        edit_record(run, train_ids_sha256=hash_stream([f"{first}!", *others]))
+
+
+def train_half_and_say_it_is_all(folder: Path) -> None:
+    for run in run_folders(folder):
+        record = json.loads((run / "run.json").read_text(encoding="utf-8"))
+        steps = record["sizes"]["steps_per_epoch"] // 2
+        last = 7 * steps
+        edit_nested(run, "sizes", steps_per_epoch=steps, max_steps=last)
+        events = read_events(run / "mainrun.log")
+        write_events(run / "mainrun.log", [entry for entry in events if entry.get("step", 0) <= last])
+
+
+def forget_the_machine(folder: Path) -> None:
+    for run in run_folders(folder):
+        edit_nested(run, "machine", num_threads=None)
+
+
+def mark_titles_as_seen(folder: Path) -> None:
+    for run in run_folders(folder):
+        edit_titles(run, lambda columns: columns.update(in_train=[True] * len(columns["in_train"])))
 
 
 def train_on_validation(folder: Path) -> None:
@@ -231,10 +255,6 @@ def improve_a_training_loss(folder: Path) -> None:
     edit_events(run_folders(folder)[1], "training_step", lower)
 
 
-def edit_a_journal_line(folder: Path) -> None:
-    improve_a_training_loss(folder)
-
-
 def drop_a_journal_line(folder: Path) -> None:
     run = run_folders(folder)[1]
     events = read_events(run / "mainrun.log")
@@ -277,13 +297,27 @@ CHEATS = [
         "a batch so large that no span fits", score_no_span, "spans-scored", frozenset({"frozen-evaluate", "replay"})
     ),
     Cheat("a separator 500 times as long", lengthen_separator, "denominator", frozenset({"replay"})),
-    Cheat("markers before capitals", insert_markers, "denominator", frozenset({"tokens", "replay"})),
-    Cheat("a lower-casing tokenizer", lose_capitals, "tokens"),
-    Cheat("everything maps to <unk>", map_all_to_unknown, "round-trip", frozenset({"tokens"})),
-    Cheat("a tokenizer that loses spaces", swap_two_tokens_bytes, "tokens"),
+    Cheat("markers before capitals", insert_markers, "denominator", frozenset({"tokens", "round-trip", "replay"})),
+    Cheat("a lower-casing tokenizer", lose_capitals, "tokens", frozenset({"round-trip"})),
+    Cheat("everything maps to <unk>", map_all_to_unknown, "round-trip", frozenset({"tokens", "facts-by-title"})),
+    Cheat(
+        "a tokenizer that splits otherwise",
+        split_otherwise,
+        "tokens",
+        frozenset({"round-trip", "facts-by-title"}),
+    ),
+    Cheat("a training title edited", edit_a_training_title, "tokens"),
+    Cheat(
+        "half the steps, said to be all",
+        train_half_and_say_it_is_all,
+        "epochs",
+        frozenset({"last-step", "frozen-evaluate", "losses-by-title", "planned-runs"}),
+    ),
+    Cheat("a machine that is not told", forget_the_machine, "same-code"),
+    Cheat("titles said to be training titles", mark_titles_as_seen, "facts-by-title"),
     Cheat("validation titles added to training", train_on_validation, "tokens"),
     Cheat("a training title repeated", repeat_a_training_title, "tokens"),
-    Cheat("other validation titles", use_other_titles, "fingerprints"),
+    Cheat("other validation titles", use_other_titles, "fingerprints", frozenset({"same-data"})),
     Cheat("one arm has other titles", give_one_arm_other_titles, "same-data", frozenset({"fingerprints"})),
     Cheat(
         "best step presented as last",
@@ -306,7 +340,7 @@ CHEATS = [
     Cheat("a training loss improved everywhere", improve_a_training_loss, "replay"),
     Cheat("a journal line dropped everywhere", drop_a_journal_line, "epochs", frozenset({"replay"})),
     Cheat("two journal lines swapped everywhere", swap_two_journal_lines, "epochs", frozenset({"replay"})),
-    Cheat("a journal line edited", edit_a_journal_line, "hashes", REBUILT | {"replay"}, covers_up=False),
+    Cheat("a journal line edited", improve_a_training_loss, "hashes", REBUILT | {"replay"}, covers_up=False),
     Cheat("a journal line dropped", drop_a_journal_line, "hashes", REBUILT | {"epochs", "replay"}, covers_up=False),
     Cheat(
         "two journal lines swapped", swap_two_journal_lines, "hashes", REBUILT | {"epochs", "replay"}, covers_up=False
