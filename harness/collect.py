@@ -29,7 +29,8 @@ COLUMNS = {
     "tokens_per_s": "float64",
     "elapsed_s": "float64",
 }
-"""One row a measurement; what a field means stands in the README's section on the files."""
+"""One row a measurement; the unit is the last part of a name. A training row's loss is the batch's, a validation row's
+loss per token the full loss; `tokens_per_s` is since the row before, `elapsed_s` stops for evaluations."""
 
 _PYTHON_TYPES: dict[str, tuple[type, ...]] = {"string": (str,), "int64": (int,), "float64": (int, float)}
 _ALWAYS = frozenset({"arm", "seed", "step", "max_steps", "epoch", "tokens_seen", "split", "elapsed_s"})

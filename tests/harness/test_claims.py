@@ -88,7 +88,7 @@ def test_a_worse_candidate_is_said_to_be_higher_to_miss_and_never_to_reach(worse
     assert "% higher." in texts["full-gain"]
     assert "% higher." in texts["reported-gain"]
     assert "is missed by" in texts["target-margin"]
-    assert "never reaches" in texts["never-reaches-baseline"]
+    assert "is at no evaluation at or below" in texts["never-reaches-baseline"]
     assert "reaches-baseline" not in texts
     assert not any("lower." in text or "beaten" in text for text in texts.values())
 
@@ -120,7 +120,7 @@ def test_equal_arms_gain_nothing_and_meet_the_target_exactly(equal: dict[str, An
     texts = get_texts(equal)
     assert texts["full-gain"].endswith("unchanged.")
     assert "is met exactly" in texts["target-margin"]
-    assert texts["evaluations-lower"].startswith("Lower at 0 of ")
+    assert "is lower at 0 of the " in texts["evaluations-lower"]
 
 
 def test_coverage_is_said_to_be_coverage(larger_batch: dict[str, Any], tiny_document: dict[str, Any]) -> None:
@@ -170,7 +170,7 @@ def test_the_false_statements_of_the_reference_cannot_appear(
     assert "30.4" not in summary
     assert "throughout" not in summary
     assert "expected" not in summary
-    assert texts["evaluations-lower"] == "Lower at 4 of the 4 evaluations after the first."
+    assert texts["evaluations-lower"].endswith("is lower at 4 of the 4 evaluations after the first (frozen loss).")
     assert texts["smallest-gain"] == "Smallest gain at an evaluation after the first: 11.0 %."
     reached = {entry["loss_nats_per_char"]: entry for entry in document["pairs"][0]["times_to_loss"]}
     assert all(entry["baseline"] is None for loss, entry in reached.items() if loss < 1.753)

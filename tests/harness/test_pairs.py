@@ -46,7 +46,12 @@ def build_arm(
             "coverage_percent": 100 * coverage,
         },
         "in_train": {"full_loss_without_nats_per_char": without},
-        "cost": {"train_elapsed_s": 0.5 * max_steps, "training_flops": 1000, "peak_memory_bytes": 2000},
+        "cost": {
+            "train_elapsed_s": 0.5 * max_steps,
+            "training_flops": 1000,
+            "num_parameters": 10,
+            "peak_memory_bytes": 2000,
+        },
     }
     return arm, rows
 

@@ -18,8 +18,7 @@ DOCUMENT: dict[str, Any] = {
     [
         ("100 * (b - c) / b", {"b": "/arms/0/final/loss", "c": "/arms/1/final/loss"}, 25.0),
         ("min(gains)", {"gains": "/gains"}, 1.0),
-        ("max(losses)", {"losses": "/arms/*/final/loss"}, 2.0),
-        ("len(gains) + count", {"gains": "/gains", "count": "/count"}, 7.0),
+        ("max(gains) + count", {"gains": "/gains", "count": "/count"}, 7.0),
         ("2 - 3 * 4", {}, -10.0),
         ("last", {"last": "/gains/2"}, 2.0),
     ],
@@ -83,4 +82,3 @@ def test_a_pointer_finds_what_rfc_6901_says() -> None:
     assert resolve_pointer(DOCUMENT, "") == DOCUMENT
     assert resolve_pointer(DOCUMENT, "/gains/1") == 1.0
     assert resolve_pointer(DOCUMENT, "/a~1b") == 5
-    assert resolve_pointer(DOCUMENT, "/arms/*/final/loss") == [2.0, 1.5]

@@ -10,7 +10,7 @@ from harness.rebuild import find_difference
 from harness.verify import list_checks, verify
 from tests.harness.fakes import MACHINE, Curve, FakeLauncher, make_comparison, write_titles
 
-NEEDS_TITLES = {"fingerprints", "denominator", "tokens", "round-trip", "pre-trained-weights"}
+NEEDS_TITLES = {"facts-by-title", "fingerprints", "denominator", "tokens", "round-trip", "pre-trained-weights"}
 
 
 def find_by_status(
