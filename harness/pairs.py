@@ -36,7 +36,7 @@ def describe_pair(
             for key, (before, after) in find_changes(baseline["config"], candidate["config"]).items()
         ],
         "coverage_differs": coverage_differs,
-        "curve_metric": "frozen loss / coverage (coverage-matched)" if coverage_differs else "frozen loss",
+        "curve_metric": "coverage-matched: frozen loss / coverage" if coverage_differs else "frozen loss",
         "reported_gain_percent": compute_gain(first["loss_nats_per_char"], last["loss_nats_per_char"]),
         "full_gain_percent": compute_gain(first["full_loss_nats_per_char"], last["full_loss_nats_per_char"]),
         "matched_gain_percent": compute_gain(first["matched_loss_nats_per_char"], last["matched_loss_nats_per_char"]),
