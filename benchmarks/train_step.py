@@ -67,7 +67,7 @@ def measure(preset: str, recipe: str, device: torch.device, num_rounds: int) -> 
     for number in range(num_rounds + 1):
         for name in sorted(steps, reverse=number % 2 == 0):
             rate = measure_dense_flops_per_s(preset, device)
-            spent = _time(steps[name], device)
+            spent = time_call(steps[name], device)
             if number:
                 seconds[name].append(spent)
                 dense_rates.append(rate)
@@ -103,16 +103,26 @@ def measure(preset: str, recipe: str, device: torch.device, num_rounds: int) -> 
 
 def build_step(name: str, preset: str, recipe: str, device: torch.device) -> Callable[[], object]:
     """`ours` or `plain`, on a model of its own; both begin with the same weights and read the same random ids."""
-    config = build_named_config(recipe, preset, {})
-    num_ids = 2 * config.block_size * config.batch_size + 1
-    ids = torch.randint(config.vocab_size, (num_ids,), generator=torch.Generator().manual_seed(SEED)).to(device)
-    state = TrainingState.build(config, config.vocab_size, SEED, device)
+    state, ids = build_state(preset, recipe, device), draw_ids(preset, device)
 
     def take_plain() -> float:
         with state.precision():
             return take_plain_step(state, ids)
 
     return take_plain if name == "plain" else lambda: state.take_step(ids, 10**6)
+
+
+def build_state(preset: str, recipe: str, device: torch.device) -> TrainingState:
+    """A fresh model in training, with the vocabulary that the preset asks for."""
+    config = build_named_config(recipe, preset, {})
+    return TrainingState.build(config, config.vocab_size, SEED, device)
+
+
+def draw_ids(preset: str, device: torch.device) -> Tensor:
+    """A stream of random ids (n,) that holds two batches."""
+    scale = PRESETS[preset].scale
+    num_ids = 2 * scale.block_size * scale.batch_size + 1
+    return torch.randint(scale.vocab_size, (num_ids,), generator=torch.Generator().manual_seed(SEED)).to(device)
 
 
 def measure_dense_flops_per_s(preset: str, device: torch.device) -> float:
@@ -125,9 +135,18 @@ def measure_dense_flops_per_s(preset: str, device: torch.device) -> float:
     out = a @ b
     num_products, started = 0, time.perf_counter()
     while time.perf_counter() - started < DENSE_SECONDS:
-        _time(lambda: torch.mm(a, b, out=out), device)
+        time_call(lambda: torch.mm(a, b, out=out), device)
         num_products += 1
     return 2 * rows * scale.d_model * 4 * scale.d_model * num_products / (time.perf_counter() - started)
+
+
+def time_call(step: Callable[[], object], device: torch.device) -> float:
+    """Seconds of one call, the device's work included."""
+    started = time.perf_counter()
+    step()
+    if device.type == "cuda":
+        torch.cuda.synchronize()
+    return time.perf_counter() - started
 
 
 def measure_memory(preset: str, recipe: str, device: torch.device, name: str) -> int:
@@ -174,15 +193,6 @@ def main() -> None:
         return
     found = measure(given.preset, given.recipe, device, given.rounds)
     print(json.dumps(asdict(found), allow_nan=False) if given.json else format_measurement(found))
-
-
-def _time(step: Callable[[], object], device: torch.device) -> float:
-    """Seconds of one call, the device's work included."""
-    started = time.perf_counter()
-    step()
-    if device.type == "cuda":
-        torch.cuda.synchronize()
-    return time.perf_counter() - started
 
 
 if __name__ == "__main__":
