@@ -9,7 +9,7 @@ import numpy as np
 
 from harness.ablation import describe_ablation
 from harness.arms import describe_arm
-from harness.caveats import build_caveats
+from harness.caveats import build_caveats, build_document_claims
 from harness.checks import Evidence, run_checks
 from harness.claims import build_claims
 from harness.collect import Row, load_metrics
@@ -73,6 +73,7 @@ def build_document(comparison: StoredComparison, rows: list[Row]) -> dict[str, A
         "runs": [
             {
                 "arm": run.arm,
+                "label": plan.get_arm(run.arm).label,
                 "seed": run.seed,
                 "status": comparison.runs[run].record["status"] if run in comparison.runs else "missing",
                 "reason": comparison.runs[run].record["reason"] if run in comparison.runs else None,
@@ -107,7 +108,8 @@ def build_document(comparison: StoredComparison, rows: list[Row]) -> dict[str, A
                 ],
             )
         )
-    document["caveats"] = build_caveats(document)
+    document["claims"] = build_document_claims(document)
+    document["caveats"] = round_numbers(build_caveats(document))
     return document
 
 

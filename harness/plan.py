@@ -34,6 +34,14 @@ class Arm:
     sizes: dict[str, Any]
     """Parameters, steps, evaluations, spans and FLOPs, as `mainrun.sizes.RunSizes`."""
 
+    @property
+    def label(self) -> str:
+        """The name as a person is shown it: it says where the arm is not the recipe it is named after.
+
+        An arm of an ablation is named after its settings, and needs no more.
+        """
+        return f"{self.name} (changed)" if self.settings and self.name.startswith(self.recipe) else self.name
+
 
 @dataclass(frozen=True)
 class PlannedRun:

@@ -9,6 +9,7 @@ from harness.analyse import build_document, load_document, round_numbers
 from harness.checks import Evidence, Registry, Result, register
 from harness.collect import FILE_NAME as METRICS_NAME
 from harness.collect import Row, build_rows, load_metrics, load_rows
+from harness.proof import find_flaw
 from harness.render import PDF_NAME, REPORT_NAME, SUMMARY_NAME, render_markdown, select_attached_rows
 from harness.stored import StoredComparison, find_hash_changes
 from mainrun.errors import StoredResultsError
@@ -54,6 +55,18 @@ def check_numbers(evidence: Evidence) -> Result:
     if difference:
         return "FAIL", f"comparison.json{difference}"
     return "PASS", "every value made again from the measurements"
+
+
+@rebuilt("claims", "Every sentence of the reports follows from its formula and its inputs")
+def check_claims(evidence: Evidence) -> Result:
+    """The stored sentences, judged by their own proofs and not by what made them."""
+    document = load_document(evidence.comparison.folder)
+    claims = [*document["claims"], *document["caveats"], *(c for pair in document["pairs"] for c in pair["claims"])]
+    for claim in claims:
+        flaw = find_flaw(claim, document)
+        if flaw:
+            return "FAIL", f"comparison.json, claim {claim['id']}: {flaw}"
+    return "PASS", f"{len(claims)} sentences filled again from their inputs; their formulas and conditions hold"
 
 
 @rebuilt("reports", "Both Markdown reports follow from the numbers")

@@ -57,7 +57,7 @@ def format_result(document: dict[str, Any], folder: Path) -> str:
             f"{format_loss(after['loss_nats_per_char'])} nats/char, {format_gain(pair['reported_gain_percent'])}",
         ]
     for caveat in document["caveats"][:1]:
-        lines.append(f"  {caveat}")
+        lines.append(f"  {caveat['text']}")
     lines.append(f"Reports: {folder}/PERFORMANCE_SUMMARY.md, TRAINING_OPTIMIZATION_REPORT.md, report.pdf")
     lines.append(f"TensorBoard: tensorboard --host 127.0.0.1 --logdir {folder}/logs/tensorboard")
     return "\n".join(lines)
