@@ -2,6 +2,7 @@
 
 import shlex
 from dataclasses import asdict
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from harness.arms import describe_arm
 from harness.caveats import build_caveats, build_document_claims
 from harness.checks import Evidence, run_checks
 from harness.claims import build_claims
-from harness.collect import Row, load_metrics
+from harness.collect import Row, build_rows, load_metrics
 from harness.constraints import CONSTRAINTS, describe_corpus
 from harness.integrity import INTEGRITY
 from harness.pairs import describe_pair
@@ -35,6 +36,14 @@ def analyse(comparison: StoredComparison) -> dict[str, Any]:
     document = build_document(comparison, load_metrics(comparison.folder))
     save_json(comparison.folder / FILE_NAME, document)
     return document
+
+
+@lru_cache(maxsize=1)
+def rebuild(comparison: StoredComparison) -> tuple[list[Row], dict[str, Any]]:
+    """Measurements and document made again from the journals, whatever is stored of them."""
+    rows = [row for run in comparison.runs.values() for row in build_rows(run)]
+    document: dict[str, Any] = round_numbers(build_document(comparison, rows))
+    return rows, document
 
 
 def load_document(folder: Path) -> dict[str, Any]:

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from harness.analyse import load_document
+from harness.analyse import load_document, rebuild
+from harness.differences import find_difference
 from harness.formats import format_loss, format_percent
 from harness.stored import load_comparison
 from mainrun.errors import EXIT_DONE, EXIT_INCONCLUSIVE, EXIT_NO, RequestError, StoredResultsError
@@ -27,8 +28,8 @@ def judge(
 ) -> list[Condition]:
     """The conditions on the last-named arm against the first, each answered.
 
-    Raises `RequestError` where nothing is asked, `StoredResultsError` where runs are missing or the numbers are not
-    those of the stored runs.
+    Every stored number is made again from the journals before it is judged. Raises `RequestError` where nothing is
+    asked, `StoredResultsError` where runs are missing or the numbers are not those of the stored runs.
     """
     if min_improvement_percent is None and max_loss_nats_per_char is None and not require_conclusive:
         raise RequestError("gate asks nothing: give --min-improvement, --max-loss or --require-conclusive.")
@@ -97,5 +98,10 @@ def _load_whole(folder: Path) -> dict[str, Any]:
     if document["sha256"] != comparison.compute_hashes():
         raise StoredResultsError(
             f"{folder}/comparison.json is not made from these runs. Make it again: report {folder}"
+        )
+    difference = find_difference(document, rebuild(comparison)[1])
+    if difference:
+        raise StoredResultsError(
+            f"{folder}/comparison.json does not follow from the journals: {difference}. Make it again: report {folder}"
         )
     return document
