@@ -17,7 +17,7 @@ from harness.collect import Row, build_rows, load_metrics
 from harness.constraints import CONSTRAINTS, describe_corpus
 from harness.integrity import INTEGRITY
 from harness.pairs import describe_pair
-from harness.plan import Plan, PlannedRun
+from harness.plan import PRIMARY_METRIC, Plan, PlannedRun
 from harness.robustness import describe_robustness, pair_seeds
 from harness.stored import StoredComparison
 from harness.titles import describe_titles
@@ -146,7 +146,7 @@ def _find_final_losses(comparison: StoredComparison, arm: str, rows: list[Row]) 
     """Full loss at the last step by seed, of the arm's complete runs."""
     complete = {run.seed for run, stored in comparison.runs.items() if run.arm == arm and stored.is_complete}
     return {
-        row["seed"]: row["full_loss_nats_per_char"]
+        row["seed"]: row[PRIMARY_METRIC]
         for row in rows
         if row["arm"] == arm and row["seed"] in complete and row["split"] == "validation"
         and row["step"] == row["max_steps"]

@@ -140,7 +140,9 @@ def _run_all(
     failures = []
     for place, run in enumerate(plan.runs, 1):
         arm, run_folder = plan.get_arm(run.arm), get_run_folder(folder, run)
-        display.start(run, f"[{place}/{len(plan.runs)}]", arm.config["block_size"] * arm.config["batch_size"])
+        display.start(
+            plan.describe_run(run), f"[{place}/{len(plan.runs)}]", arm.config["block_size"] * arm.config["batch_size"]
+        )
         if _is_complete(run_folder):
             display.finish("complete already")
             continue

@@ -39,7 +39,7 @@ def judge(
     document = _load_whole(folder)
     last_arm = document["arms"][-1]
     if not document["pairs"] or document["pairs"][-1]["candidate"] != last_arm["name"]:
-        raise StoredResultsError(f"{folder} cannot be judged: {last_arm['name']} has no pair: {last_arm['reason']}.")
+        raise StoredResultsError(f"{folder} cannot be judged: {last_arm['label']} has no pair: {last_arm['reason']}.")
     pair = document["pairs"][-1]
     conditions = []
     if min_improvement_percent is not None:
@@ -92,7 +92,7 @@ def compute_exit_code(conditions: list[Condition], require_conclusive: bool) -> 
 def _load_whole(folder: Path) -> dict[str, Any]:
     comparison = load_comparison(folder)
     if comparison.unfinished:
-        names = ", ".join(run.folder_name for run in comparison.unfinished)
+        names = ", ".join(comparison.plan.describe_run(run) for run in comparison.unfinished)
         raise StoredResultsError(f"{folder} cannot be judged: not complete: {names}. Train them with compare --resume.")
     document = load_document(folder)
     if document["sha256"] != comparison.compute_hashes():
