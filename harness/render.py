@@ -21,7 +21,7 @@ from harness.analyse import load_document
 from harness.collect import FILE_NAME as METRICS_NAME
 from harness.collect import Row, load_metrics, save_rows
 from harness.figures import FIGURES, FOLDER, save_figures
-from harness.pdf import Attachment, render_pdf
+from harness.pdf import Attachment, Renderer, render_pdf
 from mainrun.files import save_text
 
 SUMMARY_NAME = "PERFORMANCE_SUMMARY.md"
@@ -42,10 +42,11 @@ FIGURE_WORDS = {
 _MARKDOWN_SPECIAL = str.maketrans({character: f"\\{character}" for character in r"\`*_[]<>|~&#@$"})
 
 
-def render(folder: Path) -> None:
+def render(folder: Path, renderer: Renderer | None = None) -> None:
     """Writes both Markdown reports, the figures and the PDF of a comparison that has been analysed.
 
-    Raises `MachineError` where the PDF cannot be made here; everything else is written by then.
+    `renderer` is a child that waits for the PDF, if one was started early. Raises `MachineError` where the PDF cannot
+    be made here; everything else is written by then.
     """
     document, rows = load_document(folder), load_metrics(folder)
     save_text(folder / SUMMARY_NAME, render_markdown("PERFORMANCE_SUMMARY.md.j2", document))
@@ -65,6 +66,7 @@ def render(folder: Path) -> None:
                 Attachment(folder / metrics_name, "The measurements" + (", validation rows only" if is_cut else "")),
             ],
             created=datetime.fromtimestamp(document["finished_at"], UTC),
+            renderer=renderer,
         )
     finally:
         if is_cut:
