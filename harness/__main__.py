@@ -179,10 +179,13 @@ def run_compare(given: argparse.Namespace) -> Answer:
 
 
 def run_report(given: argparse.Namespace) -> Answer:
-    from harness.compare import make_reports
-    from harness.text import format_result
+    from harness.pdf import start_renderer
 
-    document = make_reports(given.folder)
+    with start_renderer() as renderer:  # it loads its libraries while these imports and the analysis go on
+        from harness.compare import make_reports
+        from harness.text import format_result
+
+        document = make_reports(given.folder, renderer)
     values = {"folder": str(given.folder), "pairs": document["pairs"]}
     return Answer(format_result(document, given.folder), values)
 

@@ -2,6 +2,7 @@
 
 import shlex
 from dataclasses import asdict
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -9,14 +10,14 @@ import numpy as np
 
 from harness.ablation import describe_ablation
 from harness.arms import describe_arm
-from harness.caveats import build_caveats
+from harness.caveats import build_caveats, build_document_claims
 from harness.checks import Evidence, run_checks
 from harness.claims import build_claims
-from harness.collect import Row, load_metrics
+from harness.collect import Row, build_rows, load_metrics
 from harness.constraints import CONSTRAINTS, describe_corpus
 from harness.integrity import INTEGRITY
 from harness.pairs import describe_pair
-from harness.plan import Plan, PlannedRun
+from harness.plan import PRIMARY_METRIC, Plan, PlannedRun
 from harness.robustness import describe_robustness, pair_seeds
 from harness.stored import StoredComparison
 from harness.titles import describe_titles
@@ -35,6 +36,14 @@ def analyse(comparison: StoredComparison) -> dict[str, Any]:
     document = build_document(comparison, load_metrics(comparison.folder))
     save_json(comparison.folder / FILE_NAME, document)
     return document
+
+
+@lru_cache(maxsize=1)
+def rebuild(comparison: StoredComparison) -> tuple[list[Row], dict[str, Any]]:
+    """Measurements and document made again from the journals, whatever is stored of them."""
+    rows = [row for run in comparison.runs.values() for row in build_rows(run)]
+    document: dict[str, Any] = round_numbers(build_document(comparison, rows))
+    return rows, document
 
 
 def load_document(folder: Path) -> dict[str, Any]:
@@ -73,6 +82,7 @@ def build_document(comparison: StoredComparison, rows: list[Row]) -> dict[str, A
         "runs": [
             {
                 "arm": run.arm,
+                "label": plan.get_arm(run.arm).label,
                 "seed": run.seed,
                 "status": comparison.runs[run].record["status"] if run in comparison.runs else "missing",
                 "reason": comparison.runs[run].record["reason"] if run in comparison.runs else None,
@@ -107,7 +117,8 @@ def build_document(comparison: StoredComparison, rows: list[Row]) -> dict[str, A
                 ],
             )
         )
-    document["caveats"] = build_caveats(document)
+    document["claims"] = build_document_claims(document)
+    document["caveats"] = round_numbers(build_caveats(document))
     return document
 
 
@@ -135,7 +146,7 @@ def _find_final_losses(comparison: StoredComparison, arm: str, rows: list[Row]) 
     """Full loss at the last step by seed, of the arm's complete runs."""
     complete = {run.seed for run, stored in comparison.runs.items() if run.arm == arm and stored.is_complete}
     return {
-        row["seed"]: row["full_loss_nats_per_char"]
+        row["seed"]: row[PRIMARY_METRIC]
         for row in rows
         if row["arm"] == arm and row["seed"] in complete and row["split"] == "validation"
         and row["step"] == row["max_steps"]

@@ -13,6 +13,7 @@ from harness.analyse import analyse
 from harness.collect import collect
 from harness.journals import JournalFollower
 from harness.launch import Job, Launcher, Outcome, build_job
+from harness.pdf import Renderer
 from harness.plan import FILE_NAME as PLAN_NAME
 from harness.plan import ArmRequest, Plan, PlannedRun, load_plan, name_arms, plan_comparison, plan_to_json, save_plan
 from harness.progress import ProgressDisplay
@@ -116,7 +117,7 @@ def run_comparison(request: CompareRequest, launcher: Launcher, display: Progres
     return folder
 
 
-def make_reports(folder: Path) -> dict[str, Any]:
+def make_reports(folder: Path, renderer: Renderer | None = None) -> dict[str, Any]:
     """Collects, analyses and renders what a comparison has stored; returns the content of `comparison.json`.
 
     Raises `StoredResultsError` for damaged files, and `MachineError` where the PDF cannot be made here, after all
@@ -129,7 +130,7 @@ def make_reports(folder: Path) -> dict[str, Any]:
         log = TensorBoardLog(folder / TENSORBOARD_FOLDER / run.folder.name)
         log.write(run.events)
         log.close()
-    render(folder)
+    render(folder, renderer)
     return document
 
 
@@ -140,7 +141,9 @@ def _run_all(
     failures = []
     for place, run in enumerate(plan.runs, 1):
         arm, run_folder = plan.get_arm(run.arm), get_run_folder(folder, run)
-        display.start(run, f"[{place}/{len(plan.runs)}]", arm.config["block_size"] * arm.config["batch_size"])
+        display.start(
+            plan.describe_run(run), f"[{place}/{len(plan.runs)}]", arm.config["block_size"] * arm.config["batch_size"]
+        )
         if _is_complete(run_folder):
             display.finish("complete already")
             continue

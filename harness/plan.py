@@ -34,6 +34,14 @@ class Arm:
     sizes: dict[str, Any]
     """Parameters, steps, evaluations, spans and FLOPs, as `mainrun.sizes.RunSizes`."""
 
+    @property
+    def label(self) -> str:
+        """The name as a person is shown it, which says where the arm is not the recipe it is named after.
+
+        An arm of an ablation is named after what it changes, and needs no more.
+        """
+        return f"{self.name} (changed)" if self.settings and self.name.startswith(self.recipe) else self.name
+
 
 @dataclass(frozen=True)
 class PlannedRun:
@@ -65,11 +73,16 @@ class Plan:
     ablation: dict[str, Any] | None = None
     """`harness.ablation.Ablation` where the arms are those of an ablation."""
     primary_metric: str = PRIMARY_METRIC
+    """What the verdict is on; fixed here so that a later program which decides on another does not judge this plan."""
     margin_percent: float = MARGIN_PERCENT
     """Relative gains in the primary metric smaller than this count as no difference."""
 
     def get_arm(self, name: str) -> Arm:
         return next(arm for arm in self.arms if arm.name == name)
+
+    def describe_run(self, run: PlannedRun) -> str:
+        """A run as a person is shown it: `optimized-s1337 (changed)`."""
+        return self.get_arm(run.arm).label.replace(run.arm, run.folder_name, 1)
 
 
 @dataclass(frozen=True)
@@ -156,9 +169,14 @@ def load_plan(folder: Path) -> Plan:
         values["arms"] = tuple(Arm(**arm) for arm in values["arms"])
         values["seeds"] = tuple(values["seeds"])
         values["runs"] = tuple(PlannedRun(**run) for run in values["runs"])
-        return Plan(**values)
+        plan = Plan(**values)
     except (KeyError, TypeError) as error:
         raise StoredResultsError(f"{folder / FILE_NAME} is damaged: {error}.") from None
+    if plan.primary_metric != PRIMARY_METRIC:
+        raise StoredResultsError(
+            f"{folder / FILE_NAME} is to be decided on {plan.primary_metric}; this program decides on {PRIMARY_METRIC}."
+        )
+    return plan
 
 
 def _order_runs(names: Sequence[str], seeds: Sequence[int]) -> tuple[PlannedRun, ...]:

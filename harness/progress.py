@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterable
 
 from harness.formats import format_count, format_duration, format_loss
 from harness.journals import Event
-from harness.plan import PlannedRun
 
 Write = Callable[[str], None]
 """Takes text as it is to appear, line ends included."""
@@ -24,11 +23,11 @@ class ProgressDisplay:
         self._first: Event | None = None
         self._latest: Event | None = None
 
-    def start(self, run: PlannedRun, place: str, tokens_per_step: int) -> None:
+    def start(self, name: str, place: str, tokens_per_step: int) -> None:
         """Begins a run; `place` says which of how many."""
-        self._name, self._tokens_per_step = run.folder_name, tokens_per_step
+        self._name, self._tokens_per_step = name, tokens_per_step
         self._frozen = self._full = self._first = self._latest = None
-        self._write(f"{place} {run.folder_name}\n")
+        self._write(f"{place} {name}\n")
 
     def show(self, events: Iterable[Event]) -> None:
         """Shows the newest state after some more of the journal."""

@@ -21,7 +21,7 @@ from harness.analyse import load_document
 from harness.collect import FILE_NAME as METRICS_NAME
 from harness.collect import Row, load_metrics, save_rows
 from harness.figures import FIGURES, FOLDER, save_figures
-from harness.pdf import Attachment, render_pdf
+from harness.pdf import Attachment, Renderer, render_pdf
 from mainrun.files import save_text
 
 SUMMARY_NAME = "PERFORMANCE_SUMMARY.md"
@@ -42,10 +42,11 @@ FIGURE_WORDS = {
 _MARKDOWN_SPECIAL = str.maketrans({character: f"\\{character}" for character in r"\`*_[]<>|~&#@$"})
 
 
-def render(folder: Path) -> None:
+def render(folder: Path, renderer: Renderer | None = None) -> None:
     """Writes both Markdown reports, the figures and the PDF of a comparison that has been analysed.
 
-    Raises `MachineError` where the PDF cannot be made here; everything else is written by then.
+    `renderer` is a child that waits for the PDF, if one was started early. Raises `MachineError` where the PDF cannot
+    be made here; everything else is written by then.
     """
     document, rows = load_document(folder), load_metrics(folder)
     save_text(folder / SUMMARY_NAME, render_markdown("PERFORMANCE_SUMMARY.md.j2", document))
@@ -65,6 +66,7 @@ def render(folder: Path) -> None:
                 Attachment(folder / metrics_name, "The measurements" + (", validation rows only" if is_cut else "")),
             ],
             created=datetime.fromtimestamp(document["finished_at"], UTC),
+            renderer=renderer,
         )
     finally:
         if is_cut:
@@ -116,8 +118,13 @@ def format_block(text: str) -> Markup:
 
 
 def get_claim_text(claims: Sequence[dict[str, Any]], claim_id: str) -> str:
-    """The sentence of one claim."""
-    return next(str(claim["text"]) for claim in claims if claim["id"] == claim_id)
+    """The sentence of one claim; "" where it was not made, because it is not true."""
+    return next((str(claim["text"]) for claim in claims if claim["id"] == claim_id), "")
+
+
+def select_section(claims: Sequence[dict[str, Any]], section: str) -> list[dict[str, Any]]:
+    """The claims on a pair that stand in one section of a report."""
+    return [claim for claim in claims if claim["section"] == section]
 
 
 def format_impact(key: str, ablation: dict[str, Any] | None) -> str:
@@ -139,6 +146,10 @@ def _build_context(document: dict[str, Any]) -> dict[str, Any]:
         **document,
         "by_name": {arm["name"]: arm for arm in document["arms"]},
         "figure_words": FIGURE_WORDS,
+        "index": [
+            *(("", claim) for claim in [*document["claims"], *document["caveats"]]),
+            *((pair["candidate_label"], claim) for pair in document["pairs"] for claim in pair["claims"]),
+        ],
         "drawn_figures": [name for name in FIGURES if drawn.get(name, True)],
     }
 
@@ -156,21 +167,11 @@ def _build_environment(escape: Any) -> Environment:
         keep_trailing_newline=True,
         autoescape=False,  # finalize escapes every value, for Markdown and HTML alike
     )
-    environment.filters |= {
-        "loss": formats.format_loss,
-        "percent": formats.format_percent,
-        "gain": formats.format_gain,
-        "count": formats.format_count,
-        "duration": formats.format_duration,
-        "size": formats.format_bytes,
-        "flops": formats.format_flops,
-        "ratio": formats.format_ratio,
-        "value": formats.format_value,
-        "time": formats.format_time,
-        "interval": formats.format_interval,
+    environment.filters |= formats.FORMATS | {
         "code": format_code,
         "block": format_block,
         "claim": get_claim_text,
+        "section": select_section,
         "impact": format_impact,
         "zip": zip,
     }

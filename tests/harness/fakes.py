@@ -8,7 +8,7 @@ import json
 import math
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
@@ -316,13 +316,14 @@ def skip_rendering(*, pdf: bool = True, figures: bool = True) -> Iterator[list[s
     """Leaves out the PDF and the figures of every `render` inside; gives the HTML pages that were to be PDFs."""
     pages: list[str] = []
 
-    def keep_page(html: str, out: Path, *, attachments: Sequence[Attachment] = (), created: Any) -> None:
+    def keep_page(html: str, out: Path, *, attachments: Sequence[Attachment] = (), created: Any, renderer: Any) -> None:
         assert all(attachment.path.exists() for attachment in attachments)
         pages.append(html)
 
     with pytest.MonkeyPatch.context() as patch:
         if pdf:
             patch.setattr("harness.render.render_pdf", keep_page)
+            patch.setattr("harness.pdf.start_renderer", nullcontext)
         if figures:
             patch.setattr("harness.render.save_figures", lambda folder, document, rows: None)
         yield pages

@@ -283,6 +283,14 @@ def edit_the_document(folder: Path) -> None:
     save_json(folder / "comparison.json", document)
 
 
+def edit_a_claim(folder: Path) -> None:
+    document = json.loads((folder / "comparison.json").read_text(encoding="utf-8"))
+    claim = next(claim for claim in document["pairs"][0]["claims"] if claim["id"] == "full-gain")
+    claim["sentence"] += " It is better throughout."
+    claim["text"] += " It is better throughout 99 % of training."
+    save_json(folder / "comparison.json", document)
+
+
 def edit_the_summary(folder: Path) -> None:
     path = folder / "PERFORMANCE_SUMMARY.md"
     text = path.read_text(encoding="utf-8")
@@ -346,7 +354,8 @@ CHEATS = [
         "two journal lines swapped", swap_two_journal_lines, "hashes", REBUILT | {"epochs", "replay"}, covers_up=False
     ),
     Cheat("a parquet cell edited", edit_a_parquet_cell, "measurements", covers_up=False),
-    Cheat("a number of the document edited", edit_the_document, "numbers", covers_up=False),
+    Cheat("a number of the document edited", edit_the_document, "numbers", frozenset({"claims"}), covers_up=False),
+    Cheat("a sentence edited", edit_a_claim, "claims", frozenset({"numbers"}), covers_up=False),
     Cheat("a number of the summary edited", edit_the_summary, "reports", covers_up=False),
 ]
 

@@ -23,6 +23,20 @@ def plan_tiny(
     return plan
 
 
+def test_an_arm_is_shown_as_changed_where_it_is_not_the_recipe_it_is_named_after() -> None:
+    arm = plan_tiny().arms[0]
+    assert arm.label == "baseline (changed)"
+    assert dataclasses.replace(arm, name="baseline-2").label == "baseline-2 (changed)"
+    assert dataclasses.replace(arm, settings={}).label == "baseline"
+    assert dataclasses.replace(arm, name="with-1-optimizer").label == "with-1-optimizer"
+
+
+def test_a_plan_decided_on_another_metric_is_not_read_as_one_decided_on_this(tmp_path: Path) -> None:
+    save_plan(tmp_path, dataclasses.replace(plan_tiny(), primary_metric="loss_nats_per_char"))
+    with pytest.raises(StoredResultsError, match="decided on loss_nats_per_char"):
+        load_plan(tmp_path)
+
+
 def get_order(plan: Plan) -> list[str]:
     return [run.folder_name for run in plan.runs]
 
