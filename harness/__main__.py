@@ -180,9 +180,12 @@ def run_compare(given: argparse.Namespace) -> Answer:
 
 def run_report(given: argparse.Namespace) -> Answer:
     from harness.compare import make_reports
+    from harness.safeguard import blame_damage, hold, refuse_changes
     from harness.text import format_result
 
-    document = make_reports(given.folder)
+    with hold(given.folder), blame_damage(given.folder):
+        refuse_changes(given.folder)
+        document = make_reports(given.folder)
     values = {"folder": str(given.folder), "pairs": document["pairs"]}
     return Answer(format_result(document, given.folder), values)
 
@@ -197,6 +200,7 @@ def run_list(given: argparse.Namespace) -> Answer:
 
 def run_verify(given: argparse.Namespace) -> Answer:
     from harness.launch import LocalLauncher
+    from harness.safeguard import blame_damage, hold
     from harness.text import format_checks, format_findings
     from harness.verify import list_checks, verify
 
@@ -206,7 +210,8 @@ def run_verify(given: argparse.Namespace) -> Answer:
         raise RequestError("verify needs the folder of a comparison.")
     if given.replay is not None and given.replay < 1:
         raise RequestError(f"--replay takes a number of steps from 1 on, not {given.replay}.")
-    findings = verify(given.folder, given.data, given.replay, LocalLauncher())
+    with hold(given.folder, shared=True), blame_damage(given.folder):
+        findings = verify(given.folder, given.data, given.replay, LocalLauncher())
     bad = ("FAIL", "NOT CHECKED") if given.strict else ("FAIL",)
     failed = [finding.name for finding in findings if finding.status in bad]
     values = {"findings": [asdict(finding) for finding in findings]}
@@ -217,9 +222,11 @@ def run_verify(given: argparse.Namespace) -> Answer:
 
 def run_gate(given: argparse.Namespace) -> Answer:
     from harness.gate import compute_exit_code, judge
+    from harness.safeguard import blame_damage, hold
     from harness.text import format_conditions
 
-    conditions = judge(given.folder, given.min_improvement, given.max_loss, given.require_conclusive)
+    with hold(given.folder, shared=True), blame_damage(given.folder):
+        conditions = judge(given.folder, given.min_improvement, given.max_loss, given.require_conclusive)
     exit_code = compute_exit_code(conditions, given.require_conclusive)
     unmet = [condition.name for condition in conditions if condition.status != "met"]
     reason = f"not met: {', '.join(unmet)}" if exit_code != EXIT_DONE else None

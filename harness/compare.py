@@ -1,8 +1,5 @@
 """The main job: plan, launch, collect, analyse, render. Each stage reads only what the one before it stored."""
 
-import fcntl
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,6 +14,7 @@ from harness.plan import FILE_NAME as PLAN_NAME
 from harness.plan import ArmRequest, Plan, PlannedRun, load_plan, name_arms, plan_comparison, plan_to_json, save_plan
 from harness.progress import ProgressDisplay
 from harness.render import render
+from harness.safeguard import hold
 from harness.stored import check_run_hashes, get_run_folder, load_comparison, load_run
 from harness.tensorboard_log import TensorBoardLog
 from harness.verdict import MARGIN_PERCENT
@@ -97,8 +95,9 @@ def run_comparison(request: CompareRequest, launcher: Launcher, display: Progres
     Raises `RunError` where a run failed, once everything that could be reported on is written.
     """
     plan, folder = plan_request(request)
-    plan_sha256 = _store_plan(folder, plan)
-    with _hold(folder):
+    make_folder(folder)
+    with hold(folder):
+        plan_sha256 = _store_plan(folder, plan)
         _point_latest_at(folder)
         try:
             failures = _run_all(request, plan, folder, plan_sha256, launcher, display)
@@ -151,17 +150,6 @@ def _run_all(
         if outcome.exit_code != EXIT_DONE:
             failures.append(f"{run.folder_name}: {outcome.message}")
     return failures
-
-
-@contextmanager
-def _hold(folder: Path) -> Iterator[None]:
-    """Keeps every other process from running the comparison; `RequestError` where one does already."""
-    with (folder / PLAN_NAME).open("rb") as plan:
-        try:
-            fcntl.flock(plan, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise RequestError(f"Another process is running {folder}. Wait for it, or end it.") from None
-        yield
 
 
 def _store_plan(folder: Path, plan: Plan) -> str:

@@ -90,6 +90,18 @@ def check_attachments(evidence: Evidence) -> Result:
     return "PASS", f"comparison.json and {name} inside report.pdf equal the files"
 
 
+def load_proven_document(comparison: StoredComparison) -> dict[str, Any]:
+    """The stored `comparison.json`; `StoredResultsError` where it is not what the journals give."""
+    document = load_document(comparison.folder)
+    difference = find_difference(document, _rebuild(comparison)[1])
+    if difference:
+        raise StoredResultsError(
+            f"{comparison.folder}/comparison.json is not what the journals give: {difference}. "
+            f"Make it again: report {comparison.folder}"
+        )
+    return document
+
+
 def read_attachments(path: Path) -> dict[str, bytes]:
     """The files embedded in a PDF, by name."""
     from pypdf import PdfReader
