@@ -11,9 +11,12 @@ from typing import Any, NoReturn
 
 from mainrun.contract import SEED
 from mainrun.errors import EXIT_BUG, EXIT_DONE, EXIT_INTERRUPTED, EXIT_NO, ProgramError, RequestError
+from mainrun.inert import make_inert
 from mainrun.recipes import PRESETS, RECIPES, get_preset
 
 JSON_SCHEMA_VERSION = 1
+LINE_ENDS = "\n\r"
+"""Control characters that the program itself prints; all others come from outside."""
 
 # The verbs import what they need themselves, so that --help does not wait for pandas, matplotlib and jinja2.
 
@@ -38,7 +41,7 @@ def main(arguments: list[str] | None = None) -> int:
     if given.json:
         _print_json(answer.exit_code, answer.reason, answer.values)
     else:
-        print(answer.text)
+        print(make_inert(answer.text, keep=LINE_ENDS))
     return answer.exit_code
 
 
@@ -255,7 +258,7 @@ def _parse_settings(texts: list[str]) -> dict[str, dict[str, str]]:
 
 
 def _fail(as_json: bool, exit_code: int, message: str) -> int:
-    print(f"error: {message}", file=sys.stderr)
+    print(f"error: {make_inert(message, keep=LINE_ENDS)}", file=sys.stderr)
     if as_json:
         _print_json(exit_code, message, {})
     return exit_code
@@ -263,11 +266,11 @@ def _fail(as_json: bool, exit_code: int, message: str) -> int:
 
 def _print_json(exit_code: int, reason: str | None, values: dict[str, Any]) -> None:
     answer = {"schema_version": JSON_SCHEMA_VERSION, "exit_code": exit_code, "reason": reason, **values}
-    print(json.dumps(answer, allow_nan=False, ensure_ascii=False))
+    print(json.dumps(answer, allow_nan=False))
 
 
 def _write_stderr(text: str) -> None:
-    sys.stderr.write(text)
+    sys.stderr.write(make_inert(text, keep=LINE_ENDS))
     sys.stderr.flush()
 
 

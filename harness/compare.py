@@ -8,6 +8,7 @@ from typing import Any
 from harness.ablation import plan_ablation
 from harness.analyse import analyse
 from harness.collect import collect
+from harness.errors_log import hide_folders, save_errors
 from harness.journals import JournalFollower
 from harness.launch import Job, Launcher, Outcome, build_job
 from harness.plan import FILE_NAME as PLAN_NAME
@@ -28,10 +29,11 @@ from mainrun.errors import (
     RunError,
     StoredResultsError,
 )
-from mainrun.files import compute_file_sha256, make_folder, save_json
+from mainrun.files import compute_file_sha256, make_folder, unwritable
+from mainrun.inert import make_inert
 from mainrun.recipes import get_preset
 from mainrun.run_record import FILE_NAME as RECORD_NAME
-from mainrun.run_record import JOURNAL_NAME, load_run_record
+from mainrun.run_record import JOURNAL_NAME, load_run_record, mark_failed
 
 RESULTS = Path("results")
 LATEST = "latest"
@@ -184,12 +186,23 @@ def _watch_run(folder: Path, job: Job, launcher: Launcher, display: ProgressDisp
     if outcome.exit_code == EXIT_INTERRUPTED:
         raise KeyboardInterrupt
     if outcome.exit_code != EXIT_DONE:
-        _mark_failed(job.folder, outcome)
-        display.finish(f"failed: {outcome.message}")
+        mark_failed(job.folder, _describe_failure(outcome, folder))
+        where = (
+            f"; all it said is in {folder / save_errors(folder, job.folder, outcome.errors)}" if outcome.errors else ""
+        )
+        display.finish(f"failed: {outcome.message}{where}")
         _refuse_to_go_on(outcome, job.run)
         return outcome
     display.finish("complete")
     return outcome
+
+
+def _describe_failure(outcome: Outcome, folder: Path) -> str:
+    """Why a run ended, for its record, which holds no path."""
+    if outcome.exit_code > EXIT_SIGNAL or outcome.exit_code == RunError.exit_code:
+        return outcome.message
+    message = make_inert(hide_folders(outcome.message, folder))
+    return f"it ended with exit code {outcome.exit_code}{': ' if message else ''}{message}"
 
 
 def _refuse_to_go_on(outcome: Outcome, run: PlannedRun) -> None:
@@ -207,19 +220,15 @@ def _is_complete(folder: Path) -> bool:
     return True
 
 
-def _mark_failed(folder: Path, outcome: Outcome) -> None:
-    """Records how a run ended that could not say so itself; other messages than of a failed run may hold a path."""
-    by_signal_or_loss = outcome.exit_code > EXIT_SIGNAL or outcome.exit_code == RunError.exit_code
-    reason = outcome.message if by_signal_or_loss else f"it ended with exit code {outcome.exit_code}"
-    if (folder / RECORD_NAME).exists():
-        record = load_run_record(folder)
-        if record["status"] == "running":
-            save_json(folder / RECORD_NAME, {**record, "status": "failed", "reason": reason})
-
-
 def _point_latest_at(folder: Path) -> None:
-    if folder.parent.name == RESULTS.name:
-        latest = folder.parent / LATEST
-        if latest.is_symlink() or not latest.exists():
-            latest.unlink(missing_ok=True)
-            latest.symlink_to(folder.name)
+    if folder.parent.name != RESULTS.name:
+        return
+    latest, new = folder.parent / LATEST, folder.parent / f".{LATEST}.partial"
+    if latest.exists() and not latest.is_symlink():
+        return
+    try:
+        new.unlink(missing_ok=True)
+        new.symlink_to(folder.name)
+        new.replace(latest)
+    except OSError as error:
+        raise unwritable(latest, error) from error
