@@ -131,6 +131,9 @@ def _build_training_options() -> Parser:
         "--out", type=Path, metavar="DIR", help="folder of the comparison (default: a new one in results/)"
     )
     options.add_argument("--resume", action="store_true", help="train only what is missing in --out")
+    options.add_argument("--reuse", type=Path, action="append", default=[], metavar="DIR",
+                         help="take over finished runs of another comparison where they are the same; may be "
+                         "repeated")  # fmt: skip
     options.add_argument("--dry-run", action="store_true", help="print the plan and train nothing")
     return options
 
@@ -172,6 +175,7 @@ def run_compare(given: argparse.Namespace) -> Answer:
         device=given.device,
         out=given.out,
         resume=given.resume,
+        reuse=tuple(given.reuse),
     )
     if given.dry_run:
         plan, folder = plan_request(request)

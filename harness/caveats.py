@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from harness.formats import format_count, format_percent, format_ratio
+from harness.formats import format_count, format_duration, format_percent, format_ratio, format_time
 
 COST_WARNING_RATIO = 1.1
 """An arm that costs more than so many times the baseline's is warned of."""
@@ -38,6 +38,49 @@ def warn_of_missing_runs(document: Document) -> Iterator[str]:
     for run in document["runs"]:
         if run["status"] != "complete":
             yield f"Run {run['arm']}-s{run['seed']} is not complete: {run['status']}{_because(run['reason'])}."
+
+
+def warn_of_taken_over_runs(document: Document) -> Iterator[str]:
+    """Runs that were trained in another comparison, which order and times are not those of this one."""
+    by_comparison: dict[str, list[dict[str, Any]]] = {}
+    for run in document["runs"]:
+        if "taken_over" in run:
+            by_comparison.setdefault(run["taken_over"]["comparison"], []).append(run)
+    for name, runs in by_comparison.items():
+        names = ", ".join(f"{run['arm']}-s{run['seed']}" for run in runs)
+        started_at = format_time(min(run["taken_over"]["started_at"] for run in runs))
+        finished_at = format_time(max(run["taken_over"]["finished_at"] for run in runs))
+        yield (
+            f"Not trained in this comparison but taken over from comparison {name}: {names}, measured from "
+            f"{started_at} to {finished_at}. Configuration, titles, seed, code, torch version, device, threads and "
+            "first weights are the same; training times were not measured back to back with those of other runs."
+        )
+
+
+def warn_of_clocks(document: Document) -> Iterator[str]:
+    """Runs during which the machine's clock was set back."""
+    for run in document["runs"]:
+        if "clock_set_back_s" in run:
+            yield (
+                f"The machine's clock was set back by {format_duration(run['clock_set_back_s'])} during "
+                f"{run['arm']}-s{run['seed']}: dates are not exact. Training times come from another clock."
+            )
+
+
+def warn_of_many_intervals(document: Document) -> Iterator[str]:
+    """Several intervals, of which one may miss by chance."""
+    num_pairs, ablation = len(document["pairs"]), document["ablation"]
+    if num_pairs > 1:
+        yield (
+            f"{num_pairs} arms are compared with {document['pairs'][0]['baseline_label']}; their intervals and "
+            "verdicts are unadjusted: each is made as if it were the only one."
+        )
+    if ablation:
+        num_steps = len(ablation["ladder"]) + len(ablation["leave_one_out"])
+        yield (
+            f"{num_steps} impacts of changes are given; their intervals and verdicts are unadjusted: each is "
+            "made as if it were the only one."
+        )
 
 
 def warn_of_unusable_arms(document: Document) -> Iterator[str]:
@@ -140,8 +183,11 @@ def warn_of_tokenizer(document: Document) -> Iterator[str]:
 CAVEATS: tuple[Callable[[Document], Iterator[str]], ...] = (
     warn_of_data,
     warn_of_missing_runs,
+    warn_of_taken_over_runs,
+    warn_of_clocks,
     warn_of_unusable_arms,
     warn_of_single_seed,
+    warn_of_many_intervals,
     warn_of_equal_arms,
     warn_of_settings,
     warn_of_coverage,

@@ -15,6 +15,7 @@ from harness.plan import FILE_NAME as PLAN_NAME
 from harness.plan import ArmRequest, Plan, PlannedRun, load_plan, name_arms, plan_comparison, plan_to_json, save_plan
 from harness.progress import ProgressDisplay
 from harness.render import render
+from harness.reuse import Offers, load_offers, take_over
 from harness.safeguard import hold
 from harness.stored import check_run_hashes, get_run_folder, load_comparison, load_run
 from harness.tensorboard_log import TensorBoardLog
@@ -62,6 +63,8 @@ class CompareRequest:
     out: Path | None = None
     """None is a folder of its own below `results/`."""
     resume: bool = False
+    reuse: tuple[Path, ...] = ()
+    """Comparisons whose finished runs are taken over where they are the same."""
 
     @property
     def source(self) -> CorpusSource:
@@ -97,12 +100,13 @@ def run_comparison(request: CompareRequest, launcher: Launcher, display: Progres
     Raises `RunError` where a run failed, once everything that could be reported on is written.
     """
     plan, folder = plan_request(request)
+    offers = load_offers(request.reuse, folder)
     make_folder(folder)
     with hold(folder):
         plan_sha256 = _store_plan(folder, plan)
         _point_latest_at(folder)
         try:
-            failures = _run_all(request, plan, folder, plan_sha256, launcher, display)
+            failures = _run_all(request, plan, folder, plan_sha256, offers, launcher, display)
         except KeyboardInterrupt:
             raise InterruptionError(
                 f"Interrupted. Nothing finished is lost; go on with the same command and --out {folder} --resume."
@@ -135,19 +139,33 @@ def make_reports(folder: Path) -> dict[str, Any]:
 
 
 def _run_all(
-    request: CompareRequest, plan: Plan, folder: Path, plan_sha256: str, launcher: Launcher, display: ProgressDisplay
+    request: CompareRequest,
+    plan: Plan,
+    folder: Path,
+    plan_sha256: str,
+    offers: Offers,
+    launcher: Launcher,
+    display: ProgressDisplay,
 ) -> list[str]:
-    """Trains every run of the plan that is not complete; returns how those that failed ended."""
+    """Takes over or trains every run of the plan that is not complete; returns how those that failed ended."""
     failures = []
+    finished = {run for run in plan.runs if _is_complete(get_run_folder(folder, run))}
+    offers.taken |= {load_run_record(get_run_folder(folder, run))["mainrun_log_sha256"] for run in finished}
     for place, run in enumerate(plan.runs, 1):
         arm, run_folder = plan.get_arm(run.arm), get_run_folder(folder, run)
         display.start(run, f"[{place}/{len(plan.runs)}]", arm.config["block_size"] * arm.config["batch_size"])
-        if _is_complete(run_folder):
+        if run in finished:
             display.finish("complete already")
             continue
         # The revision the plan resolved: upstream may move between two runs.
         source = replace(request.source, revision=plan.corpus["revision"])
         job = build_job(run, arm, plan.preset, source, request.device, run_folder, plan_sha256)
+        if not (run_folder / RECORD_NAME).exists():  # one that was begun here goes on here
+            said = take_over(offers, plan, run, job, launcher, plan_sha256)
+            if said:
+                display.finish(said)
+            if _is_complete(run_folder):
+                continue
         outcome = _watch_run(folder, job, launcher, display)
         if outcome.exit_code != EXIT_DONE:
             failures.append(f"{run.folder_name}: {outcome.message}")
