@@ -173,7 +173,7 @@ def _check_names(plan: Plan) -> None:
         raise ValueError("it does not plan runs of two arms or more, each name once")
     for name in names:
         is_name = isinstance(name, str) and 0 < len(name.encode()) <= MAX_NAME_BYTES
-        if not is_name or set(name) & FORBIDDEN_IN_NAMES:
+        if not is_name or name.startswith(".") or set(name) & FORBIDDEN_IN_NAMES:
             raise ValueError(f"{name!r} cannot name the folder of a run")
     for run in plan.runs:
         if run.arm not in names or run.seed not in plan.seeds or type(run.seed) is not int:

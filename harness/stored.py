@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from harness.journals import Event, load_journal
 from harness.plan import FILE_NAME as PLAN_NAME
@@ -11,7 +11,7 @@ from mainrun.errors import StoredResultsError
 from mainrun.files import compute_file_sha256
 from mainrun.parquet import load_table
 from mainrun.run_record import FILE_NAME as RECORD_NAME
-from mainrun.run_record import JOURNAL_NAME, TITLE_LOSSES_NAME, TOKENIZER_NAME, load_run_record
+from mainrun.run_record import JOURNAL_NAME, TITLE_LOSSES_NAME, TOKENIZER_NAME, Status, load_run_record
 from mainrun.title_losses import COLUMNS as TITLE_COLUMNS
 from mainrun.title_losses import SCHEMA_VERSION as TITLE_SCHEMA_VERSION
 
@@ -102,6 +102,8 @@ def load_run(folder: Path) -> StoredRun:
     """Loads one run's record and journal."""
     record = load_run_record(folder)
     complete = record.get("status") == "complete"
+    if record.get("status") not in get_args(Status):
+        raise StoredResultsError(f"{folder / RECORD_NAME} is damaged: its status is {record.get('status')!r}.")
     missing = [key for key in (*_FIELDS, *(_FINAL_FIELDS if complete else ())) if key not in record]
     if missing:
         raise StoredResultsError(f"{folder / RECORD_NAME} is damaged: {', '.join(missing)} missing.")
