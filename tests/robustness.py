@@ -49,3 +49,21 @@ HOSTILE_NAMES = (
     "x" * 5_000,
 )
 """Given as recipe, preset, data file, setting, value and arm; the first one names the file of a real comparison."""
+FAULTS = ("write", "flush", "rename")
+FAULTY_FILES = {
+    "plan.json": FAULTS,
+    "run.json": FAULTS,
+    "tokenizer.json": FAULTS,
+    "title_losses.parquet": FAULTS,
+    "metrics.parquet": FAULTS,
+    "comparison.json": FAULTS,
+    "PERFORMANCE_SUMMARY.md": FAULTS,
+    "TRAINING_OPTIMIZATION_REPORT.md": FAULTS,
+    "figures/*.svg": FAULTS,
+    "report.pdf": FAULTS,
+    "checkpoint/*.pt": FAULTS,
+    "mainrun.log": ("write", "flush"),
+    "logs/tensorboard": ("open", "write", "flush"),
+    "latest": ("symlink", "rename"),
+}
+"""Every file the program writes, and the operations that are made to fail in turn."""

@@ -20,7 +20,7 @@ from tests.robustness import DAMAGED_FILES, DAMAGES, NUM_DAMAGED
 RUN = "runs/optimized-s1337"
 RAW = ("plan.json", f"{RUN}/run.json", f"{RUN}/mainrun.log", f"{RUN}/title_losses.parquet")
 """What is kept; everything else is made again from it."""
-VALUES = (None, True, 0, -1, 1e308, "", [], {}, "x", "../../x", [None], {"a": 1}, 10**400)
+VALUES: tuple[Any, ...] = (None, True, 0, -1, 1e308, "", [], {}, "x", "../../x", [None], {"a": 1}, 10**400)
 VERBS = (("verify",), ("gate", "--min-improvement", "1"), ("report",))
 anything = settings(
     max_examples=NUM_DAMAGED,
@@ -149,7 +149,13 @@ def test_damage_before_the_first_numbers_is_no_bug_of_ours(
     path = own_comparison / RUN / "run.json"
     record = json.loads(path.read_text())
     (own_comparison / "comparison.json").unlink()
-    for changes in ({"sizes": None}, {"machine": {}}, {"config": {"block_size": "x"}}, {"status": []}):
+    malformed: list[dict[str, Any]] = [
+        {"sizes": None},
+        {"machine": {}},
+        {"config": {"block_size": "x"}},
+        {"status": []},
+    ]
+    for changes in malformed:
         path.write_text(json.dumps(record | changes))
         assert run("report", own_comparison) == 4
         assert "Traceback" not in capsys.readouterr().err
