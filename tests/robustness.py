@@ -49,6 +49,15 @@ HOSTILE_NAMES = (
     "x" * 5_000,
 )
 """Given as recipe, preset, data file, setting, value and arm; the first one names the file of a real comparison."""
+NAMES_THAT_LEAD_OUTSIDE = ("../../x", "a/../../../x", "/x", "..", "x\\y", "x\0y", "", "x" * 300, 3, None)
+LINKS_THAT_LEAD_OUTSIDE = (
+    "figures",
+    "logs",
+    "metrics.parquet",
+    "report.pdf",
+    "runs/optimized-s1337",
+    "runs/optimized-s1337/mainrun.log",
+)
 FAULTS = ("write", "flush", "rename")
 FAULTY_FILES = {
     "plan.json": FAULTS,
@@ -65,5 +74,33 @@ FAULTY_FILES = {
     "mainrun.log": ("write", "flush"),
     "logs/tensorboard": ("open", "write", "flush"),
     "latest": ("symlink", "rename"),
+    "logs/errors": FAULTS,
+    "a run that is taken over": ("copy", "rename"),
 }
 """Every file the program writes, and the operations that are made to fail in turn."""
+
+
+def build_rows() -> list[tuple[str, str, str]]:
+    """What was tried, how often, and what came of it: the rows of the README's table."""
+    num_faults = sum(map(len, FAULTY_FILES.values()))
+    return [
+        ("a training killed by SIGKILL at a random moment, and resumed", "5 in `make test`, more by `--kills N`",
+         "final weights, losses by title and every measurement the same, bit for bit"),
+        ("a full disk: write, flush and rename in turn", f"{num_faults} in {len(FAULTY_FILES)} kinds of files",
+         "exit 6; what was there is kept; `--resume` or `report` goes on to the same numbers"),
+        ("damage: " + ", ".join(DAMAGES), f"{NUM_DAMAGED} drawn over {len(DAMAGED_FILES)} files, 3 verbs each",
+         "exit 4 with the file, or made again from the journals; no number changed, no traceback"),
+        ("hostile titles in a real comparison", str(len(HOSTILE_TITLES)),
+         "no title in any report, no live markup, no connection, nothing written outside"),
+        ("hostile names as recipe, preset, file, setting, value, arm", str(len(HOSTILE_NAMES)),
+         "exit 2, shown as text"),
+        ("names in a stored plan that lead outside; links in a comparison",
+         f"{len(NAMES_THAT_LEAD_OUTSIDE)}; {len(LINKS_THAT_LEAD_OUTSIDE)}",
+         "exit 4, nothing outside read or written"),
+    ]  # fmt: skip
+
+
+def format_table() -> str:
+    """The README's table."""
+    lines = ["| tried | how often | what happens |", "|---|---|---|"]
+    return "\n".join([*lines, *(f"| {' | '.join(row)} |" for row in build_rows())])

@@ -15,7 +15,13 @@ from harness.__main__ import main
 from harness.analyse import load_document
 from harness.safeguard import hold
 from tests.harness.fakes import FakeLauncher, make_comparison, skip_rendering
-from tests.robustness import DAMAGED_FILES, DAMAGES, NUM_DAMAGED
+from tests.robustness import (
+    DAMAGED_FILES,
+    DAMAGES,
+    LINKS_THAT_LEAD_OUTSIDE,
+    NAMES_THAT_LEAD_OUTSIDE,
+    NUM_DAMAGED,
+)
 
 RUN = "runs/optimized-s1337"
 RAW = ("plan.json", f"{RUN}/run.json", f"{RUN}/mainrun.log", f"{RUN}/title_losses.parquet")
@@ -161,9 +167,7 @@ def test_damage_before_the_first_numbers_is_no_bug_of_ours(
         assert "Traceback" not in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(
-    "arm", ["../../x", "a/../../../x", "/x", "..", "x\\y", "x\0y", "", "x" * 300, 3, None], ids=repr
-)
+@pytest.mark.parametrize("arm", NAMES_THAT_LEAD_OUTSIDE, ids=repr)
 def test_a_plan_whose_names_lead_outside_is_refused_and_nothing_outside_is_touched(
     own_comparison: Path, arm: object, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -177,7 +181,7 @@ def test_a_plan_whose_names_lead_outside_is_refused_and_nothing_outside_is_touch
     assert read_files(own_comparison.parent) == before
 
 
-@pytest.mark.parametrize("name", ["figures", "logs", RUN, f"{RUN}/mainrun.log", "metrics.parquet", "report.pdf"])
+@pytest.mark.parametrize("name", LINKS_THAT_LEAD_OUTSIDE)
 def test_a_link_that_leads_outside_is_refused_and_nothing_outside_is_touched(
     own_comparison: Path, name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -3,8 +3,10 @@
 import errno
 import json
 import os
+import shutil
 import signal
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -101,11 +103,11 @@ def test_where_latest_cannot_be_written_it_ends_with_6_and_still_points_to_the_o
     (results / "latest").symlink_to("older")
     real = Path.replace
 
-    def replace(path: Path, target: Path) -> Path:
+    def move(path: Path, target: Path) -> Path:
         return Path(refuse()) if target.name == "latest" else real(path, target)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Path, *(("symlink_to", refuse) if operation == "symlink" else ("replace", replace)))
+        patch.setattr(Path, *(("symlink_to", refuse) if operation == "symlink" else ("replace", move)))
         with pytest.raises(MachineError, match="latest"):
             make_comparison(results, name="new")
     assert (results / "latest").readlink() == Path("older")
@@ -132,6 +134,33 @@ def test_all_a_failed_run_said_is_kept_and_no_folder_of_the_machine(tmp_path: Pa
     assert "logs/errors/optimized-s1337.log" in "".join(said)
     for text in (kept, *(path.read_text() for path in (tmp_path / "a").rglob("*.json"))):
         assert "/home/me" not in text and str(Path(__file__).parents[2]) not in text and "\x1b" not in text
+
+
+@pytest.mark.parametrize("operation", FAULTS)
+def test_a_full_disk_under_logs_errors_ends_with_6(operation: str, tmp_path: Path) -> None:
+    with failing_disk(Disk(operation, 1)), pytest.raises(MachineError, match="logs/errors"):
+        save_errors(tmp_path, tmp_path / "runs" / "a-s1", "much")
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
+@pytest.mark.parametrize("operation", ["copy", "rename"])
+def test_a_run_that_is_taken_over_is_there_whole_or_not_at_all(
+    operation: str, tiny_comparison: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any) -> Any:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    request = replace(build_request(tmp_path / "new"), reuse=(tiny_comparison,))
+    real = Path.replace
+    with monkeypatch.context() as patch, skip_rendering(), pytest.raises(MachineError, match="baseline-s1337"):
+        patch.setattr("harness.reuse.shutil.copyfile", refuse if operation == "copy" else shutil.copyfile)
+        if operation == "rename":
+            patch.setattr(Path, "replace", lambda path, to: refuse() if to.name.endswith("s1337") else real(path, to))
+        run_comparison(request, FakeLauncher(), QUIET)
+    assert not list((tmp_path / "new" / "runs").iterdir())
+    with skip_rendering():
+        run_comparison(replace(request, resume=True), FakeLauncher(), QUIET)
+    assert "taken_over" in (tmp_path / "new" / "runs" / "baseline-s1337" / "run.json").read_text()
 
 
 def test_what_a_run_said_is_bounded_and_keeps_its_end(tmp_path: Path) -> None:
