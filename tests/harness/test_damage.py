@@ -167,6 +167,16 @@ def test_damage_before_the_first_numbers_is_no_bug_of_ours(
         assert "Traceback" not in capsys.readouterr().err
 
 
+def test_a_plan_that_was_changed_after_its_runs_is_refused_by_its_runs_alone(
+    own_comparison: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (own_comparison / "comparison.json").unlink()
+    plan = json.loads((own_comparison / "plan.json").read_text())
+    (own_comparison / "plan.json").write_text(json.dumps(plan | {"margin_percent": 0.1}))
+    assert run("report", own_comparison) == 4
+    assert "plan.json was changed after its runs began" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("arm", NAMES_THAT_LEAD_OUTSIDE, ids=repr)
 def test_a_plan_whose_names_lead_outside_is_refused_and_nothing_outside_is_touched(
     own_comparison: Path, arm: object, capsys: pytest.CaptureFixture[str]
