@@ -3,6 +3,7 @@
 import shlex
 from dataclasses import asdict
 from functools import lru_cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,9 @@ from harness.constraints import CONSTRAINTS, describe_corpus
 from harness.integrity import INTEGRITY
 from harness.pairs import describe_pair
 from harness.plan import PRIMARY_METRIC, Plan, PlannedRun
+from harness.reuse import TAKEN_OVER
 from harness.robustness import describe_robustness, pair_seeds
-from harness.stored import StoredComparison
+from harness.stored import StoredComparison, StoredRun
 from harness.titles import describe_titles
 from harness.uncertainty import bootstrap_gains, compute_bootstrap_interval
 from harness.verdict import MARGIN_PERCENT, decide_verdict
@@ -29,6 +31,8 @@ from mainrun.files import load_json, save_json
 SCHEMA_VERSION = 1
 FILE_NAME = "comparison.json"
 SIGNIFICANT_DIGITS = 12
+NOTED_CLOCK_CHANGE_S = 1.0
+"""A machine's clock that was set back by less is not worth a caveat."""
 
 
 def analyse(comparison: StoredComparison) -> dict[str, Any]:
@@ -79,16 +83,7 @@ def build_document(comparison: StoredComparison, rows: list[Row]) -> dict[str, A
         "started_at": min(times),
         "finished_at": max(times),
         "sha256": comparison.compute_hashes(),
-        "runs": [
-            {
-                "arm": run.arm,
-                "label": plan.get_arm(run.arm).label,
-                "seed": run.seed,
-                "status": comparison.runs[run].record["status"] if run in comparison.runs else "missing",
-                "reason": comparison.runs[run].record["reason"] if run in comparison.runs else None,
-            }
-            for run in plan.runs
-        ],
+        "runs": [_describe_run(run, plan.get_arm(run.arm).label, comparison.runs.get(run)) for run in plan.runs],
         "arms": arms,
         "constraints": [asdict(finding) for finding in findings],
         "integrity": [asdict(finding) for finding in run_checks(INTEGRITY, Evidence(comparison))],
@@ -120,6 +115,21 @@ def build_document(comparison: StoredComparison, rows: list[Row]) -> dict[str, A
     document["claims"] = build_document_claims(document)
     document["caveats"] = round_numbers(build_caveats(document))
     return document
+
+
+def _describe_run(planned: PlannedRun, label: str, run: StoredRun | None) -> dict[str, Any]:
+    """How a planned run ended. A run trained elsewhere, or while the machine's clock was set back, says so besides."""
+    described = {"arm": planned.arm, "label": label, "seed": planned.seed}
+    if run is None:
+        return {**described, "status": "missing", "reason": None}
+    described |= {"status": run.record["status"], "reason": run.record["reason"]}
+    times = [event["timestamp"] for event in run.events]
+    if TAKEN_OVER in run.record:
+        described[TAKEN_OVER] = {**run.record[TAKEN_OVER], "started_at": min(times), "finished_at": max(times)}
+    clock_set_back_s = max((before - after for before, after in pairwise(times)), default=0.0)
+    if clock_set_back_s >= NOTED_CLOCK_CHANGE_S:
+        described["clock_set_back_s"] = clock_set_back_s
+    return described
 
 
 def _describe_certainty(

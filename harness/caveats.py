@@ -93,6 +93,67 @@ def warn_of_missing_runs(document: Document) -> Iterator[Claim]:
         yield from prove(document, "missing-run", {'status != "complete"': sentence}, inputs=inputs)
 
 
+def warn_of_taken_over_runs(document: Document) -> Iterator[Claim]:
+    """Runs that were trained in another comparison, whose order and times are not those of this one."""
+    for place, run in enumerate(document["runs"]):
+        if "taken_over" in run:
+            yield from prove(
+                document,
+                "taken-over-run",
+                "{label} with seed {seed} was not trained in this comparison but taken over from comparison "
+                "{comparison}, measured from {start:time} to {end:time}. Configuration, titles, seed, code, torch "
+                "version, device, threads and first weights are the same; its training time was not measured back to "
+                "back with those of other runs.",
+                inputs={
+                    "label": f"/runs/{place}/label",
+                    "seed": f"/runs/{place}/seed",
+                    "comparison": f"/runs/{place}/taken_over/comparison",
+                    "start": f"/runs/{place}/taken_over/started_at",
+                    "end": f"/runs/{place}/taken_over/finished_at",
+                },
+            )
+
+
+def warn_of_clocks(document: Document) -> Iterator[Claim]:
+    """Runs during which the machine's clock was set back."""
+    for place, run in enumerate(document["runs"]):
+        if "clock_set_back_s" in run:
+            yield from prove(
+                document,
+                "clock-set-back",
+                {
+                    "back > 0": "The machine's clock was set back by {back:duration} during {label} with seed {seed}: "
+                    "dates are not exact. Training times come from another clock."
+                },
+                inputs={
+                    "back": f"/runs/{place}/clock_set_back_s",
+                    "label": f"/runs/{place}/label",
+                    "seed": f"/runs/{place}/seed",
+                },
+            )
+
+
+def warn_of_many_intervals(document: Document) -> Iterator[Claim]:
+    """Several intervals, of which one may miss by chance."""
+    unadjusted = "their intervals and verdicts are unadjusted: each is made as if it were the only one."
+    if document["pairs"]:
+        yield from prove(
+            document,
+            "several-arms",
+            {"len(pairs) > 1": f"{{value:count}} arms are compared with {{baseline}}; {unadjusted}"},
+            "len(pairs)",
+            {"pairs": "/pairs", "baseline": "/pairs/0/baseline_label"},
+        )
+    if document["ablation"]:
+        yield from prove(
+            document,
+            "several-impacts",
+            f"{{value:count}} impacts of changes are given; {unadjusted}",
+            "len(ladder) + len(left_out)",
+            {"ladder": "/ablation/ladder", "left_out": "/ablation/leave_one_out"},
+        )
+
+
 def warn_of_unusable_arms(document: Document) -> Iterator[Claim]:
     """Complete runs whose measurements do not allow a comparison."""
     for place, arm in enumerate(document["arms"]):
@@ -240,8 +301,11 @@ def _group_equal(document: Document, fields: tuple[str, ...]) -> list[list[int]]
 CAVEATS: tuple[Callable[[Document], Iterator[Claim]], ...] = (
     warn_of_data,
     warn_of_missing_runs,
+    warn_of_taken_over_runs,
+    warn_of_clocks,
     warn_of_unusable_arms,
     warn_of_single_seed,
+    warn_of_many_intervals,
     warn_of_settings,
 )
 PAIR_CAVEATS: tuple[Callable[[PairView], Iterator[Claim]], ...] = (

@@ -1,8 +1,5 @@
 """The main job: plan, launch, collect, analyse, render. Each stage reads only what the one before it stored."""
 
-import fcntl
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,6 +8,7 @@ from typing import Any
 from harness.ablation import plan_ablation
 from harness.analyse import analyse
 from harness.collect import collect
+from harness.errors_log import hide_folders, save_errors
 from harness.journals import JournalFollower
 from harness.launch import Job, Launcher, Outcome, build_job
 from harness.pdf import Renderer
@@ -18,6 +16,8 @@ from harness.plan import FILE_NAME as PLAN_NAME
 from harness.plan import ArmRequest, Plan, PlannedRun, load_plan, name_arms, plan_comparison, plan_to_json, save_plan
 from harness.progress import ProgressDisplay
 from harness.render import render
+from harness.reuse import Offers, load_offers, take_over
+from harness.safeguard import hold
 from harness.stored import check_run_hashes, get_run_folder, load_comparison, load_run
 from harness.tensorboard_log import TensorBoardLog
 from harness.verdict import MARGIN_PERCENT
@@ -31,10 +31,11 @@ from mainrun.errors import (
     RunError,
     StoredResultsError,
 )
-from mainrun.files import compute_file_sha256, make_folder, save_json
+from mainrun.files import compute_file_sha256, make_folder, unwritable
+from mainrun.inert import make_inert
 from mainrun.recipes import get_preset
 from mainrun.run_record import FILE_NAME as RECORD_NAME
-from mainrun.run_record import JOURNAL_NAME, load_run_record
+from mainrun.run_record import JOURNAL_NAME, load_run_record, mark_failed
 
 RESULTS = Path("results")
 LATEST = "latest"
@@ -63,6 +64,8 @@ class CompareRequest:
     out: Path | None = None
     """None is a folder of its own below `results/`."""
     resume: bool = False
+    reuse: tuple[Path, ...] = ()
+    """Comparisons whose finished runs are taken over where they are the same."""
 
     @property
     def source(self) -> CorpusSource:
@@ -98,11 +101,13 @@ def run_comparison(request: CompareRequest, launcher: Launcher, display: Progres
     Raises `RunError` where a run failed, once everything that could be reported on is written.
     """
     plan, folder = plan_request(request)
-    plan_sha256 = _store_plan(folder, plan)
-    with _hold(folder):
+    offers = load_offers(request.reuse, folder)
+    make_folder(folder)
+    with hold(folder):
+        plan_sha256 = _store_plan(folder, plan)
         _point_latest_at(folder)
         try:
-            failures = _run_all(request, plan, folder, plan_sha256, launcher, display)
+            failures = _run_all(request, plan, folder, plan_sha256, offers, launcher, display)
         except KeyboardInterrupt:
             raise InterruptionError(
                 f"Interrupted. Nothing finished is lost; go on with the same command and --out {folder} --resume."
@@ -135,36 +140,39 @@ def make_reports(folder: Path, renderer: Renderer | None = None) -> dict[str, An
 
 
 def _run_all(
-    request: CompareRequest, plan: Plan, folder: Path, plan_sha256: str, launcher: Launcher, display: ProgressDisplay
+    request: CompareRequest,
+    plan: Plan,
+    folder: Path,
+    plan_sha256: str,
+    offers: Offers,
+    launcher: Launcher,
+    display: ProgressDisplay,
 ) -> list[str]:
-    """Trains every run of the plan that is not complete; returns how those that failed ended."""
+    """Takes over or trains every run of the plan that is not complete; returns how those that failed ended."""
     failures = []
+    finished = {run for run in plan.runs if _is_complete(get_run_folder(folder, run))}
+    offers.taken |= {load_run_record(get_run_folder(folder, run))["mainrun_log_sha256"] for run in finished}
     for place, run in enumerate(plan.runs, 1):
         arm, run_folder = plan.get_arm(run.arm), get_run_folder(folder, run)
         display.start(
             plan.describe_run(run), f"[{place}/{len(plan.runs)}]", arm.config["block_size"] * arm.config["batch_size"]
         )
-        if _is_complete(run_folder):
+        if run in finished:
             display.finish("complete already")
             continue
         # The revision the plan resolved: upstream may move between two runs.
         source = replace(request.source, revision=plan.corpus["revision"])
         job = build_job(run, arm, plan.preset, source, request.device, run_folder, plan_sha256)
+        if not (run_folder / RECORD_NAME).exists():  # one that was begun here goes on here
+            said = take_over(offers, plan, run, job, launcher, plan_sha256)
+            if said:
+                display.finish(said)
+            if _is_complete(run_folder):
+                continue
         outcome = _watch_run(folder, job, launcher, display)
         if outcome.exit_code != EXIT_DONE:
             failures.append(f"{run.folder_name}: {outcome.message}")
     return failures
-
-
-@contextmanager
-def _hold(folder: Path) -> Iterator[None]:
-    """Keeps every other process from running the comparison; `RequestError` where one does already."""
-    with (folder / PLAN_NAME).open("rb") as plan:
-        try:
-            fcntl.flock(plan, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise RequestError(f"Another process is running {folder}. Wait for it, or end it.") from None
-        yield
 
 
 def _store_plan(folder: Path, plan: Plan) -> str:
@@ -199,12 +207,23 @@ def _watch_run(folder: Path, job: Job, launcher: Launcher, display: ProgressDisp
     if outcome.exit_code == EXIT_INTERRUPTED:
         raise KeyboardInterrupt
     if outcome.exit_code != EXIT_DONE:
-        _mark_failed(job.folder, outcome)
-        display.finish(f"failed: {outcome.message}")
+        mark_failed(job.folder, _describe_failure(outcome, folder))
+        where = (
+            f"; all it said is in {folder / save_errors(folder, job.folder, outcome.errors)}" if outcome.errors else ""
+        )
+        display.finish(f"failed: {outcome.message}{where}")
         _refuse_to_go_on(outcome, job.run)
         return outcome
     display.finish("complete")
     return outcome
+
+
+def _describe_failure(outcome: Outcome, folder: Path) -> str:
+    """Why a run ended, for its record, which holds no path."""
+    if outcome.exit_code > EXIT_SIGNAL or outcome.exit_code == RunError.exit_code:
+        return outcome.message
+    message = make_inert(hide_folders(outcome.message, folder))
+    return f"it ended with exit code {outcome.exit_code}{': ' if message else ''}{message}"
 
 
 def _refuse_to_go_on(outcome: Outcome, run: PlannedRun) -> None:
@@ -222,19 +241,15 @@ def _is_complete(folder: Path) -> bool:
     return True
 
 
-def _mark_failed(folder: Path, outcome: Outcome) -> None:
-    """Records how a run ended that could not say so itself; other messages than of a failed run may hold a path."""
-    by_signal_or_loss = outcome.exit_code > EXIT_SIGNAL or outcome.exit_code == RunError.exit_code
-    reason = outcome.message if by_signal_or_loss else f"it ended with exit code {outcome.exit_code}"
-    if (folder / RECORD_NAME).exists():
-        record = load_run_record(folder)
-        if record["status"] == "running":
-            save_json(folder / RECORD_NAME, {**record, "status": "failed", "reason": reason})
-
-
 def _point_latest_at(folder: Path) -> None:
-    if folder.parent.name == RESULTS.name:
-        latest = folder.parent / LATEST
-        if latest.is_symlink() or not latest.exists():
-            latest.unlink(missing_ok=True)
-            latest.symlink_to(folder.name)
+    if folder.parent.name != RESULTS.name:
+        return
+    latest, new = folder.parent / LATEST, folder.parent / f".{LATEST}.partial"
+    if latest.exists() and not latest.is_symlink():
+        return
+    try:
+        new.unlink(missing_ok=True)
+        new.symlink_to(folder.name)
+        new.replace(latest)
+    except OSError as error:
+        raise unwritable(latest, error) from error

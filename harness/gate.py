@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from harness.analyse import load_document, rebuild
-from harness.differences import find_difference
 from harness.formats import format_loss, format_percent
+from harness.rebuild import load_proven_document
 from harness.stored import load_comparison
 from mainrun.errors import EXIT_DONE, EXIT_INCONCLUSIVE, EXIT_NO, RequestError, StoredResultsError
 
@@ -94,14 +93,4 @@ def _load_whole(folder: Path) -> dict[str, Any]:
     if comparison.unfinished:
         names = ", ".join(comparison.plan.describe_run(run) for run in comparison.unfinished)
         raise StoredResultsError(f"{folder} cannot be judged: not complete: {names}. Train them with compare --resume.")
-    document = load_document(folder)
-    if document["sha256"] != comparison.compute_hashes():
-        raise StoredResultsError(
-            f"{folder}/comparison.json is not made from these runs. Make it again: report {folder}"
-        )
-    difference = find_difference(document, rebuild(comparison)[1])
-    if difference:
-        raise StoredResultsError(
-            f"{folder}/comparison.json does not follow from the journals: {difference}. Make it again: report {folder}"
-        )
-    return document
+    return load_proven_document(comparison)

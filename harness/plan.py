@@ -19,6 +19,9 @@ from mainrun.recipes import build_named_config
 SCHEMA_VERSION = 1
 FILE_NAME = "plan.json"
 PRIMARY_METRIC = "full_loss_nats_per_char"
+FORBIDDEN_IN_NAMES = frozenset("/\\\0")
+MAX_NAME_BYTES = 200
+"""Of an arm, whose runs' folders are named after it."""
 
 
 @dataclass(frozen=True)
@@ -170,13 +173,28 @@ def load_plan(folder: Path) -> Plan:
         values["seeds"] = tuple(values["seeds"])
         values["runs"] = tuple(PlannedRun(**run) for run in values["runs"])
         plan = Plan(**values)
-    except (KeyError, TypeError) as error:
+        _check_names(plan)
+    except (KeyError, TypeError, ValueError) as error:
         raise StoredResultsError(f"{folder / FILE_NAME} is damaged: {error}.") from None
     if plan.primary_metric != PRIMARY_METRIC:
         raise StoredResultsError(
             f"{folder / FILE_NAME} is to be decided on {plan.primary_metric}; this program decides on {PRIMARY_METRIC}."
         )
     return plan
+
+
+def _check_names(plan: Plan) -> None:
+    """Raises `ValueError` for a run of no planned arm or seed, and for a name that could lead out of the comparison."""
+    names = [arm.name for arm in plan.arms]
+    if len(names) < 2 or len(set(names)) < len(names) or not plan.runs:
+        raise ValueError("it does not plan runs of two arms or more, each name once")
+    for name in names:
+        is_name = isinstance(name, str) and 0 < len(name.encode()) <= MAX_NAME_BYTES
+        if not is_name or name.startswith(".") or set(name) & FORBIDDEN_IN_NAMES:
+            raise ValueError(f"{name!r} cannot name the folder of a run")
+    for run in plan.runs:
+        if run.arm not in names or run.seed not in plan.seeds or type(run.seed) is not int:
+            raise ValueError(f"the run {run.arm!r} with seed {run.seed!r} is of no planned arm and seed")
 
 
 def _order_runs(names: Sequence[str], seeds: Sequence[int]) -> tuple[PlannedRun, ...]:

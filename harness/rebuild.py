@@ -3,6 +3,7 @@
 import io
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from harness.analyse import load_document, rebuild
 from harness.checks import Evidence, Registry, Result, register
@@ -11,7 +12,7 @@ from harness.collect import load_metrics, load_rows
 from harness.differences import find_difference
 from harness.proof import find_flaw
 from harness.render import PDF_NAME, REPORT_NAME, SUMMARY_NAME, render_markdown, select_attached_rows
-from harness.stored import find_hash_changes
+from harness.stored import StoredComparison, find_hash_changes
 from mainrun.errors import StoredResultsError
 
 REBUILD: Registry = {}
@@ -98,6 +99,18 @@ def check_attachments(evidence: Evidence) -> Result:
     if difference:
         return "FAIL", f"{name} inside report.pdf: {difference}"
     return "PASS", f"comparison.json and {name} inside report.pdf equal the files"
+
+
+def load_proven_document(comparison: StoredComparison) -> dict[str, Any]:
+    """The stored `comparison.json`; `StoredResultsError` where it is not what the journals give."""
+    document = load_document(comparison.folder)
+    difference = find_difference(document, rebuild(comparison)[1])
+    if difference:
+        raise StoredResultsError(
+            f"{comparison.folder}/comparison.json is not what the journals give: {difference}. "
+            f"Make it again: report {comparison.folder}"
+        )
+    return document
 
 
 def read_attachments(path: Path) -> dict[str, bytes]:

@@ -5,7 +5,6 @@ Rendering returns text; everything that comes out of the document is made inert 
 
 import base64
 import re
-import unicodedata
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib.resources import files
@@ -23,6 +22,7 @@ from harness.collect import Row, load_metrics, save_rows
 from harness.figures import FIGURES, FOLDER, save_figures
 from harness.pdf import Attachment, Renderer, render_pdf
 from mainrun.files import save_text
+from mainrun.inert import make_inert
 
 SUMMARY_NAME = "PERFORMANCE_SUMMARY.md"
 REPORT_NAME = "TRAINING_OPTIMIZATION_REPORT.md"
@@ -96,11 +96,6 @@ def load_figure(path: Path) -> str | None:
 def escape_markdown(text: str) -> str:
     """Text that Markdown shows as it stands; an address is not turned into a link."""
     return text.translate(_MARKDOWN_SPECIAL).replace("://", "\\://").replace("www.", "www\\.").replace("\n", " ")
-
-
-def make_inert(text: str) -> str:
-    """The text with control, direction-changing and unencodable characters shown as U+FFFD."""
-    return "".join("\ufffd" if unicodedata.category(c) in ("Cc", "Cf", "Cs", "Co", "Cn") else c for c in text)
 
 
 def format_code(text: Any) -> Markup:

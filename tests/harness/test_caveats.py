@@ -6,8 +6,18 @@ import pytest
 
 from harness.analyse import load_document
 from harness.caveats import CAVEATS, PAIR_CAVEATS, build_caveats
+from harness.compare import make_reports
 from mainrun.errors import RunError
-from tests.harness.fakes import FakeLauncher, Mishap, make_comparison, write_titles
+from tests.harness.fakes import (
+    FakeLauncher,
+    Mishap,
+    make_comparison,
+    read_events,
+    rehash,
+    skip_rendering,
+    write_events,
+    write_titles,
+)
 
 ALWAYS_SAID = ("the frozen evaluation scores", "the tokenizer was trained on")
 
@@ -58,6 +68,13 @@ def change(document: dict[str, Any], name: str) -> None:
             document["corpus"]["source"] = "synthetic"
         case "warn_of_missing_runs":
             document["runs"][1] |= {"label": "optimized", "status": "failed", "reason": "it stopped"}
+        case "warn_of_taken_over_runs":
+            times = {"started_at": 1_767_225_600.0, "finished_at": 1_767_225_660.0}
+            document["runs"][1] |= {"label": "optimized", "taken_over": {"comparison": "monday", **times}}
+        case "warn_of_clocks":
+            document["runs"][1] |= {"label": "optimized", "clock_set_back_s": 90.0}
+        case "warn_of_many_intervals":
+            document["pairs"].append(copy.deepcopy(pair))
         case "warn_of_unusable_arms":
             document["arms"][1] |= {"final": None, "reason": "its last evaluation is missing"}
             document["pairs"] = []
@@ -82,6 +99,9 @@ def change(document: dict[str, Any], name: str) -> None:
 EXPECTED = {
     "warn_of_data": "The corpus is synthetic",
     "warn_of_missing_runs": "optimized with seed 1337 is not complete: failed (it stopped).",
+    "warn_of_taken_over_runs": "taken over from comparison monday",
+    "warn_of_clocks": "set back by 1 min 30 s during optimized with seed 1337",
+    "warn_of_many_intervals": "2 arms are compared with baseline; their intervals and verdicts are unadjusted",
     "warn_of_unusable_arms": "optimized cannot be compared: its last evaluation is missing.",
     "warn_of_single_seed": "Single seed (1337)",
     "warn_of_equal_arms": "no noise floor",
@@ -123,3 +143,18 @@ def test_a_run_that_never_started_is_said_to_be_missing(tmp_path: Path) -> None:
         make_comparison(tmp_path, launcher=FakeLauncher({"optimized": Mishap("never")}))
     caveats = load_document(tmp_path / "fake")["caveats"]
     assert "optimized (changed) with seed 1337 is not complete: missing." in [caveat["text"] for caveat in caveats]
+
+
+def test_a_clock_that_was_set_back_while_a_run_trained_is_said_and_changes_no_number(own_comparison: Path) -> None:
+    before = load_document(own_comparison)
+    run = own_comparison / "runs" / "optimized-s1337"
+    events = read_events(run / "mainrun.log")
+    write_events(run / "mainrun.log", [*events[:40], *(e | {"timestamp": e["timestamp"] - 3600} for e in events[40:])])
+    rehash(run)
+    with skip_rendering():
+        after = make_reports(own_comparison)
+    assert after["runs"][1]["clock_set_back_s"] == pytest.approx(3600, abs=1)
+    assert after["pairs"] == before["pairs"]
+    assert ["was set back by 1 h 00 min during optimized" in caveat["text"] for caveat in after["caveats"]].count(
+        True
+    ) == 1

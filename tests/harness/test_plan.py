@@ -1,5 +1,6 @@
 import dataclasses
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -176,10 +177,10 @@ def test_resuming_another_plan_is_refused_and_what_differs_is_named(
     assert json.loads(before)["seeds"] == [1337]
 
 
-def test_resuming_with_the_same_request_names_nothing_as_changed(own_comparison: Path) -> None:
-    rename_plan(own_comparison)
+def test_resuming_with_the_same_request_names_nothing_as_changed(tiny_comparison: Path, tmp_path: Path) -> None:
+    copy = Path(shutil.copytree(tiny_comparison, tmp_path / tiny_comparison.name))
     launcher = FakeLauncher()
-    make_comparison(own_comparison.parent, name="own", launcher=launcher, resume=True)
+    make_comparison(tmp_path, name=copy.name, launcher=launcher, resume=True)
     assert launcher.launched == []
 
 

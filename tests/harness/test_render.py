@@ -14,8 +14,9 @@ from harness.analyse import load_document
 from harness.caveats import build_caveats, build_document_claims
 from harness.claims import build_claims
 from harness.compare import make_reports
-from harness.render import escape_markdown, format_block, format_code, make_inert, render_html, render_markdown
+from harness.render import escape_markdown, format_block, format_code, render_html, render_markdown
 from mainrun.errors import RunError
+from mainrun.inert import make_inert
 from tests.harness.fakes import SOURCE_SHA256, FakeLauncher, Mishap, make_comparison, skip_rendering, write_titles
 
 SUMMARY, REPORT = "PERFORMANCE_SUMMARY.md", "TRAINING_OPTIMIZATION_REPORT.md"
