@@ -104,7 +104,7 @@ def test_the_same_runs_are_taken_over_for_real_and_verified(compared: tuple[Path
     for arm in ARMS:
         record = json.loads((folder / "out" / "again" / "runs" / f"{arm}-s1337" / "run.json").read_text())
         assert record["taken_over"]["comparison"] == "hostile"
-    judged = run(folder, "verify", "out/again", f"--data={HOSTILE_NAMES[0]}", "--replay=3")
+    judged = run(folder, "verify", "out/again", f"--data={HOSTILE_NAMES[0]}")
     assert judged.returncode == 0, judged.stdout.decode()
 
 

@@ -265,7 +265,14 @@ def drop_a_journal_line(folder: Path) -> None:
 def swap_two_journal_lines(folder: Path) -> None:
     run = run_folders(folder)[1]
     events = read_events(run / "mainrun.log")
-    events[10], events[12] = events[12], events[10]
+    clocks = (
+        "timestamp",
+        "elapsed_time",
+        "train_elapsed_s",
+    )  # left in order: one that runs backwards is refused at once
+    first, second = events[10], events[12]
+    events[10] = second | {clock: first[clock] for clock in clocks}
+    events[12] = first | {clock: second[clock] for clock in clocks}
     write_events(run / "mainrun.log", events)
 
 
