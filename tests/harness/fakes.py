@@ -23,7 +23,7 @@ from harness.launch import Job, Launcher, Outcome
 from harness.pdf import Attachment
 from harness.progress import ProgressDisplay
 from mainrun.config import Config
-from mainrun.errors import EXIT_BUG, EXIT_DONE, EXIT_INTERRUPTED, RunError
+from mainrun.errors import EXIT_BUG, EXIT_DONE, EXIT_INTERRUPTED, RequestError, RunError
 from mainrun.evaluate import Evaluation
 from mainrun.files import compute_file_sha256, compute_sha256, make_folder, save_json
 from mainrun.full_loss import FullLoss
@@ -127,7 +127,11 @@ class FakeLauncher:
     def launch(self, job: Job, watch: Callable[[], None]) -> Outcome:
         started_at = STARTED_AT + 1000.0 * len(self.launched)
         self.launched.append(job.run.folder_name)
-        request = parse_request(job.arguments)
+        try:
+            request = parse_request(job.arguments)
+            build_named_config(request.recipe, request.preset, request.settings)
+        except RequestError as error:  # a real process ends with its exit code
+            return Outcome(error.exit_code, str(error))
         if (request.out / JOURNAL_NAME).exists():
             started_at += 86_400.015625  # a run that is begun again does not write the bytes it wrote before
         mishap = self.mishaps.get(job.run.folder_name) or self.mishaps.get(request.arm)

@@ -191,7 +191,8 @@ def test_the_parquet_names_its_schema_version_and_units(tiny_comparison: Path) -
     schema = parquet.read_schema(tiny_comparison / "metrics.parquet")
     assert schema.names == list(COLUMNS)
     assert schema.metadata[b"schema_version"] == b"1"
-    assert b"units" in schema.metadata
+    assert schema.field("loss_nats_per_char").metadata == {b"unit": b"nats per character"}
+    assert schema.field("elapsed_s").metadata == {b"unit": b"seconds"}
 
 
 def test_a_run_that_never_started_leaves_no_row(tmp_path: Path) -> None:

@@ -50,7 +50,7 @@ def test_a_full_disk_under_the_pdf_ends_with_6_and_keeps_the_one_before(
     operation: str, own_comparison: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (own_comparison / "report.pdf").write_bytes(b"before")
-    monkeypatch.setattr("harness.pdf._run_child", lambda request, created: b"new")
+    monkeypatch.setattr("harness.pdf._ask", lambda renderer, request: b"new")
     disk = Disk(operation, 5)
     with skip_rendering(pdf=False), failing_disk(disk), pytest.raises(MachineError, match=r"report\.pdf"):
         make_reports(own_comparison)
