@@ -19,9 +19,7 @@ from mainrun.errors import EXIT_DONE, RequestError, StoredResultsError
 from mainrun.files import compute_file_sha256, make_folder, save_json, unwritable
 from mainrun.run_record import (
     FILE_NAME,
-    JOURNAL_NAME,
-    TITLE_LOSSES_NAME,
-    TOKENIZER_NAME,
+    HASHED_FILES,
     compute_identity,
     load_run_record,
 )
@@ -122,9 +120,8 @@ def _copy_run(run: StoredRun, plan: Plan, folder: Path, changes: dict[str, Any])
     try:
         shutil.rmtree(new, ignore_errors=True)
         make_folder(new)
-        for name in (JOURNAL_NAME, TITLE_LOSSES_NAME, TOKENIZER_NAME):
+        for name, key in HASHED_FILES.items():
             shutil.copyfile(run.folder / name, new / name)
-        for name, key in ((JOURNAL_NAME, "mainrun_log_sha256"), (TITLE_LOSSES_NAME, "title_losses_sha256")):
             if compute_file_sha256(new / name) != run.record[key]:
                 raise StoredResultsError(f"{run.folder / name} was changed while it was taken over.")
         save_json(new / FILE_NAME, {**run.record, **changes, TAKEN_OVER: origin})

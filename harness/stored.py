@@ -11,7 +11,7 @@ from mainrun.errors import StoredResultsError
 from mainrun.files import compute_file_sha256
 from mainrun.parquet import load_table
 from mainrun.run_record import FILE_NAME as RECORD_NAME
-from mainrun.run_record import JOURNAL_NAME, TITLE_LOSSES_NAME, TOKENIZER_NAME, Status, load_run_record
+from mainrun.run_record import HASHED_FILES, JOURNAL_NAME, TITLE_LOSSES_NAME, Status, load_run_record
 from mainrun.title_losses import COLUMNS as TITLE_COLUMNS
 from mainrun.title_losses import SCHEMA_VERSION as TITLE_SCHEMA_VERSION
 
@@ -22,7 +22,7 @@ _FIELDS = (
     *("status", "reason", "arm", "seed", "config", "corpus", "sizes", "machine", "source_sha256", "plan_sha256"),
     *("train_ids_sha256", "validation_ids_sha256", "initial_weights_sha256"),
 )
-_FINAL_FIELDS = ("final_weights_sha256", "mainrun_log_sha256", "title_losses_sha256", "peak_memory_bytes")
+_FINAL_FIELDS = ("final_weights_sha256", *HASHED_FILES.values(), "peak_memory_bytes")
 """What a record must hold, and what that of a complete run must hold too."""
 
 
@@ -107,7 +107,7 @@ def load_run(folder: Path) -> StoredRun:
     missing = [key for key in (*_FIELDS, *(_FINAL_FIELDS if complete else ())) if key not in record]
     if missing:
         raise StoredResultsError(f"{folder / RECORD_NAME} is damaged: {', '.join(missing)} missing.")
-    for name in (JOURNAL_NAME, TITLE_LOSSES_NAME, TOKENIZER_NAME) if complete else ():
+    for name in HASHED_FILES if complete else ():
         if not (folder / name).is_file():
             raise StoredResultsError(f"{folder / name} is missing.")
     started = complete or (folder / JOURNAL_NAME).exists()
@@ -127,10 +127,11 @@ def find_hash_changes(run: StoredRun) -> list[tuple[str, str, str | None]]:
     """Name, SHA-256 found and SHA-256 recorded of every file of a complete run that was changed after it."""
     if not run.is_complete:
         return []
-    keys = {JOURNAL_NAME: "mainrun_log_sha256", TITLE_LOSSES_NAME: "title_losses_sha256"}
-    found = {name: compute_file_sha256(run.folder / name) for name in keys}
+    found = {name: compute_file_sha256(run.folder / name) for name in HASHED_FILES}
     return [
-        (name, found[name], run.record.get(key)) for name, key in keys.items() if found[name] != run.record.get(key)
+        (name, found[name], run.record.get(key))
+        for name, key in HASHED_FILES.items()
+        if found[name] != run.record.get(key)
     ]
 
 

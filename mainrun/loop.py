@@ -26,6 +26,7 @@ from mainrun.provenance import (
 from mainrun.recipes import build_named_config
 from mainrun.run_record import (
     FILE_NAME,
+    HASHED_FILES,
     JOURNAL_NAME,
     TITLE_LOSSES_NAME,
     TOKENIZER_NAME,
@@ -63,13 +64,14 @@ def train(request: RunRequest) -> Iterator[Progress]:
     make_folder(request.out)
     record = RunRecord(request, config, data, describe_machine(device), compute_source_sha256())
     identity = compute_identity(record.values)
+    checkpoints = CheckpointFolder(request.out / "checkpoint", request.checkpoint_every_s)
     if stored:
         check_identity(compute_identity(stored), identity)
         if stored["status"] == "complete":
+            checkpoints.remove()  # where the run was killed between its last two acts
             return
     state = TrainingState.build(config, data.streams.tokenizer.vocab_size, request.seed, device)
     record.values["initial_weights_sha256"] = compute_weights_sha256(state.model)
-    checkpoints = CheckpointFolder(request.out / "checkpoint", request.checkpoint_every_s)
     checkpoint = checkpoints.load() if request.resume else None
     if checkpoint:
         check_identity(checkpoint["identity"], identity)
@@ -122,8 +124,7 @@ def train(request: RunRequest) -> Iterator[Progress]:
     record.save(
         "complete",
         final_weights_sha256=compute_weights_sha256(state.model),
-        mainrun_log_sha256=compute_file_sha256(request.out / JOURNAL_NAME),
-        title_losses_sha256=compute_file_sha256(request.out / TITLE_LOSSES_NAME),
+        **{key: compute_file_sha256(request.out / name) for name, key in HASHED_FILES.items()},
         peak_memory_bytes=measure_peak_memory_bytes(device),
     )
     checkpoints.remove()

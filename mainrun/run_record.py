@@ -15,6 +15,12 @@ FILE_NAME = "run.json"
 JOURNAL_NAME = "mainrun.log"
 TITLE_LOSSES_NAME = "title_losses.parquet"
 TOKENIZER_NAME = "tokenizer.json"
+HASHED_FILES = {
+    JOURNAL_NAME: "mainrun_log_sha256",
+    TITLE_LOSSES_NAME: "title_losses_sha256",
+    TOKENIZER_NAME: "tokenizer_sha256",
+}
+"""Files of a complete run → the field of its record that holds their SHA-256."""
 
 Status = Literal["running", "complete", "stopped", "failed"]
 

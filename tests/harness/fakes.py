@@ -33,7 +33,7 @@ from mainrun.loop import Progress, _write_opening_events, _write_training_step, 
 from mainrun.prepare import PreparedData, prepare_data
 from mainrun.provenance import compute_source_sha256
 from mainrun.recipes import build_named_config
-from mainrun.run_record import JOURNAL_NAME, TITLE_LOSSES_NAME, TOKENIZER_NAME, RunRecord, RunRequest
+from mainrun.run_record import HASHED_FILES, JOURNAL_NAME, TITLE_LOSSES_NAME, TOKENIZER_NAME, RunRecord, RunRequest
 from mainrun.schedules import SCHEDULES
 from mainrun.state import StepResult
 from mainrun.title_losses import save_title_losses
@@ -194,8 +194,7 @@ class _FakeRun:
         record.save(
             "complete",
             final_weights_sha256=compute_sha256(f"final {self.own}".encode()),
-            mainrun_log_sha256=compute_file_sha256(self.request.out / JOURNAL_NAME),
-            title_losses_sha256=compute_file_sha256(self.request.out / TITLE_LOSSES_NAME),
+            **{key: compute_file_sha256(self.request.out / name) for name, key in HASHED_FILES.items()},
             peak_memory_bytes=PEAK_MEMORY_BYTES,
         )
         self.watch()
@@ -346,8 +345,7 @@ def write_events(path: Path, events: Sequence[Mapping[str, Any]]) -> None:
 def rehash(run_folder: Path) -> None:
     """Gives a run's record the hashes of the files as they are now: a forgery that only its content can give away."""
     record = json.loads((run_folder / "run.json").read_text(encoding="utf-8"))
-    record["mainrun_log_sha256"] = compute_file_sha256(run_folder / JOURNAL_NAME)
-    record["title_losses_sha256"] = compute_file_sha256(run_folder / TITLE_LOSSES_NAME)
+    record |= {key: compute_file_sha256(run_folder / name) for name, key in HASHED_FILES.items()}
     save_json(run_folder / "run.json", record)
 
 

@@ -276,6 +276,15 @@ def swap_two_journal_lines(folder: Path) -> None:
     write_events(run / "mainrun.log", events)
 
 
+def edit_a_tokenizer(folder: Path) -> None:
+    """Two tokens in each other's place."""
+    path = next(folder.glob("runs/optimized*/tokenizer.json"))
+    stored = json.loads(path.read_text(encoding="utf-8"))
+    tokens = stored["token_bytes_hex"]
+    tokens[-1], tokens[-2] = tokens[-2], tokens[-1]
+    save_json(path, stored)
+
+
 def edit_a_parquet_cell(folder: Path) -> None:
     from harness.collect import load_metrics, save_rows
 
@@ -359,6 +368,13 @@ CHEATS = [
     Cheat("a journal line dropped", drop_a_journal_line, "hashes", REBUILT | {"epochs", "replay"}, covers_up=False),
     Cheat(
         "two journal lines swapped", swap_two_journal_lines, "hashes", REBUILT | {"epochs", "replay"}, covers_up=False
+    ),
+    Cheat(
+        "a tokenizer edited",
+        edit_a_tokenizer,
+        "hashes",
+        frozenset({"round-trip", "tokens", "facts-by-title"}),
+        covers_up=False,
     ),
     Cheat("a parquet cell edited", edit_a_parquet_cell, "measurements", covers_up=False),
     Cheat("a number of the document edited", edit_the_document, "numbers", frozenset({"claims"}), covers_up=False),

@@ -110,6 +110,7 @@ def test_the_hashes_of_its_files_are_those_of_its_files(run: Path) -> None:
     record = load_record(run)
     assert record["mainrun_log_sha256"] == hash_file(run / "mainrun.log")
     assert record["title_losses_sha256"] == hash_file(run / "title_losses.parquet")
+    assert record["tokenizer_sha256"] == hash_file(run / "tokenizer.json")
 
 
 def test_the_hashes_of_the_source_are_those_of_every_source_file(run: Path) -> None:

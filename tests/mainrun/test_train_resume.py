@@ -1,5 +1,6 @@
 """Runs that are stopped, killed, refused and continued."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -115,6 +116,16 @@ def test_a_run_in_the_folder_of_another_is_refused_and_changes_nothing(
     assert train_tiny(titles, whole, **SHORT) == 2
     assert "holds a run already. Continue it with --resume or choose another --out." in capsys.readouterr().err
     assert read_all(whole) == before
+
+
+def test_a_checkpoint_left_beside_a_finished_run_is_removed(whole: Path, titles: Path, tmp_path: Path) -> None:
+    """A run that was killed between its last two acts."""
+    out = Path(shutil.copytree(whole, tmp_path / "killed"))
+    (out / "checkpoint").mkdir()
+    (out / "checkpoint" / "old.pt").write_bytes(b"")
+    assert train_tiny(titles, out, "--resume", **SHORT) == 0
+    assert not (out / "checkpoint").exists()
+    assert load_record(out) == load_record(whole)
 
 
 def test_resuming_a_finished_run_is_done_and_changes_nothing(whole: Path, titles: Path) -> None:
