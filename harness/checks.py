@@ -9,6 +9,8 @@ from harness.stored import StoredComparison, StoredRun
 from mainrun.errors import ProgramError
 
 Status = Literal["PASS", "FAIL", "NOT CHECKED"]
+ROUNDING_TOLERANCE = 1e-9
+"""Relative difference that rounding in a sum can cause."""
 Result = tuple[Status, str]
 """The answer and its evidence."""
 

@@ -9,7 +9,7 @@ import re
 from functools import partial
 from typing import Any
 
-from harness.checks import Evidence, Registry, Result, judge_runs, register
+from harness.checks import ROUNDING_TOLERANCE, Evidence, Registry, Result, judge_runs, register
 from harness.stored import StoredRun
 
 EPOCHS = 7
@@ -20,8 +20,6 @@ OFFICIAL_NUM_TITLES = 100_000
 FROZEN_EVALUATE_SHA256 = frozenset({"1239462dfeef2d712bd2f15b8654244da38a39f7c746f11c46de46aa6267f694"})
 """SHA-256 of every released `mainrun/evaluate.py` whose arithmetic is the task's; older ones are kept."""
 EVALS_PER_EPOCH = 3
-LOSS_TOLERANCE = 1e-9
-"""Relative difference that rounding in a sum can cause."""
 
 REQUIRED_SOURCES = frozenset(
     {"corpus.py", "evaluate.py", "full_loss.py", "loop.py", "model.py", "state.py", "tokenizer.py"}
@@ -130,7 +128,7 @@ def check_frozen_evaluate(evidence: Evidence) -> Result:
             if num_spans < 1 or event["num_spans"] != num_spans or len(event["span_loss_nats"]) != num_spans:
                 return f"step {event['step']} scores {len(event['span_loss_nats'])} spans where {num_spans} fit"
             rebuilt = sum(event["span_loss_nats"]) / event["num_chars"]
-            if not abs(rebuilt - event["loss"]) <= LOSS_TOLERANCE * abs(event["loss"]):
+            if not abs(rebuilt - event["loss"]) <= ROUNDING_TOLERANCE * abs(event["loss"]):
                 return f"step {event['step']} reports {event['loss']}, its span sums give {rebuilt}"
         return None
 

@@ -6,6 +6,7 @@ and tokenized again by this module's own code, with the tokenizer the run stored
 
 import hashlib
 import json
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -13,18 +14,30 @@ import numpy as np
 import tiktoken
 from numpy.typing import NDArray
 
-from harness.checks import Evidence, Registry, Result, judge_runs, register
+from harness.checks import ROUNDING_TOLERANCE, Check, Evidence, Registry, Result, Titles, judge_runs, register
 from harness.stored import StoredRun
 
 SEPARATOR_CHARS = 5
 """Characters of the separator that follows each title in the metric's denominator."""
 SPECIAL_TOKENS = ["<pad>", "<eos>", "<unk>"]
 EOS_ID = 1
-SUM_TOLERANCE = 1e-9
-"""Relative difference that rounding in a sum can cause."""
 
 INTEGRITY: Registry = {}
 integrity = partial(register, INTEGRITY)
+
+
+def of_titles(name: str, title: str) -> Callable[[Callable[[Evidence, Titles], Result]], Check]:
+    """Decorator that enters a check which needs the titles; without them it is NOT CHECKED."""
+
+    def enter(check: Callable[[Evidence, Titles], Result]) -> Check:
+        def check_with_titles(evidence: Evidence) -> Result:
+            if isinstance(evidence.titles, str):
+                return "NOT CHECKED", evidence.titles
+            return check(evidence, evidence.titles)
+
+        return integrity(name, title)(check_with_titles)
+
+    return enter
 
 
 @integrity("spans-scored", "At least one span is scored")
@@ -47,19 +60,17 @@ def check_title_sums(evidence: Evidence) -> Result:
         full = sum(columns["loss_nats"]) / last["num_chars"]
         if sum(columns["num_chars"]) != last["num_chars"] or sum(columns["num_tokens"]) != last["num_tokens"]:
             return "characters or tokens by title do not add up to those of the last evaluation"
-        if not abs(full - last["full_loss_nats_per_char"]) <= SUM_TOLERANCE * abs(full):
+        if not abs(full - last["full_loss_nats_per_char"]) <= ROUNDING_TOLERANCE * abs(full):
             return f"losses by title give {full}, the journal says {last['full_loss_nats_per_char']}"
         return None
 
     return judge_runs(evidence, judge, "characters, tokens and losses by title give the last evaluation's totals")
 
 
-@integrity("fingerprints", "The titles are those the runs were fingerprinted with")
-def check_fingerprints(evidence: Evidence) -> Result:
+@of_titles("fingerprints", "The titles are those the runs were fingerprinted with")
+def check_fingerprints(evidence: Evidence, titles: Titles) -> Result:
     """The titles read again from their source have the recorded SHA-256, training and validation apart."""
-    if isinstance(evidence.titles, str):
-        return "NOT CHECKED", evidence.titles
-    parts = {"train_sha256": evidence.titles.train, "validation_sha256": evidence.titles.validation}
+    parts = {"train_sha256": titles.train, "validation_sha256": titles.validation}
 
     def judge(run: StoredRun) -> str | None:
         for key, titles in parts.items():
@@ -71,12 +82,10 @@ def check_fingerprints(evidence: Evidence) -> Result:
     return judge_runs(evidence, judge, "training and validation titles read again have the recorded SHA-256")
 
 
-@integrity("denominator", "The denominator is the characters of the titles")
-def check_denominator(evidence: Evidence) -> Result:
+@of_titles("denominator", "The denominator is the characters of the titles")
+def check_denominator(evidence: Evidence, titles: Titles) -> Result:
     """A longer separator, or markers put into the text, would make the loss per character smaller."""
-    if isinstance(evidence.titles, str):
-        return "NOT CHECKED", evidence.titles
-    expected = [len(title) + SEPARATOR_CHARS for title in evidence.titles.validation]
+    expected = [len(title) + SEPARATOR_CHARS for title in titles.validation]
 
     def judge(run: StoredRun) -> str | None:
         stored = {event["num_chars"] for event in run.select("validation_step")}
@@ -87,12 +96,10 @@ def check_denominator(evidence: Evidence) -> Result:
     return judge_runs(evidence, judge, f"{sum(expected):,} characters, counted again from the validation titles")
 
 
-@integrity("tokens", "No data augmentation: the tokens are those of the titles, each once, and nothing else")
-def check_tokens(evidence: Evidence) -> Result:
+@of_titles("tokens", "No data augmentation: the tokens are those of the titles, each once, and nothing else")
+def check_tokens(evidence: Evidence, titles: Titles) -> Result:
     """Both streams are the tokenized titles: no augmentation, no text changed before it is tokenized."""
-    if isinstance(evidence.titles, str):
-        return "NOT CHECKED", evidence.titles
-    parts = {"train_ids_sha256": evidence.titles.train, "validation_ids_sha256": evidence.titles.validation}
+    parts = {"train_ids_sha256": titles.train, "validation_ids_sha256": titles.validation}
 
     def judge(run: StoredRun) -> str | None:
         encoding = load_encoding(run.folder / "tokenizer.json")
@@ -109,12 +116,10 @@ def check_tokens(evidence: Evidence) -> Result:
     )
 
 
-@integrity("round-trip", "The tokenizer gives every validation title back, and none is unknown")
-def check_round_trip(evidence: Evidence) -> Result:
+@of_titles("round-trip", "The tokenizer gives every validation title back, and none is unknown")
+def check_round_trip(evidence: Evidence, again: Titles) -> Result:
     """A tokenizer that loses text makes the text that is left easier to predict."""
-    if isinstance(evidence.titles, str):
-        return "NOT CHECKED", evidence.titles
-    titles = evidence.titles.validation
+    titles = again.validation
 
     def judge(run: StoredRun) -> str | None:
         encoding = load_encoding(run.folder / "tokenizer.json")
@@ -132,12 +137,10 @@ def check_round_trip(evidence: Evidence) -> Result:
     return judge_runs(evidence, judge, f"the stored stream gives {len(titles):,} titles back; share of <unk> is 0 %")
 
 
-@integrity("facts-by-title", "What is stored of each validation title is so")
-def check_facts_by_title(evidence: Evidence) -> Result:
+@of_titles("facts-by-title", "What is stored of each validation title is so")
+def check_facts_by_title(evidence: Evidence, again: Titles) -> Result:
     """Tokens, kind, digits and membership in training, which the view by title is cut by."""
-    if isinstance(evidence.titles, str):
-        return "NOT CHECKED", evidence.titles
-    titles, in_training = evidence.titles.validation, set(evidence.titles.train)
+    titles, in_training = again.validation, set(again.train)
     expected = {
         "title_index": list(range(len(titles))),
         "in_train": [title in in_training for title in titles],

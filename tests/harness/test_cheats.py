@@ -399,25 +399,20 @@ def find_failed(folder: Path) -> set[str]:
 
 
 @pytest.fixture(scope="module")
-def honest(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_comparison(tmp_path_factory.mktemp("honest"))
-
-
-@pytest.fixture(scope="module")
 def honest_two_seeds(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_comparison(tmp_path_factory.mktemp("seeds"), seeds=(1337, 1))
 
 
-def test_an_honest_comparison_fails_nothing(honest: Path, honest_two_seeds: Path) -> None:
-    assert find_failed(honest) == set()
+def test_an_honest_comparison_fails_nothing(tiny_comparison: Path, honest_two_seeds: Path) -> None:
+    assert find_failed(tiny_comparison) == set()
     assert find_failed(honest_two_seeds) == set()
 
 
 @pytest.mark.parametrize("cheat", CHEATS, ids=lambda cheat: cheat.name)
 def test_a_cheat_is_caught_by_its_check_and_by_nothing_unlisted(
-    cheat: Cheat, honest: Path, honest_two_seeds: Path, tmp_path: Path
+    cheat: Cheat, tiny_comparison: Path, honest_two_seeds: Path, tmp_path: Path
 ) -> None:
-    source = honest_two_seeds if cheat.name in TWO_SEEDS else honest
+    source = honest_two_seeds if cheat.name in TWO_SEEDS else tiny_comparison
     folder = Path(shutil.copytree(source, tmp_path / source.name))
     cheat.apply(folder)
     if cheat.covers_up:
@@ -436,8 +431,8 @@ def test_a_training_against_a_rule_is_caught_by_its_check_alone(check: str, tmp_
     assert find_failed(make_comparison(tmp_path, **TRAINED_AGAINST_A_RULE[check])) == {check}
 
 
-def test_the_tasks_data_without_a_commit_fails_official_data(honest: Path, tmp_path: Path) -> None:
-    folder = Path(shutil.copytree(honest, tmp_path / honest.name))
+def test_the_tasks_data_without_a_commit_fails_official_data(tiny_comparison: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(tiny_comparison, tmp_path / tiny_comparison.name))
     claim_the_tasks_data(folder)
     with skip_rendering():
         make_reports(folder)
