@@ -1,4 +1,4 @@
-"""What a reader must know of the runs of a comparison: how they ended, and where and by which clock they were trained."""
+"""What a reader must know of the runs of a comparison: how they ended, where and by which clock they were trained."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
