@@ -95,8 +95,11 @@ def claim_target(view: PairView) -> Iterator[Claim]:
     yield from view.prove(
         "target-margin",
         {
-            f"official == {official} and c {symbol} target": f"{name} of {{target:loss}} is {outcome}."
-            for official, name in ((1, "The task's target"), (0, "The target here, the baseline's final frozen loss"))
+            f"official == {official} and c {symbol} target": f"{target} is {outcome}."
+            for official, target in (
+                (1, "The task's target of {target:loss}"),
+                (0, "The baseline's final frozen loss of {target:loss}, the target here,"),
+            )
             for symbol, outcome in (
                 ("<", "beaten by {value:percent_size}"),
                 (">", "missed by {value:percent_size}"),
