@@ -71,14 +71,19 @@ def build_parser() -> argparse.ArgumentParser:
                          "(default: baseline optimized)")  # fmt: skip
     compare.add_argument("--set", action="append", default=[], dest="settings", metavar="ARM.KEY=VALUE",
                          help="change one setting of an arm; may be repeated")  # fmt: skip
-    compare.set_defaults(run=run_compare, ablate=None)
+    compare.add_argument("--from", nargs="+", type=Path, dest="sources", metavar="SOURCE",
+                         help="judge stored runs and logs of other programs, without training: .log files, "
+                         "comparisons, runs, TensorBoard folders, CSV")  # fmt: skip
+    compare.add_argument("--loss-unit", choices=("nats_per_char", "nats_per_token"),
+                         help="unit of the validation losses of CSV and TensorBoard sources")  # fmt: skip
+    compare.set_defaults(run=run_compare, ablate=None, arms=None)
 
     ablate = verbs.add_parser(
         "ablate", help="what each change of a recipe is worth", parents=[training, json_option], allow_abbrev=False
     )
     ablate.add_argument("ablate", nargs="?", default="optimized", metavar="RECIPE",
                         help=f"one of: {', '.join(RECIPES)} (default: %(default)s)")  # fmt: skip
-    ablate.set_defaults(run=run_compare, recipes=[], settings=[])
+    ablate.set_defaults(run=run_compare, recipes=[], settings=[], sources=None, arms=None, loss_unit=None)
 
     report = verbs.add_parser("report", help="render again from stored data", parents=[json_option])
     report.add_argument("folder", type=Path, metavar="DIR")
@@ -153,6 +158,12 @@ def run_compare(given: argparse.Namespace) -> Answer:
     from harness.text import format_plan, format_result
     from harness.verdict import MARGIN_PERCENT
 
+    if given.sources is not None:
+        from harness.import_command import run_import
+
+        return Answer(*run_import(given))
+    if given.loss_unit is not None:
+        raise RequestError("--loss-unit goes with --from: runs of our own say their units.")
     get_preset(given.preset)
     if given.resume and given.out is None:
         raise RequestError("--resume needs --out: which comparison is to go on?")

@@ -10,14 +10,17 @@ import numpy as np
 from harness.ablation import describe_ablation
 from harness.arms import describe_arm
 from harness.caveats import build_caveats
-from harness.checks import Evidence, run_checks
+from harness.checks import Evidence
 from harness.claims import build_claims
 from harness.collect import Row, load_metrics
 from harness.constraints import CONSTRAINTS, describe_corpus
+from harness.foreign_checks import run_mixed_checks
+from harness.foreign_document import build_foreign_document, describe_import_command
 from harness.integrity import INTEGRITY
 from harness.pairs import describe_pair
 from harness.plan import Plan, PlannedRun
 from harness.robustness import describe_robustness, pair_seeds
+from harness.rounding import round_numbers
 from harness.stored import StoredComparison
 from harness.titles import describe_titles
 from harness.uncertainty import bootstrap_gains, compute_bootstrap_interval
@@ -27,7 +30,6 @@ from mainrun.files import load_json, save_json
 
 SCHEMA_VERSION = 1
 FILE_NAME = "comparison.json"
-SIGNIFICANT_DIGITS = 12
 
 
 def analyse(comparison: StoredComparison) -> dict[str, Any]:
@@ -45,6 +47,8 @@ def load_document(folder: Path) -> dict[str, Any]:
 def build_document(comparison: StoredComparison, rows: list[Row]) -> dict[str, Any]:
     """All that the reports say, as plain JSON values with numbers rounded to 12 significant digits."""
     plan = comparison.plan
+    if any(run.is_foreign for run in comparison.runs.values()):
+        return build_foreign_document(comparison, rows, _describe_certainty)
     headline = {arm.name: PlannedRun(arm.name, plan.seeds[0]) for arm in plan.arms}
     rows_by_arm = {
         name: [row for row in rows if (row["arm"], row["seed"]) == (run.arm, run.seed)]
@@ -54,7 +58,7 @@ def build_document(comparison: StoredComparison, rows: list[Row]) -> dict[str, A
     times = [event["timestamp"] for run in comparison.runs.values() for event in run.events]
     if not times:
         raise StoredResultsError(f"{comparison.folder} holds no measurement yet; train it with compare --resume.")
-    findings = run_checks(CONSTRAINTS, Evidence(comparison))
+    findings = run_mixed_checks(CONSTRAINTS, Evidence(comparison))
     official = any(finding.name == "official-data" and finding.status == "PASS" for finding in findings)
     kept_rules = all(finding.status != "FAIL" for finding in findings)
     document: dict[str, Any] = {
@@ -81,7 +85,7 @@ def build_document(comparison: StoredComparison, rows: list[Row]) -> dict[str, A
         ],
         "arms": arms,
         "constraints": [asdict(finding) for finding in findings],
-        "integrity": [asdict(finding) for finding in run_checks(INTEGRITY, Evidence(comparison))],
+        "integrity": [asdict(finding) for finding in run_mixed_checks(INTEGRITY, Evidence(comparison))],
         "pairs": [],
     }
     document = round_numbers(document)
@@ -144,6 +148,8 @@ def _find_final_losses(comparison: StoredComparison, arm: str, rows: list[Row]) 
 
 def describe_command(plan: Plan, device: str | None) -> str:
     """The command line that makes the same comparison again; a local file by its name, wherever it stands."""
+    if plan.sources is not None:
+        return describe_import_command(plan)
     verb = ["ablate", plan.ablation["recipe"]] if plan.ablation else ["compare", *(arm.recipe for arm in plan.arms)]
     words = ["python", "-m", "harness", *verb, "--preset", plan.preset]
     words += ["--data", plan.corpus["name"] if plan.corpus["source"] == "file" else plan.corpus["source"]]
@@ -164,14 +170,3 @@ def _find_device(comparison: StoredComparison) -> str | None:
     """The device all runs had, or None where they had none in common."""
     devices = {run.record["machine"]["device"] for run in comparison.runs.values()}
     return devices.pop() if len(devices) == 1 else None
-
-
-def round_numbers(value: Any) -> Any:
-    """The same value with every float rounded to 12 significant digits and every tuple a list."""
-    if isinstance(value, float):
-        return float(f"{value:.{SIGNIFICANT_DIGITS}g}")
-    if isinstance(value, dict):
-        return {key: round_numbers(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [round_numbers(item) for item in value]
-    return value

@@ -98,8 +98,8 @@ def run_comparison(request: CompareRequest, launcher: Launcher, display: Progres
     """
     plan, folder = plan_request(request)
     plan_sha256 = _store_plan(folder, plan)
-    with _hold(folder):
-        _point_latest_at(folder)
+    with hold(folder):
+        point_latest_at(folder)
         try:
             failures = _run_all(request, plan, folder, plan_sha256, launcher, display)
         except KeyboardInterrupt:
@@ -126,6 +126,8 @@ def make_reports(folder: Path) -> dict[str, Any]:
     collect(comparison)
     document = analyse(comparison)
     for run in comparison.runs.values():
+        if any(event.get("loss_unit") == "nats_per_token" for event in run.events):
+            continue  # the tags name another unit
         log = TensorBoardLog(folder / TENSORBOARD_FOLDER / run.folder.name)
         log.write(run.events)
         log.close()
@@ -154,7 +156,7 @@ def _run_all(
 
 
 @contextmanager
-def _hold(folder: Path) -> Iterator[None]:
+def hold(folder: Path) -> Iterator[None]:
     """Keeps every other process from running the comparison; `RequestError` where one does already."""
     with (folder / PLAN_NAME).open("rb") as plan:
         try:
@@ -229,7 +231,8 @@ def _mark_failed(folder: Path, outcome: Outcome) -> None:
             save_json(folder / RECORD_NAME, {**record, "status": "failed", "reason": reason})
 
 
-def _point_latest_at(folder: Path) -> None:
+def point_latest_at(folder: Path) -> None:
+    """Lets `results/latest` lead to the newest comparison of that folder."""
     if folder.parent.name == RESULTS.name:
         latest = folder.parent / LATEST
         if latest.is_symlink() or not latest.exists():

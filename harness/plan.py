@@ -67,6 +67,8 @@ class Plan:
     primary_metric: str = PRIMARY_METRIC
     margin_percent: float = MARGIN_PERCENT
     """Relative gains in the primary metric smaller than this count as no difference."""
+    sources: list[dict[str, Any]] | None = None
+    """Where the runs of arms come from that this program does not train itself; None where it trains all."""
 
     def get_arm(self, name: str) -> Arm:
         return next(arm for arm in self.arms if arm.name == name)
@@ -145,6 +147,8 @@ def save_plan(folder: Path, plan: Plan) -> str:
 def plan_to_json(plan: Plan) -> dict[str, Any]:
     """The plan as it is stored: plain JSON values, tuples being lists."""
     values: dict[str, Any] = json.loads(json.dumps({"schema_version": SCHEMA_VERSION, **asdict(plan)}))
+    if plan.sources is None:
+        del values["sources"]  # plans of trained arms keep the bytes, and so the hash, that they always had
     return values
 
 

@@ -5,11 +5,12 @@ from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
-from harness.analyse import build_document, load_document, round_numbers
+from harness.analyse import build_document, load_document
 from harness.checks import Evidence, Registry, Result, register
 from harness.collect import FILE_NAME as METRICS_NAME
 from harness.collect import Row, build_rows, load_metrics, load_rows
 from harness.render import PDF_NAME, REPORT_NAME, SUMMARY_NAME, render_markdown, select_attached_rows
+from harness.rounding import round_numbers
 from harness.stored import StoredComparison, find_hash_changes
 from mainrun.errors import StoredResultsError
 
