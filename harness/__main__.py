@@ -76,7 +76,9 @@ def build_parser() -> argparse.ArgumentParser:
                          "comparisons, runs, TensorBoard folders, CSV")  # fmt: skip
     compare.add_argument("--loss-unit", choices=("nats_per_char", "nats_per_token"),
                          help="unit of the validation losses of CSV and TensorBoard sources")  # fmt: skip
-    compare.set_defaults(run=run_compare, ablate=None, arms=None)
+    compare.add_argument("--arms", type=Path, metavar="FILE",
+                         help="arms file (TOML): commands of other programs; their names stand as RECIPE")  # fmt: skip
+    compare.set_defaults(run=run_compare, ablate=None)
 
     ablate = verbs.add_parser(
         "ablate", help="what each change of a recipe is worth", parents=[training, json_option], allow_abbrev=False
@@ -180,6 +182,7 @@ def run_compare(given: argparse.Namespace) -> Answer:
         device=given.device,
         out=given.out,
         resume=given.resume,
+        arms_file=given.arms,
     )
     if given.dry_run:
         plan, folder = plan_request(request)

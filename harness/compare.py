@@ -1,7 +1,7 @@
 """The main job: plan, launch, collect, analyse, render. Each stage reads only what the one before it stored."""
 
 import fcntl
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -11,6 +11,9 @@ from typing import Any
 from harness.ablation import plan_ablation
 from harness.analyse import analyse
 from harness.collect import collect
+from harness.external import load_arms
+from harness.external_runs import RECIPE as EXTERNAL
+from harness.external_runs import plan_external, run_external
 from harness.journals import JournalFollower
 from harness.launch import Job, Launcher, Outcome, build_job
 from harness.plan import FILE_NAME as PLAN_NAME
@@ -62,6 +65,8 @@ class CompareRequest:
     out: Path | None = None
     """None is a folder of its own below `results/`."""
     resume: bool = False
+    arms_file: Path | None = None
+    """An arms file; its names may stand among `recipes`."""
 
     @property
     def source(self) -> CorpusSource:
@@ -80,6 +85,8 @@ def plan_request(request: CompareRequest) -> tuple[Plan, Path]:
     )
     if not request.resume and folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise RequestError(f"{folder} exists already. Continue it with --resume or choose another --out.")
+    if request.arms_file is not None:
+        return _plan_with_external(request, folder), folder
     ablation = plan_ablation(request.ablate) if request.ablate else None
     arms = name_arms(request.recipes, request.settings)
     if ablation:
@@ -89,6 +96,21 @@ def plan_request(request: CompareRequest) -> tuple[Plan, Path]:
         folder.resolve().name, arms, request.preset, request.source, request.seeds, ablation, request.margin_percent
     )
     return plan, folder
+
+
+def _plan_with_external(request: CompareRequest, folder: Path) -> Plan:
+    assert request.arms_file is not None
+    external = load_arms(request.arms_file)
+
+    def plan_own(recipes: Sequence[str]) -> Plan | None:
+        own = name_arms(recipes, request.settings)
+        if not own:
+            return None
+        name, margin = folder.resolve().name, request.margin_percent
+        return plan_comparison(name, own, request.preset, request.source, request.seeds, None, margin, min_arms=1)
+
+    plan = plan_external(request.recipes, external, request.seeds, request.arms_file.name, plan_own)
+    return replace(plan, name=folder.resolve().name, margin_percent=request.margin_percent)
 
 
 def run_comparison(request: CompareRequest, launcher: Launcher, display: ProgressDisplay) -> Path:
@@ -142,9 +164,16 @@ def _run_all(
     failures = []
     for place, run in enumerate(plan.runs, 1):
         arm, run_folder = plan.get_arm(run.arm), get_run_folder(folder, run)
-        display.start(run, f"[{place}/{len(plan.runs)}]", arm.config["block_size"] * arm.config["batch_size"])
+        is_external = arm.recipe == EXTERNAL
+        tokens_per_step = 0 if is_external else arm.config["block_size"] * arm.config["batch_size"]
+        display.start(run, f"[{place}/{len(plan.runs)}]", tokens_per_step)
         if _is_complete(run_folder):
             display.finish("complete already")
+            continue
+        if is_external:
+            outcome = _run_external(request, plan, run, run_folder, plan_sha256, launcher, display)
+            if outcome.exit_code != EXIT_DONE:
+                failures.append(f"{run.folder_name}: {outcome.message}")
             continue
         # The revision the plan resolved: upstream may move between two runs.
         source = replace(request.source, revision=plan.corpus["revision"])
@@ -153,6 +182,21 @@ def _run_all(
         if outcome.exit_code != EXIT_DONE:
             failures.append(f"{run.folder_name}: {outcome.message}")
     return failures
+
+
+def _run_external(
+    request: CompareRequest, plan: Plan, run: PlannedRun, run_folder: Path, plan_sha256: str, launcher: Launcher,
+    display: ProgressDisplay,
+) -> Outcome:  # fmt: skip
+    """Runs one external command; raises `KeyboardInterrupt` where the user ended it."""
+    assert request.arms_file is not None and plan.sources is not None
+    arm = load_arms(request.arms_file)[run.arm]
+    source = next(entry for entry in plan.sources if (entry["arm"], entry["seed"]) == (run.arm, run.seed))
+    outcome = run_external(run, arm, source, run_folder, plan_sha256, launcher, display.show)
+    if outcome.exit_code == EXIT_INTERRUPTED:
+        raise KeyboardInterrupt
+    display.finish("complete" if outcome.exit_code == EXIT_DONE else f"failed: {outcome.message}")
+    return outcome
 
 
 @contextmanager
@@ -215,7 +259,7 @@ def _refuse_to_go_on(outcome: Outcome, run: PlannedRun) -> None:
 
 def _is_complete(folder: Path) -> bool:
     """Whether the run is finished; `StoredResultsError` where its files were changed since."""
-    if not (folder / RECORD_NAME).exists() or load_run_record(folder)["status"] != "complete":
+    if not (folder / RECORD_NAME).exists() or load_run_record(folder)["status"] not in ("complete", "imported"):
         return False
     check_run_hashes(load_run(folder))
     return True

@@ -108,13 +108,14 @@ def plan_comparison(
     seeds: Sequence[int],
     ablation: Ablation | None = None,
     margin_percent: float = MARGIN_PERCENT,
+    min_arms: int = 2,
 ) -> Plan:
     """Plans a comparison of `arms`, the first being the baseline.
 
     Loads and tokenizes the titles, so that nothing about them can fail after training has begun. Raises
     `RequestError` for unknown names, values out of range, a repeated seed and a corpus that is too small.
     """
-    if len(arms) < 2:
+    if len(arms) < min_arms:
         raise RequestError("A comparison needs two recipes or more; the first is the baseline.")
     repeated = [seed for seed, count in Counter(seeds).items() if count > 1]
     if repeated:

@@ -6,7 +6,7 @@ from typing import Any
 
 from harness.checks import Finding
 from harness.constraints import describe_corpus
-from harness.foreign_text import format_foreign_result
+from harness.foreign_text import format_external_plan, format_foreign_result
 from harness.formats import format_count, format_flops, format_gain, format_loss, format_percent, format_value
 from harness.gate import Condition
 from harness.plan import Arm, Plan
@@ -15,6 +15,8 @@ from mainrun.config import find_changes
 
 def format_plan(plan: Plan, folder: Path) -> str:
     """The whole plan: data, arms side by side, what differs, order, paths."""
+    if plan.sources is not None:
+        return format_external_plan(plan, folder)
     corpus = plan.corpus
     baseline = plan.arms[0]
     lines = [
