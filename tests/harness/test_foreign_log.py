@@ -135,7 +135,7 @@ def test_what_holds_no_loss_is_refused_with_file_and_line(content: bytes) -> Non
 
 def test_no_folder_of_a_machine_is_kept() -> None:
     lines = change(
-        "hyperparameters_configured", lambda line: {**line, "data": "/home/someone/x.bin", "user": "someone"}
+        "hyperparameters_configured", lambda line: {**line, "data": "/srv/someone/x.bin", "user": "someone"}
     )
     assert "someone" not in json.dumps(read_log(write_json(lines), "x.log").to_journal())
 
