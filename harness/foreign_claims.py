@@ -32,6 +32,8 @@ def claim_foreign_gains(view: PairView) -> Iterator[Claim]:
     fields = list(dict.fromkeys((view.pair["basis"]["field"], "loss_nats_per_char")))
     for field in fields:
         claim_id, name, unit = _BASIS_WORDS[field]
+        if field == "matched_loss_nats_per_char" and view.pair["basis"]["name"].endswith("estimated"):
+            name += ", with an estimated coverage"
         losses = [view.arm(view.pair[side])["final"][field] for side in ("baseline", "candidate")]
         if None in losses:
             continue

@@ -92,7 +92,7 @@ def _parse_json(text: str) -> tuple[Kind, Any]:
     try:
         raw = json.loads(text, object_pairs_hook=_refuse_repeats)
     except (ValueError, RecursionError) as error:
-        return "bad", f"it is no JSON object ({error})"
+        return "bad", f"it is no JSON object ({getattr(error, 'msg', None) or error})"
     name = raw.get("event")
     if not isinstance(name, str):
         return "bad", "it has no 'event'"

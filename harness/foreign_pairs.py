@@ -35,7 +35,7 @@ def describe_foreign_pair(
     basis = next(field for field in BASES if first[field] is not None and last[field] is not None)
     coverages = first["coverage_percent"], last["coverage_percent"]
     known = None not in coverages
-    differs = known and abs(coverages[0] - coverages[1]) > COVERAGE_TOLERANCE_POINTS
+    differs = known and _do_ranges_differ(first, last)
     unit = "loss_nats_per_token" if basis == "loss_nats_per_token" else "loss_nats_per_char"
     curves = [_build_curve(arm, rows[arm["name"]], unit, matched=differs) for arm in (baseline, candidate)]
     steps = align_curves(*curves)
@@ -47,7 +47,7 @@ def describe_foreign_pair(
         "candidate": candidate["name"],
         "baseline_label": baseline["label"],
         "candidate_label": candidate["label"],
-        "basis": {"field": basis, "name": BASES[basis]},
+        "basis": {"field": basis, "name": _name_basis(basis, baseline, candidate)},
         "changes": [
             {"key": key, "baseline": before, "candidate": after}
             for key, (before, after) in find_changes(baseline["config"], candidate["config"]).items()
@@ -105,6 +105,22 @@ def find_mismatch(baseline: Described, candidate: Described) -> str | None:
     if None in (*counts, *sizes) or sizes[0] != sizes[1] or counts[0] == counts[1]:
         return None
     return f"{MISMATCH}: {counts[0]:,} training tokens against {counts[1]:,}, with {sizes[0]:,} tokens of vocabulary"
+
+
+def _do_ranges_differ(first: Described, last: Described) -> bool:
+    """Whether the coverages differ wherever in their ranges they lie: an estimate alone shows no difference."""
+    apart = max(first["coverage_low_percent"], last["coverage_low_percent"]) - min(
+        first["coverage_high_percent"], last["coverage_high_percent"]
+    )
+    return bool(apart > COVERAGE_TOLERANCE_POINTS)
+
+
+def _name_basis(basis: str, baseline: Described, candidate: Described) -> str:
+    estimated = any(
+        (arm["forensics"]["validation"] or {}).get("origin") == "estimated" for arm in (baseline, candidate)
+    )
+    note = "; coverage estimated" if estimated and basis == "matched_loss_nats_per_char" else ""
+    return BASES[basis] + note
 
 
 def _compute_gain_of(field: str, first: Described, last: Described) -> float | None:
