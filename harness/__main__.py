@@ -11,9 +11,12 @@ from typing import Any, NoReturn
 
 from mainrun.contract import SEED
 from mainrun.errors import EXIT_BUG, EXIT_DONE, EXIT_INTERRUPTED, EXIT_NO, ProgramError, RequestError
+from mainrun.inert import make_inert
 from mainrun.recipes import PRESETS, RECIPES, get_preset
 
 JSON_SCHEMA_VERSION = 1
+LINE_ENDS = "\n\r"
+"""Control characters that the program itself prints; all others come from outside."""
 
 # The verbs import what they need themselves, so that --help does not wait for pandas, matplotlib and jinja2.
 
@@ -38,7 +41,7 @@ def main(arguments: list[str] | None = None) -> int:
     if given.json:
         _print_json(answer.exit_code, answer.reason, answer.values)
     else:
-        print(answer.text)
+        print(make_inert(answer.text, keep=LINE_ENDS))
     return answer.exit_code
 
 
@@ -135,6 +138,9 @@ def _build_training_options() -> Parser:
         "--out", type=Path, metavar="DIR", help="folder of the comparison (default: a new one in results/)"
     )
     options.add_argument("--resume", action="store_true", help="train only what is missing in --out")
+    options.add_argument("--reuse", type=Path, action="append", default=[], metavar="DIR",
+                         help="take over finished runs of another comparison where they are the same; may be "
+                         "repeated")  # fmt: skip
     options.add_argument("--dry-run", action="store_true", help="print the plan and train nothing")
     return options
 
@@ -153,15 +159,16 @@ class Answer:
 
 def run_compare(given: argparse.Namespace) -> Answer:
     from harness.analyse import load_document
-    from harness.compare import CompareRequest, plan_request, run_comparison
+    from harness.compare import plan_request, run_comparison
     from harness.launch import LocalLauncher
     from harness.plan import plan_to_json
     from harness.progress import ProgressDisplay
+    from harness.request import CompareRequest
     from harness.text import format_plan, format_result
     from harness.verdict import MARGIN_PERCENT
 
     if given.sources is not None:
-        from harness.import_command import run_import
+        from harness.foreign.command import run_import
 
         return Answer(*run_import(given))
     if given.loss_unit is not None:
@@ -182,6 +189,7 @@ def run_compare(given: argparse.Namespace) -> Answer:
         device=given.device,
         out=given.out,
         resume=given.resume,
+        reuse=tuple(given.reuse),
         arms_file=given.arms,
     )
     if given.dry_run:
@@ -193,10 +201,16 @@ def run_compare(given: argparse.Namespace) -> Answer:
 
 
 def run_report(given: argparse.Namespace) -> Answer:
-    from harness.compare import make_reports
-    from harness.text import format_result
+    from harness.pdf import start_renderer
 
-    document = make_reports(given.folder)
+    with start_renderer() as renderer:  # it loads its libraries while these imports and the analysis go on
+        from harness.compare import make_reports
+        from harness.safeguard import blame_damage, hold, refuse_changes
+        from harness.text import format_result
+
+        with hold(given.folder), blame_damage(given.folder):
+            refuse_changes(given.folder)
+            document = make_reports(given.folder, renderer)
     values = {"folder": str(given.folder), "pairs": document["pairs"]}
     return Answer(format_result(document, given.folder), values)
 
@@ -211,6 +225,7 @@ def run_list(given: argparse.Namespace) -> Answer:
 
 def run_verify(given: argparse.Namespace) -> Answer:
     from harness.launch import LocalLauncher
+    from harness.safeguard import blame_damage, hold
     from harness.text import format_checks, format_findings
     from harness.verify import list_checks, verify
 
@@ -220,7 +235,8 @@ def run_verify(given: argparse.Namespace) -> Answer:
         raise RequestError("verify needs the folder of a comparison.")
     if given.replay is not None and given.replay < 1:
         raise RequestError(f"--replay takes a number of steps from 1 on, not {given.replay}.")
-    findings = verify(given.folder, given.data, given.replay, LocalLauncher())
+    with hold(given.folder, shared=True), blame_damage(given.folder):
+        findings = verify(given.folder, given.data, given.replay, LocalLauncher())
     bad = ("FAIL", "NOT CHECKED") if given.strict else ("FAIL",)
     failed = [finding.name for finding in findings if finding.status in bad]
     values = {"findings": [asdict(finding) for finding in findings]}
@@ -231,9 +247,11 @@ def run_verify(given: argparse.Namespace) -> Answer:
 
 def run_gate(given: argparse.Namespace) -> Answer:
     from harness.gate import compute_exit_code, judge
+    from harness.safeguard import blame_damage, hold
     from harness.text import format_conditions
 
-    conditions = judge(given.folder, given.min_improvement, given.max_loss, given.require_conclusive)
+    with hold(given.folder, shared=True), blame_damage(given.folder):
+        conditions = judge(given.folder, given.min_improvement, given.max_loss, given.require_conclusive)
     exit_code = compute_exit_code(conditions, given.require_conclusive)
     unmet = [condition.name for condition in conditions if condition.status != "met"]
     reason = f"not met: {', '.join(unmet)}" if exit_code != EXIT_DONE else None
@@ -262,7 +280,7 @@ def _parse_settings(texts: list[str]) -> dict[str, dict[str, str]]:
 
 
 def _fail(as_json: bool, exit_code: int, message: str) -> int:
-    print(f"error: {message}", file=sys.stderr)
+    print(f"error: {make_inert(message, keep=LINE_ENDS)}", file=sys.stderr)
     if as_json:
         _print_json(exit_code, message, {})
     return exit_code
@@ -270,11 +288,11 @@ def _fail(as_json: bool, exit_code: int, message: str) -> int:
 
 def _print_json(exit_code: int, reason: str | None, values: dict[str, Any]) -> None:
     answer = {"schema_version": JSON_SCHEMA_VERSION, "exit_code": exit_code, "reason": reason, **values}
-    print(json.dumps(answer, allow_nan=False, ensure_ascii=False))
+    print(json.dumps(answer, allow_nan=False))
 
 
 def _write_stderr(text: str) -> None:
-    sys.stderr.write(text)
+    sys.stderr.write(make_inert(text, keep=LINE_ENDS))
     sys.stderr.flush()
 
 

@@ -2,6 +2,8 @@
 
 import shlex
 from dataclasses import asdict
+from functools import lru_cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -9,19 +11,20 @@ import numpy as np
 
 from harness.ablation import describe_ablation
 from harness.arms import describe_arm
-from harness.caveats import build_caveats
+from harness.caveats import build_caveats, build_document_claims
 from harness.checks import Evidence
 from harness.claims import build_claims
-from harness.collect import Row, load_metrics
+from harness.collect import Row, build_rows, load_metrics
 from harness.constraints import CONSTRAINTS, describe_corpus
-from harness.foreign_checks import run_mixed_checks
-from harness.foreign_document import build_foreign_document, describe_import_command
+from harness.foreign.checks import run_mixed_checks
+from harness.foreign.document import build_foreign_document, describe_import_command
 from harness.integrity import INTEGRITY
 from harness.pairs import describe_pair
-from harness.plan import Plan, PlannedRun
+from harness.plan import PRIMARY_METRIC, Plan, PlannedRun
+from harness.reuse import TAKEN_OVER
 from harness.robustness import describe_robustness, pair_seeds
 from harness.rounding import round_numbers
-from harness.stored import StoredComparison
+from harness.stored import StoredComparison, StoredRun
 from harness.titles import describe_titles
 from harness.uncertainty import bootstrap_gains, compute_bootstrap_interval
 from harness.verdict import MARGIN_PERCENT, decide_verdict
@@ -30,6 +33,8 @@ from mainrun.files import load_json, save_json
 
 SCHEMA_VERSION = 1
 FILE_NAME = "comparison.json"
+NOTED_CLOCK_CHANGE_S = 1.0
+"""A machine's clock that was set back by less is not worth a caveat."""
 
 
 def analyse(comparison: StoredComparison) -> dict[str, Any]:
@@ -37,6 +42,14 @@ def analyse(comparison: StoredComparison) -> dict[str, Any]:
     document = build_document(comparison, load_metrics(comparison.folder))
     save_json(comparison.folder / FILE_NAME, document)
     return document
+
+
+@lru_cache(maxsize=1)
+def rebuild(comparison: StoredComparison) -> tuple[list[Row], dict[str, Any]]:
+    """Measurements and document made again from the journals, whatever is stored of them."""
+    rows = [row for run in comparison.runs.values() for row in build_rows(run)]
+    document: dict[str, Any] = round_numbers(build_document(comparison, rows))
+    return rows, document
 
 
 def load_document(folder: Path) -> dict[str, Any]:
@@ -48,7 +61,7 @@ def build_document(comparison: StoredComparison, rows: list[Row]) -> dict[str, A
     """All that the reports say, as plain JSON values with numbers rounded to 12 significant digits."""
     plan = comparison.plan
     if any(run.is_foreign for run in comparison.runs.values()):
-        return build_foreign_document(comparison, rows, _describe_certainty)
+        return build_foreign_document(comparison, rows, _describe_runs(comparison), _describe_certainty)
     headline = {arm.name: PlannedRun(arm.name, plan.seeds[0]) for arm in plan.arms}
     rows_by_arm = {
         name: [row for row in rows if (row["arm"], row["seed"]) == (run.arm, run.seed)]
@@ -74,15 +87,7 @@ def build_document(comparison: StoredComparison, rows: list[Row]) -> dict[str, A
         "started_at": min(times),
         "finished_at": max(times),
         "sha256": comparison.compute_hashes(),
-        "runs": [
-            {
-                "arm": run.arm,
-                "seed": run.seed,
-                "status": comparison.runs[run].record["status"] if run in comparison.runs else "missing",
-                "reason": comparison.runs[run].record["reason"] if run in comparison.runs else None,
-            }
-            for run in plan.runs
-        ],
+        "runs": _describe_runs(comparison),
         "arms": arms,
         "constraints": [asdict(finding) for finding in findings],
         "integrity": [asdict(finding) for finding in run_mixed_checks(INTEGRITY, Evidence(comparison))],
@@ -111,8 +116,35 @@ def build_document(comparison: StoredComparison, rows: list[Row]) -> dict[str, A
                 ],
             )
         )
-    document["caveats"] = build_caveats(document)
+    document["claims"] = build_document_claims(document)
+    document["caveats"] = round_numbers(build_caveats(document))
     return document
+
+
+def _describe_runs(comparison: StoredComparison) -> list[dict[str, Any]]:
+    plan = comparison.plan
+    described = [_describe_run(run, plan.get_arm(run.arm).label, comparison.runs.get(run)) for run in plan.runs]
+    for run, values in zip(plan.runs, described, strict=True):
+        if run not in plan.compared_runs:
+            values["is_left_out"] = True
+    return described
+
+
+def _describe_run(planned: PlannedRun, label: str, run: StoredRun | None) -> dict[str, Any]:
+    """How a planned run ended. A run trained elsewhere, or while the machine's clock was set back, says so besides."""
+    described = {"arm": planned.arm, "label": label, "seed": planned.seed}
+    if run is None:
+        return {**described, "status": "missing", "reason": None}
+    described |= {"status": run.record["status"], "reason": run.record["reason"]}
+    if run.is_foreign:
+        return described
+    times = [event["timestamp"] for event in run.events]
+    if TAKEN_OVER in run.record:
+        described[TAKEN_OVER] = {**run.record[TAKEN_OVER], "started_at": min(times), "finished_at": max(times)}
+    clock_set_back_s = max((before - after for before, after in pairwise(times)), default=0.0)
+    if clock_set_back_s >= NOTED_CLOCK_CHANGE_S:
+        described["clock_set_back_s"] = clock_set_back_s
+    return described
 
 
 def _describe_certainty(
@@ -139,7 +171,7 @@ def _find_final_losses(comparison: StoredComparison, arm: str, rows: list[Row]) 
     """Full loss at the last step by seed, of the arm's complete runs."""
     complete = {run.seed for run, stored in comparison.runs.items() if run.arm == arm and stored.is_complete}
     return {
-        row["seed"]: row["full_loss_nats_per_char"]
+        row["seed"]: row[PRIMARY_METRIC]
         for row in rows
         if row["arm"] == arm and row["seed"] in complete and row["split"] == "validation"
         and row["step"] == row["max_steps"]

@@ -1,5 +1,6 @@
 """What one arm's run measured, as it stands in `comparison.json`."""
 
+import math
 from collections.abc import Sequence
 from itertools import pairwise
 from statistics import median
@@ -11,6 +12,8 @@ from harness.stored import StoredRun
 
 GRADIENT_SPIKE_FACTOR = 10
 """A step whose gradient norm is more than so many times the run's median counts as a spike."""
+MEASURED_EACH_STEP = ("loss_nats_per_token", "grad_norm")
+"""What of a training step must be finite for it to count as stable."""
 
 
 def describe_arm(arm: Arm, run: StoredRun | None, rows: Sequence[Row]) -> dict[str, Any]:
@@ -19,7 +22,7 @@ def describe_arm(arm: Arm, run: StoredRun | None, rows: Sequence[Row]) -> dict[s
         run.record["status"], run.record["reason"])  # fmt: skip
     described: dict[str, Any] = {
         "name": arm.name,
-        "label": f"{arm.name} (changed)" if arm.settings and arm.name.startswith(arm.recipe) else arm.name,
+        "label": arm.label,
         "recipe": arm.recipe,
         "settings": arm.settings,
         "config": arm.config,
@@ -124,6 +127,8 @@ def _describe_stability(training: Sequence[Row], validation: Sequence[Row]) -> d
         "num_steps": len(training),
         "median_grad_norm": median_norm,
         "max_grad_norm": max(row["grad_norm"] for row in training),
+        "num_non_finite": sum(not math.isfinite(row[name]) for row in training for name in MEASURED_EACH_STEP),
+        "gradient_spike_factor": GRADIENT_SPIKE_FACTOR,
         "num_gradient_spikes": sum(row["grad_norm"] > GRADIENT_SPIKE_FACTOR * median_norm for row in training),
         "largest_rise_nats_per_char": max([0.0, *rises]),
     }

@@ -1,63 +1,35 @@
-"""The sentences of the summaries. Each is built from a formula over the comparison's own numbers, and carries it.
+"""The sentences on a pair of arms: the headline, the numbered findings, how sure they are, and the view by title.
 
 A sentence that is not true of the numbers is not made. A new claim is a function in `CLAIMS`.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
-from harness.formats import format_count, format_duration, format_gain, format_loss, format_percent, format_ratio
-from harness.proof import evaluate_formula
+from harness.headline import (
+    claim_certainty,
+    claim_coverage,
+    claim_final_result,
+    claim_headline,
+    claim_titles,
+    claim_verdict,
+)
+from harness.pairs import COVERAGE_TOLERANCE_POINTS
+from harness.proof import Claim, PairView
 
-
-@dataclass(frozen=True)
-class Claim:
-    """A sentence with its proof."""
-
-    id: str
-    text: str
-    value: float
-    formula: str
-    inputs: dict[str, str]
-    """Name in the formula → JSON pointer into `comparison.json`."""
-
-
-@dataclass(frozen=True)
-class PairView:
-    """A comparison's document as the claims on one of its pairs read it."""
-
-    document: dict[str, Any]
-    index: int
-
-    @property
-    def pair(self) -> dict[str, Any]:
-        return self.document["pairs"][self.index]  # type: ignore[no-any-return]  # parsed JSON is Any
-
-    def arm_index(self, name: str) -> int:
-        return [arm["name"] for arm in self.document["arms"]].index(name)
-
-    def arm(self, name: str) -> dict[str, Any]:
-        return self.document["arms"][self.arm_index(name)]  # type: ignore[no-any-return]  # parsed JSON is Any
-
-    def final(self, side: str, field: str) -> str:
-        """Pointer to a field of an arm's last measurements; `side` is `baseline` or `candidate`."""
-        return f"/arms/{self.arm_index(self.pair[side])}/final/{field}"
-
-    def here(self, path: str) -> str:
-        """Pointer to something in the pair itself."""
-        return f"/pairs/{self.index}/{path}"
-
-    def prove(self, claim_id: str, write: Callable[[float], str], formula: str, **inputs: str) -> Claim:
-        """The claim whose text is written from the value its formula has."""
-        value = evaluate_formula(formula, inputs, self.document)
-        return Claim(claim_id, write(value), value, formula, inputs)
+GAIN = "100 * (b - c) / b"
 
 
 def build_claims(document: dict[str, Any], index: int) -> list[dict[str, Any]]:
-    """All claims on the pair at `index` of a comparison's document."""
+    """All claims on the pair at `index` of a comparison's document, each with the section it stands in."""
     view = PairView(document, index)
-    return [asdict(claim) for make in CLAIMS for claim in make(view)]
+    return [
+        {"section": section, **asdict(claim)}
+        for section, makers in CLAIMS.items()
+        for make in makers
+        for claim in make(view)
+    ]
 
 
 def claim_gains(view: PairView) -> Iterator[Claim]:
@@ -66,78 +38,75 @@ def claim_gains(view: PairView) -> Iterator[Claim]:
         ("full-gain", "full_loss_nats_per_char", "Full loss"),
         ("reported-gain", "loss_nats_per_char", "Frozen loss"),
     ):
-        before, after = view.final("baseline", field), view.final("candidate", field)
-        losses = [view.arm(view.pair[side])["final"][field] for side in ("baseline", "candidate")]
-
-        def write(gain: float, name: str = name, losses: list[float] = losses) -> str:
-            return (
-                f"{name} at the last step: {format_loss(losses[0])} → {format_loss(losses[1])} nats per character, "
-                f"{format_gain(gain)}."
-            )
-
-        yield view.prove(claim_id, write, "100 * (b - c) / b", b=before, c=after)
-
-
-def claim_coverage(view: PairView) -> Iterator[Claim]:
-    """What a difference in coverage is worth; nothing where the arms score the same share of the text."""
-    if not view.pair["coverage_differs"]:
-        return
-    coverages = {
-        "b": view.final("baseline", "coverage_percent"),
-        "c": view.final("candidate", "coverage_percent"),
-    }
-    yield view.prove(
-        "coverage-difference",
-        lambda points: (
-            f"The frozen evaluation scores {abs(points):.1f} points "
-            f"{'less' if points > 0 else 'more'} of the validation text for {view.pair['candidate_label']}, "
-            "so the two frozen losses are not on equal terms."
-        ),
-        "b - c",
-        **coverages,
-    )
-    yield view.prove(
-        "matched-gain",
-        lambda gain: f"On equal terms (frozen loss / coverage) the candidate is {format_gain(gain)}.",
-        "100 * (b - c) / b",
-        b=view.final("baseline", "matched_loss_nats_per_char"),
-        c=view.final("candidate", "matched_loss_nats_per_char"),
-    )
-    if view.pair["coverage_share_percent"] is not None:
-        yield view.prove(
-            "coverage-share",
-            _describe_coverage_share,
-            "100 * (1 - full / reported)",
-            full=view.here("full_gain_percent"),
-            reported=view.here("reported_gain_percent"),
+        yield from view.prove(
+            claim_id,
+            f"{name} at the last step, seed {{seed}}: {{b:loss}} → {{c:loss}} nats per character, {{value:gain}}.",
+            GAIN,
+            b=view.arm("baseline", f"final/{field}"),
+            c=view.arm("candidate", f"final/{field}"),
         )
 
 
-def _describe_coverage_share(share: float) -> str:
-    if share < 0:
-        return "Coverage hides part of the gain: the gain in full loss is larger than the reported one."
-    if share >= 100:
-        return "The whole reported gain is coverage: in full loss the candidate is no better."
-    return f"{format_percent(share)} of the reported gain is coverage, not a better model."
+def claim_equal_terms(view: PairView) -> Iterator[Claim]:
+    """What a difference in coverage is worth; nothing where the arms score the same share of the text."""
+    coverages = {side[0] + "_coverage": view.arm(side, "final/coverage_percent") for side in ("baseline", "candidate")}
+    less, more = (
+        f"{higher} - {lower} > {COVERAGE_TOLERANCE_POINTS}"
+        for lower, higher in (("c_coverage", "b_coverage"), ("b_coverage", "c_coverage"))
+    )
+    differs = f"max(b_coverage - c_coverage, c_coverage - b_coverage) > {COVERAGE_TOLERANCE_POINTS}"
+    yield from view.prove(
+        "coverage-difference",
+        {
+            condition: f"The frozen evaluation scores {{value:points}} points {word} of the validation tokens for "
+            "{candidate}, so the two frozen losses are not on equal terms."
+            for condition, word in ((less, "less"), (more, "more"))
+        },
+        "b_coverage - c_coverage",
+        **coverages,
+    )
+    yield from view.prove(
+        "matched-gain",
+        {differs: "On equal terms (frozen loss / coverage) the loss of {candidate} is {value:gain}."},
+        GAIN,
+        b=view.arm("baseline", "final/matched_loss_nats_per_char"),
+        c=view.arm("candidate", "final/matched_loss_nats_per_char"),
+        **coverages,
+    )
+    if view.pair["reported_gain_percent"] > 0:
+        yield from view.prove(
+            "coverage-share",
+            {
+                f"{differs} and full > reported": "Coverage hides part of the gain: the gain in full loss is larger "
+                "than the reported one.",
+                f"{differs} and full <= 0": "The whole reported gain is coverage: in full loss {candidate} is no "
+                "better.",
+                differs: "{value:percent} of the reported gain is coverage, not a better model.",
+            },
+            "100 * (1 - full / reported)",
+            full=view.here("full_gain_percent"),
+            reported=view.here("reported_gain_percent"),
+            **coverages,
+        )
 
 
 def claim_target(view: PairView) -> Iterator[Claim]:
     """By how much the target was beaten or missed: the task's on its own data, the baseline's last loss elsewhere."""
-    target = view.pair["target"]
-    name = "The task's target" if target["is_official"] else "The target here, the baseline's final frozen loss"
-
-    def write(margin: float) -> str:
-        if margin == 0:
-            return f"{name} of {format_loss(target['loss_nats_per_char'])} is met exactly."
-        outcome = "beaten" if margin > 0 else "missed"
-        return f"{name} of {format_loss(target['loss_nats_per_char'])} is {outcome} by {format_percent(abs(margin))}."
-
-    yield view.prove(
+    yield from view.prove(
         "target-margin",
-        write,
+        {
+            f"official == {official} and c {symbol} target": f"{name} of {{target:loss}} is {outcome}."
+            for official, name in ((1, "The task's target"), (0, "The target here, the baseline's final frozen loss"))
+            for symbol, outcome in (
+                ("<", "beaten by {value:percent_size}"),
+                (">", "missed by {value:percent_size}"),
+                ("==", "met exactly"),
+            )
+        },
         "100 * (target - c) / target",
         target=view.here("target/loss_nats_per_char"),
-        c=view.final("candidate", "loss_nats_per_char"),
+        c=view.arm("candidate", "final/loss_nats_per_char"),
+        official=view.here("target/is_official"),
     )
 
 
@@ -146,132 +115,145 @@ def claim_speed(view: PairView) -> Iterator[Claim]:
     place, reached = next(
         (place, entry) for place, entry in enumerate(view.pair["times_to_loss"]) if entry["is_baseline_final"]
     )
-    loss, candidate = format_loss(reached["loss_nats_per_char"]), view.pair["candidate_label"]
+    final = view.here(f"times_to_loss/{place}/loss_nats_per_char")
     if reached["candidate"] is None:
-        yield view.prove(
+        yield from view.prove(
             "never-reaches-baseline",
-            lambda lowest: (
-                f"{candidate} is at no evaluation at or below the baseline's final loss of {loss} "
-                f"({view.pair['curve_metric']}); its lowest is {format_loss(lowest)}."
-            ),
+            {
+                "lowest > final": "{candidate} is at no evaluation at or below the baseline's final loss of "
+                "{final:loss} ({metric}); its lowest is {value:loss}."
+            },
             "lowest",
             lowest=view.here("lowest_candidate_loss_nats_per_char"),
+            final=final,
         )
         return
-    found = reached["candidate"]
-    yield view.prove(
+    yield from view.prove(
         "reaches-baseline",
-        lambda share: (
-            f"{candidate} is first measured at or below the baseline's final loss of {loss} "
-            f"({view.pair['curve_metric']}) at step "
-            f"{format_count(found['step'])}: after {format_percent(share)} of its training, "
-            f"{format_count(found['tokens_seen'])} tokens, {format_duration(found['elapsed_s'])} of training time."
-        ),
+        {
+            "found <= final": "{candidate} is first measured at or below the baseline's final loss of {final:loss} "
+            "({metric}) at step {step:count}: after {value:percent} of its training, {tokens:count} tokens, "
+            "{elapsed:duration} of training time."
+        },
         "100 * share",
-        share=view.here(f"times_to_loss/{place}/candidate/share_done"),
+        final=final,
+        **{
+            name: view.here(f"times_to_loss/{place}/candidate/{field}")
+            for name, field in (
+                ("found", "loss_nats_per_char"),
+                ("share", "share_done"),
+                ("step", "step"),
+                ("tokens", "tokens_seen"),
+                ("elapsed", "elapsed_s"),
+            )
+        },
     )
 
 
 def claim_consistency(view: PairView) -> Iterator[Claim]:
     """How often the candidate is lower after the first evaluation, and by how little and how much."""
-    gains = view.pair["gains_after_first_percent"]
-    if not gains:
+    if not view.pair["gains_after_first_percent"]:
         return
-    yield view.prove(
+    gains = view.here("gains_after_first_percent")
+    yield from view.prove(
         "evaluations-lower",
-        lambda lower: (
-            f"{view.pair['candidate_label']} is lower at {lower:.0f} of the {len(gains)} evaluations after the "
-            f"first ({view.pair['curve_metric']})."
-        ),
-        "lower",
+        "{candidate} is lower at {lower:count} of the {value:count} evaluations after the first ({metric}).",
+        "len(gains)",
         lower=view.here("num_evaluations_lower"),
+        gains=gains,
     )
-    yield view.prove(
-        "smallest-gain",
-        lambda smallest: f"Smallest gain at an evaluation after the first: {format_percent(smallest)}.",
-        "min(gains)",
-        gains=view.here("gains_after_first_percent"),
-    )
-    yield view.prove(
-        "largest-gain",
-        lambda largest: f"Largest gain at an evaluation after the first: {format_percent(largest)}.",
-        "max(gains)",
-        gains=view.here("gains_after_first_percent"),
-    )
+    for extreme, formula in (("Smallest", "min(gains)"), ("Largest", "max(gains)")):
+        yield from view.prove(
+            f"{extreme.lower()}-gain",
+            f"{extreme} gain at an evaluation after the first: {{value:percent}} ({{metric}}).",
+            formula,
+            gains=gains,
+        )
 
 
 def claim_stability(view: PairView) -> Iterator[Claim]:
-    """Rises of the frozen loss and spikes of the gradient norm."""
+    """Rises of the frozen loss, values that are not finite and spikes of the gradient norm."""
     for side in ("baseline", "candidate"):
-        arm, name = view.arm(view.pair[side]), view.pair[f"{side}_label"]
-        stability = arm["stability"]
-        pointer = f"/arms/{view.arm_index(arm['name'])}/stability"
-        yield view.prove(
+        label = view.here(f"{side}_label")
+        yield from view.prove(
             f"largest-rise-{side}",
-            lambda rise, name=name: (  # type: ignore[misc]  # mypy types no lambda defaults
-                f"{name}: the frozen loss never rose between two evaluations."
-                if rise == 0
-                else f"{name}: the largest rise of the frozen loss between two evaluations is {rise:.4f}."
-            ),
+            {
+                "rise == 0": "{label}: the frozen loss never rose between two evaluations.",
+                "rise > 0": "{label}: the largest rise of the frozen loss between two evaluations is {value:loss}.",
+            },
             "rise",
-            rise=f"{pointer}/largest_rise_nats_per_char",
+            label=label,
+            rise=view.arm(side, "stability/largest_rise_nats_per_char"),
         )
-        yield view.prove(
-            f"gradient-spikes-{side}",
-            lambda count, name=name, stability=stability: (  # type: ignore[misc]  # as above
-                f"{name}: all {stability['num_steps']:,} training losses and gradient norms are finite; "
-                f"{count:.0f} gradient norms are above ten times the median."
-            ),
+        yield from view.prove(
+            f"non-finite-{side}",
+            {
+                "count == 0": "{label}: the training losses and gradient norms of all {steps:count} steps are finite.",
+                "count > 0": "{label}: {value:count} training losses and gradient norms of {steps:count} steps are not "
+                "finite.",
+            },
             "count",
-            count=f"{pointer}/num_gradient_spikes",
+            label=label,
+            count=view.arm(side, "stability/num_non_finite"),
+            steps=view.arm(side, "stability/num_steps"),
+        )
+        yield from view.prove(
+            f"gradient-spikes-{side}",
+            "{label}: {value:count} of {steps:count} gradient norms are above {factor} times the median.",
+            "count",
+            label=label,
+            count=view.arm(side, "stability/num_gradient_spikes"),
+            steps=view.arm(side, "stability/num_steps"),
+            factor=view.arm(side, "stability/gradient_spike_factor"),
         )
 
 
 def claim_last_against_best(view: PairView) -> Iterator[Claim]:
     """How far the last frozen loss lies above the lowest one."""
-    name, arm = view.pair["candidate_label"], view.arm(view.pair["candidate"])
-    minimum = arm["min_frozen"]
-    pointer = f"/arms/{view.arm_index(arm['name'])}"
-    yield view.prove(
+    yield from view.prove(
         "last-against-best",
-        lambda excess: (
-            f"{name}: the last evaluation is the best one."
-            if excess == 0
-            else f"{name}: the last frozen loss lies {excess:.4f} above the lowest one, "
-            f"{format_loss(minimum['loss_nats_per_char'])} at step {format_count(minimum['step'])}; "
-            "the last one is reported."
-        ),
+        {
+            "last == lowest": "{candidate}: the last evaluation is the best one.",
+            "last > lowest": "{candidate}: the last frozen loss lies {value:loss} above the lowest one, "
+            "{lowest:loss} at step {step:count}; the last one is reported.",
+        },
         "last - lowest",
-        last=f"{pointer}/final/loss_nats_per_char",
-        lowest=f"{pointer}/min_frozen/loss_nats_per_char",
+        last=view.arm("candidate", "final/loss_nats_per_char"),
+        lowest=view.arm("candidate", "min_frozen/loss_nats_per_char"),
+        step=view.arm("candidate", "min_frozen/step"),
     )
 
 
 def claim_cost(view: PairView) -> Iterator[Claim]:
     """What the candidate costs against the baseline."""
     for claim_id, field, what in (
-        ("time-ratio", "time_ratio", "training time"),
-        ("flops-ratio", "flops_ratio", "floating-point operations"),
-        ("memory-ratio", "memory_ratio", "peak memory"),
+        ("time-ratio", "train_elapsed_s", "training time"),
+        ("flops-ratio", "training_flops", "floating-point operations (counted from the sizes)"),
+        ("memory-ratio", "peak_memory_bytes", "peak memory"),
     ):
-        yield view.prove(
+        yield from view.prove(
             claim_id,
-            lambda ratio, what=what: (
-                f"{view.pair['candidate_label']} takes {format_ratio(ratio)} the baseline's {what}."
-            ),  # type: ignore[misc]  # as above
-            "ratio",
-            ratio=view.here(field),
+            f"{{candidate}} takes {{value:ratio}} the baseline's {what}.",
+            "c / b",
+            b=view.arm("baseline", f"cost/{field}"),
+            c=view.arm("candidate", f"cost/{field}"),
         )
 
 
-CLAIMS: tuple[Callable[[PairView], Iterator[Claim]], ...] = (
-    claim_gains,
-    claim_coverage,
-    claim_target,
-    claim_speed,
-    claim_consistency,
-    claim_stability,
-    claim_last_against_best,
-    claim_cost,
-)
-"""In the order in which reports print them."""
+CLAIMS: dict[str, tuple[Callable[[PairView], Iterator[Claim]], ...]] = {
+    "headline": (claim_headline, claim_verdict, claim_coverage),
+    "findings": (
+        claim_gains,
+        claim_equal_terms,
+        claim_target,
+        claim_speed,
+        claim_consistency,
+        claim_stability,
+        claim_last_against_best,
+        claim_cost,
+    ),
+    "certainty": (claim_certainty,),
+    "titles": (claim_titles,),
+    "final": (claim_final_result,),
+}
+"""Section of the reports → what makes its sentences, in the order in which they are printed."""

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from harness.foreign_rows import measure_foreign
+from harness.foreign.rows import measure_foreign
 from harness.journals import Event
 from harness.stored import StoredComparison, StoredRun
 from mainrun.errors import StoredResultsError
@@ -32,6 +32,9 @@ COLUMNS = {
 }
 """One row a measurement; the unit is the last part of a name. A training row's loss is the batch's, a validation row's
 loss per token the full loss; `tokens_per_s` is since the row before, `elapsed_s` stops for evaluations."""
+
+CLOCKS = frozenset({"elapsed_time", "train_elapsed_s"})
+"""Of the journal, in seconds of a run; unlike its timestamps, which follow the machine's clock when that is set."""
 
 _PYTHON_TYPES: dict[str, tuple[type, ...]] = {"string": (str,), "int64": (int,), "float64": (int, float)}
 _ALWAYS = frozenset({"arm", "seed", "step", "max_steps", "epoch", "tokens_seen", "split", "elapsed_s"})
@@ -68,15 +71,23 @@ def load_rows(source: Path | BinaryIO) -> list[Row]:
 
 
 def build_rows(run: StoredRun) -> Iterator[Row]:
-    """The measurements of one run, in the journal's order; `StoredResultsError` where a field is absent."""
+    """The measurements of one run, in the journal's order.
+
+    Raises `StoredResultsError` where a field is absent, and where a clock that only runs forward went back.
+    """
     if run.is_foreign:
         yield from ({**dict.fromkeys(COLUMNS), **measured} for measured in measure_foreign(run))
         return
     config, sizes = run.record["config"], run.record["sizes"]
     tokens_per_step = config["block_size"] * config["batch_size"]
     previous_s = 0.0
+    clocks_s = dict.fromkeys(CLOCKS, 0.0)
     for number, event in enumerate(run.events, 1):
         try:
+            for clock in CLOCKS & event.keys():
+                if event[clock] < clocks_s[clock]:
+                    raise TypeError(f"'{clock}' goes back from {clocks_s[clock]} to {event[clock]}")
+                clocks_s[clock] = event[clock]
             match event["event"]:
                 case "training_step":
                     measured = _measure_training(event, tokens_per_step, previous_s)
@@ -99,8 +110,8 @@ def build_rows(run: StoredRun) -> Iterator[Row]:
             yield row
         except (KeyError, TypeError) as error:
             raise StoredResultsError(
-                f"{run.folder / 'mainrun.log'}, line {number}: a field of '{event['event']}' is absent or of the "
-                f"wrong type: {error}."
+                f"{run.folder / 'mainrun.log'}, line {number}: a field of '{event['event']}' is absent, "
+                f"impossible or of the wrong type: {error}."
             ) from None
 
 

@@ -206,6 +206,8 @@ def check_planned_runs(evidence: Evidence) -> Result:
     plan = evidence.comparison.plan
     plan_sha256 = evidence.comparison.compute_hashes()["plan.json"]
     finals: dict[str, str] = {}
+    journals: dict[str, str] = {}
+    elsewhere: list[str] = []
     for planned, run in evidence.comparison.runs.items():
         name, record = run.folder.name, run.record
         if (run.arm, run.seed) != (planned.arm, planned.seed) or record["plan_sha256"] != plan_sha256:
@@ -221,7 +223,22 @@ def check_planned_runs(evidence: Evidence) -> Result:
         twin = finals.setdefault(f"{run.arm} {record['final_weights_sha256']}", name)
         if twin != name:
             return "FAIL", f"{name} ends with the weights of {twin}: one run presented as two"
-    return "PASS", f"{len(finals)} of {len(plan.runs)} runs complete, all under plan {plan_sha256[:16]}…"
+        twin = journals.setdefault(record["mainrun_log_sha256"], name)
+        if twin != name:
+            return "FAIL", f"{name} has the journal of {twin}: one run presented as two"
+        if "taken_over" in record:
+            origin = record["taken_over"]
+            hashes = [origin["plan_sha256"], origin["run_json_sha256"]]
+            if not all(re.fullmatch("[0-9a-f]{64}", digest) for digest in hashes) or plan_sha256 in hashes:
+                return "FAIL", f"{name} does not say which plan it was trained under"
+            elsewhere.append(f"{name} (of {origin['comparison']}, plan {origin['plan_sha256'][:16]}…)")
+    text = f"{len(finals)} of {len(plan.runs)} runs complete, all under plan {plan_sha256[:16]}…"
+    if elsewhere:
+        text = (
+            f"{len(finals)} of {len(plan.runs)} runs complete, {len(finals) - len(elsewhere)} trained under plan "
+            f"{plan_sha256[:16]}…, {len(elsewhere)} taken over into it: {', '.join(elsewhere)}"
+        )
+    return "PASS", text
 
 
 def _count_unfinished(evidence: Evidence) -> str:

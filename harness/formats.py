@@ -1,5 +1,6 @@
 """Numbers to text, for the templates, the claims and the terminal. Absent values are "n/a"; nothing here computes."""
 
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -98,3 +99,30 @@ def format_value(value: Any) -> str:
 def format_time(timestamp: float) -> str:
     """Unix seconds as UTC: `2026-11-23 16:40 UTC`."""
     return datetime.fromtimestamp(timestamp, UTC).strftime("%Y-%m-%d %H:%M UTC")
+
+
+def format_settings(settings: Mapping[str, Any]) -> str:
+    """`dropout=0.2, epochs=8`."""
+    return ", ".join(f"{key}={value}" for key, value in settings.items())
+
+
+FORMATS: dict[str, Callable[..., str]] = {
+    "loss": format_loss,
+    "percent": format_percent,
+    "whole_percent": lambda value: format_percent(value, 0),
+    "fine_percent": lambda value: format_percent(value, 2),
+    "percent_size": lambda value: format_percent(abs(value)),
+    "decimals": lambda value: f"{value:.2f}",
+    "points": lambda value: f"{abs(value):.1f}",
+    "gain": format_gain,
+    "interval": format_interval,
+    "count": format_count,
+    "duration": format_duration,
+    "size": format_bytes,
+    "flops": format_flops,
+    "ratio": format_ratio,
+    "value": format_value,
+    "time": format_time,
+    "settings": format_settings,
+}
+"""By the name that templates and the slots of claims use."""

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from harness.analyse import load_document
 from harness.formats import format_loss, format_percent
+from harness.rebuild import load_proven_document
 from harness.stored import load_comparison
 from mainrun.errors import EXIT_DONE, EXIT_INCONCLUSIVE, EXIT_NO, RequestError, StoredResultsError
 
@@ -27,8 +27,8 @@ def judge(
 ) -> list[Condition]:
     """The conditions on the last-named arm against the first, each answered.
 
-    Raises `RequestError` where nothing is asked, `StoredResultsError` where runs are missing or the numbers are not
-    those of the stored runs.
+    Every stored number is made again from the journals before it is judged. Raises `RequestError` where nothing is
+    asked, `StoredResultsError` where runs are missing or the numbers are not those of the stored runs.
     """
     if min_improvement_percent is None and max_loss_nats_per_char is None and not require_conclusive:
         raise RequestError("gate asks nothing: give --min-improvement, --max-loss or --require-conclusive.")
@@ -38,7 +38,7 @@ def judge(
     document = _load_whole(folder)
     last_arm = document["arms"][-1]
     if not document["pairs"] or document["pairs"][-1]["candidate"] != last_arm["name"]:
-        raise StoredResultsError(f"{folder} cannot be judged: {last_arm['name']} has no pair: {last_arm['reason']}.")
+        raise StoredResultsError(f"{folder} cannot be judged: {last_arm['label']} has no pair: {last_arm['reason']}.")
     pair = document["pairs"][-1]
     conditions = []
     if min_improvement_percent is not None:
@@ -94,11 +94,6 @@ def compute_exit_code(conditions: list[Condition], require_conclusive: bool) -> 
 def _load_whole(folder: Path) -> dict[str, Any]:
     comparison = load_comparison(folder)
     if comparison.unfinished:
-        names = ", ".join(run.folder_name for run in comparison.unfinished)
+        names = ", ".join(comparison.plan.describe_run(run) for run in comparison.unfinished)
         raise StoredResultsError(f"{folder} cannot be judged: not complete: {names}. Train them with compare --resume.")
-    document = load_document(folder)
-    if document["sha256"] != comparison.compute_hashes():
-        raise StoredResultsError(
-            f"{folder}/comparison.json is not made from these runs. Make it again: report {folder}"
-        )
-    return document
+    return load_proven_document(comparison)

@@ -20,6 +20,8 @@ def load_journal(path: Path, *, finished: bool, timed: bool = True) -> list[Even
         content = path.read_bytes()
     except FileNotFoundError:
         raise StoredResultsError(f"{path} is missing.") from None
+    except OSError as error:
+        raise StoredResultsError(f"{path} cannot be read: {error.strerror}.") from None
     lines = content.split(b"\n")
     unfinished = lines.pop()
     if unfinished and finished:

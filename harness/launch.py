@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from harness.external import ExternalArm
+from harness.foreign.external import ExternalArm
 from harness.plan import Arm, PlannedRun
 from mainrun.corpus import CorpusSource
 from mainrun.errors import RunError
@@ -47,6 +47,8 @@ class Outcome:
     """Of the table both programs share; 128 + n for a process ended by signal n."""
     message: str
     """The last line it wrote to stderr, or ''."""
+    errors: str = ""
+    """All it wrote to stderr."""
 
 
 class Launcher(Protocol):
@@ -76,12 +78,19 @@ class LocalLauncher:
                 _end(process)
                 raise
             errors.seek(0)
-            lines = errors.read().decode(errors="replace").strip().splitlines()
+            written = errors.read().decode(errors="replace")
         watch()
         if exit_code < 0:
-            name = signal.Signals(-exit_code).name
-            return Outcome(128 - exit_code, f"the process was ended by {name}")
-        return Outcome(exit_code, lines[-1].removeprefix("error: ") if lines else "")
+            return Outcome(128 - exit_code, describe_signal(-exit_code), written)
+        lines = written.strip().splitlines()
+        return Outcome(exit_code, lines[-1].removeprefix("error: ") if lines else "", written)
+
+
+def describe_signal(number: int) -> str:
+    """How a process ended that a signal ended; out of memory is told by its signal alone."""
+    name = signal.Signals(number).name
+    hint = ", as the system does where memory runs out" if number == signal.SIGKILL else ""
+    return f"the process was ended by {name}{hint}"
 
 
 def build_job(

@@ -28,13 +28,19 @@ def _describe(folder: Path) -> list[dict[str, Any]]:
     if not (folder / FILE_NAME).exists():
         return [{"name": folder.name, **_EMPTY, "problem": "not finished"}]
     try:
-        document = load_document(folder)
+        return _describe_document(folder.name, load_document(folder))
     except StoredResultsError as error:
         return [{"name": folder.name, **_EMPTY, "problem": str(error)}]
+    except (LookupError, TypeError, AttributeError) as error:
+        problem = f"{folder / FILE_NAME} is damaged: {error} is missing or of the wrong type."
+        return [{"name": folder.name, **_EMPTY, "problem": problem}]
+
+
+def _describe_document(name: str, document: dict[str, Any]) -> list[dict[str, Any]]:
     finals = {arm["name"]: arm["final"] for arm in document["arms"]}
     entries = [
         {
-            "name": folder.name,
+            "name": name,
             **_EMPTY,
             "preset": document["preset"],
             "pair": f"{pair['candidate_label']} / {pair['baseline_label']}",
@@ -45,4 +51,4 @@ def _describe(folder: Path) -> list[dict[str, Any]]:
         }
         for pair in document["pairs"]
     ]
-    return entries or [{"name": folder.name, **_EMPTY, "preset": document["preset"], "problem": "runs are missing"}]
+    return entries or [{"name": name, **_EMPTY, "preset": document["preset"], "problem": "runs are missing"}]

@@ -11,7 +11,8 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -47,11 +48,46 @@ class Attachment:
     description: str
 
 
-def render_pdf(html: str, out: Path, *, attachments: Sequence[Attachment] = (), created: datetime) -> None:
+Renderer = subprocess.Popen[bytes]
+"""A child process that waits for one document."""
+
+
+@contextmanager
+def start_renderer() -> Iterator[Renderer]:
+    """Starts the child that renders one PDF; it loads its libraries while the caller goes on, and ends with the block.
+
+    Raises MachineError where it cannot be started.
+    """
+    try:
+        child = subprocess.Popen(
+            [sys.executable, "-m", "harness.pdf"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            cwd=Path(__file__).parents[1],  # where `harness` is importable, installed or not
+        )
+    except OSError as error:
+        raise MachineError(f"cannot start the PDF renderer {sys.executable}: {error.strerror}") from error
+    with child:
+        try:
+            yield child
+        finally:
+            child.kill()
+
+
+def render_pdf(
+    html: str,
+    out: Path,
+    *,
+    attachments: Sequence[Attachment] = (),
+    created: datetime,
+    renderer: Renderer | None = None,
+) -> None:
     """Render `html` to the file `out`: PDF/A-3u, tagged, the same bytes for the same input on one machine.
 
     Everything is inline in `html`: only `data:` addresses are read. `<html>` has a `lang` and `<img>` an `alt`.
     `created` is aware; the document's and the attachments' dates are this one. Attachments have distinct names.
+    `renderer` is a child that was started before and has rendered nothing yet; without one, one is started.
 
     Raises MachineError where a library, a font, room or permission is missing, and PdfContentError for anything
     that WeasyPrint refuses or warns of. After an error `out` is as it was before.
@@ -65,40 +101,36 @@ def render_pdf(html: str, out: Path, *, attachments: Sequence[Attachment] = (), 
         "attachments": [[str(attachment.path.absolute()), attachment.description] for attachment in attachments],
     }
     with atomic_write(out) as stream:
-        stream.write(_run_child(json.dumps(request).encode(), created))
+        stream.write(_ask(renderer, request))
 
 
 def check_renderer() -> None:
     """Raises MachineError where this machine lacks a library or a font that the PDF needs."""
     request = {"html": "<html lang='en'><title>check</title><p>check", "created": _EPOCH.isoformat(), "attachments": []}
-    _run_child(json.dumps(request).encode(), _EPOCH)
+    _ask(None, request)
 
 
-def _run_child(request: bytes, created: datetime) -> bytes:
-    try:
-        child = subprocess.run(
-            [sys.executable, "-m", "harness.pdf"],
-            input=request,
-            capture_output=True,
-            timeout=TIMEOUT_S,
-            cwd=Path(__file__).parents[1],  # where `harness` is importable, installed or not
-            env=os.environ | {"SOURCE_DATE_EPOCH": str(int(created.timestamp()))},
-        )
-    except subprocess.TimeoutExpired as error:
-        raise MachineError(f"the PDF was not rendered within {TIMEOUT_S} s; try again on an idle machine") from error
-    except OSError as error:
-        raise MachineError(f"cannot start the PDF renderer {sys.executable}: {error.strerror}") from error
+def _ask(renderer: Renderer | None, request: dict[str, Any]) -> bytes:
+    """The PDF a child makes of a request."""
+    with start_renderer() if renderer is None else nullcontext(renderer) as child:
+        try:
+            answer, errors = child.communicate(json.dumps(request).encode(), TIMEOUT_S)
+        except subprocess.TimeoutExpired as error:
+            child.kill()
+            raise MachineError(
+                f"the PDF was not rendered within {TIMEOUT_S} s; try again on an idle machine"
+            ) from error
     if child.returncode == 0:
-        return child.stdout
+        return answer
     if child.returncode < 0:
         name = signal.Signals(-child.returncode).name
         cause = "too little memory" if name == "SIGKILL" else f"no font installed; {_INSTALL_HINT}"
         raise MachineError(f"the PDF renderer was killed by {name}, most likely: {cause}")
     if child.returncode == _EXIT_MACHINE:
-        raise MachineError(child.stdout.decode())
+        raise MachineError(answer.decode())
     if child.returncode == _EXIT_CONTENT:
-        raise PdfContentError(child.stdout.decode())
-    raise PdfContentError(f"the PDF renderer crashed:\n{child.stderr.decode(errors='replace')}")
+        raise PdfContentError(answer.decode())
+    raise PdfContentError(f"the PDF renderer crashed:\n{errors.decode(errors='replace')}")
 
 
 class _Complaints(logging.Handler):
@@ -121,18 +153,24 @@ class _Complaints(logging.Handler):
         return "\n".join(lines)
 
 
-def _render(request: dict[str, Any]) -> bytes:
+def _load_weasyprint() -> None:
     try:
-        import weasyprint
-        from weasyprint.urls import FatalURLFetchingError, URLFetcher
+        import weasyprint.urls
     except (ImportError, OSError) as error:
         raise MachineError(f"WeasyPrint cannot be loaded: {error}; {_INSTALL_HINT}") from error
+    assert weasyprint
+
+
+def _render(request: dict[str, Any]) -> bytes:
+    import weasyprint
+    from weasyprint.urls import FatalURLFetchingError, URLFetcher
 
     complaints = _Complaints()
     logger = logging.getLogger("weasyprint")
     logger.addHandler(complaints)
     logger.setLevel(logging.DEBUG)
     created = datetime.fromisoformat(request["created"])
+    os.environ["SOURCE_DATE_EPOCH"] = str(int(created.timestamp()))
     attachments = [
         weasyprint.Attachment(
             string=_read_attachment(Path(path)),
@@ -177,6 +215,7 @@ def _main() -> int:
     with os.fdopen(os.dup(1), "wb") as answer:
         os.dup2(2, 1)
         try:
+            _load_weasyprint()  # before the request is there: the parent may still be busy making it
             answer.write(_render(json.load(sys.stdin)))
         except (MachineError, PdfContentError) as error:
             answer.write(str(error).encode())

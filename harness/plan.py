@@ -19,6 +19,9 @@ from mainrun.recipes import build_named_config
 SCHEMA_VERSION = 1
 FILE_NAME = "plan.json"
 PRIMARY_METRIC = "full_loss_nats_per_char"
+FORBIDDEN_IN_NAMES = frozenset("/\\\0")
+MAX_NAME_BYTES = 200
+"""Of an arm, whose runs' folders are named after it."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,19 @@ class Arm:
     """The resolved configuration, with the vocabulary size the tokenizer really has."""
     sizes: dict[str, Any]
     """Parameters, steps, evaluations, spans and FLOPs, as `mainrun.sizes.RunSizes`."""
+
+    @property
+    def label(self) -> str:
+        """The name as a person is shown it, which says where the arm is not the recipe it is named after.
+
+        An arm of an ablation is named after what it changes, and needs no more.
+        """
+        return f"{self.name} (changed)" if self.settings and self.name.startswith(self.recipe) else self.name
+
+    @property
+    def tokens_per_step(self) -> int:
+        """0 for another program's arm, whose configuration is not known before it has run."""
+        return int(self.config["block_size"] * self.config["batch_size"]) if self.config else 0
 
 
 @dataclass(frozen=True)
@@ -65,6 +81,7 @@ class Plan:
     ablation: dict[str, Any] | None = None
     """`harness.ablation.Ablation` where the arms are those of an ablation."""
     primary_metric: str = PRIMARY_METRIC
+    """What the verdict is on; fixed here so that a later program which decides on another does not judge this plan."""
     margin_percent: float = MARGIN_PERCENT
     """Relative gains in the primary metric smaller than this count as no difference."""
     sources: list[dict[str, Any]] | None = None
@@ -72,6 +89,17 @@ class Plan:
 
     def get_arm(self, name: str) -> Arm:
         return next(arm for arm in self.arms if arm.name == name)
+
+    @property
+    def compared_runs(self) -> frozenset[PlannedRun]:
+        """All but runs taken in whose seed some arm lacks; an arm that shares none keeps its first."""
+        seeds = {arm.name: [run.seed for run in self.runs if run.arm == arm.name] for arm in self.arms}
+        shared = {name: [seed for seed in own if seed in self.seeds] or own[:1] for name, own in seeds.items()}
+        return frozenset(PlannedRun(name, seed) for name, own in shared.items() for seed in own)
+
+    def describe_run(self, run: PlannedRun) -> str:
+        """A run as a person is shown it: `optimized-s1337 (changed)`."""
+        return self.get_arm(run.arm).label.replace(run.arm, run.folder_name, 1)
 
 
 @dataclass(frozen=True)
@@ -132,7 +160,7 @@ def plan_comparison(
         corpus=asdict(prepared[0][1]),
         arms=tuple(arm for arm, _ in prepared),
         seeds=tuple(seeds),
-        runs=_order_runs([arm.name for arm in arms], seeds),
+        runs=order_runs([arm.name for arm in arms], seeds),
         title_column=source.title_column,
         ablation=asdict(ablation) if ablation else None,
         margin_percent=margin_percent,
@@ -161,12 +189,33 @@ def load_plan(folder: Path) -> Plan:
         values["arms"] = tuple(Arm(**arm) for arm in values["arms"])
         values["seeds"] = tuple(values["seeds"])
         values["runs"] = tuple(PlannedRun(**run) for run in values["runs"])
-        return Plan(**values)
-    except (KeyError, TypeError) as error:
+        plan = Plan(**values)
+        _check_names(plan)
+    except (KeyError, TypeError, ValueError) as error:
         raise StoredResultsError(f"{folder / FILE_NAME} is damaged: {error}.") from None
+    if plan.primary_metric != PRIMARY_METRIC:
+        raise StoredResultsError(
+            f"{folder / FILE_NAME} is to be decided on {plan.primary_metric}; this program decides on {PRIMARY_METRIC}."
+        )
+    return plan
 
 
-def _order_runs(names: Sequence[str], seeds: Sequence[int]) -> tuple[PlannedRun, ...]:
+def _check_names(plan: Plan) -> None:
+    """Raises `ValueError` for a run of no planned arm or seed, and for a name that could lead out of the comparison."""
+    names = [arm.name for arm in plan.arms]
+    if len(names) < 2 or len(set(names)) < len(names) or not plan.runs:
+        raise ValueError("it does not plan runs of two arms or more, each name once")
+    for name in names:
+        is_name = isinstance(name, str) and 0 < len(name.encode()) <= MAX_NAME_BYTES
+        if not is_name or name.startswith(".") or set(name) & FORBIDDEN_IN_NAMES:
+            raise ValueError(f"{name!r} cannot name the folder of a run")
+    for run in plan.runs:
+        is_planned_seed = plan.sources is not None or run.seed in plan.seeds
+        if run.arm not in names or not is_planned_seed or type(run.seed) is not int:
+            raise ValueError(f"the run {run.arm!r} with seed {run.seed!r} is of no planned arm and seed")
+
+
+def order_runs(names: Sequence[str], seeds: Sequence[int]) -> tuple[PlannedRun, ...]:
     """ABBA: every second seed runs the arms in reverse, so that a drift of the machine favours none."""
     return tuple(
         PlannedRun(arm, seed)

@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterable
 
 from harness.formats import format_count, format_duration, format_loss
 from harness.journals import Event
-from harness.plan import PlannedRun
 
 Write = Callable[[str], None]
 """Takes text as it is to appear, line ends included."""
@@ -19,16 +18,16 @@ class ProgressDisplay:
         self._is_terminal = is_terminal
         self._name = ""
         self._tokens_per_step = 0
-        self._frozen: float | None = None
-        self._full: float | None = None
+        self._losses: dict[str, tuple[int, float]] = {}
         self._first: Event | None = None
         self._latest: Event | None = None
 
-    def start(self, run: PlannedRun, place: str, tokens_per_step: int) -> None:
+    def start(self, name: str, place: str, tokens_per_step: int) -> None:
         """Begins a run; `place` says which of how many."""
-        self._name, self._tokens_per_step = run.folder_name, tokens_per_step
-        self._frozen = self._full = self._first = self._latest = None
-        self._write(f"{place} {run.folder_name}\n")
+        self._name, self._tokens_per_step = name, tokens_per_step
+        self._losses = {}
+        self._first = self._latest = None
+        self._write(f"{place} {name}\n")
 
     def show(self, events: Iterable[Event]) -> None:
         """Shows the newest state after some more of the journal."""
@@ -39,8 +38,9 @@ class ProgressDisplay:
                     self._first = self._first or event
                     self._latest = event
                 case "validation_step":
-                    self._frozen = event["loss"]
-                    self._full = event.get("full_loss_nats_per_char") or self._full
+                    for name, key in (("frozen", "loss"), ("full", "full_loss_nats_per_char")):
+                        if event.get(key) is not None:
+                            self._losses[name] = event["step"], event[key]
                     if self._latest and not self._is_terminal:
                         self._write(f"{self._describe(self._latest)}\n")
         if self._is_terminal and self._latest and self._latest is not shown:
@@ -55,9 +55,9 @@ class ProgressDisplay:
 
     def _describe(self, event: Event) -> str:
         step, max_steps = event["step"], event["max_steps"] or event["step"]
-        text = f"  step {step:>{len(str(max_steps))}}/{max_steps}  frozen {format_loss(self._frozen)}"
-        if self._full is not None:
-            text += f"  full {format_loss(self._full)}"
+        text = f"  step {step:>{len(str(max_steps))}}/{max_steps}"
+        for name, (measured_at, loss) in self._losses.items():
+            text += f"  {name} {format_loss(loss)}{'' if measured_at == step else f' at {measured_at}'}"
         if self._first and step > self._first["step"]:
             num_steps = step - self._first["step"]
             if None in (event["elapsed_time"], self._first["elapsed_time"]):

@@ -1,13 +1,19 @@
-"""Evaluating a claim's formula over a comparison's own numbers, so that a sentence and its proof cannot part.
+"""Claims: sentences that carry their proof, so that the two cannot part.
 
-A formula is arithmetic over named inputs (`+ - * /`, `min`, `max`); an input is a JSON pointer (RFC 6901) into
-`comparison.json`.
+A sentence is a pattern whose slots (`{loss:loss}`) are filled from named inputs, or from the value of the claim's
+formula (`{value:percent}`), by a named format. An input is a JSON pointer (RFC 6901) into `comparison.json`; a formula
+is arithmetic over inputs (`+ - * /`, `min`, `max`, `len`); a condition compares such formulas, and the sentence is made
+only where it holds. A pattern holds no digit outside its slots.
 """
 
 import ast
 import operator
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
+
+from harness.formats import FORMATS
 
 _OPERATORS: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Add: operator.add,
@@ -15,7 +21,125 @@ _OPERATORS: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Mult: operator.mul,
     ast.Div: operator.truediv,
 }
-_FUNCTIONS: dict[str, Callable[..., Any]] = {"min": min, "max": max}
+_COMPARISONS: dict[type[ast.cmpop], Callable[[Any, Any], bool]] = {
+    ast.Lt: operator.lt,
+    ast.LtE: operator.le,
+    ast.Eq: operator.eq,
+    ast.NotEq: operator.ne,
+    ast.GtE: operator.ge,
+    ast.Gt: operator.gt,
+}
+_FUNCTIONS: dict[str, Callable[..., Any]] = {"min": min, "max": max, "len": len}
+_SLOT = re.compile(r"\{(\w+)(?::(\w+))?\}")
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A sentence with its proof."""
+
+    id: str
+    text: str
+    sentence: str
+    """The pattern `text` is made from."""
+    value: float | None
+    """What the formula gives; None where the sentence only quotes its inputs."""
+    formula: str | None
+    condition: str | None
+    """What must hold for the sentence to be true; None where nothing but the inputs is said."""
+    inputs: dict[str, str]
+    """Name in formula, condition and slots → JSON pointer into `comparison.json`."""
+
+
+def prove(
+    document: Any,
+    claim_id: str,
+    sentences: str | Mapping[str, str],
+    formula: str | None = None,
+    inputs: Mapping[str, str] | None = None,
+    names: Mapping[str, str] | None = None,
+) -> Iterator[Claim]:
+    """The claim with the first of `sentences` (condition → pattern) whose condition holds; none where none does.
+
+    `names` are further inputs, of which a claim takes only those that its sentence names.
+    """
+    if isinstance(sentences, str):
+        sentences = {"": sentences}
+    for condition, sentence in sentences.items():
+        slots = {name for name, _ in _SLOT.findall(sentence)}
+        used = {**{name: pointer for name, pointer in (names or {}).items() if name in slots}, **(inputs or {})}
+        if not condition or holds(condition, used, document):
+            value = None if formula is None else evaluate_formula(formula, used, document)
+            text = fill(sentence, value, used, document)
+            yield Claim(claim_id, text, sentence, value, formula, condition or None, used)
+            return
+
+
+@dataclass(frozen=True)
+class PairView:
+    """A comparison's document as the claims on one of its pairs read it."""
+
+    document: dict[str, Any]
+    index: int
+
+    @property
+    def pair(self) -> dict[str, Any]:
+        return self.document["pairs"][self.index]  # type: ignore[no-any-return]  # parsed JSON is Any
+
+    def arm(self, side: str, field: str) -> str:
+        """Pointer to a field of an arm; `side` is `baseline` or `candidate`."""
+        return f"/arms/{[arm['name'] for arm in self.document['arms']].index(self.pair[side])}/{field}"
+
+    def here(self, path: str) -> str:
+        """Pointer to something in the pair itself."""
+        return f"/pairs/{self.index}/{path}"
+
+    def prove(
+        self, claim_id: str, sentences: str | Mapping[str, str], formula: str | None = None, **inputs: str
+    ) -> Iterator[Claim]:
+        """As `prove`, where every sentence may name the two arms, the metric of the curves and the headline seed."""
+        names = {side: self.here(f"{side}_label") for side in ("baseline", "candidate")}
+        names |= {"metric": self.here("curve_metric"), "seed": "/seeds/0"}
+        return prove(self.document, claim_id, sentences, formula, inputs, names)
+
+
+def find_flaw(claim: Mapping[str, Any], document: Any) -> str | None:
+    """What is wrong with a stored claim: words that its inputs, formula and condition do not give. None where nothing.
+
+    A value is judged to nine digits, because a stored one is rounded.
+    """
+    if re.search(r"\d", _SLOT.sub("", claim["sentence"])):
+        return f"a number stands in '{claim['sentence']}' itself"
+    if claim["condition"] is not None and not holds(claim["condition"], claim["inputs"], document):
+        return f"it is not so that {claim['condition']}"
+    value = None
+    if claim["formula"] is not None:
+        value = evaluate_formula(claim["formula"], claim["inputs"], document)
+        if not abs(value - claim["value"]) <= 1e-9 * max(1, abs(value)):
+            return f"{claim['formula']} is {value}, not {claim['value']}"
+    text = fill(claim["sentence"], value, claim["inputs"], document)
+    return None if text == claim["text"] else f"found '{claim['text']}', expected '{text}'"
+
+
+def fill(sentence: str, value: float | None, inputs: Mapping[str, str], document: Any) -> str:
+    """The sentence with every slot filled: `{value}` by the formula's value, any other by the input of its name."""
+
+    def fill_slot(slot: re.Match[str]) -> str:
+        name, format_name = slot.groups()
+        content = value if name == "value" else resolve_pointer(document, inputs[name])
+        return str(content) if format_name is None else FORMATS[format_name](content)
+
+    return _SLOT.sub(fill_slot, sentence)
+
+
+def holds(condition: str, inputs: Mapping[str, str], document: Any) -> bool:
+    """Whether comparisons, joined by `and`, are true; their sides are formulas, or texts in quotes.
+
+    Raises as `evaluate_formula`.
+    """
+    values = {name: resolve_pointer(document, pointer) for name, pointer in inputs.items()}
+    parsed = _parse(condition)
+    comparisons = parsed.values if isinstance(parsed, ast.BoolOp) and isinstance(parsed.op, ast.And) else [parsed]
+    return all(_compare(comparison, values) for comparison in comparisons)
 
 
 def evaluate_formula(formula: str, inputs: Mapping[str, str], document: Any) -> float:
@@ -24,11 +148,7 @@ def evaluate_formula(formula: str, inputs: Mapping[str, str], document: Any) -> 
     Raises `LookupError` for a pointer that finds nothing and `ValueError` for what is no formula of the kind above.
     """
     values = {name: resolve_pointer(document, pointer) for name, pointer in inputs.items()}
-    try:
-        parsed = ast.parse(formula, mode="eval")
-    except SyntaxError:
-        raise ValueError(f"'{formula}' is no formula.") from None
-    return float(_evaluate(parsed.body, values))
+    return float(_evaluate(_parse(formula), values))
 
 
 def resolve_pointer(document: Any, pointer: str) -> Any:
@@ -43,6 +163,27 @@ def resolve_pointer(document: Any, pointer: str) -> Any:
         else:
             raise LookupError(f"there is nothing at '{part}'.")
     return document
+
+
+def _parse(text: str) -> ast.expr:
+    try:
+        return ast.parse(text, mode="eval").body
+    except SyntaxError:
+        raise ValueError(f"'{text}' is no formula.") from None
+
+
+def _compare(node: ast.expr, values: Mapping[str, Any]) -> bool:
+    match node:
+        case ast.Compare(left=left, ops=symbols, comparators=others) if all(type(s) in _COMPARISONS for s in symbols):
+            sides = [
+                side.value
+                if isinstance(side, ast.Constant) and isinstance(side.value, str)
+                else _evaluate(side, values)
+                for side in (left, *others)
+            ]
+            pairs = zip(symbols, sides, sides[1:], strict=False)
+            return all(_COMPARISONS[type(symbol)](before, after) for symbol, before, after in pairs)
+    raise ValueError(f"'{ast.unparse(node)}' is no comparison.")
 
 
 def _evaluate(node: ast.expr, values: Mapping[str, Any]) -> Any:

@@ -1,21 +1,19 @@
 """Does everything that was derived follow from what was measured? Parquet, numbers and reports are made again."""
 
 import io
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from harness.analyse import build_document, load_document
+from harness.analyse import load_document, rebuild
 from harness.checks import Evidence, Registry, Result, register
 from harness.collect import FILE_NAME as METRICS_NAME
-from harness.collect import Row, build_rows, load_metrics, load_rows
+from harness.collect import load_metrics, load_rows
+from harness.differences import find_difference
+from harness.proof import find_flaw
 from harness.render import PDF_NAME, REPORT_NAME, SUMMARY_NAME, render_markdown, select_attached_rows
-from harness.rounding import round_numbers
 from harness.stored import StoredComparison, find_hash_changes
 from mainrun.errors import StoredResultsError
-
-NUMBER_TOLERANCE = 1e-9
-"""Relative difference that another machine's rounding may cause."""
 
 REBUILD: Registry = {}
 rebuilt = partial(register, REBUILD)
@@ -38,7 +36,7 @@ def check_hashes(evidence: Evidence) -> Result:
 @rebuilt("measurements", "metrics.parquet follows from the journals")
 def check_measurements(evidence: Evidence) -> Result:
     """Every cell of the parquet, made again."""
-    stored, expected = load_metrics(evidence.comparison.folder), _rebuild(evidence.comparison)[0]
+    stored, expected = load_metrics(evidence.comparison.folder), rebuild(evidence.comparison)[0]
     if len(stored) != len(expected):
         return "FAIL", f"{METRICS_NAME} has {len(stored)} rows, the journals give {len(expected)}"
     for number, (found, due) in enumerate(zip(stored, expected, strict=True)):
@@ -51,16 +49,28 @@ def check_measurements(evidence: Evidence) -> Result:
 @rebuilt("numbers", "comparison.json follows from the measurements")
 def check_numbers(evidence: Evidence) -> Result:
     """Every number and sentence of the document, made again."""
-    difference = find_difference(load_document(evidence.comparison.folder), _rebuild(evidence.comparison)[1])
+    difference = find_difference(load_document(evidence.comparison.folder), rebuild(evidence.comparison)[1])
     if difference:
         return "FAIL", f"comparison.json{difference}"
     return "PASS", "every value made again from the measurements"
 
 
+@rebuilt("claims", "Every sentence of the reports follows from its formula and its inputs")
+def check_claims(evidence: Evidence) -> Result:
+    """The stored sentences, judged by their own proofs and not by what made them."""
+    document = load_document(evidence.comparison.folder)
+    claims = [*document["claims"], *document["caveats"], *(c for pair in document["pairs"] for c in pair["claims"])]
+    for claim in claims:
+        flaw = find_flaw(claim, document)
+        if flaw:
+            return "FAIL", f"comparison.json, claim {claim['id']}: {flaw}"
+    return "PASS", f"{len(claims)} sentences filled again from their inputs; their formulas and conditions hold"
+
+
 @rebuilt("reports", "Both Markdown reports follow from the numbers")
 def check_reports(evidence: Evidence) -> Result:
     """Both reports, rendered again and compared byte for byte."""
-    document = _rebuild(evidence.comparison)[1]
+    document = rebuild(evidence.comparison)[1]
     for name in (SUMMARY_NAME, REPORT_NAME):
         found = (evidence.comparison.folder / name).read_text(encoding="utf-8").split("\n")
         due = render_markdown(f"{name}.j2", document).split("\n")
@@ -91,6 +101,18 @@ def check_attachments(evidence: Evidence) -> Result:
     return "PASS", f"comparison.json and {name} inside report.pdf equal the files"
 
 
+def load_proven_document(comparison: StoredComparison) -> dict[str, Any]:
+    """The stored `comparison.json`; `StoredResultsError` where it is not what the journals give."""
+    document = load_document(comparison.folder)
+    difference = find_difference(document, rebuild(comparison)[1])
+    if difference:
+        raise StoredResultsError(
+            f"{comparison.folder}/comparison.json is not what the journals give: {difference}. "
+            f"Make it again: report {comparison.folder}"
+        )
+    return document
+
+
 def read_attachments(path: Path) -> dict[str, bytes]:
     """The files embedded in a PDF, by name."""
     from pypdf import PdfReader
@@ -100,34 +122,3 @@ def read_attachments(path: Path) -> dict[str, bytes]:
         return {name: contents[0] for name, contents in PdfReader(path).attachments.items()}
     except PyPdfError as error:
         raise StoredResultsError(f"{path.name} is damaged: {error}.") from None
-
-
-def find_difference(found: Any, expected: Any, where: str = "") -> str | None:
-    """Where two JSON-like values first differ, with both; numbers may differ by rounding. None where they do not."""
-    if isinstance(found, dict) and isinstance(expected, dict):
-        for key in [*expected, *(key for key in found if key not in expected)]:
-            if key not in found or key not in expected:
-                return f"{where}/{key}: {'missing' if key not in found else 'not expected'}"
-            difference = find_difference(found[key], expected[key], f"{where}/{key}")
-            if difference:
-                return difference
-        return None
-    if isinstance(found, list) and isinstance(expected, list):
-        if len(found) != len(expected):
-            return f"{where}: {len(found)} items, expected {len(expected)}"
-        differences = (
-            find_difference(a, b, f"{where}/{i}") for i, (a, b) in enumerate(zip(found, expected, strict=True))
-        )
-        return next((difference for difference in differences if difference), None)
-    if isinstance(found, float) and isinstance(expected, float):
-        same = abs(found - expected) <= NUMBER_TOLERANCE * max(abs(found), abs(expected))
-    else:
-        same = type(found) is type(expected) and found == expected
-    return None if same else f"{where}: found {found!r}, expected {expected!r}"
-
-
-@lru_cache(maxsize=1)
-def _rebuild(comparison: StoredComparison) -> tuple[list[Row], dict[str, Any]]:
-    rows = [row for run in comparison.runs.values() for row in build_rows(run)]
-    document: dict[str, Any] = round_numbers(build_document(comparison, rows))
-    return rows, document

@@ -5,7 +5,6 @@ Rendering returns text; everything that comes out of the document is made inert 
 
 import base64
 import re
-import unicodedata
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib.resources import files
@@ -21,8 +20,9 @@ from harness.analyse import load_document
 from harness.collect import FILE_NAME as METRICS_NAME
 from harness.collect import Row, load_metrics, save_rows
 from harness.figures import FIGURES, FOLDER, save_figures
-from harness.pdf import Attachment, render_pdf
+from harness.pdf import Attachment, Renderer, render_pdf
 from mainrun.files import save_text
+from mainrun.inert import make_inert
 
 SUMMARY_NAME = "PERFORMANCE_SUMMARY.md"
 REPORT_NAME = "TRAINING_OPTIMIZATION_REPORT.md"
@@ -44,10 +44,11 @@ FIGURE_WORDS = {
 _MARKDOWN_SPECIAL = str.maketrans({character: f"\\{character}" for character in r"\`*_[]<>|~&#@$"})
 
 
-def render(folder: Path) -> None:
+def render(folder: Path, renderer: Renderer | None = None) -> None:
     """Writes both Markdown reports, the figures and the PDF of a comparison that has been analysed.
 
-    Raises `MachineError` where the PDF cannot be made here; everything else is written by then.
+    `renderer` is a child that waits for the PDF, if one was started early. Raises `MachineError` where the PDF cannot
+    be made here; everything else is written by then.
     """
     document, rows = load_document(folder), load_metrics(folder)
     save_text(folder / SUMMARY_NAME, render_markdown("PERFORMANCE_SUMMARY.md.j2", document))
@@ -67,6 +68,7 @@ def render(folder: Path) -> None:
                 Attachment(folder / metrics_name, "The measurements" + (", validation rows only" if is_cut else "")),
             ],
             created=datetime.fromtimestamp(document["finished_at"] or UNDATED, UTC),
+            renderer=renderer,
         )
     finally:
         if is_cut:
@@ -89,7 +91,7 @@ def render_html(document: dict[str, Any], figures: dict[str, str | None], *, met
 
 def _choose_template(name: str, document: dict[str, Any]) -> str:
     """Comparisons with logs of other programs have templates of their own: most of what ours say is not known there."""
-    return f"foreign_{name}" if "foreign" in document else name
+    return f"foreign/{name}" if "foreign" in document else name
 
 
 def load_figure(path: Path) -> str | None:
@@ -102,11 +104,6 @@ def load_figure(path: Path) -> str | None:
 def escape_markdown(text: str) -> str:
     """Text that Markdown shows as it stands; an address is not turned into a link."""
     return text.translate(_MARKDOWN_SPECIAL).replace("://", "\\://").replace("www.", "www\\.").replace("\n", " ")
-
-
-def make_inert(text: str) -> str:
-    """The text with control, direction-changing and unencodable characters shown as U+FFFD."""
-    return "".join("\ufffd" if unicodedata.category(c) in ("Cc", "Cf", "Cs", "Co", "Cn") else c for c in text)
 
 
 def format_code(text: Any) -> Markup:
@@ -124,8 +121,13 @@ def format_block(text: str) -> Markup:
 
 
 def get_claim_text(claims: Sequence[dict[str, Any]], claim_id: str) -> str:
-    """The sentence of one claim."""
-    return next(str(claim["text"]) for claim in claims if claim["id"] == claim_id)
+    """The sentence of one claim; "" where it was not made, because it is not true."""
+    return next((str(claim["text"]) for claim in claims if claim["id"] == claim_id), "")
+
+
+def select_section(claims: Sequence[dict[str, Any]], section: str) -> list[dict[str, Any]]:
+    """The claims on a pair that stand in one section of a report."""
+    return [claim for claim in claims if claim["section"] == section]
 
 
 def format_impact(key: str, ablation: dict[str, Any] | None) -> str:
@@ -142,17 +144,23 @@ def format_impact(key: str, ablation: dict[str, Any] | None) -> str:
 
 
 def _build_context(document: dict[str, Any]) -> dict[str, Any]:
-    if "foreign" in document:
-        drawn_here = document["foreign"]["figures"] if document["pairs"] else []
-        context = {"by_name": {arm["name"]: arm for arm in document["arms"]}, "figure_words": FIGURE_WORDS}
-        return {**document, **context, "drawn_figures": drawn_here}
-    drawn = {"gain": bool(document["pairs"]), "ablation": document["ablation"] is not None}
     return {
         **document,
         "by_name": {arm["name"]: arm for arm in document["arms"]},
         "figure_words": FIGURE_WORDS,
-        "drawn_figures": [name for name in FIGURES if drawn.get(name, True)],
+        "index": [
+            *(("", claim) for claim in [*document["claims"], *document["caveats"]]),
+            *((pair["candidate_label"], claim) for pair in document["pairs"] for claim in pair["claims"]),
+        ],
+        "drawn_figures": _list_drawn_figures(document),
     }
+
+
+def _list_drawn_figures(document: dict[str, Any]) -> list[str]:
+    if "foreign" in document:
+        return list(document["foreign"]["figures"]) if document["pairs"] else []
+    drawn = {"gain": bool(document["pairs"]), "ablation": document["ablation"] is not None}
+    return [name for name in FIGURES if drawn.get(name, True)]
 
 
 def _build_environment(escape: Any) -> Environment:
@@ -168,21 +176,11 @@ def _build_environment(escape: Any) -> Environment:
         keep_trailing_newline=True,
         autoescape=False,  # finalize escapes every value, for Markdown and HTML alike
     )
-    environment.filters |= {
-        "loss": formats.format_loss,
-        "percent": formats.format_percent,
-        "gain": formats.format_gain,
-        "count": formats.format_count,
-        "duration": formats.format_duration,
-        "size": formats.format_bytes,
-        "flops": formats.format_flops,
-        "ratio": formats.format_ratio,
-        "value": formats.format_value,
-        "time": formats.format_time,
-        "interval": formats.format_interval,
+    environment.filters |= formats.FORMATS | {
         "code": format_code,
         "block": format_block,
         "claim": get_claim_text,
+        "section": select_section,
         "impact": format_impact,
         "zip": zip,
     }

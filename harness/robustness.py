@@ -6,6 +6,8 @@ from typing import Any
 
 from harness.pairs import compute_gain
 from harness.uncertainty import (
+    CONFIDENCE,
+    POWER,
     compute_detectable_gain,
     compute_needed_pairs,
     compute_sd,
@@ -46,6 +48,8 @@ def describe_robustness(pairs: Sequence[dict[str, Any]]) -> dict[str, Any]:
         "noise_floor_percent": noise,
         "noise_floor_source": source,
         "detectable_gain_percent": None if noise is None else compute_detectable_gain(noise, len(pairs)),
+        "confidence_percent": 100 * CONFIDENCE,
+        "power_percent": 100 * POWER,
         "needed_pairs": None if noise is None else compute_needed_pairs(sum(gains) / len(gains), noise),
     }
 

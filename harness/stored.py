@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from harness.journals import Event, load_journal
 from harness.plan import FILE_NAME as PLAN_NAME
@@ -11,7 +11,7 @@ from mainrun.errors import StoredResultsError
 from mainrun.files import compute_file_sha256
 from mainrun.parquet import load_table
 from mainrun.run_record import FILE_NAME as RECORD_NAME
-from mainrun.run_record import JOURNAL_NAME, TITLE_LOSSES_NAME, load_run_record
+from mainrun.run_record import JOURNAL_NAME, TITLE_LOSSES_NAME, TOKENIZER_NAME, Status, load_run_record
 from mainrun.title_losses import COLUMNS as TITLE_COLUMNS
 from mainrun.title_losses import SCHEMA_VERSION as TITLE_SCHEMA_VERSION
 
@@ -25,6 +25,8 @@ _FIELDS = (
 _FINAL_FIELDS = ("final_weights_sha256", "mainrun_log_sha256", "title_losses_sha256", "peak_memory_bytes")
 """What a record must hold, and what that of a complete run must hold too."""
 _FOREIGN_FIELDS = ("status", "reason", "arm", "seed", "source", "plan_sha256")
+COMPLETE = ("complete", "imported")
+"""Statuses of runs that are whole: trained here, and taken in from a log."""
 FOREIGN_KINDS = ("log", "csv", "tensorboard")
 """Kinds of a record's `source` that are no runs of the training program."""
 
@@ -43,7 +45,7 @@ class StoredRun:
 
     @property
     def is_complete(self) -> bool:
-        return self.record["status"] in ("complete", "imported")
+        return self.record["status"] in COMPLETE
 
     @property
     def is_foreign(self) -> bool:
@@ -82,12 +84,13 @@ class StoredComparison:
 def load_comparison(folder: Path, *, check_hashes: bool = True) -> StoredComparison:
     """Loads a comparison.
 
-    Raises `StoredResultsError` where a file is absent or damaged, and, unless told not to check, where a complete
-    run's files do not have the hashes its record names.
+    Raises `StoredResultsError` where a file is absent or damaged, and, unless told not to check, where the plan is not
+    the one a run belongs to, or a complete run's files do not have the hashes its record names.
     """
     if not folder.is_dir():
         raise StoredResultsError(f"{folder} is no comparison: there is no such folder.")
     plan = load_plan(folder)
+    plan_sha256 = compute_file_sha256(folder / PLAN_NAME)
     runs = {}
     for run in plan.runs:
         run_folder = get_run_folder(folder, run)
@@ -95,6 +98,11 @@ def load_comparison(folder: Path, *, check_hashes: bool = True) -> StoredCompari
             runs[run] = load_run(run_folder)
             if check_hashes and (runs[run].arm, runs[run].seed) != (run.arm, run.seed):
                 raise StoredResultsError(f"{run_folder} holds a run of {runs[run].arm} with seed {runs[run].seed}.")
+            if check_hashes and runs[run].record["plan_sha256"] != plan_sha256:
+                raise StoredResultsError(
+                    f"{folder / PLAN_NAME} was changed after its runs began: its SHA-256 is {plan_sha256}, "
+                    f"{run_folder / RECORD_NAME} says {runs[run].record['plan_sha256']}."
+                )
             if check_hashes:
                 check_run_hashes(runs[run])
     return StoredComparison(folder, plan, runs)
@@ -106,11 +114,14 @@ def load_run(folder: Path) -> StoredRun:
     if is_foreign(record):
         return _load_foreign_run(folder, record)
     complete = record.get("status") == "complete"
+    if record.get("status") not in get_args(Status):
+        raise StoredResultsError(f"{folder / RECORD_NAME} is damaged: its status is {record.get('status')!r}.")
     missing = [key for key in (*_FIELDS, *(_FINAL_FIELDS if complete else ())) if key not in record]
     if missing:
         raise StoredResultsError(f"{folder / RECORD_NAME} is damaged: {', '.join(missing)} missing.")
-    if complete and not (folder / TITLE_LOSSES_NAME).exists():
-        raise StoredResultsError(f"{folder / TITLE_LOSSES_NAME} is missing.")
+    for name in (JOURNAL_NAME, TITLE_LOSSES_NAME, TOKENIZER_NAME) if complete else ():
+        if not (folder / name).is_file():
+            raise StoredResultsError(f"{folder / name} is missing.")
     started = complete or (folder / JOURNAL_NAME).exists()
     events = load_journal(folder / JOURNAL_NAME, finished=complete) if started else []
     return StoredRun(record["arm"], record["seed"], folder, record, events)

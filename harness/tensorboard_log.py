@@ -3,7 +3,8 @@
 Times are the journal's and the file name holds no host, so that a file can be made again byte for byte.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from tensorboard.compat.proto.event_pb2 import Event as ProtoEvent
@@ -12,7 +13,7 @@ from tensorboard.summary.writer.record_writer import RecordWriter
 
 from harness.collect import compute_full_loss_per_token, compute_perplexity
 from harness.journals import Event
-from mainrun.files import make_folder
+from mainrun.files import make_folder, unwritable
 
 _TRAINING = {
     "loss": "train/loss_nats_per_token",
@@ -29,17 +30,36 @@ class TensorBoardLog:
     """One run's event file, written anew and flushed with every batch of events."""
 
     def __init__(self, folder: Path) -> None:
+        """Raises `MachineError` where the file cannot be written, as `write` and `close` do."""
         make_folder(folder)
-        for older in folder.glob("events.out.tfevents.*"):
-            older.unlink()
-        self._file = (folder / "events.out.tfevents.0.run").open("wb")
-        self._writer = RecordWriter(self._file)
+        self._path = folder / "events.out.tfevents.0.run"
         self._tokens_per_step: int | None = None
         self._train_elapsed_s: float | None = None
-        self._writer.write(ProtoEvent(file_version="brain.Event:2").SerializeToString())
+        with self._refusals():
+            for older in folder.glob("events.out.tfevents.*"):
+                older.unlink()
+            self._file = self._path.open("wb")
+            self._writer = RecordWriter(self._file)
+            self._writer.write(ProtoEvent(file_version="brain.Event:2").SerializeToString())
 
     def write(self, events: Iterable[Event]) -> None:
         """Appends the scalars of journal events."""
+        with self._refusals():
+            self._write_events(events)
+            self._file.flush()
+
+    def close(self) -> None:
+        with self._refusals():
+            self._file.close()
+
+    @contextmanager
+    def _refusals(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise unwritable(self._path, error) from error
+
+    def _write_events(self, events: Iterable[Event]) -> None:
         for event in events:
             match event["event"]:
                 case "hyperparameters_configured":
@@ -51,10 +71,6 @@ class TensorBoardLog:
                     self._write_scalars(event, _select(event, _TRAINING) | self._measure_speed(event))
                 case "validation_step":
                     self._write_scalars(event, _select(event, _VALIDATION) | _compute_perplexity(event))
-        self._file.flush()
-
-    def close(self) -> None:
-        self._file.close()
 
     def _measure_speed(self, event: Event) -> dict[str, float]:
         before, self._train_elapsed_s = self._train_elapsed_s, event.get("train_elapsed_s")

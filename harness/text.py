@@ -6,7 +6,7 @@ from typing import Any
 
 from harness.checks import Finding
 from harness.constraints import describe_corpus
-from harness.foreign_text import format_external_plan, format_foreign_result
+from harness.foreign.text import format_external_plan, format_foreign_result
 from harness.formats import format_count, format_flops, format_gain, format_loss, format_percent, format_value
 from harness.gate import Condition
 from harness.plan import Arm, Plan
@@ -26,21 +26,21 @@ def format_plan(plan: Plan, folder: Path) -> str:
         f"{format_count(corpus['num_available'])} available",
         f"Fingerprints: training {corpus['train_sha256'][:16]}…, validation {corpus['validation_sha256'][:16]}…",
         "",
-        *_format_columns(["", *(arm.name for arm in plan.arms)], _describe_sizes(plan.arms)),
+        *_format_columns(["", *(arm.label for arm in plan.arms)], _describe_sizes(plan.arms)),
         "",
         "Configuration (* differs from the first arm)",
-        *_format_columns(["", *(arm.name for arm in plan.arms)], _describe_configs(plan.arms)),
+        *_format_columns(["", *(arm.label for arm in plan.arms)], _describe_configs(plan.arms)),
         "",
     ]
     for arm in plan.arms[1:]:
         changes = find_changes(baseline.config, arm.config)
-        lines.append(f"{arm.name} differs from {baseline.name} in {len(changes)} settings")
+        lines.append(f"{arm.label} differs from {baseline.label} in {len(changes)} settings")
         lines += [f"  {key}: {format_value(old)} → {format_value(new)}" for key, (old, new) in changes.items()]
     lines += [
         "",
         f"Decided on {plan.primary_metric} at the last step; margin {format_percent(plan.margin_percent)}",
         "Order:",
-        *(f"  {place}. {folder / 'runs' / run.folder_name}" for place, run in enumerate(plan.runs, 1)),
+        *(f"  {place}. {folder / 'runs' / plan.describe_run(run)}" for place, run in enumerate(plan.runs, 1)),
     ]
     return "\n".join(lines)
 
@@ -61,7 +61,7 @@ def format_result(document: dict[str, Any], folder: Path) -> str:
             f"{format_loss(after['loss_nats_per_char'])} nats/char, {format_gain(pair['reported_gain_percent'])}",
         ]
     for caveat in [] if foreign else document["caveats"][:1]:
-        lines.append(f"  {caveat}")
+        lines.append(f"  {caveat['text']}")
     lines.append(f"Reports: {folder}/PERFORMANCE_SUMMARY.md, TRAINING_OPTIMIZATION_REPORT.md, report.pdf")
     lines.append(f"TensorBoard: tensorboard --host 127.0.0.1 --logdir {folder}/logs/tensorboard")
     return "\n".join(lines)

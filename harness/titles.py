@@ -23,7 +23,7 @@ def describe_titles(baseline: TitleColumns, candidate: TitleColumns) -> dict[str
     differences = (losses[1] - losses[0]) / num_chars
     return {
         "num_titles": len(num_chars),
-        "share_lower_percent": 100 * float(np.mean(differences < 0)),
+        "num_lower": int(np.count_nonzero(differences < 0)),
         "difference_quantiles_nats_per_char": {
             f"{quantile:.0%}": float(value)
             for quantile, value in zip(QUANTILES, np.quantile(differences, QUANTILES), strict=True)

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import nctdtr, stdtrit
 
 NUM_RESAMPLES = 10_000
 BOOTSTRAP_SEED = 20_261_123
@@ -42,7 +41,7 @@ def compute_t_interval(gains: Sequence[float], level: float) -> Interval | None:
     n = len(gains)
     if n < 2:
         return None
-    half = float(stdtrit(n - 1, (1 + level) / 2)) * compute_sd(gains) / math.sqrt(n)
+    half = _compute_t_quantile(n - 1, (1 + level) / 2) * compute_sd(gains) / math.sqrt(n)
     mean = math.fsum(gains) / n
     return Interval(mean - half, mean + half, 100 * level, "Student's t over seed pairs", n, "noise of training")
 
@@ -111,5 +110,14 @@ def compute_needed_pairs(gain: float, sd: float) -> int | None:
 
 def _compute_power(noncentrality: float, num_pairs: int) -> float:
     """Power of the one relevant side of the test, for a true mean of `noncentrality` standard errors."""
-    critical = float(stdtrit(num_pairs - 1, (1 + CONFIDENCE) / 2))
+    from scipy.special import nctdtr
+
+    critical = _compute_t_quantile(num_pairs - 1, (1 + CONFIDENCE) / 2)
     return 1 - float(nctdtr(num_pairs - 1, noncentrality, critical))
+
+
+def _compute_t_quantile(degrees_of_freedom: int, level: float) -> float:
+    """Quantile of Student's t."""
+    from scipy.special import stdtrit  # half a second, which reports on one seed need not wait for
+
+    return float(stdtrit(degrees_of_freedom, level))

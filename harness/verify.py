@@ -1,26 +1,22 @@
 """`verify`: all checks on a stored comparison, with the titles and a fresh initialization where they can be had."""
 
-import re
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from harness.checks import Evidence, Finding, Registry, Result, Titles, run_checks
+from harness.checks import Evidence, Finding, Registry, Result, run_checks
 from harness.constraints import CONSTRAINTS
-from harness.foreign_checks import FORENSICS, run_mixed_checks, select_own
+from harness.foreign.checks import FORENSICS, run_mixed_checks, select_own
 from harness.integrity import INTEGRITY
 from harness.journals import load_journal
 from harness.launch import Job, Launcher
 from harness.plan import PlannedRun
 from harness.rebuild import REBUILD
+from harness.reread import read_titles
 from harness.stored import StoredComparison, StoredRun, load_comparison
-from mainrun.corpus import CorpusSource, load_corpus
-from mainrun.corpus_files import load_title_file
+from mainrun.corpus import CorpusSource
 from mainrun.errors import EXIT_DONE
-from mainrun.headlines import generate_headlines
 from mainrun.run_record import JOURNAL_NAME, load_run_record
 
 REPLAY_NAME = "replay"
@@ -28,20 +24,19 @@ REPLAY_TITLE = "The first steps, trained again, give the same losses"
 NO_TITLES = "the titles are not here: give --data with the file they came from"
 OTHER_MACHINE_TOLERANCE = 1e-3
 """Relative difference of a loss that another machine, torch version or thread count may cause."""
-DATA_SEED = 1337
 
 
 def verify(folder: Path, data: str | None, replay_steps: int | None, launcher: Launcher) -> list[Finding]:
     """All findings on the comparison in `folder`.
 
     `data` is where the titles are read again from (a file, or `hub`); synthetic ones are always made again. Raises
-    `StoredResultsError` where a file cannot be read at all, `RequestError` where `data` cannot.
+    `StoredResultsError` where a file cannot be read at all, `RequestError` or `MachineError` where `data` cannot.
     """
     comparison = load_comparison(folder, check_hashes=False)
     source = _find_source(comparison, data)
     evidence = Evidence(comparison, NO_TITLES, NO_TITLES)
     if source:
-        titles = _draw_titles(comparison, source)
+        titles = read_titles(comparison.plan, source)
         evidence = Evidence(comparison, titles, _initialize_again(select_own(comparison), source, launcher))
     if comparison.plan.sources is not None:
         registries: tuple[Registry, ...] = (CONSTRAINTS, INTEGRITY, FORENSICS, REBUILD)
@@ -71,23 +66,6 @@ def _find_source(comparison: StoredComparison, data: str | None) -> CorpusSource
     if corpus["source"] == "synthetic":
         return CorpusSource("synthetic")
     return None if data is None else CorpusSource(data, corpus["revision"], comparison.plan.title_column)
-
-
-def _draw_titles(comparison: StoredComparison, source: CorpusSource) -> Titles:
-    """The titles, drawn and cut by this module's own code; only reading a file or the hub is the training program's."""
-    corpus = comparison.plan.corpus
-    num_titles = corpus["num_train_titles"] + corpus["num_validation_titles"]
-    if source.data == "hub":
-        loaded = load_corpus(source, num_titles=num_titles, val_fraction=corpus["num_validation_titles"] / num_titles)
-        return Titles(loaded.train_titles, loaded.validation_titles)
-    if source.data == "synthetic":
-        drawn = [str(title) for title in generate_headlines(num_titles, DATA_SEED)]
-    else:
-        values = load_title_file(source.data, source.title_column).values
-        order = np.random.default_rng(DATA_SEED).permutation(len(values))[:num_titles]
-        drawn = [str(values[row]) for row in order]
-    clean = [re.sub("[\ud800-\udfff]", "\ufffd", title.strip()) for title in drawn]
-    return Titles(clean[: corpus["num_train_titles"]], clean[corpus["num_train_titles"] :])
 
 
 def _initialize_again(comparison: StoredComparison, source: CorpusSource, launcher: Launcher) -> dict[str, str] | str:

@@ -5,17 +5,20 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.autograd import Function
+from torch.nn import functional as F
 
 ROWS_AT_ONCE = 1024
 """Rows of logits held at a time: large enough for fast products, small enough for the cache to help."""
 
 
 def linear_cross_entropy(hidden: Tensor, weight: Tensor, targets: Tensor) -> Tensor:
-    """Mean cross-entropy in nats, a scalar, of targets (N,) under the logits hidden (N, D) @ weight (V, D)ᵀ.
+    """Summed cross-entropy in nats, a scalar, of targets (N,) under the logits hidden (N, D) @ weight (V, D)ᵀ.
 
-    The same value and gradients as `F.cross_entropy(F.linear(hidden, weight), targets)` up to rounding. The
-    gradients are computed in the forward pass: not for use without gradients, nor for second derivatives.
+    The value and gradients of `F.cross_entropy(F.linear(hidden, weight), targets, reduction="sum")` up to rounding.
+    The gradients are computed in the forward pass: not for use without gradients, nor for a second backward pass.
     """
+    if hidden.is_cuda:
+        return F.cross_entropy(F.linear(hidden, weight), targets, reduction="sum")
     return _LinearCrossEntropy.apply(hidden, weight, targets)  # type: ignore[no-any-return, no-untyped-call]  # torch does not type apply
 
 
@@ -33,11 +36,10 @@ class _LinearCrossEntropy(Function):
             grad_logits = log_probs.exp_().scatter_add_(1, column, log_probs.new_full(column.shape, -1.0))
             torch.mm(grad_logits, weight, out=grad_hidden[part])
             grad_weight.addmm_(grad_logits.T, hidden[part])
-        scale = 1 / len(hidden)
-        ctx.save_for_backward(grad_hidden.mul_(scale), grad_weight.mul_(scale))
-        return total * scale
+        ctx.save_for_backward(grad_hidden, grad_weight)
+        return total
 
     @staticmethod
     def backward(ctx: Any, *grad_outputs: Tensor) -> tuple[Tensor, Tensor, None]:
         grad_hidden, grad_weight = ctx.saved_tensors
-        return grad_hidden * grad_outputs[0], grad_weight * grad_outputs[0], None
+        return grad_hidden.mul_(grad_outputs[0]), grad_weight.mul_(grad_outputs[0]), None

@@ -3,6 +3,7 @@
 Shapes: B windows, T tokens a window, D = d_model, H = n_head, V = vocabulary, N = B × T.
 """
 
+import math
 from typing import cast
 
 import torch
@@ -10,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mainrun.config import Config
+from mainrun.dropout import dropout
 from mainrun.linear_cross_entropy import linear_cross_entropy
 
 LAYER_NORM_EPS = 1e-5
@@ -30,10 +32,21 @@ class Attention(nn.Module):
         B, T, D = x.shape  # noqa: N806  # the field's own letters
         qkv = self.qkv(x).view(B, T, 3, self.n_head, D // self.n_head)
         q, k, v = qkv.permute(2, 0, 3, 1, 4)  # 3 × (B, H, T, D/H)
-        dropout = self.dropout if self.training else 0.0
-        y = F.scaled_dot_product_attention(q, k, v, dropout_p=dropout, is_causal=True)
+        y = attend(q, k, v, self.dropout if self.training else 0.0)
         y = y.transpose(1, 2).reshape(B, T, D)
         return cast(Tensor, self.proj(y))
+
+
+def attend(q: Tensor, k: Tensor, v: Tensor, p: float) -> Tensor:
+    """Causal attention of q, k, v, all (B, H, T, d), with dropout of probability p on the attention weights."""
+    if p == 0 or q.is_cuda:
+        return F.scaled_dot_product_attention(q, k, v, dropout_p=p, is_causal=True)
+    # With dropout torch has no fused kernel for the CPU; its fall-back copies more and draws its mask slowly.
+    B, H, T, d = q.shape  # noqa: N806  # the field's own letters
+    q, k, v = (part.reshape(B * H, T, d) for part in (q, k, v))
+    later = q.new_full((T, T), -math.inf).triu(1)
+    weights = torch.baddbmm(later, q, k.transpose(1, 2), alpha=d**-0.5).softmax(-1)  # (B × H, T, T)
+    return torch.bmm(dropout(weights, p), v).view(B, H, T, d)
 
 
 class MLP(nn.Module):
@@ -60,8 +73,9 @@ class Block(nn.Module):
         self.mlp = MLP(config)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = x + F.dropout(self.attn(self.ln_1(x)), self.dropout, self.training)
-        return x + F.dropout(self.mlp(self.ln_2(x)), self.dropout, self.training)
+        p = self.dropout if self.training else 0.0
+        x = x + dropout(self.attn(self.ln_1(x)), p)
+        return x + dropout(self.mlp(self.ln_2(x)), p)
 
 
 class GPT(nn.Module):
@@ -81,13 +95,13 @@ class GPT(nn.Module):
     def compute_hidden(self, ids: Tensor) -> Tensor:
         """The final normalized residual stream (B, T, D) of ids (B, T)."""
         positions = self.position_embedding.weight[: ids.shape[1]]
-        x = F.dropout(self.token_embedding(ids) + positions, self.dropout, self.training)  # (B, T, D)
+        x = dropout(self.token_embedding(ids) + positions, self.dropout if self.training else 0.0)  # (B, T, D)
         for block in self.blocks:
             x = block(x)
         return cast(Tensor, self.ln_f(x))
 
     def compute_loss(self, ids: Tensor, targets: Tensor) -> Tensor:
-        """Mean cross-entropy in nats per token, a scalar, of targets (B, T) given ids (B, T)."""
+        """Summed cross-entropy in nats, a scalar, of targets (B, T) given ids (B, T)."""
         hidden = self.compute_hidden(ids).flatten(0, 1)  # (N, D)
         return linear_cross_entropy(hidden, self.token_embedding.weight, targets.flatten())
 

@@ -19,19 +19,28 @@ def build_sgd(parameters: Iterable[nn.Parameter], config: Config) -> Optimizer:
     """Stochastic gradient descent over all parameters."""
     from torch.optim import SGD
 
-    return SGD(parameters, lr=config.learning_rate, momentum=config.momentum, weight_decay=config.weight_decay)
+    parameters = list(parameters)
+    return SGD(
+        parameters,
+        lr=config.learning_rate,
+        momentum=config.momentum,
+        weight_decay=config.weight_decay,
+        fused=_are_on_cuda(parameters),
+    )
 
 
 def build_adamw(parameters: Iterable[nn.Parameter], config: Config) -> Optimizer:
     """AdamW (Loshchilov and Hutter 2019, arXiv:1711.05101), weight decay on all parameters."""
     from torch.optim import AdamW
 
+    parameters = list(parameters)
     return AdamW(
         parameters,
         lr=config.learning_rate,
         betas=(config.adam_beta1, config.adam_beta2),
         eps=config.adam_eps,
         weight_decay=config.weight_decay,
+        fused=_are_on_cuda(parameters),
     )
 
 
@@ -52,3 +61,8 @@ def clip_gradients(parameters: Iterable[nn.Parameter], max_norm: float) -> Tenso
     from torch.nn.utils import clip_grad_norm_
 
     return clip_grad_norm_(parameters, max_norm)
+
+
+def _are_on_cuda(parameters: Iterable[nn.Parameter]) -> bool:
+    """Whether torch's one-kernel update pays: on a CPU it gains nothing and gives other bits."""
+    return all(parameter.is_cuda for parameter in parameters)

@@ -13,14 +13,22 @@ from mainrun.files import atomic_write
 Columns = Mapping[str, str]
 """Column name → Arrow type name (`int64`, `float64`, `bool`, `string`); the unit is the name's last part."""
 
+_UNITS = {
+    "nats_per_token": "nats per token",
+    "nats_per_char": "nats per character",
+    "tokens_per_s": "tokens per second",
+    "nats": "nats",
+    "s": "seconds",
+}
+"""The unit by the last part of a column's name; any other column is a count, a name or a plain number."""
 _TYPES = {"int64": pa.int64(), "float64": pa.float64(), "bool": pa.bool_(), "string": pa.string()}
 
 
 def save_table(path: Path, columns: Columns, values: Mapping[str, Any], *, schema_version: int) -> None:
     """Writes equally long sequences, one a column, atomically; None is null. Same values, same bytes."""
     num_rows = str(len(values[next(iter(columns))]))
-    metadata = {"schema_version": str(schema_version), "num_rows": num_rows, "units": "the last part of each name"}
-    schema = pa.schema([(name, _TYPES[kind]) for name, kind in columns.items()], metadata)
+    metadata = {"schema_version": str(schema_version), "num_rows": num_rows}
+    schema = pa.schema([_build_field(name, kind) for name, kind in columns.items()], metadata)
     table = pa.table({name: pa.array(values[name], schema.field(name).type) for name in columns}, schema)
     with atomic_write(path) as file:
         parquet.write_table(table, file, compression="zstd", write_page_checksum=True)
@@ -46,3 +54,8 @@ def load_table(source: Path | BinaryIO, columns: Columns, *, schema_version: int
     if kinds != {column: _TYPES[kind] for column, kind in columns.items()}:
         raise StoredResultsError(f"{name} is damaged: its columns are not those of its schema version.")
     return {column: table.column(column).to_pylist() for column in columns}
+
+
+def _build_field(name: str, kind: str) -> pa.Field:
+    unit = next((unit for part, unit in _UNITS.items() if name == part or name.endswith(f"_{part}")), None)
+    return pa.field(name, _TYPES[kind], metadata={"unit": unit} if unit else None)

@@ -82,6 +82,14 @@ def load_run_record(folder: Path) -> dict[str, Any]:
     return load_json(folder / FILE_NAME, SCHEMA_VERSION)
 
 
+def mark_failed(folder: Path, reason: str) -> None:
+    """Records how a run ended that could not say so itself; nothing where it is not running by its record."""
+    if (folder / FILE_NAME).exists():
+        record = load_run_record(folder)
+        if record["status"] == "running":
+            save_json(folder / FILE_NAME, {**record, "status": "failed", "reason": reason})
+
+
 def compute_identity(record: dict[str, Any]) -> dict[str, Any]:
     """What in a record decides the run's numbers, by dotted name: a run is continued only where it is the same.
 

@@ -13,6 +13,9 @@ from mainrun.model import GPT, init_weights
 from mainrun.optimizers import OPTIMIZERS, clip_gradients, set_learning_rate
 from mainrun.schedules import SCHEDULES
 
+TOKENS_AT_ONCE = 2048
+"""Tokens of a batch that go through the model together on a CPU."""
+
 
 @dataclass(frozen=True)
 class StepResult:
@@ -56,15 +59,28 @@ class TrainingState:
         inputs, targets, self.ptr = read_batch(train_ids, self.ptr, config.block_size, config.batch_size)
         learning_rate = config.learning_rate * SCHEDULES[config.schedule](self.step, max_steps, config)
         set_learning_rate(self.optimizer, learning_rate)
-        with self.precision():
-            loss = self.model.compute_loss(inputs, targets)
         self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]  # torch does not type backward
+        loss = self.accumulate_gradients(inputs, targets)
         grad_norm = clip_gradients(self.model.parameters(), config.grad_clip)
         self.optimizer.step()
         result = StepResult(loss.item(), grad_norm.item(), learning_rate)
         self.train_elapsed_s += time.perf_counter() - started
         return result
+
+    def accumulate_gradients(self, inputs: Tensor, targets: Tensor) -> Tensor:
+        """Adds the gradients of the mean loss of one batch (B, T) to the parameters'; returns it, a scalar.
+
+        The batch goes through in parts that a CPU's cache can hold: as many windows as make `TOKENS_AT_ONCE`.
+        """
+        num_tokens, block_size = targets.numel(), targets.shape[1]
+        windows_at_once = len(inputs) if self.device.type == "cuda" else max(1, TOKENS_AT_ONCE // block_size)
+        total = inputs.new_zeros((), dtype=torch.float32)
+        for part in zip(torch.split(inputs, windows_at_once), torch.split(targets, windows_at_once), strict=True):
+            with self.precision():
+                loss = self.model.compute_loss(*part) / num_tokens
+            loss.backward()  # type: ignore[no-untyped-call]  # torch does not type backward
+            total += loss.detach()
+        return total
 
     def precision(self) -> torch.autocast:
         """bfloat16 where the device is fast at it, float32 on the CPU."""

@@ -9,9 +9,13 @@ from pathlib import Path
 from mainrun.config import check_seed
 from mainrun.contract import SEED
 from mainrun.corpus import CorpusSource
-from mainrun.errors import EXIT_BUG, EXIT_DONE, EXIT_INTERRUPTED, ProgramError, RequestError
+from mainrun.errors import EXIT_BUG, EXIT_DONE, EXIT_INTERRUPTED, ProgramError, RequestError, RunError
+from mainrun.inert import make_inert
 from mainrun.recipes import PRESETS, RECIPES, get_preset
-from mainrun.run_record import RunRequest
+from mainrun.run_record import RunRequest, mark_failed
+
+LINE_ENDS = "\n"
+OUT_OF_MEMORY = "the process ran out of memory; a smaller batch_size or preset needs less"
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -26,16 +30,29 @@ def main(arguments: list[str] | None = None) -> int:
             full = f", full {progress.full_loss.loss_nats_per_char:.4f}" if progress.full_loss else ""
             print(f"step {progress.step}/{progress.max_steps}: frozen {loss}{full}", file=sys.stderr, flush=True)
     except ProgramError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {make_inert(str(error), keep=LINE_ENDS)}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
         print("interrupted: go on with --resume", file=sys.stderr)
         return EXIT_INTERRUPTED
-    except Exception:
+    except Exception as error:
         traceback.print_exc()
-        return EXIT_BUG
-    print(request.out)
+        if not _is_out_of_memory(error):
+            return EXIT_BUG
+        print(f"error: {OUT_OF_MEMORY}", file=sys.stderr)
+        mark_failed(request.out, OUT_OF_MEMORY)
+        return RunError.exit_code
+    print(make_inert(str(request.out)))
     return EXIT_DONE
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    """Also by name and text, because torch has a type of its own for a GPU and none for the CPU."""
+    return (
+        isinstance(error, MemoryError)
+        or type(error).__name__ == "OutOfMemoryError"
+        or "can't allocate memory" in str(error)
+    )
 
 
 def parse_request(arguments: list[str] | None = None) -> RunRequest:
@@ -70,7 +87,7 @@ def parse_request(arguments: list[str] | None = None) -> RunRequest:
         if given.stop_after is not None and given.stop_after < 0:
             raise RequestError(f"--stop-after takes a step from 0 on, not {given.stop_after}.")
     except RequestError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {make_inert(str(error), keep=LINE_ENDS)}", file=sys.stderr)
         raise SystemExit(error.exit_code) from None
     return RunRequest(
         recipe=given.recipe,

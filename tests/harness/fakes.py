@@ -8,7 +8,7 @@ import json
 import math
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,12 +18,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from harness.compare import CompareRequest, run_comparison
+from harness.compare import run_comparison
 from harness.launch import Job, Launcher, Outcome
 from harness.pdf import Attachment
 from harness.progress import ProgressDisplay
+from harness.request import CompareRequest
 from mainrun.config import Config
-from mainrun.errors import EXIT_BUG, EXIT_DONE, EXIT_INTERRUPTED, RunError
+from mainrun.errors import EXIT_BUG, EXIT_DONE, EXIT_INTERRUPTED, RequestError, RunError
 from mainrun.evaluate import Evaluation
 from mainrun.files import compute_file_sha256, compute_sha256, make_folder, save_json
 from mainrun.full_loss import FullLoss
@@ -127,7 +128,11 @@ class FakeLauncher:
     def launch(self, job: Job, watch: Callable[[], None]) -> Outcome:
         started_at = STARTED_AT + 1000.0 * len(self.launched)
         self.launched.append(job.run.folder_name)
-        request = parse_request(job.arguments)
+        try:
+            request = parse_request(job.arguments)
+            build_named_config(request.recipe, request.preset, request.settings)
+        except RequestError as error:  # a real process ends with its exit code
+            return Outcome(error.exit_code, str(error))
         if (request.out / JOURNAL_NAME).exists():
             started_at += 86_400.015625  # a run that is begun again does not write the bytes it wrote before
         mishap = self.mishaps.get(job.run.folder_name) or self.mishaps.get(request.arm)
@@ -316,13 +321,14 @@ def skip_rendering(*, pdf: bool = True, figures: bool = True) -> Iterator[list[s
     """Leaves out the PDF and the figures of every `render` inside; gives the HTML pages that were to be PDFs."""
     pages: list[str] = []
 
-    def keep_page(html: str, out: Path, *, attachments: Sequence[Attachment] = (), created: Any) -> None:
+    def keep_page(html: str, out: Path, *, attachments: Sequence[Attachment] = (), created: Any, renderer: Any) -> None:
         assert all(attachment.path.exists() for attachment in attachments)
         pages.append(html)
 
     with pytest.MonkeyPatch.context() as patch:
         if pdf:
             patch.setattr("harness.render.render_pdf", keep_page)
+            patch.setattr("harness.pdf.start_renderer", nullcontext)
         if figures:
             patch.setattr("harness.render.save_figures", lambda folder, document, rows: None)
         yield pages

@@ -265,7 +265,14 @@ def drop_a_journal_line(folder: Path) -> None:
 def swap_two_journal_lines(folder: Path) -> None:
     run = run_folders(folder)[1]
     events = read_events(run / "mainrun.log")
-    events[10], events[12] = events[12], events[10]
+    clocks = (
+        "timestamp",
+        "elapsed_time",
+        "train_elapsed_s",
+    )  # left in order: one that runs backwards is refused at once
+    first, second = events[10], events[12]
+    events[10] = second | {clock: first[clock] for clock in clocks}
+    events[12] = first | {clock: second[clock] for clock in clocks}
     write_events(run / "mainrun.log", events)
 
 
@@ -280,6 +287,14 @@ def edit_a_parquet_cell(folder: Path) -> None:
 def edit_the_document(folder: Path) -> None:
     document = json.loads((folder / "comparison.json").read_text(encoding="utf-8"))
     document["pairs"][0]["full_gain_percent"] += 1
+    save_json(folder / "comparison.json", document)
+
+
+def edit_a_claim(folder: Path) -> None:
+    document = json.loads((folder / "comparison.json").read_text(encoding="utf-8"))
+    claim = next(claim for claim in document["pairs"][0]["claims"] if claim["id"] == "full-gain")
+    claim["sentence"] += " It is better throughout."
+    claim["text"] += " It is better throughout 99 % of training."
     save_json(folder / "comparison.json", document)
 
 
@@ -346,7 +361,8 @@ CHEATS = [
         "two journal lines swapped", swap_two_journal_lines, "hashes", REBUILT | {"epochs", "replay"}, covers_up=False
     ),
     Cheat("a parquet cell edited", edit_a_parquet_cell, "measurements", covers_up=False),
-    Cheat("a number of the document edited", edit_the_document, "numbers", covers_up=False),
+    Cheat("a number of the document edited", edit_the_document, "numbers", frozenset({"claims"}), covers_up=False),
+    Cheat("a sentence edited", edit_a_claim, "claims", frozenset({"numbers"}), covers_up=False),
     Cheat("a number of the summary edited", edit_the_summary, "reports", covers_up=False),
 ]
 
@@ -416,7 +432,7 @@ def test_the_tasks_data_without_a_commit_fails_official_data(honest: Path, tmp_p
 def test_other_numbers_inside_the_pdf_are_caught(tmp_path: Path) -> None:
     folder = make_comparison(tmp_path, pdf=True)
     edit_the_document(folder)
-    assert find_failed(folder) == {"numbers", "pdf-attachments"}
+    assert find_failed(folder) == {"numbers", "claims", "pdf-attachments"}
 
 
 def test_every_check_has_a_cheat() -> None:

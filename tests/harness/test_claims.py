@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from harness.analyse import load_document
-from harness.claims import build_claims
-from harness.proof import evaluate_formula
+from harness.claims import build_claims, claim_speed
+from harness.proof import PairView, evaluate_formula, find_flaw
 from harness.render import render_markdown
 from tests.harness.fakes import Curve, FakeLauncher, make_comparison
 
@@ -38,6 +38,11 @@ def larger_batch(_private_cache: None, tmp_path_factory: pytest.TempPathFactory)
     return load_document(folder)
 
 
+@pytest.fixture(scope="module")
+def of_three_seeds(three_seeds: Path) -> dict[str, Any]:
+    return load_document(three_seeds)
+
+
 def get_texts(document: dict[str, Any]) -> dict[str, str]:
     return {claim["id"]: claim["text"] for claim in document["pairs"][0]["claims"]}
 
@@ -49,15 +54,75 @@ def test_every_claims_value_is_what_its_formula_gives_again(name: str, request: 
     assert len(claims) > 10
     assert len({claim["id"] for claim in claims}) == len(claims)
     for claim in claims:
-        again = evaluate_formula(claim["formula"], claim["inputs"], document)
-        assert claim["value"] == pytest.approx(again, rel=1e-11, abs=1e-11), claim["id"]
+        if claim["formula"] is not None:
+            again = evaluate_formula(claim["formula"], claim["inputs"], document)
+            assert claim["value"] == pytest.approx(again, rel=1e-11, abs=1e-11), claim["id"]
+
+
+@pytest.mark.parametrize("name", ["tiny_document", "worse", "equal", "larger_batch", "of_three_seeds"])
+def test_every_sentence_is_its_pattern_filled_from_its_inputs_and_true_by_its_condition(
+    name: str, request: pytest.FixtureRequest
+) -> None:
+    document = request.getfixturevalue(name)
+    claims = [*document["claims"], *document["caveats"], *document["pairs"][0]["claims"]]
+    assert {find_flaw(claim, document) for claim in claims} == {None}
+
+
+@pytest.mark.parametrize(
+    ("claim_id", "pointer", "value", "flaw"),
+    [
+        ("reaches-baseline", "step", 2, "at step 2"),
+        ("reaches-baseline", "tokens", 5, "expected '.* 5 tokens"),
+        ("reaches-baseline", "elapsed", 7.0, "expected '.* 7.0 s of training time"),
+        ("verdict", "low", -1.0, "it is not so that"),
+        ("target-margin", "c", 99.0, "it is not so that"),
+        ("titles-lower", "lower", 1, r"100 \* lower / n is 2.5"),
+        ("final-result", "full", 1.0, "expected '.* full loss 1.0 % lower"),
+        ("non-finite-candidate", "count", 1, "it is not so that count == 0"),
+        ("decision", "margin", 2.5, "expected 'Decided .* margin of 2.5 %"),
+    ],
+)
+def test_a_sentence_whose_measurement_is_another_is_found(
+    claim_id: str, pointer: str, value: float, flaw: str, tiny_document: dict[str, Any]
+) -> None:
+    changed = copy.deepcopy(tiny_document)
+    claim = next(claim for claim in changed["pairs"][0]["claims"] if claim["id"] == claim_id)
+    *path, last = claim["inputs"][pointer].split("/")[1:]
+    place: Any = changed
+    for part in path:
+        place = place[int(part)] if isinstance(place, list) else place[part]
+    place[last] = value
+    assert re.search(flaw, find_flaw(claim, changed) or "")
+
+
+def test_a_number_written_into_a_sentence_is_found(tiny_document: dict[str, Any]) -> None:
+    claim = copy.deepcopy(tiny_document["pairs"][0]["claims"][0])
+    claim["sentence"] = claim["text"]
+    assert "a number stands in" in (find_flaw(claim, tiny_document) or "")
+
+
+def test_losses_that_are_not_finite_are_counted_and_said(tiny_comparison: Path, tiny_document: dict[str, Any]) -> None:
+    from harness.arms import _describe_stability
+    from harness.collect import load_metrics
+
+    rows = [row for row in load_metrics(tiny_comparison) if row["arm"] == "optimized"]
+    training = [row for row in rows if row["split"] == "train"]
+    validation = [row for row in rows if row["split"] == "validation"]
+    assert _describe_stability(training, validation)["num_non_finite"] == 0
+    training[3] |= {"loss_nats_per_token": float("nan"), "grad_norm": float("inf")}
+    changed = copy.deepcopy(tiny_document)
+    changed["arms"][1]["stability"]["num_non_finite"] = _describe_stability(training, validation)["num_non_finite"]
+    texts = {claim["id"]: claim["text"] for claim in build_claims(changed, 0)}
+    assert re.search(
+        r": 2 training losses and gradient norms of \d+ steps are not finite", texts["non-finite-candidate"]
+    )
 
 
 def test_every_number_in_a_gain_sentence_is_the_rounding_of_a_stored_one(tiny_document: dict[str, Any]) -> None:
     texts = get_texts(tiny_document)
     before, after = (arm["final"] for arm in tiny_document["arms"])
     assert texts["full-gain"] == (
-        f"Full loss at the last step: {before['full_loss_nats_per_char']:.4f} → "
+        f"Full loss at the last step, seed 1337: {before['full_loss_nats_per_char']:.4f} → "
         f"{after['full_loss_nats_per_char']:.4f} nats per character, "
         f"{tiny_document['pairs'][0]['full_gain_percent']:.1f} % lower."
     )
@@ -108,11 +173,17 @@ def test_the_lowest_loss_is_the_lowest_of_all_evaluations_also_of_those_outside_
     for arm, rows in arms:
         lowest = min(rows, key=lambda row: float(row["loss_nats_per_char"]))
         arm |= {
-            "stability": {"largest_rise_nats_per_char": 0.0, "num_gradient_spikes": 0, "num_steps": 9},
+            "stability": {
+                "largest_rise_nats_per_char": 0.0,
+                "num_gradient_spikes": 0,
+                "num_steps": 9,
+                "num_non_finite": 0,
+                "gradient_spike_factor": 10,
+            },
             "min_frozen": {"step": lowest["step"], "loss_nats_per_char": lowest["loss_nats_per_char"]},
         }
-    document = {"arms": [arm for arm, _ in arms], "pairs": [pair]}
-    texts = {claim["id"]: claim["text"] for claim in build_claims(document, 0)}
+    document = {"arms": [arm for arm, _ in arms], "pairs": [pair], "seeds": [1337]}
+    texts = {claim.id: claim.text for claim in claim_speed(PairView(document, 0))}
     assert "its lowest is 1.5000" in texts["never-reaches-baseline"]
 
 
@@ -125,7 +196,7 @@ def test_equal_arms_gain_nothing_and_meet_the_target_exactly(equal: dict[str, An
 
 def test_coverage_is_said_to_be_coverage(larger_batch: dict[str, Any], tiny_document: dict[str, Any]) -> None:
     texts = get_texts(larger_batch)
-    assert "less of the validation text for optimized" in texts["coverage-difference"]
+    assert "less of the validation tokens for optimized" in texts["coverage-difference"]
     assert "of the reported gain is coverage, not a better model" in texts["coverage-share"]
     assert not {"coverage-difference", "matched-gain", "coverage-share"} & set(get_texts(tiny_document))
 
@@ -171,7 +242,7 @@ def test_the_false_statements_of_the_reference_cannot_appear(
     assert "throughout" not in summary
     assert "expected" not in summary
     assert texts["evaluations-lower"].endswith("is lower at 4 of the 4 evaluations after the first (frozen loss).")
-    assert texts["smallest-gain"] == "Smallest gain at an evaluation after the first: 11.0 %."
+    assert texts["smallest-gain"] == "Smallest gain at an evaluation after the first: 11.0 % (frozen loss)."
     reached = {entry["loss_nats_per_char"]: entry for entry in document["pairs"][0]["times_to_loss"]}
     assert all(entry["baseline"] is None for loss, entry in reached.items() if loss < 1.753)
     assert "| 44 | 1.9500 | 1.7350 | 11.0 % |" in summary
@@ -191,6 +262,6 @@ def test_a_loss_that_rises_is_said_to_rise(tiny_document: dict[str, Any]) -> Non
     changed["arms"][1]["min_frozen"] = {"step": 9, "loss_nats_per_char": 0.5}
     texts = {claim["id"]: claim["text"] for claim in build_claims(changed, 0)}
     assert "is 0.0123" in texts["largest-rise-candidate"]
-    assert "3 gradient norms are above ten times the median" in texts["gradient-spikes-candidate"]
+    assert re.search(r"3 of \d+ gradient norms are above 10 times the median", texts["gradient-spikes-candidate"])
     assert "above the lowest one, 0.5000 at step 9" in texts["last-against-best"]
     assert "never rose" in texts["largest-rise-baseline"]

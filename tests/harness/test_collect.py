@@ -102,9 +102,16 @@ def test_the_first_step_is_timed_from_the_start_and_no_time_gives_no_speed() -> 
 
 
 def test_an_evaluation_between_two_steps_costs_no_speed() -> None:
-    later = {**TRAINING, "step": 4, "train_elapsed_s": 6.0}
+    later = {**TRAINING, "step": 4, "elapsed_time": 12.0, "train_elapsed_s": 6.0}
     *_, row = build_rows(build_run(TRAINING, VALIDATION, later))
     assert row["tokens_per_s"] == 16.0
+
+
+@pytest.mark.parametrize(("clock", "value"), [("train_elapsed_s", 3.9), ("elapsed_time", 8.9), ("elapsed_time", -1.0)])
+def test_a_run_whose_own_clock_runs_backwards_is_refused_with_its_line(clock: str, value: float) -> None:
+    later = {**TRAINING, "step": 4, "elapsed_time": 12.0, "train_elapsed_s": 6.0, clock: value}
+    with pytest.raises(StoredResultsError, match=rf"mainrun\.log, line \d+: .*'{clock}' goes back from"):
+        list(build_rows(build_run(TRAINING, later)))
 
 
 def test_a_perplexity_too_large_for_a_float_is_absent() -> None:
@@ -184,7 +191,8 @@ def test_the_parquet_names_its_schema_version_and_units(tiny_comparison: Path) -
     schema = parquet.read_schema(tiny_comparison / "metrics.parquet")
     assert schema.names == list(COLUMNS)
     assert schema.metadata[b"schema_version"] == b"1"
-    assert b"units" in schema.metadata
+    assert schema.field("loss_nats_per_char").metadata == {b"unit": b"nats per character"}
+    assert schema.field("elapsed_s").metadata == {b"unit": b"seconds"}
 
 
 def test_a_run_that_never_started_leaves_no_row(tmp_path: Path) -> None:

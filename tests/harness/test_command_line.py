@@ -66,7 +66,8 @@ def test_a_comparison_prints_its_result_and_nothing_else_on_stdout(run: Run, tmp
     exit_code, stdout, stderr = run("compare", *TINY_OPTIONS, "--out", tmp_path / "a")
     assert exit_code == 0
     assert stdout.startswith("optimized (changed) against baseline (changed): IMPROVED (single seed)\n")
-    assert "[1/2] baseline-s1337" in stderr
+    assert "[1/2] baseline-s1337 (changed)\n" in stderr
+    assert "  optimized-s1337 (changed): complete\n" in stderr
     assert "step" in stderr and "complete" in stderr
     assert "[1/2]" not in stdout
 
@@ -85,6 +86,12 @@ def test_a_dry_run_prints_the_plan_and_writes_nothing(run: Run, launcher: FakeLa
     assert exit_code == 0
     for word in ("baseline-s1337", "optimized-s1", "coverage", "learning_rate: 0.006 → 0.0003", "margin 0.5 %"):
         assert word in stdout
+    heads = [line.split("  ") for line in stdout.splitlines() if line.startswith("  ") and "baseline" in line]
+    assert [[head.strip() for head in line if head.strip()] for line in heads[:2]] == [
+        ["baseline (changed)", "optimized (changed)"]
+    ] * 2
+    assert "optimized (changed) differs from baseline (changed) in" in stdout
+    assert "optimized-s1 (changed)" in stdout
     assert list(tmp_path.iterdir()) == []
     assert launcher.launched == []
     exit_code, stdout, _ = run("compare", *TINY_OPTIONS, "--out", out, "--dry-run", "--json")

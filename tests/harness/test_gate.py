@@ -11,6 +11,7 @@ from harness.__main__ import main
 from harness.analyse import load_document
 from harness.gate import compute_exit_code, judge, judge_conclusive, judge_improvement, judge_loss
 from mainrun.errors import RequestError, StoredResultsError
+from mainrun.files import save_json
 from tests.harness.fakes import FakeLauncher, Mishap, make_comparison
 
 
@@ -70,6 +71,27 @@ def test_numbers_of_other_runs_are_not_judged(own_comparison: Path, tmp_path: Pa
     shutil.copy(other / "comparison.json", own_comparison / "comparison.json")
     with pytest.raises(StoredResultsError, match=r"comparison\.json"):
         judge(own_comparison, 0.0, None, False)
+
+
+@pytest.mark.parametrize(
+    "pointer",
+    ["/pairs/0/verdict/word", "/pairs/0/verdict/interval_95/low_percent", "/arms/1/final/loss_nats_per_char"],
+)
+def test_an_edited_verdict_or_loss_is_named_with_what_the_journals_give(
+    pointer: str, own_comparison: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    document = load_document(own_comparison)
+    *path, last = pointer.split("/")[1:]
+    place: Any = document
+    for part in path:
+        place = place[int(part)] if isinstance(place, list) else place[part]
+    was = place[last]
+    place[last] = "REGRESSED" if isinstance(was, str) else was * 0.5
+    save_json(own_comparison / "comparison.json", document)
+    asked = ["--min-improvement", "0", "--max-loss", "9"]
+    assert main(["gate", str(own_comparison), *asked]) == 4
+    said = capsys.readouterr().err
+    assert f"{pointer}: found {place[last]!r}, expected {was!r}" in said
 
 
 @pytest.mark.parametrize(("asked", "code"), [("0", 0), ("99", 1)])

@@ -198,4 +198,4 @@ def test_a_larger_batch_is_reported_with_its_coverage(tmp_path: Path) -> None:
     assert pair["reported_gain_percent"] > 10
     assert abs(pair["full_gain_percent"]) < 0.5
     assert pair["coverage_share_percent"] > 90
-    assert any("different shares of the validation text" in caveat for caveat in document["caveats"])
+    assert any("different shares of the validation tokens" in caveat["text"] for caveat in document["caveats"])

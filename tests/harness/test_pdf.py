@@ -2,6 +2,8 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from urllib.parse import quote
@@ -10,7 +12,8 @@ import pytest
 from pypdf import PdfReader
 
 from harness import pdf
-from harness.pdf import INSTALL_LINE, Attachment, PdfContentError, render_pdf
+from harness.__main__ import main
+from harness.pdf import INSTALL_LINE, Attachment, PdfContentError, render_pdf, start_renderer
 from mainrun.errors import MachineError
 
 CREATED = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -234,6 +237,41 @@ def test_a_full_disk_keeps_the_old_file(tmp_path: Path, monkeypatch: pytest.Monk
     with pytest.raises(MachineError, match="No space left on device"):
         render(SMALL, tmp_path)
     assert [(file.name, file.read_bytes()) for file in tmp_path.iterdir()] == [("report.pdf", b"old")]
+
+
+@pytest.mark.usefixtures("weasyprint")
+def test_a_renderer_started_early_gives_the_same_bytes_and_ends(tmp_path: Path) -> None:
+    render_pdf(SMALL, tmp_path / "late.pdf", created=CREATED)
+    with start_renderer() as renderer:
+        render_pdf(SMALL, tmp_path / "early.pdf", created=CREATED, renderer=renderer)
+    assert renderer.poll() == 0
+    assert (tmp_path / "early.pdf").read_bytes() == (tmp_path / "late.pdf").read_bytes()
+
+
+@pytest.mark.parametrize("error", [MachineError("no room"), KeyboardInterrupt()])
+def test_no_renderer_is_left_where_something_fails_before_it_is_asked(
+    error: BaseException, fake_weasyprint: Path
+) -> None:
+    fake_weasyprint.write_text("import time; time.sleep(60)")
+    with pytest.raises(type(error)), start_renderer() as renderer:
+        assert renderer.poll() is None
+        raise error
+    assert renderer.poll() == -signal.SIGKILL
+    assert renderer.stdin is not None and renderer.stdin.closed
+
+
+def test_a_report_of_nothing_leaves_no_renderer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    started = []
+
+    @contextmanager
+    def start() -> Iterator[pdf.Renderer]:
+        with start_renderer() as renderer:
+            started.append(renderer)
+            yield renderer
+
+    monkeypatch.setattr(pdf, "start_renderer", start)
+    assert main(["report", str(tmp_path / "absent")]) == 4
+    assert [renderer.poll() for renderer in started] == [-signal.SIGKILL]
 
 
 def test_importing_the_module_imports_nothing_heavy() -> None:

@@ -1,5 +1,6 @@
 import dataclasses
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,20 @@ def plan_tiny(
 ) -> Plan:
     plan, _ = plan_request(build_request(Path("absent") / "tiny", recipes, seeds, settings, data=data))
     return plan
+
+
+def test_an_arm_is_shown_as_changed_where_it_is_not_the_recipe_it_is_named_after() -> None:
+    arm = plan_tiny().arms[0]
+    assert arm.label == "baseline (changed)"
+    assert dataclasses.replace(arm, name="baseline-2").label == "baseline-2 (changed)"
+    assert dataclasses.replace(arm, settings={}).label == "baseline"
+    assert dataclasses.replace(arm, name="with-1-optimizer").label == "with-1-optimizer"
+
+
+def test_a_plan_decided_on_another_metric_is_not_read_as_one_decided_on_this(tmp_path: Path) -> None:
+    save_plan(tmp_path, dataclasses.replace(plan_tiny(), primary_metric="loss_nats_per_char"))
+    with pytest.raises(StoredResultsError, match="decided on loss_nats_per_char"):
+        load_plan(tmp_path)
 
 
 def get_order(plan: Plan) -> list[str]:
@@ -162,10 +177,10 @@ def test_resuming_another_plan_is_refused_and_what_differs_is_named(
     assert json.loads(before)["seeds"] == [1337]
 
 
-def test_resuming_with_the_same_request_names_nothing_as_changed(own_comparison: Path) -> None:
-    rename_plan(own_comparison)
+def test_resuming_with_the_same_request_names_nothing_as_changed(tiny_comparison: Path, tmp_path: Path) -> None:
+    copy = Path(shutil.copytree(tiny_comparison, tmp_path / tiny_comparison.name))
     launcher = FakeLauncher()
-    make_comparison(own_comparison.parent, name="own", launcher=launcher, resume=True)
+    make_comparison(tmp_path, name=copy.name, launcher=launcher, resume=True)
     assert launcher.launched == []
 
 

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from harness.proof import evaluate_formula, resolve_pointer
+from harness.proof import evaluate_formula, fill, holds, prove, resolve_pointer
 
 DOCUMENT: dict[str, Any] = {
     "arms": [{"final": {"loss": 2.0}}, {"final": {"loss": 1.5}}],
@@ -21,6 +21,7 @@ DOCUMENT: dict[str, Any] = {
         ("max(gains) + count", {"gains": "/gains", "count": "/count"}, 7.0),
         ("2 - 3 * 4", {}, -10.0),
         ("last", {"last": "/gains/2"}, 2.0),
+        ("len(gains)", {"gains": "/gains"}, 3.0),
     ],
 )
 def test_a_formula_has_the_value_of_its_arithmetic(formula: str, inputs: dict[str, str], value: float) -> None:
@@ -82,3 +83,45 @@ def test_a_pointer_finds_what_rfc_6901_says() -> None:
     assert resolve_pointer(DOCUMENT, "") == DOCUMENT
     assert resolve_pointer(DOCUMENT, "/gains/1") == 1.0
     assert resolve_pointer(DOCUMENT, "/a~1b") == 5
+
+
+@pytest.mark.parametrize(
+    ("condition", "true"),
+    [
+        ("count == 4", True),
+        ("count != 4", False),
+        ("count > max(gains) and max(gains) > min(gains)", True),
+        ("count > 3 and count < 3", False),
+        ("1 < count <= 4", True),
+        ("1 < count < 4", False),
+        ("name == 'text'", True),
+        ('name == "other"', False),
+        ("len(name) == count", True),
+    ],
+)
+def test_a_condition_compares(condition: str, true: bool) -> None:
+    assert holds(condition, {"count": "/count", "gains": "/gains", "name": "/name"}, DOCUMENT) is true
+
+
+@pytest.mark.parametrize(
+    "condition",
+    ["count", "count == 4 or 1 == 1", "not count == 3", "count in gains", "count is 4", "print(count) == 1"],
+)
+def test_what_is_no_comparison_is_refused(condition: str) -> None:
+    with pytest.raises(ValueError):
+        holds(condition, {"count": "/count", "gains": "/gains"}, DOCUMENT)
+
+
+def test_of_several_sentences_the_first_true_one_is_made_and_a_false_one_never() -> None:
+    sentences = {
+        "count > 4": "more",
+        "count > 3": "{count:count} is more than {value:percent}",
+        "count > 2": "much more",
+    }
+    (claim,) = prove(DOCUMENT, "id", sentences, "count - 1", {"count": "/count"})
+    assert (claim.text, claim.condition, claim.value) == ("4 is more than 3.0 %", "count > 3", 3.0)
+    assert list(prove(DOCUMENT, "id", {"count > 4": "more"}, inputs={"count": "/count"})) == []
+
+
+def test_a_name_that_looks_like_a_slot_is_not_filled_again() -> None:
+    assert fill("{name} {count}", None, {"name": "/n", "count": "/c"}, {"n": "{count}", "c": 4}) == "{count} 4"

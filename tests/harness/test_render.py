@@ -11,9 +11,12 @@ import pytest
 from pypdf import PdfReader
 
 from harness.analyse import load_document
+from harness.caveats import build_caveats, build_document_claims
+from harness.claims import build_claims
 from harness.compare import make_reports
-from harness.render import escape_markdown, format_block, format_code, make_inert, render_html, render_markdown
+from harness.render import escape_markdown, format_block, format_code, render_html, render_markdown
 from mainrun.errors import RunError
+from mainrun.inert import make_inert
 from tests.harness.fakes import SOURCE_SHA256, FakeLauncher, Mishap, make_comparison, skip_rendering, write_titles
 
 SUMMARY, REPORT = "PERFORMANCE_SUMMARY.md", "TRAINING_OPTIMIZATION_REPORT.md"
@@ -72,20 +75,18 @@ class TagReader(html.parser.HTMLParser):
 def rename_everything(document: dict[str, Any], text: str) -> dict[str, Any]:
     """The document of a comparison whose arm, reason, corpus and device have `text` as their name."""
     renamed = copy.deepcopy(document)
-    old = renamed["arms"][1]["label"]
     renamed["arms"][1] |= {"name": text, "label": text}
     pair = renamed["pairs"][0]
     pair |= {"candidate": text, "candidate_label": text}
-    for claim in pair["claims"]:
-        claim["text"] = claim["text"].replace(old, text)
     renamed["name"] = text
     renamed["corpus"] |= {"name": text, "description": f"from the local file {text}", "source": "file"}
-    renamed["runs"][1] |= {"arm": text, "status": "failed", "reason": text}
+    renamed["runs"][1] |= {"arm": text, "label": text, "status": "failed", "reason": text}
     renamed["arms"][0]["machine"]["device_name"] = text
-    renamed["caveats"].append(text)
     renamed["constraints"][0]["evidence"] = text
     pair["changes"][0] |= {"baseline": text, "candidate": text}
     renamed["command"] = f"python -m harness compare --data {text}"
+    pair["claims"] = build_claims(renamed, 0)
+    renamed["claims"], renamed["caveats"] = build_document_claims(renamed), build_caveats(renamed)
     return renamed
 
 
@@ -215,7 +216,7 @@ def test_a_run_that_failed_is_named_in_the_first_section_and_no_section_is_empty
     with pytest.raises(RunError):
         make_comparison(tmp_path, launcher=FakeLauncher({"optimized": Mishap("fail", step=50)}))
     summary = (tmp_path / "fake" / SUMMARY).read_text()
-    assert "**Missing:** optimized with seed 1337 is failed: training loss nan, gradient norm nan at step 50" in summary
+    assert "**Missing:** optimized (changed) with seed 1337 is not complete: failed (training loss nan, " in summary
     assert "Final result: none" in summary
     assert_no_empty_section(summary)
     assert_no_empty_section((tmp_path / "fake" / REPORT).read_text())

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from harness.__main__ import main
-from harness.rebuild import find_difference
+from harness.differences import find_difference
 from harness.verify import list_checks, verify
 from tests.harness.fakes import MACHINE, Curve, FakeLauncher, make_comparison, write_titles
 

@@ -18,7 +18,7 @@ def draw(num_rows: int, dtype: torch.dtype, num_classes: int = 13) -> tuple[Tens
 
 
 def plain(hidden: Tensor, weight: Tensor, targets: Tensor) -> Tensor:
-    return F.cross_entropy(F.linear(hidden, weight), targets)
+    return F.cross_entropy(F.linear(hidden, weight), targets, reduction="sum")
 
 
 def close(one: Tensor, two: Tensor) -> bool:

@@ -1,6 +1,7 @@
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 
 from mainrun.errors import MachineError, StoredResultsError
@@ -47,12 +48,9 @@ def test_the_same_values_are_the_same_bytes_wherever_they_are_written(tmp_path: 
 
 
 def test_other_programs_read_the_columns_and_their_schema_version(tmp_path: Path) -> None:
-    import pyarrow.parquet
-
-    schema = pyarrow.parquet.read_schema(save(tmp_path / "a.parquet", version=7))
+    schema = pq.read_schema(save(tmp_path / "a.parquet", version=7))
     assert schema.names == list(COLUMNS)
     assert schema.metadata[b"schema_version"] == b"7"
-    assert b"units" in schema.metadata
 
 
 def test_a_folder_named_like_a_partition_adds_no_column(tmp_path: Path) -> None:
@@ -119,3 +117,16 @@ def test_a_place_that_cannot_be_written_is_a_machine_error(tmp_path: Path) -> No
     (tmp_path / "file").write_text("")
     with pytest.raises(MachineError):
         save(tmp_path / "file" / "a.parquet")
+
+
+def test_every_column_with_a_unit_names_it_in_the_file(tmp_path: Path) -> None:
+    columns = {"step": "int64", "elapsed_s": "float64", "tokens_per_s": "float64", "loss_nats_per_char": "float64"}
+    save_table(tmp_path / "t.parquet", columns, {name: [] for name in columns}, schema_version=1)
+    schema = pq.read_schema(tmp_path / "t.parquet")
+    units = {name: (schema.field(name).metadata or {}).get(b"unit") for name in columns}
+    assert units == {
+        "step": None,
+        "elapsed_s": b"seconds",
+        "tokens_per_s": b"tokens per second",
+        "loss_nats_per_char": b"nats per character",
+    }

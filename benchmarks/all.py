@@ -1,0 +1,106 @@
+"""Every figure of speed in one table: `python -m benchmarks.all --markdown`. About ten minutes on two idle cores."""
+
+import argparse
+from datetime import UTC, datetime
+from statistics import median
+
+import torch
+
+from benchmarks.evaluation import measure_costs
+from benchmarks.scale import measure_report_costs
+from benchmarks.start import measure_first_step_s, measure_help_s, measure_preparation_s
+from benchmarks.train_step import measure
+from mainrun.provenance import describe_machine
+
+Row = tuple[str, str, str]
+"""What, measured, goal."""
+
+NUM_STARTS = 5
+
+
+def measure_all(data: str, num_rounds: int) -> list[Row]:
+    """All rows; `data` is the source whose 100,000 titles are prepared."""
+    return [*measure_training(num_rounds), *measure_waiting(data), *measure_reports()]
+
+
+def measure_training(num_rounds: int) -> list[Row]:
+    """The training step at `mainrun`, and what an evaluation costs beside it."""
+    found = measure("mainrun", "baseline", torch.device("cpu"), num_rounds)
+    costs = measure_costs("mainrun", "baseline", num_rounds)
+    memory = f"{_megabytes(found.ours_peak_memory_bytes)} ÷ {_megabytes(found.plain_peak_memory_bytes)}"
+    dense = f"{found.dense_share_percent:.0f} % of {found.dense_gflop_per_s:.0f} GFLOP/s"
+    return [
+        ("training step, plain eager", f"{found.plain_s:.1f} s ({found.plain_min_s:.1f}–{found.plain_max_s:.1f})", ""),
+        ("training step, ours", f"{found.ours_s:.1f} s ({found.ours_min_s:.1f}–{found.ours_max_s:.1f})", ""),
+        ("time, plain ÷ ours", f"{found.step_time_ratio:.2f} ({found.ratio_min:.2f}–{found.ratio_max:.2f})", "≥ 1.5"),
+        ("peak memory, ours ÷ plain", f"{found.peak_memory_ratio:.2f} ({memory})", "≤ 0.5"),
+        ("share of the dense float32 rate", dense, "≥ 80 %"),
+        ("evaluation ÷ a third of training", _format_spread(costs, 2), "≤ 1.1"),
+    ]
+
+
+def measure_waiting(data: str) -> list[Row]:
+    """What passes before anything happens."""
+    helps = [measure_help_s() for _ in range(NUM_STARTS)]
+    starts = [measure_first_step_s() for _ in range(NUM_STARTS)]
+    first, again = measure_preparation_s(data)
+    return [
+        ("`harness --help`, seconds", _format_spread(helps, 2), "≤ 0.3"),
+        ("`compare` to its first step at `quick`, seconds", _format_spread(starts, 1), "≤ 10"),
+        ("100,000 titles read, tokenizer trained, encoded", f"{first:.1f} s", "≤ 10 s"),
+        ("the same from the cache", f"{again:.2f} s", "≤ 1 s"),
+    ]
+
+
+def measure_reports() -> list[Row]:
+    """Collecting and rendering, by number of runs."""
+    return [
+        (f"`report`, {cost.num_runs} runs, {cost.num_rows:,} rows",
+         f"{cost.seconds:.1f} s, {_megabytes(cost.peak_memory_bytes)}",
+         "≤ 15 s, 1,000 MB" if cost.num_runs == 20 else "")
+        for cost in measure_report_costs()
+    ]  # fmt: skip
+
+
+def format_markdown(rows: list[Row]) -> str:
+    """The rows as a Markdown table, under a line that says where and when."""
+    machine = describe_machine(torch.device("cpu"))
+    torch_version = machine["library_versions"]["torch"]
+    return "\n".join(
+        [
+            f"{machine['device_name']}, {machine['num_threads']} threads, torch {torch_version}, "
+            f"{datetime.now(UTC):%Y-%m-%d}:",
+            "",
+            "| | measured | goal |",
+            "|---|---:|---:|",
+            *(f"| {what} | {found} | {goal} |" for what, found, goal in rows),
+        ]
+    )
+
+
+def format_text(rows: list[Row]) -> str:
+    """The rows in columns."""
+    return "\n".join(f"{what:<50} {found:>32}   {goal}" for what, found, goal in rows)
+
+
+def main() -> None:
+    """Measures everything and prints the table."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.all", description=__doc__)
+    parser.add_argument("--data", default="synthetic", help="whose 100,000 titles are prepared (default: %(default)s)")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--markdown", action="store_true")
+    given = parser.parse_args()
+    rows = measure_all(given.data, given.rounds)
+    print(format_markdown(rows) if given.markdown else format_text(rows))
+
+
+def _format_spread(values: list[float], digits: int) -> str:
+    return f"{median(values):.{digits}f} ({min(values):.{digits}f}–{max(values):.{digits}f})"
+
+
+def _megabytes(num_bytes: int) -> str:
+    return f"{num_bytes / 1e6:,.0f} MB"
+
+
+if __name__ == "__main__":
+    main()

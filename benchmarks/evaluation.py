@@ -1,0 +1,27 @@
+"""What one frozen evaluation costs, against a third of the training time of as many tokens."""
+
+import torch
+
+from benchmarks.train_step import build_state, draw_ids, time_call
+from mainrun.evaluate import evaluate
+
+CPU = torch.device("cpu")
+
+
+def measure_costs(preset: str, recipe: str, num_rounds: int) -> list[float]:
+    """Seconds of scoring one span ÷ a third of the seconds of one training step, on the CPU, one a round.
+
+    A span has the tokens of a step, and a forward pass a third of the products of a training step.
+    """
+    state, ids = build_state(preset, recipe, CPU), draw_ids(preset, CPU)
+    config = state.config
+    span = ids[: config.block_size * config.batch_size + 1]
+
+    def score_span() -> None:
+        evaluate(state.model, span, block_size=config.block_size, batch_size=config.batch_size, num_chars=1)
+
+    costs = []
+    for _ in range(num_rounds + 1):
+        train_s = time_call(lambda: state.take_step(ids, 10**6), CPU)
+        costs.append(3 * time_call(score_span, CPU) / train_s)
+    return costs[1:]

@@ -1,0 +1,199 @@
+"""Our training step against a plain eager one of the same model, side by side: `python -m benchmarks.train_step`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from statistics import median
+
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as the training program does; read when torch is imported
+
+import torch
+from torch import Tensor
+
+from benchmarks.plain_step import take_plain_step
+from mainrun.contract import SEED
+from mainrun.provenance import measure_peak_memory_bytes
+from mainrun.recipes import PRESETS, RECIPES, build_named_config
+from mainrun.sizes import compute_step_flops
+from mainrun.state import TrainingState
+
+DENSE_SECONDS = 0.5
+MEMORY_STEPS = 2
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """What one benchmark measured; the first two fields are the goals."""
+
+    step_time_ratio: float
+    """Plain ÷ ours, of the median seconds."""
+    peak_memory_ratio: float
+    """Ours ÷ plain."""
+    dense_share_percent: float
+    """FLOP/s of our step, of the dense float32 rate measured in the same run."""
+    ours_s: float
+    ours_min_s: float
+    ours_max_s: float
+    plain_s: float
+    plain_min_s: float
+    plain_max_s: float
+    ratio_min: float
+    """Of the ratios of neighbouring steps."""
+    ratio_max: float
+    num_rounds: int
+    gflop_per_s: float
+    dense_gflop_per_s: float
+    ours_peak_memory_bytes: int
+    plain_peak_memory_bytes: int
+    preset: str
+    recipe: str
+    device: str
+    num_threads: int
+    torch_version: str
+
+
+def measure(preset: str, recipe: str, device: torch.device, num_rounds: int) -> Measurement:
+    """Times both steps in turn, ours first in every second round, after one unmeasured round."""
+    steps = {name: build_step(name, preset, recipe, device) for name in ("ours", "plain")}
+    seconds: dict[str, list[float]] = {name: [] for name in steps}
+    dense_rates = []
+    for number in range(num_rounds + 1):
+        for name in sorted(steps, reverse=number % 2 == 0):
+            rate = measure_dense_flops_per_s(preset, device)
+            spent = time_call(steps[name], device)
+            if number:
+                seconds[name].append(spent)
+                dense_rates.append(rate)
+    ratios = [plain / ours for plain, ours in zip(seconds["plain"], seconds["ours"], strict=True)]
+    ours_s, plain_s = median(seconds["ours"]), median(seconds["plain"])
+    config = build_named_config(recipe, preset, {})
+    flops_per_s, dense = compute_step_flops(config, config.vocab_size) / ours_s, median(dense_rates)
+    memory = {name: measure_memory(preset, recipe, device, name) for name in steps}
+    return Measurement(
+        step_time_ratio=plain_s / ours_s,
+        peak_memory_ratio=memory["ours"] / memory["plain"],
+        dense_share_percent=100 * flops_per_s / dense,
+        ours_s=ours_s,
+        ours_min_s=min(seconds["ours"]),
+        ours_max_s=max(seconds["ours"]),
+        plain_s=plain_s,
+        plain_min_s=min(seconds["plain"]),
+        plain_max_s=max(seconds["plain"]),
+        ratio_min=min(ratios),
+        ratio_max=max(ratios),
+        num_rounds=num_rounds,
+        gflop_per_s=flops_per_s / 1e9,
+        dense_gflop_per_s=dense / 1e9,
+        ours_peak_memory_bytes=memory["ours"],
+        plain_peak_memory_bytes=memory["plain"],
+        preset=preset,
+        recipe=recipe,
+        device=device.type,
+        num_threads=torch.get_num_threads(),
+        torch_version=torch.__version__,
+    )
+
+
+def build_step(name: str, preset: str, recipe: str, device: torch.device) -> Callable[[], object]:
+    """`ours` or `plain`, on a model of its own; both begin with the same weights and read the same random ids."""
+    state, ids = build_state(preset, recipe, device), draw_ids(preset, device)
+
+    def take_plain() -> float:
+        with state.precision():
+            return take_plain_step(state, ids)
+
+    return take_plain if name == "plain" else lambda: state.take_step(ids, 10**6)
+
+
+def build_state(preset: str, recipe: str, device: torch.device) -> TrainingState:
+    """A fresh model in training, with the vocabulary that the preset asks for."""
+    config = build_named_config(recipe, preset, {})
+    return TrainingState.build(config, config.vocab_size, SEED, device)
+
+
+def draw_ids(preset: str, device: torch.device) -> Tensor:
+    """A stream of random ids (n,) that holds two batches."""
+    scale = PRESETS[preset].scale
+    num_ids = 2 * scale.block_size * scale.batch_size + 1
+    return torch.randint(scale.vocab_size, (num_ids,), generator=torch.Generator().manual_seed(SEED)).to(device)
+
+
+def measure_dense_flops_per_s(preset: str, device: torch.device) -> float:
+    """The rate of float32 products (bfloat16 on CUDA) of the shape of the model's widest hidden layer."""
+    scale = PRESETS[preset].scale
+    kind = torch.bfloat16 if device.type == "cuda" else torch.float32
+    rows = scale.block_size * scale.batch_size
+    a: Tensor = torch.randn(rows, scale.d_model, device=device, dtype=kind)
+    b: Tensor = torch.randn(scale.d_model, 4 * scale.d_model, device=device, dtype=kind)
+    out = a @ b
+    num_products, started = 0, time.perf_counter()
+    while time.perf_counter() - started < DENSE_SECONDS:
+        time_call(lambda: torch.mm(a, b, out=out), device)
+        num_products += 1
+    return 2 * rows * scale.d_model * 4 * scale.d_model * num_products / (time.perf_counter() - started)
+
+
+def time_call(step: Callable[[], object], device: torch.device) -> float:
+    """Seconds of one call, the device's work included."""
+    started = time.perf_counter()
+    step()
+    if device.type == "cuda":
+        torch.cuda.synchronize()
+    return time.perf_counter() - started
+
+
+def measure_memory(preset: str, recipe: str, device: torch.device, name: str) -> int:
+    """Peak memory in bytes of a fresh process that takes a few steps of one kind."""
+    command = [sys.executable, "-m", "benchmarks.train_step", f"--preset={preset}", f"--recipe={recipe}",
+               f"--device={device.type}", f"--memory-of={name}"]  # fmt: skip
+    return int(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+
+
+def format_measurement(found: Measurement) -> str:
+    """The numbers as text, one a line."""
+    return "\n".join(
+        [
+            f"one step of {found.recipe} at {found.preset}: {found.device}, {found.num_threads} threads, "
+            f"torch {found.torch_version}, {found.num_rounds} rounds",
+            f"plain  {found.plain_s:8.3f} s  ({found.plain_min_s:.3f}–{found.plain_max_s:.3f})  "
+            f"peak {found.plain_peak_memory_bytes / 1e6:,.0f} MB",
+            f"ours   {found.ours_s:8.3f} s  ({found.ours_min_s:.3f}–{found.ours_max_s:.3f})  "
+            f"peak {found.ours_peak_memory_bytes / 1e6:,.0f} MB",
+            f"time ratio {found.step_time_ratio:.2f} ({found.ratio_min:.2f}–{found.ratio_max:.2f}), "
+            f"memory ratio {found.peak_memory_ratio:.2f}",
+            f"{found.gflop_per_s:.0f} GFLOP/s, {found.dense_share_percent:.0f} % of the dense rate of "
+            f"{found.dense_gflop_per_s:.0f} GFLOP/s",
+        ]
+    )
+
+
+def main() -> None:
+    """Measures, or takes the few steps whose memory a measurement wants."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.train_step", description=__doc__)
+    parser.add_argument("--preset", choices=PRESETS, default="mainrun")
+    parser.add_argument("--recipe", choices=RECIPES, default="baseline")
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--json", action="store_true", help="print one flat JSON object")
+    parser.add_argument("--memory-of", choices=("ours", "plain"), help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    device = torch.device(given.device)
+    if given.memory_of:
+        step = build_step(given.memory_of, given.preset, given.recipe, device)
+        for _ in range(MEMORY_STEPS):
+            step()
+        print(measure_peak_memory_bytes(device))
+        return
+    found = measure(given.preset, given.recipe, device, given.rounds)
+    print(json.dumps(asdict(found), allow_nan=False) if given.json else format_measurement(found))
+
+
+if __name__ == "__main__":
+    main()
