@@ -53,7 +53,7 @@ class ForeignFollower:
             return []
         whole, newline, _ = content.rpartition(b"\n")
         self._position += len(whole) + len(newline)
-        parsed = (parse_line(line.decode("utf-8", "replace")) for line in whole.split(b"\n"))
+        parsed = (parse_line(line.decode("utf-8", "replace"), set()) for line in whole.split(b"\n"))
         return [event for kind, event in parsed if kind == "event"]
 
     def _find_start(self) -> int:

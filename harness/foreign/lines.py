@@ -45,6 +45,10 @@ _MEASURED = {
 """Fields of our own that a log of our own program has on a `validation_step`."""
 _PERSONAL = frozenset({"host", "hostname", "user", "username", "cwd", "home"})
 MAX_TEXT = 200
+MAX_TIME_S = 1e11
+"""A larger timestamp is in no seconds."""
+_PLAIN_FIELDS = {"event", "timestamp", "step", "max_steps", "loss", "elapsed_time", "prnt"}
+"""Of a training step as the task itself writes it."""
 LINES_AT_ONCE = 500
 """JSON lines decoded in one call, which takes a quarter of the time; changes no result."""
 _CONSOLE_STEP = re.compile(r"\[\s*(\d+)\s*/\s*(\d+)\]\s*(\w+):\s*(.*)")
@@ -53,16 +57,40 @@ _CONSOLE_PAIR = re.compile(r"(\w+)=(\[[^\]]*\]|[^\s,]+)")
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
-def parse_lines(lines: Sequence[str]) -> Iterator[tuple[Kind, Any]]:
+def parse_lines(lines: Sequence[str], renamed: set[str]) -> Iterator[tuple[Kind, Any]]:
     """`parse_line` of each line, in order, and several times as fast on JSON lines."""
     for first in range(0, len(lines), LINES_AT_ONCE):
         batch = lines[first : first + LINES_AT_ONCE]
         for line, raw in zip(batch, _decode_batch(batch), strict=True):
             # As many keys as fields: nothing is nested in the line, and no field stands in it twice.
             if type(raw) is dict and type(raw.get("event")) is str and line.count('":') == len(raw):
-                yield normalize(raw["event"], raw)
+                step = _read_plain_step(raw)
+                yield normalize(raw["event"], raw, renamed) if step is None else ("event", step)
             else:
-                yield parse_line(line)
+                yield parse_line(line, renamed)
+
+
+def _read_plain_step(raw: dict[str, Any]) -> Event | None:
+    """A training step of which nothing has to be looked at twice; None for anything else."""
+    if raw["event"] != "training_step" or not raw.keys() <= _PLAIN_FIELDS:
+        return None
+    step, max_steps, loss = raw.get("step"), raw.get("max_steps"), raw.get("loss")
+    elapsed, time = raw.get("elapsed_time"), raw.get("timestamp")
+    if not (type(step) is type(max_steps) is int and type(loss) is type(elapsed) is type(time) is float):
+        return None
+    if not (step >= 0 and max_steps > 0 and 0 <= loss < math.inf and math.isfinite(elapsed) and 0 < time < MAX_TIME_S):
+        return None
+    return {
+        "event": "training_step",
+        "timestamp": time,
+        "step": step,
+        "max_steps": max_steps,
+        "loss": loss,
+        "elapsed_time": elapsed,
+        "learning_rate": None,
+        "grad_norm": None,
+        "train_elapsed_s": None,
+    }
 
 
 def _decode_batch(lines: Sequence[str]) -> Sequence[Any]:
@@ -75,20 +103,21 @@ def _decode_batch(lines: Sequence[str]) -> Sequence[Any]:
     return values if whole else [None] * len(lines)
 
 
-def parse_line(line: str) -> tuple[Kind, Any]:
+def parse_line(line: str, renamed: set[str]) -> tuple[Kind, Any]:
     """What one line holds: a normalized event, or the name, or the reason that goes with its kind.
 
-    `loss` keeps its two units: nats per token on a training step, nats per character on a validation step.
+    `loss` keeps its two units: nats per token on a training step, nats per character on a validation step. Names of
+    events that are read as ours are added to `renamed`.
     """
     text = line.strip()
     if text.startswith("{"):
-        return _parse_json(text)
+        return _parse_json(text, renamed)
     parts = [part for part in _ANSI.sub("", text).split("\r") if part.strip()]
-    found = [entry for entry in map(_parse_console, parts) if entry[0] != "text"]
+    found = [entry for entry in (_parse_console(part, renamed) for part in parts) if entry[0] != "text"]
     return found[-1] if found else ("text", None)
 
 
-def _parse_json(text: str) -> tuple[Kind, Any]:
+def _parse_json(text: str, renamed: set[str]) -> tuple[Kind, Any]:
     try:
         raw = json.loads(text, object_pairs_hook=_refuse_repeats)
     except (ValueError, RecursionError) as error:
@@ -96,7 +125,7 @@ def _parse_json(text: str) -> tuple[Kind, Any]:
     name = raw.get("event")
     if not isinstance(name, str):
         return "bad", "it has no 'event'"
-    return normalize(name, raw)
+    return normalize(name, raw, renamed)
 
 
 def _refuse_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -106,11 +135,13 @@ def _refuse_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return values
 
 
-def normalize(name: str, raw: dict[str, Any]) -> tuple[Kind, Any]:
+def normalize(name: str, raw: dict[str, Any], renamed: set[str]) -> tuple[Kind, Any]:
     """An event of ours from the fields a log gave it."""
     event = _EVENTS.get(name)
     if event is None:
         return "unused", name
+    if name in RENAMED:
+        renamed.add(name)
     if event in HEADERS:
         return "event", {"event": event, "timestamp": read_time(raw.get("timestamp")), **_keep_header(raw)}
     step, max_steps = raw.get("step"), raw.get("max_steps")
@@ -161,7 +192,7 @@ def _find_first(raw: dict[str, Any], names: tuple[str, ...]) -> Any:
 def read_time(value: Any) -> float | None:
     """Unix seconds of a time that is written as a number or as ISO 8601 (UTC where no zone is given), or None."""
     if type(value) in (int, float):
-        return float(value) if 0 < value < 1e11 else None
+        return float(value) if 0 < value < MAX_TIME_S else None
     if not isinstance(value, str):
         return None
     try:
@@ -203,14 +234,16 @@ def _shorten(text: str) -> str:
     return clean[:MAX_TEXT]
 
 
-def _parse_console(text: str) -> tuple[Kind, Any]:
+def _parse_console(text: str, renamed: set[str]) -> tuple[Kind, Any]:
     step = _CONSOLE_STEP.search(text)
     if step and step[3] in _EVENTS:
         fields = {key: _read_console(value.removesuffix("s")) for key, value in _CONSOLE_PAIR.findall(step[4])}
-        return normalize(step[3], {**fields, "step": int(step[1]), "max_steps": int(step[2])})
+        return normalize(step[3], {**fields, "step": int(step[1]), "max_steps": int(step[2])}, renamed)
     header = _CONSOLE_HEADER.match(text)
     if header:
-        return normalize(header[1], {key: _read_console(value) for key, value in _CONSOLE_PAIR.findall(header[2])})
+        return normalize(
+            header[1], {key: _read_console(value) for key, value in _CONSOLE_PAIR.findall(header[2])}, renamed
+        )
     return "text", None
 
 

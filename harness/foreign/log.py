@@ -8,6 +8,7 @@ import gc
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter, lt
 from typing import TypeVar
 
 from harness.foreign.lines import HEADERS, RENAMED, parse_lines
@@ -17,6 +18,7 @@ from mainrun.errors import RequestError
 T = TypeVar("T")
 NOTE = "import_note"
 """The journal event that carries one note."""
+_GET_STEP = itemgetter("step")
 MAX_NAMED = 5
 """Lines or names listed in one note; of more, the number is given."""
 
@@ -59,6 +61,8 @@ class _Reading:
     unused: Counter[str] = field(default_factory=Counter)
     num_text_lines: int = 0
     repeated_headers: list[str] = field(default_factory=list)
+    renamed: set[str] = field(default_factory=set)
+    """Names of events that were read as ours."""
 
 
 def read_log(content: bytes, name: str) -> ForeignLog:
@@ -70,7 +74,7 @@ def read_log(content: bytes, name: str) -> ForeignLog:
     lines = text.split("\n")
     reading = _Reading()
     parts = [_Part(1)]
-    for number, (kind, found) in enumerate(_without_collection(parse_lines(lines)), 1):
+    for number, (kind, found) in enumerate(_without_collection(parse_lines(lines, reading.renamed)), 1):
         if kind == "event":
             _enter(parts, found, number, reading)
         elif kind == "diverged":
@@ -92,7 +96,7 @@ def read_log(content: bytes, name: str) -> ForeignLog:
     if len(parts) > 1:
         begins = _list_some([f"{part.first_line:,}" for part in parts])
         notes.append(f"the file holds {len(parts)} runs, which begin at the lines {begins}; the last one is judged")
-    return _conclude(part, [*notes, *_describe_reading(reading, text)])
+    return _conclude(part, [*notes, *_describe_reading(reading)])
 
 
 def _without_collection(items: Iterator[T]) -> Iterator[T]:
@@ -151,7 +155,7 @@ def _differ(one: Event, other: Event) -> bool:
     return {**one, "line": 0, "timestamp": 0} != {**other, "line": 0, "timestamp": 0}
 
 
-def _describe_reading(reading: _Reading, text: str) -> list[str]:
+def _describe_reading(reading: _Reading) -> list[str]:
     notes = []
     if reading.bad:
         notes.append(f"{_count(len(reading.bad), 'line')} left out because unreadable: {_list_some(reading.bad, '; ')}")
@@ -162,7 +166,7 @@ def _describe_reading(reading: _Reading, text: str) -> list[str]:
         notes.append(f"events that are not used: {_list_some(names)}")
     if reading.num_text_lines:
         notes.append(f"{_count(reading.num_text_lines, 'line')} of other text ignored")
-    renamed = [name for name in RENAMED if f'"{name}"' in text or f"] {name}:" in text]
+    renamed = [name for name in RENAMED if name in reading.renamed]
     if renamed:
         notes.append(f"read under our names: {', '.join(f'{name} as {RENAMED[name]}' for name in renamed)}")
     return notes
@@ -174,11 +178,11 @@ def _conclude(part: _Part, notes: list[str]) -> ForeignLog:
     training, training_notes = _order(part.steps, "training_step", max_steps)
     validation, validation_notes = _order(part.steps, "validation_step", max_steps)
     notes += steps_notes + training_notes + validation_notes
-    last = max([event["step"] for event in (*training, *validation)], default=0)
+    last = max([events[-1]["step"] for events in (training, validation) if events], default=0)
     for event in (*training, *validation):
         event["max_steps"] = max_steps or last
-    # Sorting takes the runs of ordered steps as they are, so that this costs little on a long log.
-    events = sorted([*training, *validation], key=lambda event: (event["step"], event["event"] == "validation_step"))
+    # Both are in order, which sorting makes use of; of one step the training comes first, as it stands first here.
+    events = sorted([*training, *validation], key=_GET_STEP)
     everything = [*sorted(part.headers.values(), key=lambda event: event["line"]), *events]
     if part.diverged:
         return ForeignLog(everything, notes, "failed", part.diverged)
@@ -203,7 +207,8 @@ def _conclude(part: _Part, notes: list[str]) -> ForeignLog:
 
 
 def _find_max_steps(part: _Part) -> tuple[int | None, list[str]]:
-    counts = Counter(event["max_steps"] for event in part.steps if event["max_steps"] is not None)
+    counts = Counter(map(itemgetter("max_steps"), part.steps))
+    del counts[None]
     if not counts:
         return None, []
     (chosen, _), *others = counts.most_common()
@@ -215,9 +220,13 @@ def _find_max_steps(part: _Part) -> tuple[int | None, list[str]]:
 
 def _order(steps: Sequence[Event], kind: str, max_steps: int | None) -> tuple[list[Event], list[str]]:
     """The events of one kind by step, each step once; the later of two lines counts."""
+    chosen = [event for event in steps if event["event"] == kind]
+    numbers = list(map(_GET_STEP, chosen))
+    if all(map(lt, numbers, numbers[1:])) and (max_steps is None or not numbers or numbers[-1] <= max_steps):
+        return chosen, _describe_missing(numbers, kind)
     by_step: dict[int, Event] = {}
     beyond, again, backwards, previous = [], [], [], -1
-    for event in [event for event in steps if event["event"] == kind]:
+    for event in chosen:
         step = event["step"]
         if max_steps is not None and step > max_steps:
             beyond.append(f"{event['line']:,}")
@@ -236,12 +245,14 @@ def _order(steps: Sequence[Event], kind: str, max_steps: int | None) -> tuple[li
     ):
         if lines:
             notes.append(f"{what}: {_count(len(lines), 'line')} ({_list_some(lines)})")
-    ordered = [by_step[step] for step in sorted(by_step)]
-    first = ordered[0]["step"] if ordered else 0
-    missing = (ordered[-1]["step"] - first + 1) - len(ordered) if ordered else 0
-    if missing and kind == "training_step":
-        notes.append(f"{missing:,} training steps between the first and the last are not in the log")
-    return ordered, notes
+    numbers = sorted(by_step)
+    return [by_step[step] for step in numbers], [*notes, *_describe_missing(numbers, kind)]
+
+
+def _describe_missing(numbers: Sequence[int], kind: str) -> list[str]:
+    """The training steps that a run of ordered steps leaves out; evaluations are not due at every step."""
+    missing = numbers[-1] - numbers[0] + 1 - len(numbers) if numbers and kind == "training_step" else 0
+    return [f"{missing:,} training steps between the first and the last are not in the log"] if missing else []
 
 
 def _count(number: int, what: str) -> str:

@@ -12,6 +12,7 @@ from harness.__main__ import main
 from harness.analyse import load_document
 from harness.compare import run_comparison
 from harness.foreign.external import load_arms
+from harness.foreign.following import ForeignFollower
 from harness.launch import Job, LocalLauncher, Outcome
 from harness.progress import ProgressDisplay
 from harness.request import CompareRequest
@@ -42,14 +43,15 @@ def read_readme(name: str) -> str:
     return found[1]
 
 
-def run(tmp_path: Path, code: str, extra: str = "", seeds: tuple[int, ...] = (1337,)) -> Path:
+def run(tmp_path: Path, code: str, extra: str = "", seeds: tuple[int, ...] = (1337,), *, resume: bool = False) -> Path:
     (tmp_path / "run.py").write_text(code, encoding="utf-8")
     (tmp_path / "arms.toml").write_text(
         f'[arms.mine]\ncommand = ["{sys.executable}", "run.py", "{{seed}}"]\njournal = "mine.log"\n{extra}',
         encoding="utf-8",
     )
     own = build_request(tmp_path / "out", ("baseline",), seeds)
-    request = CompareRequest(**{**own.__dict__, "recipes": ("baseline", "mine"), "arms_file": tmp_path / "arms.toml"})
+    values = {**own.__dict__, "recipes": ("baseline", "mine"), "arms_file": tmp_path / "arms.toml", "resume": resume}
+    request = CompareRequest(**values)
     with skip_rendering():
         return run_comparison(request, MixedLauncher(), ProgressDisplay(lambda text: None, is_terminal=False))
 
@@ -92,7 +94,9 @@ def test_a_command_that_fails_is_a_failed_run_with_its_reason(tmp_path: Path, co
         run(tmp_path, code, "stall_s = 1\n")
     stored = load_run(tmp_path / "out/runs/mine-s1337")
     assert stored.record["status"] == "failed" and reason in stored.record["reason"]
-    assert "mine with seed 1337 is failed" in (tmp_path / "out/PERFORMANCE_SUMMARY.md").read_text(encoding="utf-8")
+    assert "mine with seed 1337 is not compared: failed" in (tmp_path / "out/PERFORMANCE_SUMMARY.md").read_text(
+        encoding="utf-8"
+    )
 
 
 def test_a_journal_that_stops_is_a_failed_run(tmp_path: Path) -> None:
@@ -135,3 +139,33 @@ def test_the_readmes_trainer_runs_as_the_readme_says(tmp_path: Path) -> None:
     mine = load_document(folder)["arms"][1]
     assert mine["status"] == "imported" and mine["final"]["is_last"]
     assert mine["min_frozen"]["loss_nats_per_char"] < 2.5
+
+
+def test_resume_runs_again_what_failed_and_nothing_else(tmp_path: Path) -> None:
+    with pytest.raises(RunError):
+        run(tmp_path, "import sys; sys.exit('no disk')")
+    own = tmp_path / "out/runs/baseline-s1337/mainrun.log"
+    before = own.read_bytes(), own.stat().st_mtime_ns
+    code = copy_log(tmp_path, write_json(SMALL.build()))
+    folder = run(tmp_path, code, resume=True)
+    assert load_run(folder / "runs/mine-s1337").record["status"] == "imported"
+    assert (own.read_bytes(), own.stat().st_mtime_ns) == before
+    taken = (folder / "runs/mine-s1337/run.json").read_bytes()
+    run(tmp_path, "import sys; sys.exit('is not run again')", resume=True)
+    assert (folder / "runs/mine-s1337/run.json").read_bytes() == taken
+
+
+def test_a_follower_reads_what_is_new_and_knows_what_is_old(tmp_path: Path) -> None:
+    path, lines = tmp_path / "mine.log", write_json(SMALL.build()).splitlines(keepends=True)
+    path.write_bytes(lines[0])
+    follower = ForeignFollower(path)
+    assert (follower.measure(), follower.read_new(), follower.read_all()) == (0, [], b"")
+    with path.open("ab") as journal:
+        journal.write(lines[4] + lines[5][:20])
+    assert [event["event"] for event in follower.read_new()] == ["training_step"]
+    with path.open("ab") as journal:
+        journal.write(lines[5][20:])
+    assert len(follower.read_new()) == 1 and follower.read_new() == []
+    assert follower.read_all() == lines[4] + lines[5]
+    path.write_bytes(lines[6])  # written anew, and shorter
+    assert len(follower.read_new()) == 1 and follower.read_all() == lines[6]

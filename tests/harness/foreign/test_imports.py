@@ -66,7 +66,7 @@ def test_what_a_log_cannot_prove_is_not_checked_by_name(public: Path) -> None:
     assert "FAIL" not in found.values()
     assert {name for name, status in found.items() if status == "PASS"} == {
         *("epochs", "seed", "validation-fraction", "last-step", "first-loss", "same-tokens", "reimport"),
-        *("hashes", "measurements", "numbers", "reports"),
+        *("hashes", "measurements", "numbers", "claims", "reports"),
     }
 
 
@@ -252,3 +252,16 @@ def test_hostile_names_are_harmless(tmp_path: Path) -> None:
 def test_names_are_unique_and_safe() -> None:
     assert name_arms(["a", "a", "a-2"]) == ["a", "a-2", "a-2-2"]
     assert make_arm_name("../..") == "log"
+
+
+def test_runs_of_seeds_that_an_arm_lacks_are_left_out_and_said_so(
+    tiny_comparison: Path, three_seeds: Path, tmp_path: Path
+) -> None:
+    sources = [str(tiny_comparison / "runs/baseline-s1337"), *map(str, three_seeds.glob("runs/optimized-s*"))]
+    assert compare(sources, tmp_path / "out") == 0
+    document = load_document(tmp_path / "out")
+    assert document["seeds"] == [1337] and len(document["runs"]) == 4
+    said = [claim["text"] for claim in document["caveats"] if claim["id"] == "left-out-seed"]
+    assert sorted(said) == [
+        f"optimized (changed) with seed {seed} is left out: not every arm has a run with this seed." for seed in (1, 2)
+    ]
