@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from typing import Any
 
+from harness.foreign.left_out import warn_of_left_out_seeds
 from harness.pairs import COVERAGE_TOLERANCE_POINTS
 from harness.proof import Claim, PairView, prove
 
@@ -112,15 +113,6 @@ def warn_of_taken_over_runs(document: Document) -> Iterator[Claim]:
                     "end": f"/runs/{place}/taken_over/finished_at",
                 },
             )
-
-
-def warn_of_left_out_seeds(document: Document) -> Iterator[Claim]:
-    """Runs that were taken in with seeds that not every arm has."""
-    for place, run in enumerate(document["runs"]):
-        if "is_left_out" in run:
-            sentence = "{label} with seed {seed} is left out: not every arm has a run with this seed."
-            inputs = {name: f"/runs/{place}/{name}" for name in ("label", "seed", "is_left_out")}
-            yield from prove(document, "left-out-seed", {"is_left_out == 1": sentence}, inputs=inputs)
 
 
 def warn_of_clocks(document: Document) -> Iterator[Claim]:

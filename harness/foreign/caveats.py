@@ -6,13 +6,13 @@ from typing import Any
 
 from harness.caveats import (
     warn_of_clocks,
-    warn_of_left_out_seeds,
     warn_of_many_intervals,
     warn_of_settings,
     warn_of_steps,
     warn_of_taken_over_runs,
 )
-from harness.foreign.forensics import FIT_TOLERANCE, START_TOLERANCE
+from harness.foreign.first_losses import point_at, warn_of_fit, warn_of_start
+from harness.foreign.left_out import warn_of_left_out_seeds
 from harness.pairs import COVERAGE_TOLERANCE_POINTS
 from harness.proof import Claim, PairView, prove
 
@@ -81,74 +81,8 @@ def warn_of_unusable_arms(document: Document) -> Iterator[Claim]:
                 document,
                 "unusable-arm",
                 sentences,
-                inputs=_point_at(place, label="label", status="status", reason="reason"),
+                inputs=point_at(place, label="label", status="status", reason="reason"),
             )
-
-
-def warn_of_fit(document: Document, place: int) -> Iterator[Claim]:
-    """First losses that do not fit, or that say nothing."""
-    forensics = document["arms"][place]["forensics"]
-    if forensics is None or forensics["fit"]["status"] == "fits":
-        return
-    inputs = _point_at(place, label="label", status="forensics/fit/status")
-    if forensics["fit"]["status"] == "not decidable":
-        yield from prove(
-            document,
-            "fit-not-decidable",
-            {
-                'status == "not decidable"': "{label}: whether its first validation loss fits is not "
-                "decidable: {reason}."
-            },
-            inputs=inputs | _point_at(place, reason="forensics/fit/reason"),
-        )
-        return
-    broken = (
-        f"max(spans - nearest, nearest - spans) > {FIT_TOLERANCE}",
-        "nearest < low",
-        "nearest > high",
-        "nearest < 1",
-    )
-    yield from prove(
-        document,
-        "fit",
-        {
-            f"{how} and low {symbol} high": "{label}: its first losses come to {spans:decimals} spans (from {source}), "
-            f"{due} due: the denominator, the tokenizer or the evaluation batch was changed."
-            for how in broken
-            for symbol, due in (("==", "{low} are"), ("<", "{low} to {high} are"))
-        },
-        inputs=inputs
-        | _point_at(
-            place,
-            spans="forensics/fit/num_spans",
-            nearest="forensics/fit/nearest_num_spans",
-            source="forensics/fit/source",
-            low="forensics/coverage/low_num_spans",
-            high="forensics/coverage/high_num_spans",
-        ),
-    )
-
-
-def warn_of_start(document: Document, place: int) -> Iterator[Claim]:
-    """First training losses that are no plain cross-entropy of a fresh model."""
-    forensics = document["arms"][place]["forensics"]
-    if forensics is not None and forensics["start"]:
-        yield from prove(
-            document,
-            "start",
-            {
-                f"max(loss / due - 1, 1 - loss / due) > {START_TOLERANCE}": "{label}: the training loss starts at "
-                "{loss:value}, far from ln {vocab:count} = {due:value}: it is divided by accumulation steps, holds "
-                "other terms or does not start from a fresh model."
-            },
-            inputs=_point_at(
-                place,
-                label="label",
-                loss="forensics/start/loss_nats_per_token",
-                due="forensics/start/expected_nats_per_token",
-                vocab="facts/vocab_size",
-            ),
-        )
 
 
 def warn_of_unequal_coverage(view: PairView) -> Iterator[Claim]:
@@ -177,7 +111,7 @@ def warn_of_coverage_range(document: Document, place: int) -> Iterator[Claim]:
         return
     if arm["forensics"]["coverage"] is None:
         sentence = "{label}: its coverage is not known: {problem}."
-        inputs = _point_at(place, label="label", problem="forensics/coverage_problem")
+        inputs = point_at(place, label="label", problem="forensics/coverage_problem")
         yield from prove(document, "unknown-coverage", sentence, inputs=inputs)
     elif arm["final"] is not None and arm["final"]["matched_low_nats_per_char"] is not None:
         yield from prove(
@@ -189,7 +123,7 @@ def warn_of_coverage_range(document: Document, place: int) -> Iterator[Claim]:
                 "terms {low_loss:loss} to {high_loss:loss}."
             },
             "100 * (most - tokens) / tokens",
-            _point_at(
+            point_at(
                 place,
                 label="label",
                 origin="forensics/validation/origin",
@@ -234,7 +168,7 @@ def warn_of_official_size(document: Document, place: int) -> Iterator[Claim]:
                 "{chars:count} characters and about {tokens:count} validation tokens. That the titles are the task's "
                 "is not proven."
             },
-            inputs=_point_at(
+            inputs=point_at(
                 place,
                 label="label",
                 official="forensics/is_official",
@@ -282,7 +216,7 @@ def warn_of_clock(document: Document, place: int) -> Iterator[Claim]:
     """Pauses and setbacks of a log's clock."""
     if document["arms"][place]["forensics"] is None:
         return
-    inputs = _point_at(
+    inputs = point_at(
         place,
         label="label",
         gaps="forensics/clock/num_gaps",
@@ -323,7 +257,7 @@ def warn_of_evaluations(document: Document, place: int) -> Iterator[Claim]:
         },
         f"len(missing) - {len(named)}",
         named
-        | _point_at(
+        | point_at(
             place,
             label="label",
             missing="forensics/missing_evaluations",
@@ -348,8 +282,3 @@ DOCUMENT_CAVEATS: tuple[Callable[[Document], Iterator[Claim]], ...] = (
     warn_of_settings,
 )
 """On the whole comparison; most are those of our own runs."""
-
-
-def _point_at(place: int, **fields: str) -> dict[str, str]:
-    """Pointers to fields of the arm at `place`, by name."""
-    return {name: f"/arms/{place}/{field}" for name, field in fields.items()}

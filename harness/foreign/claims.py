@@ -6,9 +6,17 @@ from itertools import pairwise
 from typing import Any
 
 from harness.claims import claim_consistency
-from harness.headline import VERDICT_RULES
+from harness.foreign.headline import (
+    SIDES,
+    claim_foreign_headline,
+    claim_foreign_result,
+    claim_foreign_verdict,
+    claim_origins,
+    claim_period,
+    point_at_finals,
+)
 from harness.pairs import COVERAGE_TOLERANCE_POINTS
-from harness.proof import Claim, PairView, prove
+from harness.proof import Claim, PairView
 
 GAIN = "100 * (b - c) / b"
 SHARE = "100 * (1 - fair / reported)"
@@ -24,7 +32,6 @@ _BASES = {
     "loss_nats_per_char": ("reported-gain", "Frozen loss as reported", "nats per character"),
     "loss_nats_per_token": ("token-gain", "Validation loss as reported", "nats per token"),
 }
-_SOURCES = {"log": "the log", "csv": "the table", "tensorboard": "the event files", "run": "the stored run"}
 
 
 def build_foreign_document_claims(document: dict[str, Any]) -> list[dict[str, Any]]:
@@ -43,108 +50,20 @@ def build_foreign_claims(document: dict[str, Any], index: int) -> list[dict[str,
     ]
 
 
-def claim_origins(document: dict[str, Any]) -> Iterator[Claim]:
-    """Where the measurements of each arm are from."""
-    for place, arm in enumerate(document["arms"]):
-        names = {"label": f"/arms/{place}/label"}
-        if arm["source"] is None:
-            yield from prove(document, "origin", {"foreign == 0": "{label}: trained here."},
-                             inputs={**names, "foreign": f"/arms/{place}/is_foreign"})  # fmt: skip
-        elif arm["source"].get("external"):
-            yield from prove(document, "origin", "{label}: a command of another program, run here.", inputs=names)
-        else:
-            names |= {"kind": f"/arms/{place}/source/kind", "source": f"/arms/{place}/source/name"}
-            sentences = {f'kind == "{kind}"': f"{{label}}: {words} {{source}}." for kind, words in _SOURCES.items()}
-            yield from prove(document, "origin", sentences, inputs=names)
-
-
-def claim_period(document: dict[str, Any]) -> Iterator[Claim]:
-    """When the measurements were made, where that is known."""
-    if document["started_at"] is None:
-        yield from prove(document, "period", "The sources carry no times.")
-    else:
-        times = {"start": "/started_at", "end": "/finished_at"}
-        sentences = {"end >= start": "The sources carry times from {start:time} to {end:time}."}
-        yield from prove(document, "period", sentences, inputs=times)
-
-
-def claim_foreign_headline(view: PairView) -> Iterator[Claim]:
-    """The losses as they were reported, those that are compared, and the coverage of both."""
-    if view.pair["reported_gain_percent"] is not None:
-        yield from view.prove(
-            "reported-loss",
-            "Validation loss as reported ({candidate}): {c:loss} nats per character (vs {baseline}: {b:loss}), "
-            "{value:gain}",
-            GAIN,
-            **_point_at_finals(view, "loss_nats_per_char"),
-        )
-    yield from view.prove(
-        "compared-loss",
-        "Compared on: {basis}: {b:loss} → {c:loss}, {value:gain}",
-        GAIN,
-        basis=view.here("basis/name"),
-        **_point_at_finals(view, view.pair["basis"]["field"]),
-    )
-    yield from view.prove(
-        "coverage",
-        "Coverage, the share of validation tokens that the frozen loss scores: {baseline} {b:percent}, {candidate} "
-        "{c:percent}",
-        **_point_at_finals(view, "coverage_percent"),
-    )
-
-
-def claim_foreign_verdict(view: PairView) -> Iterator[Claim]:
-    """The verdict's word by its rule, which in doubt is INCONCLUSIVE, and what it was decided on."""
-    verdict = view.pair["verdict"]
-    inputs = {name: view.here(f"verdict/{name}") for name in ("word", "label")}
-    doubts = {f"doubt{place}": view.here(f"doubts/{place}") for place in range(len(view.pair["doubts"]))}
-    said = [f"{{{name}}}" for name in doubts]
-    rules: dict[str, str] = VERDICT_RULES
-    margin, reason = view.here("verdict/margin_percent"), {"reason": view.here("verdict/reason")}
-    if verdict["interval_95"] is None:
-        said, rules = said or ["{reason}"], {"INCONCLUSIVE": ""}
-    else:
-        said.append("{interval:interval}")
-        reason = {"interval": view.here("verdict/interval_95")}
-        inputs |= {
-            name: view.here(f"verdict/interval_{level}/{bound}_percent")
-            for name, level, bound in (
-                ("low", 95, "low"),
-                ("high", 95, "high"),
-                ("narrow_low", 90, "low"),
-                ("narrow_high", 90, "high"),
-            )
-        }
-    in_doubt = {'word == "INCONCLUSIVE" and len(doubts) > 0': "Verdict: {label}"}
-    decided = {
-        f'word == "{word}" and len(doubts) == 0{f" and {rule}" if rule else ""}': "Verdict: {label}"
-        for word, rule in rules.items()
-    }
-    yield from view.prove("verdict", in_doubt | decided, margin=margin, doubts=view.here("doubts"), **inputs)
-    yield from view.prove(
-        "decision",
-        f"Decided on the {{basis}}, with a margin of {{margin:percent}}: {'; '.join(said)}",
-        margin=margin,
-        basis=view.here("basis/name"),
-        **doubts,
-        **(reason if "{reason}" in said or "{interval:interval}" in said else {}),
-    )
-
-
 def claim_foreign_gains(view: PairView) -> Iterator[Claim]:
     """The gain in the basis that decides, and then the reported one."""
     for field in dict.fromkeys((view.pair["basis"]["field"], "loss_nats_per_char")):
         claim_id, name, unit = _BASES[field]
         if None in _get_finals(view, field):
             continue
-        inputs = _point_at_finals(view, field)
+        inputs = point_at_finals(view, field)
 
         def write(note: str, name: str = name, unit: str = unit) -> str:
             return f"{name}{note}, at the last evaluation: {{b:loss}} → {{c:loss}} {unit}, {{value:gain}}."
 
         sentences = {"": write("")}
         if field == "matched_loss_nats_per_char":
-            origins = {f"{side[0]}_origin": view.arm(side, "forensics/validation/origin") for side in _SIDES}
+            origins = {f"{side[0]}_origin": view.arm(side, "forensics/validation/origin") for side in SIDES}
             inputs |= origins
             sentences = {f'{name} == "estimated"': write(", with an estimated coverage") for name in origins}
             sentences[" and ".join(f'{name} != "estimated"' for name in origins)] = write("")
@@ -157,7 +76,7 @@ def claim_foreign_coverage(view: PairView) -> Iterator[Claim]:
         return
     bounds = {
         f"{side[0]}_{bound}": view.arm(side, f"final/coverage_{bound}_percent")
-        for side in _SIDES
+        for side in SIDES
         for bound in ("low", "high")
     }
     yield from view.prove(
@@ -168,7 +87,7 @@ def claim_foreign_coverage(view: PairView) -> Iterator[Claim]:
             for more, less, word in (("b", "c", "less"), ("c", "b", "more"))
         },
         "b - c",
-        **_point_at_finals(view, "coverage_percent"),
+        **point_at_finals(view, "coverage_percent"),
         **bounds,
     )
     if view.pair["coverage_share_percent"] is not None:
@@ -205,7 +124,7 @@ def claim_foreign_target(view: PairView) -> Iterator[Claim]:
     """The task's target on equal terms; nothing where the data is not recognised as the task's."""
     if view.pair["target"] is None:
         return
-    officials = {f"{side[0]}_official": view.arm(side, "forensics/is_official") for side in _SIDES}
+    officials = {f"{side[0]}_official": view.arm(side, "forensics/is_official") for side in SIDES}
     yield from view.prove(
         "target-margin",
         {
@@ -262,7 +181,7 @@ def claim_foreign_speed(view: PairView) -> Iterator[Claim]:
 def claim_foreign_course(view: PairView) -> Iterator[Claim]:
     """Rises between evaluations, and how far the last one lies above the best."""
     per_token = view.pair["basis"]["field"] == "loss_nats_per_token"
-    for side in _SIDES:
+    for side in SIDES:
         label = view.here(f"{side}_label")
         yield from view.prove(
             f"largest-rise-{side}",
@@ -292,7 +211,7 @@ def claim_foreign_course(view: PairView) -> Iterator[Claim]:
 def claim_foreign_size(view: PairView) -> Iterator[Claim]:
     """Parameters, where both logs give them."""
     arms = {arm["name"]: arm for arm in view.document["arms"]}
-    if all(arms[view.pair[side]]["cost"]["num_parameters"] is not None for side in _SIDES):
+    if all(arms[view.pair[side]]["cost"]["num_parameters"] is not None for side in SIDES):
         yield from view.prove(
             "parameters-ratio",
             "{candidate} has {value:ratio} the baseline's parameters.",
@@ -302,31 +221,9 @@ def claim_foreign_size(view: PairView) -> Iterator[Claim]:
         )
 
 
-def claim_foreign_result(view: PairView) -> Iterator[Claim]:
-    """The last line of the summary."""
-    mismatch = "; {mismatch}" if view.pair["mismatch"] else ""
-    yield from view.prove(
-        "final-result",
-        f"Final result: {{basis}} {{value:gain}} ({{b:loss}} → {{c:loss}}); {{label}}{mismatch}",
-        GAIN,
-        basis=view.here("basis/name"),
-        label=view.here("verdict/label"),
-        **({"mismatch": view.here("mismatch")} if mismatch else {}),
-        **_point_at_finals(view, view.pair["basis"]["field"]),
-    )
-
-
-_SIDES = ("baseline", "candidate")
-
-
-def _point_at_finals(view: PairView, field: str) -> dict[str, str]:
-    """Pointers to a last measurement of both arms, as `b` and `c`."""
-    return {side[0]: view.arm(side, f"final/{field}") for side in _SIDES}
-
-
 def _get_finals(view: PairView, field: str) -> list[Any]:
     arms = {arm["name"]: arm for arm in view.document["arms"]}
-    return [arms[view.pair[side]]["final"][field] for side in _SIDES]
+    return [arms[view.pair[side]]["final"][field] for side in SIDES]
 
 
 CLAIMS: dict[str, tuple[Callable[[PairView], Iterator[Claim]], ...]] = {
