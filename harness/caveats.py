@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from typing import Any
 
-from harness.foreign.left_out import warn_of_left_out_seeds
 from harness.pairs import COVERAGE_TOLERANCE_POINTS
 from harness.proof import Claim, PairView, prove
+from harness.run_caveats import RUN_CAVEATS
 
 COST_WARNING_RATIO = 1.1
 """An arm that costs more than so many times the baseline's is warned of."""
@@ -83,55 +83,6 @@ def warn_of_data(document: Document) -> Iterator[Claim]:
             "validation": "/corpus/num_validation_titles",
         },
     )
-
-
-def warn_of_missing_runs(document: Document) -> Iterator[Claim]:
-    """Runs that failed, were stopped or never started."""
-    for place, run in enumerate(document["runs"]):
-        inputs = {name: f"/runs/{place}/{name}" for name, value in run.items() if value is not None and name != "arm"}
-        because = " ({reason})" if "reason" in inputs else ""
-        sentence = f"{{label}} with seed {{seed}} is not complete: {{status}}{because}."
-        yield from prove(document, "missing-run", {'status != "complete"': sentence}, inputs=inputs)
-
-
-def warn_of_taken_over_runs(document: Document) -> Iterator[Claim]:
-    """Runs that were trained in another comparison, whose order and times are not those of this one."""
-    for place, run in enumerate(document["runs"]):
-        if "taken_over" in run:
-            yield from prove(
-                document,
-                "taken-over-run",
-                "{label} with seed {seed} was not trained in this comparison but taken over from comparison "
-                "{comparison}, measured from {start:time} to {end:time}. Configuration, titles, seed, code, torch "
-                "version, device, threads and first weights are the same; its training time was not measured back to "
-                "back with those of other runs.",
-                inputs={
-                    "label": f"/runs/{place}/label",
-                    "seed": f"/runs/{place}/seed",
-                    "comparison": f"/runs/{place}/taken_over/comparison",
-                    "start": f"/runs/{place}/taken_over/started_at",
-                    "end": f"/runs/{place}/taken_over/finished_at",
-                },
-            )
-
-
-def warn_of_clocks(document: Document) -> Iterator[Claim]:
-    """Runs during which the machine's clock was set back."""
-    for place, run in enumerate(document["runs"]):
-        if "clock_set_back_s" in run:
-            yield from prove(
-                document,
-                "clock-set-back",
-                {
-                    "back > 0": "The machine's clock was set back by {back:duration} during {label} with seed {seed}: "
-                    "dates are not exact. Training times come from another clock."
-                },
-                inputs={
-                    "back": f"/runs/{place}/clock_set_back_s",
-                    "label": f"/runs/{place}/label",
-                    "seed": f"/runs/{place}/seed",
-                },
-            )
 
 
 def warn_of_many_intervals(document: Document) -> Iterator[Claim]:
@@ -301,10 +252,7 @@ def _group_equal(document: Document, fields: tuple[str, ...]) -> list[list[int]]
 
 CAVEATS: tuple[Callable[[Document], Iterator[Claim]], ...] = (
     warn_of_data,
-    warn_of_missing_runs,
-    warn_of_taken_over_runs,
-    warn_of_clocks,
-    warn_of_left_out_seeds,
+    *RUN_CAVEATS,
     warn_of_unusable_arms,
     warn_of_single_seed,
     warn_of_many_intervals,

@@ -5,16 +5,15 @@ from dataclasses import asdict
 from typing import Any
 
 from harness.caveats import (
-    warn_of_clocks,
     warn_of_many_intervals,
     warn_of_settings,
     warn_of_steps,
-    warn_of_taken_over_runs,
 )
 from harness.foreign.first_losses import point_at, warn_of_fit, warn_of_start
 from harness.foreign.left_out import warn_of_left_out_seeds
 from harness.pairs import COVERAGE_TOLERANCE_POINTS
 from harness.proof import Claim, PairView, prove
+from harness.run_caveats import warn_of_clocks, warn_of_taken_over_runs
 
 Document = dict[str, Any]
 MAX_STEPS_NAMED = 6
