@@ -74,6 +74,13 @@ def build_parser() -> argparse.ArgumentParser:
                          "(default: baseline optimized)")  # fmt: skip
     compare.add_argument("--set", action="append", default=[], dest="settings", metavar="ARM.KEY=VALUE",
                          help="change one setting of an arm; may be repeated")  # fmt: skip
+    compare.add_argument("--from", nargs="+", type=Path, dest="sources", metavar="SOURCE",
+                         help="judge stored runs and logs of other programs, without training: .log files, "
+                         "comparisons, runs, TensorBoard folders, CSV")  # fmt: skip
+    compare.add_argument("--loss-unit", choices=("nats_per_char", "nats_per_token"),
+                         help="unit of the validation losses of CSV and TensorBoard sources")  # fmt: skip
+    compare.add_argument("--arms", type=Path, metavar="FILE",
+                         help="arms file (TOML): commands of other programs; their names stand as RECIPE")  # fmt: skip
     compare.set_defaults(run=run_compare, ablate=None)
 
     ablate = verbs.add_parser(
@@ -81,7 +88,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     ablate.add_argument("ablate", nargs="?", default="optimized", metavar="RECIPE",
                         help=f"one of: {', '.join(RECIPES)} (default: %(default)s)")  # fmt: skip
-    ablate.set_defaults(run=run_compare, recipes=[], settings=[])
+    ablate.set_defaults(run=run_compare, recipes=[], settings=[], sources=None, arms=None, loss_unit=None)
 
     report = verbs.add_parser("report", help="render again from stored data", parents=[json_option])
     report.add_argument("folder", type=Path, metavar="DIR")
@@ -152,13 +159,20 @@ class Answer:
 
 def run_compare(given: argparse.Namespace) -> Answer:
     from harness.analyse import load_document
-    from harness.compare import CompareRequest, plan_request, run_comparison
+    from harness.compare import plan_request, run_comparison
     from harness.launch import LocalLauncher
     from harness.plan import plan_to_json
     from harness.progress import ProgressDisplay
+    from harness.request import CompareRequest
     from harness.text import format_plan, format_result
     from harness.verdict import MARGIN_PERCENT
 
+    if given.sources is not None:
+        from harness.foreign.command import run_import
+
+        return Answer(*run_import(given))
+    if given.loss_unit is not None:
+        raise RequestError("--loss-unit goes with --from: runs of our own say their units.")
     get_preset(given.preset)
     if given.resume and given.out is None:
         raise RequestError("--resume needs --out: which comparison is to go on?")
@@ -176,6 +190,7 @@ def run_compare(given: argparse.Namespace) -> Answer:
         out=given.out,
         resume=given.resume,
         reuse=tuple(given.reuse),
+        arms_file=given.arms,
     )
     if given.dry_run:
         plan, folder = plan_request(request)

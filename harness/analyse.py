@@ -12,15 +12,18 @@ import numpy as np
 from harness.ablation import describe_ablation
 from harness.arms import describe_arm
 from harness.caveats import build_caveats, build_document_claims
-from harness.checks import Evidence, run_checks
+from harness.checks import Evidence
 from harness.claims import build_claims
 from harness.collect import Row, build_rows, load_metrics
 from harness.constraints import CONSTRAINTS, describe_corpus
+from harness.foreign.checks import run_mixed_checks
+from harness.foreign.document import build_foreign_document, describe_import_command
 from harness.integrity import INTEGRITY
 from harness.pairs import describe_pair
 from harness.plan import PRIMARY_METRIC, Plan, PlannedRun
 from harness.reuse import TAKEN_OVER
 from harness.robustness import describe_robustness, pair_seeds
+from harness.rounding import round_numbers
 from harness.stored import StoredComparison, StoredRun
 from harness.titles import describe_titles
 from harness.uncertainty import bootstrap_gains, compute_bootstrap_interval
@@ -30,7 +33,6 @@ from mainrun.files import load_json, save_json
 
 SCHEMA_VERSION = 1
 FILE_NAME = "comparison.json"
-SIGNIFICANT_DIGITS = 12
 NOTED_CLOCK_CHANGE_S = 1.0
 """A machine's clock that was set back by less is not worth a caveat."""
 
@@ -58,6 +60,8 @@ def load_document(folder: Path) -> dict[str, Any]:
 def build_document(comparison: StoredComparison, rows: list[Row]) -> dict[str, Any]:
     """All that the reports say, as plain JSON values with numbers rounded to 12 significant digits."""
     plan = comparison.plan
+    if any(run.is_foreign for run in comparison.runs.values()):
+        return build_foreign_document(comparison, rows, _describe_runs(comparison), _describe_certainty)
     headline = {arm.name: PlannedRun(arm.name, plan.seeds[0]) for arm in plan.arms}
     rows_by_arm = {
         name: [row for row in rows if (row["arm"], row["seed"]) == (run.arm, run.seed)]
@@ -67,7 +71,7 @@ def build_document(comparison: StoredComparison, rows: list[Row]) -> dict[str, A
     times = [event["timestamp"] for run in comparison.runs.values() for event in run.events]
     if not times:
         raise StoredResultsError(f"{comparison.folder} holds no measurement yet; train it with compare --resume.")
-    findings = run_checks(CONSTRAINTS, Evidence(comparison))
+    findings = run_mixed_checks(CONSTRAINTS, Evidence(comparison))
     official = any(finding.name == "official-data" and finding.status == "PASS" for finding in findings)
     kept_rules = all(finding.status != "FAIL" for finding in findings)
     document: dict[str, Any] = {
@@ -83,10 +87,10 @@ def build_document(comparison: StoredComparison, rows: list[Row]) -> dict[str, A
         "started_at": min(times),
         "finished_at": max(times),
         "sha256": comparison.compute_hashes(),
-        "runs": [_describe_run(run, plan.get_arm(run.arm).label, comparison.runs.get(run)) for run in plan.runs],
+        "runs": _describe_runs(comparison),
         "arms": arms,
         "constraints": [asdict(finding) for finding in findings],
-        "integrity": [asdict(finding) for finding in run_checks(INTEGRITY, Evidence(comparison))],
+        "integrity": [asdict(finding) for finding in run_mixed_checks(INTEGRITY, Evidence(comparison))],
         "pairs": [],
     }
     document = round_numbers(document)
@@ -117,12 +121,23 @@ def build_document(comparison: StoredComparison, rows: list[Row]) -> dict[str, A
     return document
 
 
+def _describe_runs(comparison: StoredComparison) -> list[dict[str, Any]]:
+    plan = comparison.plan
+    described = [_describe_run(run, plan.get_arm(run.arm).label, comparison.runs.get(run)) for run in plan.runs]
+    for run, values in zip(plan.runs, described, strict=True):
+        if run not in plan.compared_runs:
+            values["is_left_out"] = True
+    return described
+
+
 def _describe_run(planned: PlannedRun, label: str, run: StoredRun | None) -> dict[str, Any]:
     """How a planned run ended. A run trained elsewhere, or while the machine's clock was set back, says so besides."""
     described = {"arm": planned.arm, "label": label, "seed": planned.seed}
     if run is None:
         return {**described, "status": "missing", "reason": None}
     described |= {"status": run.record["status"], "reason": run.record["reason"]}
+    if run.is_foreign:
+        return described
     times = [event["timestamp"] for event in run.events]
     if TAKEN_OVER in run.record:
         described[TAKEN_OVER] = {**run.record[TAKEN_OVER], "started_at": min(times), "finished_at": max(times)}
@@ -165,6 +180,8 @@ def _find_final_losses(comparison: StoredComparison, arm: str, rows: list[Row]) 
 
 def describe_command(plan: Plan, device: str | None) -> str:
     """The command line that makes the same comparison again; a local file by its name, wherever it stands."""
+    if plan.sources is not None:
+        return describe_import_command(plan)
     verb = ["ablate", plan.ablation["recipe"]] if plan.ablation else ["compare", *(arm.recipe for arm in plan.arms)]
     words = ["python", "-m", "harness", *verb, "--preset", plan.preset]
     words += ["--data", plan.corpus["name"] if plan.corpus["source"] == "file" else plan.corpus["source"]]
@@ -185,14 +202,3 @@ def _find_device(comparison: StoredComparison) -> str | None:
     """The device all runs had, or None where they had none in common."""
     devices = {run.record["machine"]["device"] for run in comparison.runs.values()}
     return devices.pop() if len(devices) == 1 else None
-
-
-def round_numbers(value: Any) -> Any:
-    """The same value with every float rounded to 12 significant digits and every tuple a list."""
-    if isinstance(value, float):
-        return float(f"{value:.{SIGNIFICANT_DIGITS}g}")
-    if isinstance(value, dict):
-        return {key: round_numbers(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [round_numbers(item) for item in value]
-    return value

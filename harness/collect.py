@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from harness.foreign.rows import measure_foreign
 from harness.journals import Event
 from harness.stored import StoredComparison, StoredRun
 from mainrun.errors import StoredResultsError
@@ -74,6 +75,9 @@ def build_rows(run: StoredRun) -> Iterator[Row]:
 
     Raises `StoredResultsError` where a field is absent, and where a clock that only runs forward went back.
     """
+    if run.is_foreign:
+        yield from ({**dict.fromkeys(COLUMNS), **measured} for measured in measure_foreign(run))
+        return
     config, sizes = run.record["config"], run.record["sizes"]
     tokens_per_step = config["block_size"] * config["batch_size"]
     previous_s = 0.0
@@ -121,8 +125,8 @@ def compute_perplexity(loss_nats_per_token: float) -> float | None:
 
 def compute_full_loss_per_token(event: Event) -> float | None:
     """Nats per token of a `validation_step`, or None where the full loss was not measured at it."""
-    full_loss = event["full_loss_nats_per_char"]
-    return None if full_loss is None else full_loss * event["num_chars"] / event["num_tokens"]
+    full_loss, num_chars, num_tokens = (event[key] for key in ("full_loss_nats_per_char", "num_chars", "num_tokens"))
+    return None if full_loss is None or not num_chars or not num_tokens else full_loss * num_chars / num_tokens
 
 
 def _check_types(row: Row) -> None:

@@ -1,7 +1,6 @@
 """The main job: plan, launch, collect, analyse, render. Each stage reads only what the one before it stored."""
 
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +8,8 @@ from harness.ablation import plan_ablation
 from harness.analyse import analyse
 from harness.collect import collect
 from harness.errors_log import hide_folders, save_errors
+from harness.folders import name_folder, point_latest_at, refuse_filled
+from harness.foreign.running import is_external, plan_external, run_external
 from harness.journals import JournalFollower
 from harness.launch import Job, Launcher, Outcome, build_job
 from harness.pdf import Renderer
@@ -16,12 +17,11 @@ from harness.plan import FILE_NAME as PLAN_NAME
 from harness.plan import ArmRequest, Plan, PlannedRun, load_plan, name_arms, plan_comparison, plan_to_json, save_plan
 from harness.progress import ProgressDisplay
 from harness.render import render
+from harness.request import CompareRequest
 from harness.reuse import Offers, load_offers, take_over
 from harness.safeguard import hold
-from harness.stored import check_run_hashes, get_run_folder, load_comparison, load_run
+from harness.stored import COMPLETE, check_run_hashes, get_run_folder, load_comparison, load_run
 from harness.tensorboard_log import TensorBoardLog
-from harness.verdict import MARGIN_PERCENT
-from mainrun.corpus import CorpusSource
 from mainrun.errors import (
     EXIT_DONE,
     EXIT_INTERRUPTED,
@@ -31,46 +31,14 @@ from mainrun.errors import (
     RunError,
     StoredResultsError,
 )
-from mainrun.files import compute_file_sha256, make_folder, unwritable
+from mainrun.files import compute_file_sha256, make_folder
 from mainrun.inert import make_inert
-from mainrun.recipes import get_preset
 from mainrun.run_record import FILE_NAME as RECORD_NAME
 from mainrun.run_record import JOURNAL_NAME, load_run_record, mark_failed
 
-RESULTS = Path("results")
-LATEST = "latest"
 EXIT_SIGNAL = 128
 """Exit codes above this one are signals."""
 TENSORBOARD_FOLDER = Path("logs") / "tensorboard"
-
-
-@dataclass(frozen=True)
-class CompareRequest:
-    """One comparison, as asked for on the command line."""
-
-    recipes: tuple[str, ...]
-    preset: str
-    seeds: tuple[int, ...]
-    data: str | None = None
-    """None is the preset's own source."""
-    data_revision: str | None = None
-    title_column: str = "title"
-    settings: dict[str, dict[str, str]] = field(default_factory=dict)
-    """`--set` values of each arm."""
-    ablate: str | None = None
-    """The recipe whose changes are taken apart, instead of comparing `recipes`."""
-    margin_percent: float = MARGIN_PERCENT
-    device: str = "auto"
-    out: Path | None = None
-    """None is a folder of its own below `results/`."""
-    resume: bool = False
-    reuse: tuple[Path, ...] = ()
-    """Comparisons whose finished runs are taken over where they are the same."""
-
-    @property
-    def source(self) -> CorpusSource:
-        data = self.data or get_preset(self.preset).data
-        return CorpusSource(data, self.data_revision, self.title_column)
 
 
 def plan_request(request: CompareRequest) -> tuple[Plan, Path]:
@@ -78,12 +46,11 @@ def plan_request(request: CompareRequest) -> tuple[Plan, Path]:
 
     Raises `RequestError` where the folder holds something already and `--resume` was not given.
     """
-    folder = (
-        request.out
-        or RESULTS / f"{'ablate-' if request.ablate else ''}{request.preset}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
-    )
-    if not request.resume and folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise RequestError(f"{folder} exists already. Continue it with --resume or choose another --out.")
+    folder = request.out or name_folder(f"{'ablate-' if request.ablate else ''}{request.preset}")
+    if not request.resume:
+        refuse_filled(folder, "Continue it with --resume or choose another --out.")
+    if request.arms_file is not None:
+        return plan_external(request, folder), folder
     ablation = plan_ablation(request.ablate) if request.ablate else None
     arms = name_arms(request.recipes, request.settings)
     if ablation:
@@ -105,7 +72,7 @@ def run_comparison(request: CompareRequest, launcher: Launcher, display: Progres
     make_folder(folder)
     with hold(folder):
         plan_sha256 = _store_plan(folder, plan)
-        _point_latest_at(folder)
+        point_latest_at(folder)
         try:
             failures = _run_all(request, plan, folder, plan_sha256, offers, launcher, display)
         except KeyboardInterrupt:
@@ -132,6 +99,8 @@ def make_reports(folder: Path, renderer: Renderer | None = None) -> dict[str, An
     collect(comparison)
     document = analyse(comparison)
     for run in comparison.runs.values():
+        if any(event.get("loss_unit") == "nats_per_token" for event in run.events):
+            continue  # the tags name another unit
         log = TensorBoardLog(folder / TENSORBOARD_FOLDER / run.folder.name)
         log.write(run.events)
         log.close()
@@ -154,11 +123,14 @@ def _run_all(
     offers.taken |= {load_run_record(get_run_folder(folder, run))["mainrun_log_sha256"] for run in finished}
     for place, run in enumerate(plan.runs, 1):
         arm, run_folder = plan.get_arm(run.arm), get_run_folder(folder, run)
-        display.start(
-            plan.describe_run(run), f"[{place}/{len(plan.runs)}]", arm.config["block_size"] * arm.config["batch_size"]
-        )
+        display.start(plan.describe_run(run), f"[{place}/{len(plan.runs)}]", arm.tokens_per_step)
         if run in finished:
             display.finish("complete already")
+            continue
+        if is_external(arm):
+            outcome = run_external(request, plan, run, run_folder, plan_sha256, launcher, display)
+            if outcome.exit_code != EXIT_DONE:
+                failures.append(f"{run.folder_name}: {outcome.message}")
             continue
         # The revision the plan resolved: upstream may move between two runs.
         source = replace(request.source, revision=plan.corpus["revision"])
@@ -235,21 +207,7 @@ def _refuse_to_go_on(outcome: Outcome, run: PlannedRun) -> None:
 
 def _is_complete(folder: Path) -> bool:
     """Whether the run is finished; `StoredResultsError` where its files were changed since."""
-    if not (folder / RECORD_NAME).exists() or load_run_record(folder)["status"] != "complete":
+    if not (folder / RECORD_NAME).exists() or load_run_record(folder)["status"] not in COMPLETE:
         return False
     check_run_hashes(load_run(folder))
     return True
-
-
-def _point_latest_at(folder: Path) -> None:
-    if folder.parent.name != RESULTS.name:
-        return
-    latest, new = folder.parent / LATEST, folder.parent / f".{LATEST}.partial"
-    if latest.exists() and not latest.is_symlink():
-        return
-    try:
-        new.unlink(missing_ok=True)
-        new.symlink_to(folder.name)
-        new.replace(latest)
-    except OSError as error:
-        raise unwritable(latest, error) from error

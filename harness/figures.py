@@ -36,6 +36,8 @@ _STYLE: dict[Any, Any] = {
 _COLORS = [mpl.color_sequences["petroff10"][place] for place in (8, 2, 0, 4, 6, 5, 1, 3, 7, 9)]
 _DASHES = ("--", "-", "-.", ":")
 _MARKERS = ("o", "s", "^", "D", "v")
+MAX_POINTS = 5_000
+"""A longer curve is drawn with every second, third … point."""
 _SIZE_INCHES = (6.7, 2.75)
 
 
@@ -60,7 +62,9 @@ def save_figures(folder: Path, document: dict[str, Any], rows: Sequence[Row]) ->
     """Draws all figures that have something to show into `folder`/figures."""
     headline_seed = document["seeds"][0]
     by_arm = {
-        arm["name"]: [row for row in rows if row["arm"] == arm["name"] and row["seed"] == headline_seed]
+        arm["name"]: [
+            row for row in rows if row["arm"] == arm["name"] and row["seed"] == arm.get("seed", headline_seed)
+        ]
         for arm in document["arms"]
     }
     curves = Curves(document, by_arm)
@@ -68,7 +72,12 @@ def save_figures(folder: Path, document: dict[str, Any], rows: Sequence[Row]) ->
     with mpl.rc_context(_STYLE):
         for name, draw in FIGURES.items():
             path = folder / FOLDER / f"{name}.svg"
-            if (name == "gain" and not document["pairs"]) or (name == "ablation" and not document["ablation"]):
+            known = "foreign" not in document or name in document["foreign"]["figures"]
+            if (
+                not known
+                or (name == "gain" and not document["pairs"])
+                or (name == "ablation" and not document["ablation"])
+            ):
                 path.unlink(missing_ok=True)
                 continue
             figure = Figure(figsize=_SIZE_INCHES)
@@ -85,6 +94,8 @@ def draw_loss_by_step(curves: Curves, axes: Axes) -> None:
     _draw_loss(curves, axes, lambda row: row["step"])
     for place, arm in enumerate(curves.document["arms"]):
         steps, values, _ = curves.validation(arm, "full_loss_nats_per_char")
+        if not steps and "foreign" in curves.document:
+            continue
         axes.plot(steps, values, linestyle="none", marker=_MARKERS[place % 5], markerfacecolor="none",
                   color=_COLORS[place % 10], markersize=5, label=f"{arm['label']}, full loss")  # fmt: skip
     axes.set(title="Validation loss by step", xlabel="step", ylabel="nats per character")
@@ -93,9 +104,9 @@ def draw_loss_by_step(curves: Curves, axes: Axes) -> None:
 
 def draw_loss_by_time(curves: Curves, axes: Axes) -> None:
     """The same loss over the training clock, which stops for evaluations."""
-    longest = max((row["elapsed_s"] for rows in curves.rows.values() for row in rows), default=0.0)
+    longest = max((row["elapsed_s"] or 0.0 for rows in curves.rows.values() for row in rows), default=0.0)
     unit, seconds = ("minutes", 60.0) if longest >= 300 else ("seconds", 1.0)
-    _draw_loss(curves, axes, lambda row: row["elapsed_s"] / seconds)
+    _draw_loss(curves, axes, lambda row: None if row["elapsed_s"] is None else row["elapsed_s"] / seconds)
     axes.set(title="Validation loss by training time", xlabel=f"training time, {unit}")
     axes.legend()
 
@@ -117,6 +128,7 @@ def draw_training_loss(curves: Curves, axes: Axes) -> None:
     """Loss of each training batch: nats per token, so not comparable between tokenizers."""
     for place, arm in enumerate(curves.document["arms"]):
         rows = [row for row in curves.rows[arm["name"]] if row["split"] == "train"]
+        rows = rows[:: 1 + len(rows) // MAX_POINTS]
         axes.plot([row["step"] for row in rows], [row["loss_nats_per_token"] for row in rows],
                   _DASHES[place % 4], linewidth=0.7, color=_COLORS[place % 10], label=arm["label"])  # fmt: skip
     axes.set(title="Training loss by step", xlabel="step", ylabel="nats per token")
@@ -126,11 +138,13 @@ def draw_training_loss(curves: Curves, axes: Axes) -> None:
 def draw_learning_rate(curves: Curves, axes: Axes) -> None:
     """The learning rate each step used, on a logarithmic scale; a rate of 0 is left out."""
     for place, arm in enumerate(curves.document["arms"]):
-        rows = [row for row in curves.rows[arm["name"]] if row["split"] == "train" and row["learning_rate"] > 0]
+        rows = [row for row in curves.rows[arm["name"]] if row["split"] == "train" and (row["learning_rate"] or 0) > 0]
+        rows = rows[:: 1 + len(rows) // MAX_POINTS]
         axes.plot([row["step"] for row in rows], [row["learning_rate"] for row in rows],
                   _DASHES[place % 4], color=_COLORS[place % 10], label=arm["label"])  # fmt: skip
     peak = max(
-        (row["learning_rate"] for rows in curves.rows.values() for row in rows if row["split"] == "train"), default=1
+        (row["learning_rate"] or 0 for rows in curves.rows.values() for row in rows if row["split"] == "train"),
+        default=1,
     )
     axes.set(title="Learning rate by step", xlabel="step", yscale="log", ylim=(peak / 1e4, peak * 2))
     axes.legend()
@@ -168,12 +182,15 @@ def draw_ablation(curves: Curves, axes: Axes) -> None:
     axes.grid(visible=False, axis="x")
 
 
-def _draw_loss(curves: Curves, axes: Axes, place_of: Callable[[Row], float]) -> None:
+def _draw_loss(curves: Curves, axes: Axes, place_of: Callable[[Row], float | None]) -> None:
     metric = "frozen loss / coverage" if curves.matched else "frozen loss"
     for place, arm in enumerate(curves.document["arms"]):
         _, values, rows = curves.validation(arm, "loss_nats_per_char")
         divisor = arm["sizes"]["coverage"] if curves.matched else 1.0
-        axes.plot([place_of(row) for row in rows], [value / divisor for value in values],
+        places = [place for place in map(place_of, rows) if place is not None]
+        if "foreign" in curves.document and (divisor is None or not places or len(places) < len(rows)):
+            continue
+        axes.plot(places, [value / divisor for value in values],
                   _DASHES[place % 4], marker=_MARKERS[place % 5], markersize=3, color=_COLORS[place % 10],
                   label=f"{arm['label']}, {metric}")  # fmt: skip
     axes.set(ylabel="nats per character")

@@ -112,6 +112,7 @@ FORMATS: dict[str, Callable[..., str]] = {
     "whole_percent": lambda value: format_percent(value, 0),
     "fine_percent": lambda value: format_percent(value, 2),
     "percent_size": lambda value: format_percent(abs(value)),
+    "decimals": lambda value: f"{value:.2f}",
     "points": lambda value: f"{abs(value):.1f}",
     "gain": format_gain,
     "interval": format_interval,

@@ -44,6 +44,8 @@ def judge(
     if min_improvement_percent is not None:
         conditions.append(judge_improvement(pair["verdict"], min_improvement_percent))
     if max_loss_nats_per_char is not None:
+        if last_arm["final"]["loss_nats_per_char"] is None or not last_arm["final"].get("is_last", True):
+            raise StoredResultsError(f"{folder} has no frozen loss of {last_arm['name']} at its last step.")
         conditions.append(judge_loss(last_arm["final"]["loss_nats_per_char"], max_loss_nats_per_char))
     if require_conclusive:
         conditions.append(judge_conclusive(pair["verdict"]))
@@ -61,7 +63,8 @@ def judge_improvement(verdict: dict[str, Any], percent: float) -> Condition:
     return Condition(
         f"--min-improvement {percent:g}",
         status,
-        f"gain in full loss {format_percent(verdict['gain_percent'], 2)}, {verdict['label']}; {verdict['reason']}",
+        f"gain in {verdict.get('basis', 'full loss')} {format_percent(verdict['gain_percent'], 2)}, "
+        f"{verdict['label']}; {verdict['reason']}",
     )
 
 

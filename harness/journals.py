@@ -10,8 +10,8 @@ from mainrun.errors import StoredResultsError
 Event = dict[str, Any]
 
 
-def load_journal(path: Path, *, finished: bool) -> list[Event]:
-    """All events of a journal, in order.
+def load_journal(path: Path, *, finished: bool, timed: bool = True) -> list[Event]:
+    """All events of a journal, in order; where it is not `timed`, made from a log, a `timestamp` may be null.
 
     Raises `StoredResultsError` with file and line for anything that is not one JSON object a line with an `event`
     and a `timestamp`. Only where the run is not `finished` may the last line be cut short; it is left out.
@@ -26,7 +26,7 @@ def load_journal(path: Path, *, finished: bool) -> list[Event]:
     unfinished = lines.pop()
     if unfinished and finished:
         raise StoredResultsError(f"{path}, line {len(lines) + 1}: the line is cut short.")
-    return [_parse_line(path, number, line) for number, line in enumerate(lines, 1)]
+    return [_parse_line(path, number, line, timed=timed) for number, line in enumerate(lines, 1)]
 
 
 class JournalFollower:
@@ -66,7 +66,7 @@ class JournalFollower:
         return file.read(len(self._last_line) + 1) == self._last_line + b"\n"
 
 
-def _parse_line(path: Path, number: int, line: bytes) -> Event:
+def _parse_line(path: Path, number: int, line: bytes, *, timed: bool = True) -> Event:
     where = f"{path}, line {number}"
     try:
         event = json.loads(line, parse_constant=_refuse_constant, parse_float=_parse_finite)
@@ -74,7 +74,8 @@ def _parse_line(path: Path, number: int, line: bytes) -> Event:
         raise StoredResultsError(f"{where}: not a JSON object: {error}.") from None
     if not isinstance(event, dict):
         raise StoredResultsError(f"{where}: not a JSON object but {type(event).__name__}.")
-    if not isinstance(event.get("event"), str) or not isinstance(event.get("timestamp"), int | float):
+    untimed = not timed and "timestamp" in event and event["timestamp"] is None
+    if not isinstance(event.get("event"), str) or not (untimed or isinstance(event.get("timestamp"), int | float)):
         raise StoredResultsError(f"{where}: 'event' or 'timestamp' is missing or of the wrong type.")
     return event
 

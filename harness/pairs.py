@@ -25,7 +25,7 @@ def describe_pair(
     )
     curves = [_build_curve(arm, rows[arm["name"]], matched=coverage_differs) for arm in (baseline, candidate)]
     first, last = baseline["final"], candidate["final"]
-    steps = _align(*curves)
+    steps = align_curves(*curves)
     return {
         "baseline": baseline["name"],
         "candidate": candidate["name"],
@@ -51,7 +51,7 @@ def describe_pair(
         "steps": steps,
         "num_evaluations_lower": sum(row["gain_percent"] > 0 for row in steps[1:]),
         "gains_after_first_percent": [row["gain_percent"] for row in steps[1:]],
-        "times_to_loss": _describe_times(*curves),
+        "times_to_loss": describe_times(*curves),
         "time_ratio": candidate["cost"]["train_elapsed_s"] / baseline["cost"]["train_elapsed_s"],
         "flops_ratio": candidate["cost"]["training_flops"] / baseline["cost"]["training_flops"],
         "parameters_ratio": candidate["cost"]["num_parameters"] / baseline["cost"]["num_parameters"],
@@ -92,7 +92,7 @@ def _build_curve(arm: Described, rows: Sequence[Row], *, matched: bool) -> list[
     ]
 
 
-def _align(baseline: list[Described], candidate: list[Described]) -> list[Described]:
+def align_curves(baseline: list[Described], candidate: list[Described]) -> list[Described]:
     """The baseline's evaluations, each beside the candidate's nearest one by share of training done."""
     aligned = []
     for point in baseline:
@@ -109,7 +109,7 @@ def _align(baseline: list[Described], candidate: list[Described]) -> list[Descri
     return aligned
 
 
-def _describe_times(baseline: list[Described], candidate: list[Described]) -> list[Described]:
+def describe_times(baseline: list[Described], candidate: list[Described]) -> list[Described]:
     """When each arm was first measured at or below a loss: tenths between start and end, and the baseline's last."""
     final = baseline[-1]["loss_nats_per_char"]
     highest = min(baseline[0]["loss_nats_per_char"], candidate[0]["loss_nats_per_char"])

@@ -45,6 +45,11 @@ class Arm:
         """
         return f"{self.name} (changed)" if self.settings and self.name.startswith(self.recipe) else self.name
 
+    @property
+    def tokens_per_step(self) -> int:
+        """0 for another program's arm, whose configuration is not known before it has run."""
+        return int(self.config["block_size"] * self.config["batch_size"]) if self.config else 0
+
 
 @dataclass(frozen=True)
 class PlannedRun:
@@ -79,9 +84,18 @@ class Plan:
     """What the verdict is on; fixed here so that a later program which decides on another does not judge this plan."""
     margin_percent: float = MARGIN_PERCENT
     """Relative gains in the primary metric smaller than this count as no difference."""
+    sources: list[dict[str, Any]] | None = None
+    """Where the runs of arms come from that this program does not train itself; None where it trains all."""
 
     def get_arm(self, name: str) -> Arm:
         return next(arm for arm in self.arms if arm.name == name)
+
+    @property
+    def compared_runs(self) -> frozenset[PlannedRun]:
+        """All but runs taken in whose seed some arm lacks; an arm that shares none keeps its first."""
+        seeds = {arm.name: [run.seed for run in self.runs if run.arm == arm.name] for arm in self.arms}
+        shared = {name: [seed for seed in own if seed in self.seeds] or own[:1] for name, own in seeds.items()}
+        return frozenset(PlannedRun(name, seed) for name, own in shared.items() for seed in own)
 
     def describe_run(self, run: PlannedRun) -> str:
         """A run as a person is shown it: `optimized-s1337 (changed)`."""
@@ -122,13 +136,14 @@ def plan_comparison(
     seeds: Sequence[int],
     ablation: Ablation | None = None,
     margin_percent: float = MARGIN_PERCENT,
+    min_arms: int = 2,
 ) -> Plan:
     """Plans a comparison of `arms`, the first being the baseline.
 
     Loads and tokenizes the titles, so that nothing about them can fail after training has begun. Raises
     `RequestError` for unknown names, values out of range, a repeated seed and a corpus that is too small.
     """
-    if len(arms) < 2:
+    if len(arms) < min_arms:
         raise RequestError("A comparison needs two recipes or more; the first is the baseline.")
     repeated = [seed for seed, count in Counter(seeds).items() if count > 1]
     if repeated:
@@ -145,7 +160,7 @@ def plan_comparison(
         corpus=asdict(prepared[0][1]),
         arms=tuple(arm for arm, _ in prepared),
         seeds=tuple(seeds),
-        runs=_order_runs([arm.name for arm in arms], seeds),
+        runs=order_runs([arm.name for arm in arms], seeds),
         title_column=source.title_column,
         ablation=asdict(ablation) if ablation else None,
         margin_percent=margin_percent,
@@ -161,6 +176,8 @@ def save_plan(folder: Path, plan: Plan) -> str:
 def plan_to_json(plan: Plan) -> dict[str, Any]:
     """The plan as it is stored: plain JSON values, tuples being lists."""
     values: dict[str, Any] = json.loads(json.dumps({"schema_version": SCHEMA_VERSION, **asdict(plan)}))
+    if plan.sources is None:
+        del values["sources"]  # plans of trained arms keep the bytes, and so the hash, that they always had
     return values
 
 
@@ -193,11 +210,12 @@ def _check_names(plan: Plan) -> None:
         if not is_name or name.startswith(".") or set(name) & FORBIDDEN_IN_NAMES:
             raise ValueError(f"{name!r} cannot name the folder of a run")
     for run in plan.runs:
-        if run.arm not in names or run.seed not in plan.seeds or type(run.seed) is not int:
+        is_planned_seed = plan.sources is not None or run.seed in plan.seeds
+        if run.arm not in names or not is_planned_seed or type(run.seed) is not int:
             raise ValueError(f"the run {run.arm!r} with seed {run.seed!r} is of no planned arm and seed")
 
 
-def _order_runs(names: Sequence[str], seeds: Sequence[int]) -> tuple[PlannedRun, ...]:
+def order_runs(names: Sequence[str], seeds: Sequence[int]) -> tuple[PlannedRun, ...]:
     """ABBA: every second seed runs the arms in reverse, so that a drift of the machine favours none."""
     return tuple(
         PlannedRun(arm, seed)

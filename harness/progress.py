@@ -54,13 +54,15 @@ class ProgressDisplay:
         self._write(f"  {self._name}: {message}\n")
 
     def _describe(self, event: Event) -> str:
-        step, max_steps = event["step"], event["max_steps"]
+        step, max_steps = event["step"], event["max_steps"] or event["step"]
         text = f"  step {step:>{len(str(max_steps))}}/{max_steps}"
         for name, (measured_at, loss) in self._losses.items():
             text += f"  {name} {format_loss(loss)}{'' if measured_at == step else f' at {measured_at}'}"
         if self._first and step > self._first["step"]:
             num_steps = step - self._first["step"]
-            train_s = event["train_elapsed_s"] - self._first["train_elapsed_s"]
+            if None in (event["elapsed_time"], self._first["elapsed_time"]):
+                return text
+            train_s = (event["train_elapsed_s"] or 0.0) - (self._first["train_elapsed_s"] or 0.0)
             wall_s = event["elapsed_time"] - self._first["elapsed_time"]
             if train_s > 0:
                 text += f"  {format_count(num_steps * self._tokens_per_step / train_s)} tokens/s"

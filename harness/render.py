@@ -28,6 +28,8 @@ SUMMARY_NAME = "PERFORMANCE_SUMMARY.md"
 REPORT_NAME = "TRAINING_OPTIMIZATION_REPORT.md"
 PDF_NAME = "report.pdf"
 ATTACHED_NAME = "metrics-validation.parquet"
+UNDATED = 315_532_800
+"""1980-01-01: the date of a PDF whose sources hold none."""
 MAX_ATTACHED_BYTES = 300_000
 """A larger parquet travels in the PDF with its validation rows only."""
 FIGURE_WORDS = {
@@ -65,7 +67,7 @@ def render(folder: Path, renderer: Renderer | None = None) -> None:
                 Attachment(folder / DOCUMENT_NAME, "Every number in this report"),
                 Attachment(folder / metrics_name, "The measurements" + (", validation rows only" if is_cut else "")),
             ],
-            created=datetime.fromtimestamp(document["finished_at"], UTC),
+            created=datetime.fromtimestamp(document["finished_at"] or UNDATED, UTC),
             renderer=renderer,
         )
     finally:
@@ -75,15 +77,21 @@ def render(folder: Path, renderer: Renderer | None = None) -> None:
 
 def render_markdown(template: str, document: dict[str, Any]) -> str:
     """A Markdown report; every value is escaped."""
-    return _build_environment(escape_markdown).get_template(template).render(_build_context(document))
+    chosen = _choose_template(template, document)
+    return _build_environment(escape_markdown).get_template(chosen).render(_build_context(document))
 
 
 def render_html(document: dict[str, Any], figures: dict[str, str | None], *, metrics_cut: bool) -> str:
     """The report as one HTML page with its style sheet and figures inline; every value is escaped."""
     style = files("reports").joinpath("templates", "report.css").read_text(encoding="utf-8")
-    page = _build_environment(Markup.escape).get_template("report.html.j2")
+    page = _build_environment(Markup.escape).get_template(_choose_template("report.html.j2", document))
     context = _build_context(document)
     return page.render(context, style=Markup(style), figures=figures, metrics_cut=metrics_cut)
+
+
+def _choose_template(name: str, document: dict[str, Any]) -> str:
+    """Comparisons with logs of other programs have templates of their own: most of what ours say is not known there."""
+    return f"foreign/{name}" if "foreign" in document else name
 
 
 def load_figure(path: Path) -> str | None:
@@ -136,7 +144,6 @@ def format_impact(key: str, ablation: dict[str, Any] | None) -> str:
 
 
 def _build_context(document: dict[str, Any]) -> dict[str, Any]:
-    drawn = {"gain": bool(document["pairs"]), "ablation": document["ablation"] is not None}
     return {
         **document,
         "by_name": {arm["name"]: arm for arm in document["arms"]},
@@ -145,8 +152,15 @@ def _build_context(document: dict[str, Any]) -> dict[str, Any]:
             *(("", claim) for claim in [*document["claims"], *document["caveats"]]),
             *((pair["candidate_label"], claim) for pair in document["pairs"] for claim in pair["claims"]),
         ],
-        "drawn_figures": [name for name in FIGURES if drawn.get(name, True)],
+        "drawn_figures": _list_drawn_figures(document),
     }
+
+
+def _list_drawn_figures(document: dict[str, Any]) -> list[str]:
+    if "foreign" in document:
+        return list(document["foreign"]["figures"]) if document["pairs"] else []
+    drawn = {"gain": bool(document["pairs"]), "ablation": document["ablation"] is not None}
+    return [name for name in FIGURES if drawn.get(name, True)]
 
 
 def _build_environment(escape: Any) -> Environment:

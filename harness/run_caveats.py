@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from harness.foreign.left_out import warn_of_left_out_seeds
 from harness.proof import Claim, prove
 
 Document = dict[str, Any]
@@ -61,4 +62,5 @@ RUN_CAVEATS: tuple[Callable[[Document], Iterator[Claim]], ...] = (
     warn_of_missing_runs,
     warn_of_taken_over_runs,
     warn_of_clocks,
+    warn_of_left_out_seeds,
 )

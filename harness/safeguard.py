@@ -11,12 +11,10 @@ from pathlib import Path
 from harness.analyse import FILE_NAME as DOCUMENT_NAME
 from harness.analyse import load_document
 from harness.plan import FILE_NAME as PLAN_NAME
-from harness.stored import RUNS_FOLDER
+from harness.stored import COMPLETE, RUNS_FOLDER
 from mainrun.errors import ProgramError, RequestError, StoredResultsError
 from mainrun.files import compute_file_sha256, unwritable
 from mainrun.run_record import FILE_NAME as RECORD_NAME
-
-COMPLETE = "complete"
 
 
 @contextmanager
@@ -66,7 +64,7 @@ def refuse_changes(folder: Path) -> None:
     if not changes:
         return
     runs = load_document(folder)["runs"]
-    complete = {f"{RUNS_FOLDER}/{run['arm']}-s{run['seed']}/{RECORD_NAME}" for run in runs if run["status"] == COMPLETE}
+    complete = {f"{RUNS_FOLDER}/{run['arm']}-s{run['seed']}/{RECORD_NAME}" for run in runs if run["status"] in COMPLETE}
     for name, (found, due) in changes.items():
         if name in {PLAN_NAME, *complete}:
             what = "is missing" if found is None else f"was changed: its SHA-256 is {found}"

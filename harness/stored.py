@@ -24,6 +24,11 @@ _FIELDS = (
 )
 _FINAL_FIELDS = ("final_weights_sha256", *HASHED_FILES.values(), "peak_memory_bytes")
 """What a record must hold, and what that of a complete run must hold too."""
+_FOREIGN_FIELDS = ("status", "reason", "arm", "seed", "source", "plan_sha256")
+COMPLETE = ("complete", "imported")
+"""Statuses of runs that are whole: trained here, and taken in from a log."""
+FOREIGN_KINDS = ("log", "csv", "tensorboard")
+"""Kinds of a record's `source` that are no runs of the training program."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +45,12 @@ class StoredRun:
 
     @property
     def is_complete(self) -> bool:
-        return bool(self.record["status"] == "complete")
+        return self.record["status"] in COMPLETE
+
+    @property
+    def is_foreign(self) -> bool:
+        """Whether its journal was made from a log of another program."""
+        return is_foreign(self.record)
 
     def select(self, event: str) -> list[Event]:
         """The events of that name, in order."""
@@ -101,6 +111,8 @@ def load_comparison(folder: Path, *, check_hashes: bool = True) -> StoredCompari
 def load_run(folder: Path) -> StoredRun:
     """Loads one run's record and journal."""
     record = load_run_record(folder)
+    if is_foreign(record):
+        return _load_foreign_run(folder, record)
     complete = record.get("status") == "complete"
     if record.get("status") not in get_args(Status):
         raise StoredResultsError(f"{folder / RECORD_NAME} is damaged: its status is {record.get('status')!r}.")
@@ -115,6 +127,21 @@ def load_run(folder: Path) -> StoredRun:
     return StoredRun(record["arm"], record["seed"], folder, record, events)
 
 
+def is_foreign(record: dict[str, Any]) -> bool:
+    """Whether a record is of a log or a command of another program."""
+    source = record.get("source")
+    return isinstance(source, dict) and source.get("kind") in FOREIGN_KINDS
+
+
+def _load_foreign_run(folder: Path, record: dict[str, Any]) -> StoredRun:
+    missing = [key for key in _FOREIGN_FIELDS if key not in record]
+    if missing:
+        raise StoredResultsError(f"{folder / RECORD_NAME} is damaged: {', '.join(missing)} missing.")
+    there = record["status"] == "imported" or (folder / JOURNAL_NAME).exists()
+    events = load_journal(folder / JOURNAL_NAME, finished=True, timed=False) if there else []
+    return StoredRun(record["arm"], record["seed"], folder, record, events)
+
+
 def check_run_hashes(run: StoredRun) -> None:
     """Raises `StoredResultsError` where a complete run's files were changed after it."""
     for name, found, expected in find_hash_changes(run):
@@ -125,6 +152,8 @@ def check_run_hashes(run: StoredRun) -> None:
 
 def find_hash_changes(run: StoredRun) -> list[tuple[str, str, str | None]]:
     """Name, SHA-256 found and SHA-256 recorded of every file of a complete run that was changed after it."""
+    if run.is_foreign:
+        return _find_source_changes(run)
     if not run.is_complete:
         return []
     found = {name: compute_file_sha256(run.folder / name) for name in HASHED_FILES}
@@ -133,6 +162,18 @@ def find_hash_changes(run: StoredRun) -> list[tuple[str, str, str | None]]:
         for name, key in HASHED_FILES.items()
         if found[name] != run.record.get(key)
     ]
+
+
+def _find_source_changes(run: StoredRun) -> list[tuple[str, str, str | None]]:
+    """The same for an imported run: its journal, and every file that its source was."""
+    recorded = {**run.record["source"]["files"], JOURNAL_NAME: run.record.get("mainrun_log_sha256")}
+    changes = []
+    for name, expected in recorded.items():
+        path = run.folder / name
+        found = compute_file_sha256(path) if path.exists() else "none: the file is missing"
+        if found != expected and (path.exists() or expected is not None):
+            changes.append((name, found, expected))
+    return changes
 
 
 def get_run_folder(folder: Path, run: PlannedRun) -> Path:

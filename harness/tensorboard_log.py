@@ -1,4 +1,4 @@
-"""TensorBoard event files made from journal events: the only module that imports tensorboard.
+"""TensorBoard event files, made from journal events and read back: the only module that imports tensorboard.
 
 Times are the journal's and the file name holds no host, so that a file can be made again byte for byte.
 """
@@ -63,7 +63,8 @@ class TensorBoardLog:
         for event in events:
             match event["event"]:
                 case "hyperparameters_configured":
-                    self._tokens_per_step = event["block_size"] * event["batch_size"]
+                    if type(event.get("block_size")) is int and type(event.get("batch_size")) is int:
+                        self._tokens_per_step = event["block_size"] * event["batch_size"]
                 case "run_resumed":
                     self._train_elapsed_s = None
                 case "training_step":
@@ -80,8 +81,19 @@ class TensorBoardLog:
 
     def _write_scalars(self, event: Event, scalars: dict[str, float]) -> None:
         values = [Summary.Value(tag=tag, simple_value=value) for tag, value in scalars.items()]
-        proto = ProtoEvent(wall_time=event["timestamp"], step=event["step"], summary=Summary(value=values))
+        # A journal made from a log without times has none to give.
+        proto = ProtoEvent(wall_time=event["timestamp"] or 0.0, step=event["step"], summary=Summary(value=values))
         self._writer.write(proto.SerializeToString())
+
+
+def load_scalars(folder: Path) -> dict[str, list[tuple[int, float, float | None]]]:
+    """Step, value and Unix seconds of every scalar of the event files in `folder`, by tag; all are kept."""
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    accumulator = EventAccumulator(str(folder), size_guidance={"scalars": 0, "tensors": 0})
+    accumulator.Reload()
+    tags = accumulator.Tags()["scalars"]
+    return {tag: [(point.step, point.value, point.wall_time) for point in accumulator.Scalars(tag)] for tag in tags}
 
 
 def _select(event: Event, tags: dict[str, str]) -> dict[str, float]:

@@ -6,6 +6,7 @@ from typing import Any
 
 from harness.checks import Finding
 from harness.constraints import describe_corpus
+from harness.foreign.text import format_external_plan, format_foreign_result
 from harness.formats import format_count, format_flops, format_gain, format_loss, format_percent, format_value
 from harness.gate import Condition
 from harness.plan import Arm, Plan
@@ -14,6 +15,8 @@ from mainrun.config import find_changes
 
 def format_plan(plan: Plan, folder: Path) -> str:
     """The whole plan: data, arms side by side, what differs, order, paths."""
+    if plan.sources is not None:
+        return format_external_plan(plan, folder)
     corpus = plan.corpus
     baseline = plan.arms[0]
     lines = [
@@ -44,9 +47,10 @@ def format_plan(plan: Plan, folder: Path) -> str:
 
 def format_result(document: dict[str, Any], folder: Path) -> str:
     """The headline of a comparison and where its reports are."""
-    lines = []
+    foreign = "foreign" in document
+    lines = format_foreign_result(document) if foreign else []
     arms = {arm["name"]: arm for arm in document["arms"]}
-    for pair in document["pairs"]:
+    for pair in [] if foreign else document["pairs"]:
         before, after = arms[pair["baseline"]]["final"], arms[pair["candidate"]]["final"]
         lines += [
             f"{pair['candidate_label']} against {pair['baseline_label']}: {pair['verdict']['label']}",
@@ -56,7 +60,7 @@ def format_result(document: dict[str, Any], folder: Path) -> str:
             f"  frozen loss  {format_loss(before['loss_nats_per_char'])} → "
             f"{format_loss(after['loss_nats_per_char'])} nats/char, {format_gain(pair['reported_gain_percent'])}",
         ]
-    for caveat in document["caveats"][:1]:
+    for caveat in [] if foreign else document["caveats"][:1]:
         lines.append(f"  {caveat['text']}")
     lines.append(f"Reports: {folder}/PERFORMANCE_SUMMARY.md, TRAINING_OPTIMIZATION_REPORT.md, report.pdf")
     lines.append(f"TensorBoard: tensorboard --host 127.0.0.1 --logdir {folder}/logs/tensorboard")

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from harness.checks import Evidence, Finding, Result, run_checks
+from harness.checks import Evidence, Finding, Registry, Result, run_checks
 from harness.constraints import CONSTRAINTS
+from harness.foreign.checks import FORENSICS, run_mixed_checks, select_own
 from harness.integrity import INTEGRITY
 from harness.journals import load_journal
 from harness.launch import Job, Launcher
@@ -36,7 +37,14 @@ def verify(folder: Path, data: str | None, replay_steps: int | None, launcher: L
     evidence = Evidence(comparison, NO_TITLES, NO_TITLES)
     if source:
         titles = read_titles(comparison.plan, source)
-        evidence = Evidence(comparison, titles, _initialize_again(comparison, source, launcher))
+        evidence = Evidence(comparison, titles, _initialize_again(select_own(comparison), source, launcher))
+    if comparison.plan.sources is not None:
+        registries: tuple[Registry, ...] = (CONSTRAINTS, INTEGRITY, FORENSICS, REBUILD)
+        findings = [finding for registry in registries for finding in run_mixed_checks(registry, evidence)]
+        own = select_own(comparison)
+        if not own.runs:
+            return [*findings, Finding(REPLAY_NAME, REPLAY_TITLE, "NOT CHECKED", "no run is of the training program")]
+        return [*findings, Finding(REPLAY_NAME, REPLAY_TITLE, *_replay(own, source, replay_steps, launcher))]
     findings = [finding for registry in (CONSTRAINTS, INTEGRITY, REBUILD) for finding in run_checks(registry, evidence)]
     return [*findings, Finding(REPLAY_NAME, REPLAY_TITLE, *_replay(comparison, source, replay_steps, launcher))]
 
@@ -44,13 +52,17 @@ def verify(folder: Path, data: str | None, replay_steps: int | None, launcher: L
 def list_checks() -> dict[str, str]:
     """Name → title of every check."""
     registries = {
-        name: title for registry in (CONSTRAINTS, INTEGRITY, REBUILD) for name, (title, _) in registry.items()
+        name: title
+        for registry in (CONSTRAINTS, INTEGRITY, FORENSICS, REBUILD)
+        for name, (title, _) in registry.items()
     }
     return registries | {REPLAY_NAME: REPLAY_TITLE}
 
 
 def _find_source(comparison: StoredComparison, data: str | None) -> CorpusSource | None:
     corpus = comparison.plan.corpus
+    if corpus["source"] == "imported":
+        return None  # logs alone: there are no titles to read again
     if corpus["source"] == "synthetic":
         return CorpusSource("synthetic")
     return None if data is None else CorpusSource(data, corpus["revision"], comparison.plan.title_column)

@@ -18,10 +18,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from harness.compare import CompareRequest, run_comparison
+from harness.compare import run_comparison
 from harness.launch import Job, Launcher, Outcome
 from harness.pdf import Attachment
 from harness.progress import ProgressDisplay
+from harness.request import CompareRequest
 from mainrun.config import Config
 from mainrun.errors import EXIT_BUG, EXIT_DONE, EXIT_INTERRUPTED, RequestError, RunError
 from mainrun.evaluate import Evaluation

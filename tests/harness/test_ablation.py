@@ -7,8 +7,9 @@ import pytest
 
 from harness.ablation import find_units, plan_ablation
 from harness.analyse import load_document
-from harness.compare import CompareRequest, run_comparison
+from harness.compare import run_comparison
 from harness.progress import ProgressDisplay
+from harness.request import CompareRequest
 from mainrun.config import build_config
 from mainrun.errors import RequestError
 from mainrun.recipes import BASELINE, PRESETS, RECIPES, build_named_config

@@ -389,8 +389,8 @@ TRAINED_AGAINST_A_RULE: dict[str, dict[str, Any]] = {
 }
 """Check → what to ask of an honest pipeline so that the rule is broken."""
 
-CAUGHT_ELSEWHERE = {"pdf-attachments", "official-data"}
-"""Checks whose cheats are tests of their own below."""
+CAUGHT_ELSEWHERE = {"pdf-attachments", "official-data", "first-loss", "same-tokens", "reimport"}
+"""Checks whose cheats are tests of their own, below or, for imported logs, in `test_imports`."""
 
 
 def find_failed(folder: Path) -> set[str]:

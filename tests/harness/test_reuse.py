@@ -213,7 +213,7 @@ def test_a_run_that_was_begun_here_goes_on_here(tiny_comparison: Path, tmp_path:
 
 
 def test_an_ablation_takes_over_baseline_and_whole(tmp_path: Path) -> None:
-    from harness.compare import CompareRequest
+    from harness.request import CompareRequest
 
     def request(name: str, **asked: Any) -> CompareRequest:
         return CompareRequest(recipes=("baseline", "optimized"), preset="quick", seeds=(1337,), device="cpu",

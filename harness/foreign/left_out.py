@@ -1,0 +1,17 @@
+"""Runs that were taken in and are not compared."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from harness.proof import Claim, prove
+
+Document = dict[str, Any]
+
+
+def warn_of_left_out_seeds(document: Document) -> Iterator[Claim]:
+    """Runs that were taken in with seeds that not every arm has."""
+    for place, run in enumerate(document["runs"]):
+        if "is_left_out" in run:
+            sentence = "{label} with seed {seed} is left out: not every arm has a run with this seed."
+            inputs = {name: f"/runs/{place}/{name}" for name in ("label", "seed", "is_left_out")}
+            yield from prove(document, "left-out-seed", {"is_left_out == 1": sentence}, inputs=inputs)

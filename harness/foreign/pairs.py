@@ -1,0 +1,166 @@
+"""Two arms side by side where not both have a full loss: on what basis they are compared, and what that leaves open."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from harness.collect import Row
+from harness.foreign.forensics import OFFICIAL_TARGET_COVERAGE, compute_coverage_share
+from harness.pairs import (
+    COVERAGE_TOLERANCE_POINTS,
+    OFFICIAL_TARGET_NATS_PER_CHAR,
+    align_curves,
+    compute_gain,
+    describe_times,
+)
+from harness.verdict import decide_verdict
+from mainrun.config import find_changes
+
+BASES = {
+    "full_loss_nats_per_char": "full loss",
+    "matched_loss_nats_per_char": "coverage-matched frozen loss (frozen loss / coverage)",
+    "loss_nats_per_char": "frozen loss as reported (coverage not known)",
+    "loss_nats_per_token": "validation loss per token",
+}
+"""Field of a final measurement → its name; the first one that both arms have decides."""
+MISMATCH = "other data or another tokenizer"
+_NOT_SETTINGS = frozenset({"log_file", "seed", "timestamp", "num_runs"})
+Described = dict[str, Any]
+
+
+def describe_foreign_pair(
+    baseline: Described, candidate: Described, rows: Mapping[str, Sequence[Row]], *, kept_rules: bool
+) -> Described:
+    """Everything that can be said of two arms; a gain that cannot be had is None."""
+    first, last = baseline["final"], candidate["final"]
+    basis = next(field for field in BASES if first[field] is not None and last[field] is not None)
+    coverages = first["coverage_percent"], last["coverage_percent"]
+    known = None not in coverages
+    differs = known and _do_ranges_differ(first, last)
+    unit = "loss_nats_per_token" if basis == "loss_nats_per_token" else "loss_nats_per_char"
+    curves = [_build_curve(arm, rows[arm["name"]], unit, matched=differs) for arm in (baseline, candidate)]
+    steps = align_curves(*curves)
+    gains = {field: _compute_gain_of(field, first, last) for field in BASES}
+    reported, fair = gains["loss_nats_per_char"], gains[basis]
+    share = compute_coverage_share(reported, fair) if differs and reported is not None and fair is not None else None
+    return {
+        "baseline": baseline["name"],
+        "candidate": candidate["name"],
+        "baseline_label": baseline["label"],
+        "candidate_label": candidate["label"],
+        "basis": {"field": basis, "name": _name_basis(basis, baseline, candidate)},
+        "changes": [
+            {"key": key, "baseline": before, "candidate": after}
+            for key, (before, after) in find_changes(baseline["config"], candidate["config"]).items()
+            if key not in _NOT_SETTINGS
+        ],
+        "mismatch": find_mismatch(baseline, candidate),
+        "doubts": find_doubts(baseline, candidate),
+        "coverage_differs": differs,
+        "curve_metric": _name_curve(unit, matched=differs, known=known),
+        "basis_gain_percent": fair,
+        "reported_gain_percent": reported,
+        "full_gain_percent": gains["full_loss_nats_per_char"],
+        "matched_gain_percent": gains["matched_loss_nats_per_char"],
+        "coverage_share_percent": share,
+        "target": _describe_target(baseline, candidate, kept_rules=kept_rules),
+        "lowest_candidate_loss_nats_per_char": min(point["loss_nats_per_char"] for point in curves[1]),
+        "same_steps": [point["step"] for point in curves[0]] == [point["step"] for point in curves[1]],
+        "steps": steps,
+        "num_evaluations_lower": sum(row["gain_percent"] > 0 for row in steps[1:]),
+        "gains_after_first_percent": [row["gain_percent"] for row in steps[1:]],
+        "times_to_loss": describe_times(*curves),
+    }
+
+
+def decide_foreign_verdict(pair: Described, seed_gains: Sequence[float], margin_percent: float) -> Described:
+    """The verdict on the gain in the pair's basis: with one pair nothing is concluded, nor where an arm is in doubt."""
+    verdict = decide_verdict(seed_gains, None, margin_percent)
+    doubts = pair["doubts"]
+    if doubts and verdict["word"] != "INCONCLUSIVE":
+        word = "INCONCLUSIVE"
+        verdict |= {"word": word, "label": word}
+    reasons = [*doubts, *([verdict["reason"]] if not doubts or verdict["interval_95"] else [])]
+    return {**verdict, "reason": "; ".join(reasons), "basis": pair["basis"]["name"]}
+
+
+def find_doubts(baseline: Described, candidate: Described) -> list[str]:
+    """Why a pair could not be decided on however many seeds it had; nothing of two arms that were trained here."""
+    if not baseline["is_foreign"] and not candidate["is_foreign"]:
+        return []
+    mismatch = find_mismatch(baseline, candidate)
+    doubts = [mismatch] if mismatch else []
+    for arm in (baseline, candidate):
+        forensics = arm["forensics"]
+        if forensics and forensics["fit"]["status"] == "does not fit":
+            doubts.append(f"{arm['label']}: its first validation loss does not fit")
+        if not arm["final"]["is_last"]:
+            doubts.append(f"{arm['label']}: its last step was not evaluated")
+        if forensics and forensics["coverage"] is None:
+            doubts.append(f"{arm['label']}: its coverage is not known")
+    return doubts
+
+
+def find_mismatch(baseline: Described, candidate: Described) -> str | None:
+    """Training tokens that differ at equal vocabulary: the two did not train on one and the same stream."""
+    first, last = baseline["facts"], candidate["facts"]
+    counts, sizes = ([arm[key] for arm in (first, last)] for key in ("num_train_tokens", "vocab_size"))
+    if None in (*counts, *sizes) or sizes[0] != sizes[1] or counts[0] == counts[1]:
+        return None
+    return MISMATCH
+
+
+def _do_ranges_differ(first: Described, last: Described) -> bool:
+    """Whether the coverages differ wherever in their ranges they lie: an estimate alone shows no difference."""
+    apart = max(first["coverage_low_percent"], last["coverage_low_percent"]) - min(
+        first["coverage_high_percent"], last["coverage_high_percent"]
+    )
+    return bool(apart > COVERAGE_TOLERANCE_POINTS)
+
+
+def _name_basis(basis: str, baseline: Described, candidate: Described) -> str:
+    estimated = any(
+        (arm["forensics"]["validation"] or {}).get("origin") == "estimated" for arm in (baseline, candidate)
+    )
+    note = "; coverage estimated" if estimated and basis == "matched_loss_nats_per_char" else ""
+    return BASES[basis] + note
+
+
+def _compute_gain_of(field: str, first: Described, last: Described) -> float | None:
+    before, after = first[field], last[field]
+    return None if before is None or after is None else compute_gain(before, after)
+
+
+def _describe_target(baseline: Described, candidate: Described, *, kept_rules: bool) -> Described | None:
+    """The task's target on equal terms, where both arms are recognised as on the task's data and broke no rule."""
+    official = all(arm["forensics"] and arm["forensics"]["is_official"] for arm in (baseline, candidate))
+    matched = candidate["final"]["matched_loss_nats_per_char"]
+    if not official or not kept_rules or matched is None or candidate["forensics"]["fit"]["status"] == "does not fit":
+        return None
+    return {
+        "loss_nats_per_char": OFFICIAL_TARGET_NATS_PER_CHAR,
+        "coverage_percent": 100 * OFFICIAL_TARGET_COVERAGE,
+        "matched_loss_nats_per_char": OFFICIAL_TARGET_NATS_PER_CHAR / OFFICIAL_TARGET_COVERAGE,
+    }
+
+
+def _name_curve(unit: str, *, matched: bool, known: bool) -> str:
+    if unit == "loss_nats_per_token":
+        return "validation loss per token"
+    if matched:
+        return "coverage-matched: frozen loss / coverage"
+    return "frozen loss" if known else "frozen loss as reported"
+
+
+def _build_curve(arm: Described, rows: Sequence[Row], unit: str, *, matched: bool) -> list[Described]:
+    divisor = arm["forensics"]["coverage"]["share"] if matched else 1.0
+    return [
+        {
+            "step": row["step"],
+            "share_done": row["step"] / row["max_steps"],
+            "tokens_seen": row["tokens_seen"],
+            "elapsed_s": row["elapsed_s"],
+            "loss_nats_per_char": row[unit] / divisor,
+        }
+        for row in rows
+        if row["split"] == "validation"
+    ]

@@ -1,0 +1,131 @@
+"""Curves without a log: a CSV table or a folder of TensorBoard event files, read into our journal's words.
+
+Neither says its unit, so `--loss-unit` does: a validation loss per character is the task's frozen loss; one per token
+compares between equal tokenizers only.
+"""
+
+import csv
+import io
+import math
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from harness.foreign.log import ForeignLog, conclude_steps
+from harness.journals import Event
+from harness.tensorboard_log import load_scalars
+from mainrun.errors import RequestError
+
+LossUnit = Literal["nats_per_char", "nats_per_token"]
+LOSS_UNITS: tuple[LossUnit, ...] = ("nats_per_char", "nats_per_token")
+_STEP = ("step", "global_step", "iteration", "iter")
+_TRAINING = ("train/loss_nats_per_token", "train/loss", "loss/train", "train_loss", "training_loss", "loss_train")
+_VALIDATION = (
+    *("validation/frozen_loss_nats_per_char", "validation/loss", "val/loss", "loss/val", "loss/validation"),
+    *("eval/loss", "loss/eval", "val_loss", "validation_loss", "eval_loss", "loss_val"),
+)
+_FULL = ("validation/full_loss_nats_per_char",)
+_RATE = ("train/learning_rate", "learning_rate", "lr", "train/lr")
+Point = tuple[int, float, float | None]
+"""Step, value, and Unix seconds where known."""
+
+
+def read_csv(content: bytes, name: str, unit: LossUnit | None) -> ForeignLog:
+    """Reads a table with one row a step; `RequestError` with file and line for what is no such table."""
+    rows = list(csv.reader(io.StringIO(content.decode("utf-8-sig", "replace"))))
+    header = [cell.strip() for cell in rows[0]] if rows else []
+    lowered = [cell.lower() for cell in header]
+    step_column = next((lowered.index(key) for key in _STEP if key in lowered), None)
+    if step_column is None:
+        raise RequestError(f"{name}, line 1: no column named step. It has: {', '.join(header) or 'nothing'}.")
+    series: dict[str, list[Point]] = {}
+    notes: list[str] = []
+    for number, row in enumerate(rows[1:], 2):
+        if not any(cell.strip() for cell in row):
+            continue
+        if len(row) != len(header):
+            raise RequestError(f"{name}, line {number}: {len(row)} cells where the header has {len(header)}.")
+        step = _read_cell(row[step_column])
+        if step is None or not step.is_integer() or step < 0:
+            raise RequestError(f"{name}, line {number}: the step is {row[step_column]!r}, no whole number.")
+        for key, cell in zip(lowered, row, strict=True):
+            value = _read_cell(cell)
+            if value is not None and key not in _STEP:
+                series.setdefault(key, []).append((int(step), value, None))
+            elif value is None and cell.strip() and key in (*_TRAINING, *_VALIDATION, *_FULL):
+                notes.append(f"line {number}, column {key}: {cell!r} is no number and is left out")
+    return _build(series, name, unit, notes)
+
+
+def read_event_files(folder: Path, name: str, unit: LossUnit | None) -> ForeignLog:
+    """Reads the scalars of a folder of event files; `RequestError` where none is a validation loss."""
+    notes = ["TensorBoard keeps values in single precision: about seven digits"]
+    return _build({tag.lower(): points for tag, points in load_scalars(folder).items()}, name, unit, notes)
+
+
+def _read_cell(cell: str) -> float | None:
+    try:
+        return float(cell)
+    except ValueError:
+        return None
+
+
+def _build(
+    series: dict[str, list[Point]], name: str, unit: LossUnit | None, notes: Sequence[str]
+) -> ForeignLog:  # fmt: skip
+    notes = list(notes)
+    validation = _choose(series, _VALIDATION, "validation loss", notes)
+    if validation is None:
+        raise RequestError(
+            f"{name} has no validation loss: a column or tag named one of {', '.join(_VALIDATION)}. "
+            f"It has: {', '.join(sorted(series)) or 'nothing'}."
+        )
+    if validation.endswith("nats_per_char"):
+        unit = "nats_per_char"
+    if unit is None:
+        raise RequestError(f"{name} does not say the unit of its losses. Give --loss-unit {' or '.join(LOSS_UNITS)}.")
+    training = _choose(series, _TRAINING, "training loss", notes)
+    rates = {step: value for step, value, _ in series.get(_choose(series, _RATE, "learning rate", notes) or "", [])}
+    full = {step: value for step, value, _ in series.get(_FULL[0], [])}
+    used = {validation, training, *_RATE, *_FULL}
+    others = sorted(set(series) - used)
+    if others:
+        notes.append(f"columns or tags that are not used: {', '.join(others[:5])}{' and more' * (len(others) > 5)}")
+    steps = [
+        *_make_steps("training_step", series.get(training or "", []), lambda step: {"learning_rate": rates.get(step)}),
+        *_make_steps(
+            "validation_step",
+            series[validation],
+            lambda step: {"full_loss_nats_per_char": full.get(step), "loss_unit": unit},
+        ),
+    ]
+    bad = next((event for event in steps if not math.isfinite(event["loss"])), None)
+    log = conclude_steps([], [event for event in steps if math.isfinite(event["loss"])], notes)
+    if bad:
+        reason = f"the loss of {bad['event']} is {bad['loss']!r} at step {bad['step']}"
+        return ForeignLog(log.events, log.notes, "failed", reason)
+    return log
+
+
+def _choose(series: dict[str, list[Point]], names: Iterable[str], what: str, notes: list[str]) -> str | None:
+    there = [name for name in names if name in series]
+    if len(there) > 1:
+        notes.append(f"more than one {what}: {', '.join(there)}; {there[0]} is taken")
+    return there[0] if there else None
+
+
+def _make_steps(event: str, points: Sequence[Point], more: Any) -> Iterable[Event]:
+    for line, (step, value, time) in enumerate(points, 1):
+        yield {
+            "event": event,
+            "timestamp": time,
+            "step": step,
+            "max_steps": None,
+            "loss": value,
+            "elapsed_time": None,
+            "train_elapsed_s": None,
+            "grad_norm": None,
+            **dict.fromkeys(("full_loss_nats_per_char", "num_spans", "num_tokens", "num_chars")),
+            **more(step),
+            "line": line,
+        }

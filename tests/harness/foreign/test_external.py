@@ -1,0 +1,171 @@
+"""External arms: the arms file, how a command can end, and the README's trainer."""
+
+import re
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from harness.__main__ import main
+from harness.analyse import load_document
+from harness.compare import run_comparison
+from harness.foreign.external import load_arms
+from harness.foreign.following import ForeignFollower
+from harness.launch import Job, LocalLauncher, Outcome
+from harness.progress import ProgressDisplay
+from harness.request import CompareRequest
+from harness.stored import load_run
+from harness.verify import verify
+from mainrun.errors import RequestError, RunError
+from tests.harness.fakes import FakeLauncher, build_request, skip_rendering
+from tests.harness.foreign.logs import Shape, write_json
+
+README = (Path(__file__).parents[3] / "README.md").read_text(encoding="utf-8")
+SMALL = Shape(num_train_tokens=6_000, block_size=16, batch_size=16, vocab_size=300, first_training_loss=5.7)
+WRITES_LOG = "import shutil; shutil.copy({src!r}, 'mine.log'); print('done')"
+
+
+@dataclass
+class MixedLauncher:
+    """Commands are run for real, our own runs are made up."""
+
+    fake: FakeLauncher = field(default_factory=FakeLauncher)
+
+    def launch(self, job: Job, watch: Callable[[], None]) -> Outcome:
+        return (LocalLauncher() if job.external else self.fake).launch(job, watch)
+
+
+def read_readme(name: str) -> str:
+    found = re.search(rf"<!-- {name}:start -->\n```\w+\n(.*?)```\n<!-- {name}:end -->", README, re.DOTALL)
+    assert found is not None
+    return found[1]
+
+
+def run(tmp_path: Path, code: str, extra: str = "", seeds: tuple[int, ...] = (1337,), *, resume: bool = False) -> Path:
+    (tmp_path / "run.py").write_text(code, encoding="utf-8")
+    (tmp_path / "arms.toml").write_text(
+        f'[arms.mine]\ncommand = ["{sys.executable}", "run.py", "{{seed}}"]\njournal = "mine.log"\n{extra}',
+        encoding="utf-8",
+    )
+    own = build_request(tmp_path / "out", ("baseline",), seeds)
+    values = {**own.__dict__, "recipes": ("baseline", "mine"), "arms_file": tmp_path / "arms.toml", "resume": resume}
+    request = CompareRequest(**values)
+    with skip_rendering():
+        return run_comparison(request, MixedLauncher(), ProgressDisplay(lambda text: None, is_terminal=False))
+
+
+def copy_log(tmp_path: Path, content: bytes) -> str:
+    (tmp_path / "written.txt").write_bytes(content)
+    return WRITES_LOG.format(src=str(tmp_path / "written.txt"))
+
+
+def test_an_external_arm_is_run_and_judged(tmp_path: Path) -> None:
+    folder = run(tmp_path, copy_log(tmp_path, write_json(SMALL.build())))
+    document = load_document(folder)
+    assert [arm["name"] for arm in document["arms"]] == ["baseline", "mine"]
+    assert len(document["pairs"]) == 1 and document["pairs"][0]["full_gain_percent"] is None
+    assert (folder / "runs/mine-s1337/output.log").read_text() == "done\n"
+    findings = {finding.name: finding for finding in verify(folder, None, None, FakeLauncher())}
+    failed = {name for name, finding in findings.items() if finding.status == "FAIL"}
+    assert failed == {"same-tokens"}  # the made-up log is that of other titles
+    assert findings["planned-runs"].status == "PASS"
+    assert str(tmp_path) not in (folder / "plan.json").read_text(encoding="utf-8")
+
+
+def test_two_seeds_of_an_external_arm_are_two_runs(tmp_path: Path) -> None:
+    folder = run(tmp_path, copy_log(tmp_path, write_json(SMALL.build())), seeds=(1337, 1))
+    assert load_document(folder)["num_runs_complete"] == 4
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [
+        ("import sys; print('boom'); sys.exit(3)", "exit code 3: boom"),
+        ("pass", "stayed empty"),
+        ("open('mine.log', 'w').write('nothing to see\\n')", "no validation loss"),
+        ("import time; time.sleep(60)", "did not grow for 1 s"),
+        ("import os; os.kill(os.getpid(), 9)", "SIGKILL"),
+    ],
+)
+def test_a_command_that_fails_is_a_failed_run_with_its_reason(tmp_path: Path, code: str, reason: str) -> None:
+    with pytest.raises(RunError, match=re.escape(reason)):
+        run(tmp_path, code, "stall_s = 1\n")
+    stored = load_run(tmp_path / "out/runs/mine-s1337")
+    assert stored.record["status"] == "failed" and reason in stored.record["reason"]
+    assert "mine with seed 1337 is not compared: failed" in (tmp_path / "out/PERFORMANCE_SUMMARY.md").read_text(
+        encoding="utf-8"
+    )
+
+
+def test_a_journal_that_stops_is_a_failed_run(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="the log ends at step"):
+        run(tmp_path, copy_log(tmp_path, write_json(SMALL.build()[:60])))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('[arms.a]\ncommand = "python x.py"\njournal = "j"', "give a list"),
+        ('[arms.a]\ncomand = ["x"]\njournal = "j"', "command"),
+        ('[arms.a]\ncommand = ["x"]', "journal must say"),
+        ('[arm.a]\ncommand = ["x"]', "arms"),
+        ('[arms."../x"]\ncommand = ["x"]\njournal = "j"', "a name has letters"),
+        ("not toml", "is no TOML"),
+        ('[arms.a]\ncommand = ["x"]\njournal = "j"\ncwd = "absent"', "is no folder"),
+    ],
+)
+def test_a_wrong_arms_file_is_one_clear_error(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "arms.toml").write_text(text, encoding="utf-8")
+    with pytest.raises(RequestError, match=message):
+        load_arms(tmp_path / "arms.toml")
+
+
+def test_a_missing_arms_file_ends_with_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["compare", "baseline", "mine", "--arms", str(tmp_path / "absent.toml"), "--dry-run"]) == 2
+    assert "absent.toml" in capsys.readouterr().err
+
+
+def test_the_readmes_trainer_runs_as_the_readme_says(tmp_path: Path) -> None:
+    trainer = read_readme("trainer")
+    assert len([line for line in trainer.splitlines() if line]) <= 40
+    (tmp_path / "trainer.py").write_text(trainer, encoding="utf-8")
+    (tmp_path / "arms.toml").write_text(read_readme("arms").replace("python3", sys.executable), encoding="utf-8")
+    own = build_request(tmp_path / "out", ("baseline",))
+    request = CompareRequest(**{**own.__dict__, "recipes": ("baseline", "mine"), "arms_file": tmp_path / "arms.toml"})
+    with skip_rendering():
+        folder = run_comparison(request, MixedLauncher(), ProgressDisplay(lambda text: None, is_terminal=True))
+    mine = load_document(folder)["arms"][1]
+    assert mine["status"] == "imported" and mine["final"]["is_last"]
+    assert mine["min_frozen"]["loss_nats_per_char"] < 2.5
+
+
+def test_resume_runs_again_what_failed_and_nothing_else(tmp_path: Path) -> None:
+    with pytest.raises(RunError):
+        run(tmp_path, "import sys; sys.exit('no disk')")
+    own = tmp_path / "out/runs/baseline-s1337/mainrun.log"
+    before = own.read_bytes(), own.stat().st_mtime_ns
+    code = copy_log(tmp_path, write_json(SMALL.build()))
+    folder = run(tmp_path, code, resume=True)
+    assert load_run(folder / "runs/mine-s1337").record["status"] == "imported"
+    assert (own.read_bytes(), own.stat().st_mtime_ns) == before
+    taken = (folder / "runs/mine-s1337/run.json").read_bytes()
+    run(tmp_path, "import sys; sys.exit('is not run again')", resume=True)
+    assert (folder / "runs/mine-s1337/run.json").read_bytes() == taken
+
+
+def test_a_follower_reads_what_is_new_and_knows_what_is_old(tmp_path: Path) -> None:
+    path, lines = tmp_path / "mine.log", write_json(SMALL.build()).splitlines(keepends=True)
+    path.write_bytes(lines[0])
+    follower = ForeignFollower(path)
+    assert (follower.measure(), follower.read_new(), follower.read_all()) == (0, [], b"")
+    with path.open("ab") as journal:
+        journal.write(lines[4] + lines[5][:20])
+    assert [event["event"] for event in follower.read_new()] == ["training_step"]
+    with path.open("ab") as journal:
+        journal.write(lines[5][20:])
+    assert len(follower.read_new()) == 1 and follower.read_new() == []
+    assert follower.read_all() == lines[4] + lines[5]
+    path.write_bytes(lines[6])  # written anew, and shorter
+    assert len(follower.read_new()) == 1 and follower.read_all() == lines[6]
