@@ -15,6 +15,7 @@ from harness.foreign.external import ExternalArm
 from harness.plan import Arm, PlannedRun
 from mainrun.corpus import CorpusSource
 from mainrun.errors import RunError
+from mainrun.files import atomic_write, unwritable
 
 POLL_S = 0.3
 MAX_OUTPUT_BYTES = 1_000_000
@@ -119,14 +120,18 @@ def _launch_external(job: Job, arm: ExternalArm, watch: Callable[[], None]) -> O
     """Runs another program's command; one whose journal stops growing is ended."""
     assert job.output is not None and job.measure is not None
     try:
-        with job.output.open("wb") as output:
+        output = job.output.open("wb")
+    except OSError as error:
+        raise unwritable(job.output, error) from error
+    with output:
+        try:
             process = subprocess.Popen(
                 arm.command, cwd=arm.cwd, env={**os.environ, **arm.env}, stdin=subprocess.DEVNULL, stdout=output,
                 stderr=subprocess.STDOUT,
             )  # fmt: skip
-            exit_code = _wait(process, job.measure, arm.stall_s, watch)
-    except OSError as error:
-        return Outcome(RunError.exit_code, f"{Path(arm.command[0]).name} cannot be started: {error.strerror}")
+        except OSError as error:
+            return Outcome(RunError.exit_code, f"{Path(arm.command[0]).name} cannot be started: {error.strerror}")
+        exit_code = _wait(process, job.measure, arm.stall_s, watch)
     watch()
     last = _cut_output(job.output)
     if exit_code is None:
@@ -162,7 +167,8 @@ def _cut_output(path: Path) -> str:
     content = path.read_bytes()
     if len(content) > MAX_OUTPUT_BYTES:
         content = b"[cut]\n" + content[-MAX_OUTPUT_BYTES:]
-        path.write_bytes(content)
+        with atomic_write(path) as file:
+            file.write(content)
     lines = content[-4096:].decode(errors="replace").strip().splitlines()
     return lines[-1][:200] if lines else ""
 

@@ -76,6 +76,8 @@ FAULTY_FILES = {
     "latest": ("symlink", "rename"),
     "logs/errors": FAULTS,
     "a run that is taken over": ("copy", "rename"),
+    "source.log": FAULTS,
+    "output.log": ("open",),
 }
 """Every file the program writes, and the operations that are made to fail in turn."""
 

@@ -6,11 +6,13 @@ from pathlib import Path
 from tests import test_hostile, test_kill
 from tests.conftest import pytest_addoption
 from tests.harness import test_damage, test_faults, test_faults_of_reports
+from tests.harness.foreign import test_external
 from tests.mainrun import test_train_faults
 from tests.robustness import FAULTS, FAULTY_FILES, format_table
 from tests.test_readme import find_part
 
-SOURCES = "".join(inspect.getsource(module) for module in (test_faults, test_faults_of_reports, test_train_faults))
+MODULES = (test_faults, test_faults_of_reports, test_train_faults, test_external)
+SOURCES = "".join(map(inspect.getsource, MODULES))
 
 
 def test_the_readmes_table_is_what_the_tests_try() -> None:
@@ -35,9 +37,9 @@ def test_every_file_of_the_table_has_its_faults() -> None:
 def test_every_atomic_write_of_the_packages_is_of_a_file_in_the_table() -> None:
     root = Path(__file__).parents[1]
     writers = {
-        path.name
+        path.relative_to(root / package).as_posix()
         for package in ("harness", "mainrun")
-        for path in (root / package).glob("*.py")
+        for path in (root / package).rglob("*.py")
         if any(call in path.read_text(encoding="utf-8") for call in WRITES)
     }
     assert writers == WRITERS, "a new writer: give its file a row in FAULTY_FILES, and faults in a test"
@@ -54,7 +56,8 @@ WRITTEN_AS = {
 """How a test names the file, where that is not its name."""
 WRITES = ("atomic_write(", "save_text(", "save_json(", "save_table(", '.open("wb"', "os.write(", "symlink_to(")
 WRITERS = {
-    *("analyse.py", "collect.py", "compare.py", "errors_log.py", "figures.py", "pdf.py", "plan.py", "render.py"),
-    *("reuse.py", "tensorboard_log.py", "checkpoint.py", "files.py", "journal.py", "loop.py", "parquet.py"),
-    *("prepare.py", "run_record.py", "title_losses.py"),
+    *("analyse.py", "collect.py", "errors_log.py", "figures.py", "folders.py", "launch.py", "pdf.py", "plan.py"),
+    *("render.py", "reuse.py", "tensorboard_log.py", "foreign/importing.py", "foreign/running.py"),
+    *("checkpoint.py", "files.py", "journal.py", "loop.py", "parquet.py", "prepare.py", "run_record.py"),
+    "title_losses.py",
 }

@@ -13,8 +13,8 @@ from harness.launch import Job, Launcher, Outcome
 from harness.plan import Arm, Plan, PlannedRun, name_arms, order_runs, plan_comparison
 from harness.progress import ProgressDisplay
 from harness.request import CompareRequest
-from mainrun.errors import EXIT_DONE, EXIT_INTERRUPTED, ProgramError, RequestError, RunError
-from mainrun.files import compute_file_sha256, make_folder, save_json
+from mainrun.errors import EXIT_DONE, EXIT_INTERRUPTED, RequestError, RunError, StoredResultsError
+from mainrun.files import atomic_write, compute_file_sha256, make_folder, save_json
 from mainrun.run_record import FILE_NAME as RECORD_NAME
 from mainrun.run_record import SCHEMA_VERSION
 
@@ -109,7 +109,8 @@ def _take_in(
 ) -> Outcome:  # fmt: skip
     """Keeps the journal's bytes and imports them, or records why the run failed."""
     place = folder / STORED_NAMES["log"]
-    place.write_bytes(content)
+    with atomic_write(place) as file:
+        file.write(content)
     described = {**source, "num_bytes": len(content), "sha256": [compute_file_sha256(place)]}
     reason = None if outcome.exit_code == EXIT_DONE else _describe_end(outcome)
     if reason is None and not content:
@@ -117,7 +118,7 @@ def _take_in(
     if reason is None:
         try:
             log = store_log(folder, run, plan_sha256, described)
-        except ProgramError as error:
+        except (RequestError, StoredResultsError) as error:
             reason = str(error)
         else:
             if log.status == "imported":

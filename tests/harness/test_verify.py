@@ -7,6 +7,7 @@ import pytest
 
 from harness.__main__ import main
 from harness.differences import find_difference
+from harness.foreign.checks import FORENSICS
 from harness.verify import list_checks, verify
 from tests.harness.fakes import MACHINE, Curve, FakeLauncher, make_comparison, write_titles
 
@@ -66,7 +67,7 @@ def test_every_finding_has_evidence_and_the_last_line_counts_them(
     monkeypatch.setattr("harness.launch.LocalLauncher", FakeLauncher)
     assert main(["verify", str(tiny_comparison)]) == 0
     *lines, last = capsys.readouterr().out.splitlines()
-    assert len(lines) == len(list_checks())
+    assert len(lines) == len(list_checks()) - len(FORENSICS)  # which are asked of imported logs only
     assert all(line.partition(": ")[2] for line in lines)
     assert last.startswith(f"{len(lines)} checks: ") and "0 FAIL" in last
 
@@ -78,7 +79,7 @@ def test_strict_fails_on_what_is_not_checked(
     assert main(["verify", str(tiny_comparison), "--strict", "--json"]) == 1
     answer = json.loads(capsys.readouterr().out)
     assert "official-data" in answer["reason"]
-    assert {finding["name"] for finding in answer["findings"]} == set(list_checks())
+    assert {finding["name"] for finding in answer["findings"]} == set(list_checks()) - set(FORENSICS)
 
 
 def test_the_list_of_checks_needs_no_comparison(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,6 +1,7 @@
 """External arms: the arms file, how a command can end, and the README's trainer."""
 
 import re
+import shutil
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -14,16 +15,20 @@ from harness.compare import run_comparison
 from harness.foreign.external import load_arms
 from harness.foreign.following import ForeignFollower
 from harness.launch import Job, LocalLauncher, Outcome
+from harness.plan import PlannedRun
 from harness.progress import ProgressDisplay
 from harness.request import CompareRequest
 from harness.stored import load_run
 from harness.verify import verify
-from mainrun.errors import RequestError, RunError
+from mainrun.errors import MachineError, RequestError, RunError
 from tests.harness.fakes import FakeLauncher, build_request, skip_rendering
 from tests.harness.foreign.logs import Shape, write_json
+from tests.harness.test_faults import Disk, failing_disk
+from tests.robustness import FAULTS
 
 README = (Path(__file__).parents[3] / "README.md").read_text(encoding="utf-8")
 SMALL = Shape(num_train_tokens=6_000, block_size=16, batch_size=16, vocab_size=300, first_training_loss=5.7)
+OF_AN_EXTERNAL_ARM = ("source.log", "mainrun.log", "run.json")
 WRITES_LOG = "import shutil; shutil.copy({src!r}, 'mine.log'); print('done')"
 
 
@@ -43,12 +48,18 @@ def read_readme(name: str) -> str:
     return found[1]
 
 
-def run(tmp_path: Path, code: str, extra: str = "", seeds: tuple[int, ...] = (1337,), *, resume: bool = False) -> Path:
-    (tmp_path / "run.py").write_text(code, encoding="utf-8")
-    (tmp_path / "arms.toml").write_text(
+def write_arms(tmp_path: Path, extra: str = "") -> Path:
+    path = tmp_path / "arms.toml"
+    path.write_text(
         f'[arms.mine]\ncommand = ["{sys.executable}", "run.py", "{{seed}}"]\njournal = "mine.log"\n{extra}',
         encoding="utf-8",
     )
+    return path
+
+
+def run(tmp_path: Path, code: str, extra: str = "", seeds: tuple[int, ...] = (1337,), *, resume: bool = False) -> Path:
+    (tmp_path / "run.py").write_text(code, encoding="utf-8")
+    write_arms(tmp_path, extra)
     own = build_request(tmp_path / "out", ("baseline",), seeds)
     values = {**own.__dict__, "recipes": ("baseline", "mine"), "arms_file": tmp_path / "arms.toml", "resume": resume}
     request = CompareRequest(**values)
@@ -169,3 +180,29 @@ def test_a_follower_reads_what_is_new_and_knows_what_is_old(tmp_path: Path) -> N
     assert follower.read_all() == lines[4] + lines[5]
     path.write_bytes(lines[6])  # written anew, and shorter
     assert len(follower.read_new()) == 1 and follower.read_all() == lines[6]
+
+
+@pytest.mark.parametrize("operation", FAULTS)
+def test_a_full_disk_under_any_file_of_an_external_arm_ends_with_6_and_resumes(operation: str, tmp_path: Path) -> None:
+    code = copy_log(tmp_path, write_json(SMALL.build()))
+    folders = {name: tmp_path / name for name in ("whole", "cut")}
+    for folder in folders.values():
+        folder.mkdir()
+    disk = Disk(operation, None)
+    with failing_disk(disk):
+        expected = load_document(run(folders["whole"], code))["pairs"]
+    first = disk.names.index("source.log") + 1
+    places = [place for place, name in enumerate(disk.names, 1) if place >= first and name in OF_AN_EXTERNAL_ARM]
+    assert [disk.names[place - 1] for place in places] == list(OF_AN_EXTERNAL_ARM)
+    for place in places:
+        with failing_disk(Disk(operation, place)), pytest.raises(MachineError):
+            run(folders["cut"], code)
+        assert load_document(run(folders["cut"], code, resume=True))["pairs"] == expected
+        shutil.rmtree(folders["cut"] / "out")
+
+
+def test_an_output_that_cannot_be_written_is_the_machines_fault(tmp_path: Path) -> None:
+    arm = load_arms(write_arms(tmp_path))["mine"].fill(1, tmp_path)
+    job = Job(PlannedRun("mine", 1), tmp_path, external=arm, output=tmp_path / "gone" / "output.log", measure=lambda: 0)
+    with pytest.raises(MachineError, match=r"output\.log"):
+        LocalLauncher().launch(job, lambda: None)
