@@ -13,6 +13,7 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
 
 from harness.collect import Row
 from mainrun.files import make_folder, save_text
@@ -146,7 +147,9 @@ def draw_learning_rate(curves: Curves, axes: Axes) -> None:
         (row["learning_rate"] or 0 for rows in curves.rows.values() for row in rows if row["split"] == "train"),
         default=1,
     )
-    axes.set(title="Learning rate by step", xlabel="step", yscale="log", ylim=(peak / 1e4, peak * 2))
+    axes.set(title="Learning rate by step", xlabel="step")
+    _use_log_scale(axes)
+    axes.set_ylim(peak / 1e4, peak * 2)
     axes.legend()
 
 
@@ -156,7 +159,8 @@ def draw_perplexity(curves: Curves, axes: Axes) -> None:
         steps, values, _ = curves.validation(arm, "perplexity_per_token")
         axes.plot(steps, values, _DASHES[place % 4], marker=_MARKERS[place % 5], markersize=3,
                   color=_COLORS[place % 10], label=arm["label"])  # fmt: skip
-    axes.set(title="Validation perplexity by step", xlabel="step", ylabel="per token", yscale="log")
+    axes.set(title="Validation perplexity by step", xlabel="step", ylabel="per token")
+    _use_log_scale(axes)
     axes.legend()
 
 
@@ -180,6 +184,13 @@ def draw_ablation(curves: Curves, axes: Axes) -> None:
     highest = max(before, *(step["after_full_loss_nats_per_char"] for step in ladder))
     axes.set_ylim(lowest, highest + 0.15 * (highest - lowest))
     axes.grid(visible=False, axis="x")
+
+
+def _use_log_scale(axes: Axes) -> None:
+    """With plain tick labels: matplotlib's own are mathematical text, which takes a third of all the drawing."""
+    axes.set_yscale("log")
+    axes.yaxis.set_major_formatter(lambda value, place: f"{value:g}")
+    axes.yaxis.set_minor_formatter(NullFormatter())
 
 
 def _draw_loss(curves: Curves, axes: Axes, place_of: Callable[[Row], float | None]) -> None:
