@@ -323,7 +323,7 @@ def test_an_empty_file_is_an_error(tmp_path: Path, name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "content"),
     [
-        ("bom.txt", b"\xef\xbb\xbf"), ("t.csv.gz", gzip.compress(b"")), ("t.jsonl", b"\n"), ("t.csv", b"\n\n"),
+        ("bom.txt", b"\xef\xbb\xbf"), ("t.csv.gz", gzip.compress(b"", mtime=0)), ("t.jsonl", b"\n"), ("t.csv", b"\n\n"),
         ("header.csv", b"title\n"),
     ],
 )  # fmt: skip
