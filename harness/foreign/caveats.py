@@ -48,13 +48,15 @@ def warn_of_mismatch(view: PairView) -> Iterator[Claim]:
             "mismatch",
             {
                 "b != c and b_vocab == c_vocab": "{baseline} and {candidate}: {mismatch}: {b:count} training tokens "
-                "against {c:count}, with {b_vocab:count} tokens of vocabulary."
+                "against {c:count}, with {b_vocab:count} tokens of vocabulary.",
+                "b_titles != c_titles": "{baseline} and {candidate}: {mismatch}: {b_titles:count} titles against "
+                "{c_titles:count}.",
             },
             mismatch=view.here("mismatch"),
             **{
                 side[0] + suffix: view.arm(side, f"facts/{field}")
                 for side in ("baseline", "candidate")
-                for suffix, field in (("", "num_train_tokens"), ("_vocab", "vocab_size"))
+                for suffix, field in (("", "num_train_tokens"), ("_vocab", "vocab_size"), ("_titles", "num_titles"))
             },
         )
 

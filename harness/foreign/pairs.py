@@ -101,8 +101,10 @@ def find_doubts(baseline: Described, candidate: Described) -> list[str]:
 
 
 def find_mismatch(baseline: Described, candidate: Described) -> str | None:
-    """Training tokens that differ at equal vocabulary: the two did not train on one and the same stream."""
+    """Titles that differ in number, or training tokens at equal vocabulary: the two did not train on one stream."""
     first, last = baseline["facts"], candidate["facts"]
+    if None not in (first["num_titles"], last["num_titles"]) and first["num_titles"] != last["num_titles"]:
+        return MISMATCH
     counts, sizes = ([arm[key] for arm in (first, last)] for key in ("num_train_tokens", "vocab_size"))
     if None in (*counts, *sizes) or sizes[0] != sizes[1] or counts[0] == counts[1]:
         return None

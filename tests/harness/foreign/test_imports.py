@@ -148,6 +148,16 @@ def test_unequal_token_counts_are_said_everywhere(tmp_path: Path) -> None:
     assert '@top-center { content: "Other data' in pages[0]
 
 
+def test_unequal_numbers_of_titles_are_other_data_whatever_the_tokenizer(tmp_path: Path) -> None:
+    lines = [line | ({"num_titles": 6_000} if "num_titles" in line else {}) for line in Shape(vocab_size=900).build()]
+    assert any("num_titles" in line for line in lines)
+    sources = write(tmp_path, baseline=write_json(BASELINE.build()), small=write_json(lines))
+    assert compare(sources, tmp_path / "out") == 0
+    verdict = load_document(tmp_path / "out")["pairs"][0]["verdict"]
+    assert verdict["word"] == "INCONCLUSIVE" and "other data or another tokenizer" in verdict["reason"]
+    assert "100,000 titles against 6,000" in (tmp_path / "out" / SUMMARY).read_text()
+
+
 def test_fingerprints_that_differ_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     logs = [
         [line | ({"train_sha256": digit * 64} if line["event"] == "dataset_info" else {}) for line in BASELINE.build()]
