@@ -22,6 +22,6 @@ def measure_costs(preset: str, recipe: str, num_rounds: int) -> list[float]:
 
     costs = []
     for _ in range(num_rounds + 1):
-        train_s = time_call(lambda: state.take_step(ids, 10**6), CPU)
+        train_s = time_call(lambda: state.take_steps(ids, 10**6, 1), CPU)
         costs.append(3 * time_call(score_span, CPU) / train_s)
     return costs[1:]

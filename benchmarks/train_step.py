@@ -109,7 +109,7 @@ def build_step(name: str, preset: str, recipe: str, device: torch.device) -> Cal
         with state.precision():
             return take_plain_step(state, ids)
 
-    return take_plain if name == "plain" else lambda: state.take_step(ids, 10**6)
+    return take_plain if name == "plain" else lambda: state.take_steps(ids, 10**6, 1)
 
 
 def build_state(preset: str, recipe: str, device: torch.device) -> TrainingState:

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any, NoReturn
 
@@ -36,7 +36,7 @@ from mainrun.run_record import (
     compute_identity,
     load_run_record,
 )
-from mainrun.state import StepResult, TrainingState
+from mainrun.state import STEPS_AT_ONCE, StepResult, TrainingState
 from mainrun.title_losses import save_title_losses
 
 
@@ -92,15 +92,17 @@ def train(request: RunRequest) -> Iterator[Progress]:
             _write_opening_events(journal, request, config, data, record, num_parameters)
         wall_start = time.perf_counter() - (checkpoint["wall_elapsed_s"] if checkpoint else 0.0)
         while state.step < last_step:
-            result = state.take_step(train_ids, max_steps)
-            if not (math.isfinite(result.loss_nats_per_token) and math.isfinite(result.grad_norm)):
-                _fail(record, f"training loss {result.loss_nats_per_token}, gradient norm {result.grad_norm}", state)
-            _write_training_step(journal, state, max_steps, result, time.perf_counter() - wall_start)
+            num_steps = _count_steps_until_read(state, data.sizes.evaluation_steps, last_step)
+            for result in state.take_steps(train_ids, max_steps, num_steps):
+                loss, grad_norm = result.loss_nats_per_token, result.grad_norm
+                if not (math.isfinite(loss) and math.isfinite(grad_norm)):
+                    _fail(record, f"training loss {loss}, gradient norm {grad_norm}", result.step)
+                _write_training_step(journal, result, max_steps, time.perf_counter() - wall_start)
             if state.step in data.sizes.evaluation_steps:
                 evaluation, full_loss = _measure(state, validation_ids, data)
                 losses = [evaluation.loss_nats_per_char, *([full_loss.loss_nats_per_char] if full_loss else [])]
                 if not all(map(math.isfinite, losses)):
-                    _fail(record, f"validation loss {' and full loss '.join(map(str, losses))}", state)
+                    _fail(record, f"validation loss {' and full loss '.join(map(str, losses))}", state.step)
                 progress = Progress(state.step, max_steps, evaluation, full_loss)
                 _write_validation_step(journal, progress, state, len(validation_ids), time.perf_counter() - wall_start)
                 yield progress
@@ -147,6 +149,12 @@ def _choose_device(name: str) -> torch.device:
     return torch.device(name)
 
 
+def _count_steps_until_read(state: TrainingState, evaluation_steps: Collection[int], last_step: int) -> int:
+    """How many steps the device may take before their losses are read."""
+    next_stop = min(step for step in (*evaluation_steps, last_step) if step > state.step)
+    return min(next_stop - state.step, STEPS_AT_ONCE[state.device.type])
+
+
 def _measure(state: TrainingState, validation_ids: Tensor, data: PreparedData) -> tuple[Evaluation, FullLoss | None]:
     config = state.config
     with state.precision():
@@ -164,8 +172,8 @@ def _measure(state: TrainingState, validation_ids: Tensor, data: PreparedData) -
         )
 
 
-def _fail(record: RunRecord, what: str, state: TrainingState) -> NoReturn:
-    reason = f"{what} at step {state.step}"
+def _fail(record: RunRecord, what: str, step: int) -> NoReturn:
+    reason = f"{what} at step {step}"
     record.save("failed", reason=reason)
     raise RunError(f"The run cannot go on: {reason}. What was measured before it is kept.")
 
@@ -199,19 +207,17 @@ def _write_opening_events(
     journal.write("model_info", parameters_count=num_parameters, training_flops=data.sizes.training_flops)
 
 
-def _write_training_step(
-    journal: Journal, state: TrainingState, max_steps: int, result: StepResult, wall_elapsed_s: float
-) -> None:
+def _write_training_step(journal: Journal, result: StepResult, max_steps: int, wall_elapsed_s: float) -> None:
     journal.write(
         "training_step",
-        step=state.step,
+        step=result.step,
         max_steps=max_steps,
         loss=result.loss_nats_per_token,
         elapsed_time=wall_elapsed_s,
         prnt=False,
         learning_rate=result.learning_rate,
         grad_norm=result.grad_norm,
-        train_elapsed_s=state.train_elapsed_s,
+        train_elapsed_s=result.train_elapsed_s,
     )
 
 

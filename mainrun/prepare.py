@@ -22,6 +22,9 @@ from mainrun.tokenizer import Tokenizer, train_tokenizer
 TOKENIZER_TRAINED_ON = "training and validation titles"
 """As the task's public baseline does; the journal and the reports say so."""
 
+MAX_CACHED = 20
+"""Corpora whose token streams are kept; the oldest go first."""
+
 
 @dataclass(frozen=True)
 class TokenStreams:
@@ -117,8 +120,10 @@ def _save_streams(entry: Path, streams: TokenStreams) -> None:
         make_folder(entry.parent)
         with atomic_write(entry) as file:
             file.write(compute_sha256(payload).encode() + payload)
-    except MachineError:
-        pass  # the cache only saves time: a read-only home is no reason to stop
+        for old in sorted(entry.parent.glob("*.tokens"), key=os.path.getmtime)[:-MAX_CACHED]:
+            old.unlink()
+    except (MachineError, OSError):
+        pass  # the cache only saves time: a read-only home, or another process at work on it, is no reason to stop
 
 
 def _load_streams(entry: Path) -> TokenStreams | None:

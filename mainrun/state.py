@@ -1,7 +1,6 @@
 """Everything of a run that changes while it trains, and the step that changes it."""
 
-import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Self
 
 import torch
@@ -12,20 +11,27 @@ from mainrun.config import Config
 from mainrun.model import GPT, init_weights
 from mainrun.optimizers import OPTIMIZERS, clip_gradients, set_learning_rate
 from mainrun.schedules import SCHEDULES
+from mainrun.step_clock import StepClock
 
 TOKENS_AT_ONCE = 2048
 """Tokens of a batch that go through the model together on a CPU."""
+
+STEPS_AT_ONCE = {"cpu": 1, "cuda": 20}
+"""Steps asked of a device before anything is read back from it: a GPU idles where each waits for its loss."""
 
 
 @dataclass(frozen=True)
 class StepResult:
     """What one training step measured."""
 
+    step: int
     loss_nats_per_token: float
     grad_norm: float
     """Norm over all parameters, before clipping."""
     learning_rate: float
     """The one the step used."""
+    train_elapsed_s: float = field(compare=False)
+    """The training clock at its end."""
 
 
 @dataclass
@@ -52,9 +58,22 @@ class TrainingState:
         torch.manual_seed(seed)
         return cls(config, model, OPTIMIZERS[config.optimizer](model.parameters(), config), device)
 
-    def take_step(self, train_ids: Tensor, max_steps: int) -> StepResult:
-        """Trains on the next batch of the stream `train_ids` (n,)."""
-        started = time.perf_counter()
+    def take_steps(self, train_ids: Tensor, max_steps: int, num_steps: int) -> list[StepResult]:
+        """Trains on the next batches of the stream `train_ids` (n,); waits for the device once, at the end."""
+        first, clock, launched = self.step + 1, StepClock(self.device), []
+        clock.mark()
+        for _ in range(num_steps):
+            launched.append(self._launch_step(train_ids, max_steps))
+            clock.mark()
+        results = []
+        for number, (measured, seconds) in enumerate(zip(launched, clock.read_seconds(), strict=True), first):
+            loss, grad_norm, learning_rate = measured
+            self.train_elapsed_s += seconds
+            results.append(StepResult(number, loss.item(), grad_norm.item(), learning_rate, self.train_elapsed_s))
+        return results
+
+    def _launch_step(self, train_ids: Tensor, max_steps: int) -> tuple[Tensor, Tensor, float]:
+        """One step; its mean loss and gradient norm, scalars that a GPU may still be working on, and learning rate."""
         config, self.step = self.config, self.step + 1
         inputs, targets, self.ptr = read_batch(train_ids, self.ptr, config.block_size, config.batch_size)
         learning_rate = config.learning_rate * SCHEDULES[config.schedule](self.step, max_steps, config)
@@ -63,9 +82,7 @@ class TrainingState:
         loss = self.accumulate_gradients(inputs, targets)
         grad_norm = clip_gradients(self.model.parameters(), config.grad_clip)
         self.optimizer.step()
-        result = StepResult(loss.item(), grad_norm.item(), learning_rate)
-        self.train_elapsed_s += time.perf_counter() - started
-        return result
+        return loss, grad_norm, learning_rate
 
     def accumulate_gradients(self, inputs: Tensor, targets: Tensor) -> Tensor:
         """Adds the gradients of the mean loss of one batch (B, T) to the parameters'; returns it, a scalar.

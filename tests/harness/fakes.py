@@ -210,7 +210,8 @@ class _FakeRun:
         rate = self.config.learning_rate * SCHEDULES[self.config.schedule](step, sizes.max_steps, self.config)
         journal.now = self.started_at + wall_s
         grad_norm = 0.5 + 2 * math.exp(-5 * step / sizes.max_steps)
-        _write_training_step(journal, state, sizes.max_steps, StepResult(loss, grad_norm, rate), wall_s)
+        result = StepResult(step, loss, grad_norm, rate, state.train_elapsed_s)
+        _write_training_step(journal, result, sizes.max_steps, wall_s)
         if step not in sizes.evaluation_steps:
             return False
         wall_s += EVALUATION_S

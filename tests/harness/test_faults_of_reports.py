@@ -197,7 +197,7 @@ def test_a_training_that_runs_out_of_memory_ends_with_3_and_the_reason(
     def fail(*_: Any) -> None:
         raise eval(error)
 
-    monkeypatch.setattr("mainrun.state.TrainingState.take_step", fail)
+    monkeypatch.setattr("mainrun.state.TrainingState.take_steps", fail)
     settings = [f"--set={key}={value}" for key, value in TINY.items()]
     assert main(["--recipe=baseline", f"--out={tmp_path / 'run'}", "--device=cpu", *settings]) == 3
     assert "ran out of memory" in capsys.readouterr().err.splitlines()[-1]

@@ -135,6 +135,18 @@ def test_an_entry_of_another_library_version_is_not_used(
     assert trainings == [300, 300]
 
 
+def test_the_oldest_entries_go_when_there_are_too_many(
+    cache: Path, trainings: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(prepare, "MAX_CACHED", 2)
+    for vocab_size in (300, 301, 302):
+        prepare_afresh(config(vocab_size=vocab_size))
+    assert len(list(cache.iterdir())) == 2
+    for vocab_size in (302, 301, 300):
+        prepare_afresh(config(vocab_size=vocab_size))
+    assert trainings == [300, 301, 302, 300]
+
+
 def test_a_cache_folder_that_cannot_be_made_is_no_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, trainings: list[int]
 ) -> None:

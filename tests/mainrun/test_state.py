@@ -68,12 +68,12 @@ def build(seed: int = 1, **changes: float) -> TrainingState:
 
 
 def take_steps(state: TrainingState, num_steps: int) -> list[StepResult]:
-    return [state.take_step(IDS, 9) for _ in range(num_steps)]
+    return [state.take_steps(IDS, 9, 1)[0] for _ in range(num_steps)]
 
 
 def test_a_step_uses_the_rate_of_its_own_number_and_moves_on() -> None:
     state = build()
-    first, second = state.take_step(IDS, 2), state.take_step(IDS, 2)
+    first, second = state.take_steps(IDS, 2, 1)[0], state.take_steps(IDS, 2, 1)[0]
     assert (first.learning_rate, second.learning_rate) == (3e-4, 1.5e-4)
     assert (state.step, state.ptr) == (2, 24)
     assert state.train_elapsed_s > 0
@@ -82,12 +82,12 @@ def test_a_step_uses_the_rate_of_its_own_number_and_moves_on() -> None:
 def test_the_first_step_of_a_warm_up_changes_no_weight() -> None:
     state = build(warmup_fraction=0.5)
     before = [p.detach().clone() for p in state.model.parameters()]
-    assert state.take_step(IDS, 10).learning_rate == 0
+    assert state.take_steps(IDS, 10, 1)[0].learning_rate == 0
     assert all(map(torch.equal, before, state.model.parameters()))
 
 
 def test_the_gradient_norm_is_that_before_clipping() -> None:
-    loose, tight = (build(dropout=0.0, grad_clip=clip).take_step(IDS, 9) for clip in (1e9, 1e-3))
+    loose, tight = (build(dropout=0.0, grad_clip=clip).take_steps(IDS, 9, 1)[0] for clip in (1e9, 1e-3))
     assert loose.grad_norm == tight.grad_norm > 1e-3
 
 
@@ -95,7 +95,7 @@ def test_clipping_holds_the_step_back() -> None:
     config = replace(CONFIG, optimizer="sgd", learning_rate=1.0, weight_decay=0.0, grad_clip=1e-3)
     state = TrainingState.build(config, 20, 1, CPU)
     before = [p.detach().clone() for p in state.model.parameters()]
-    state.take_step(IDS, 9)
+    state.take_steps(IDS, 9, 1)[0]
     moved = sum(
         float(((new.detach() - old) ** 2).sum()) for old, new in zip(before, state.model.parameters(), strict=True)
     )
@@ -103,14 +103,17 @@ def test_clipping_holds_the_step_back() -> None:
 
 
 def test_a_step_trains_with_dropout() -> None:
-    assert build(dropout=0.0).take_step(IDS, 9).loss_nats_per_token != build().take_step(IDS, 9).loss_nats_per_token
+    assert (
+        build(dropout=0.0).take_steps(IDS, 9, 1)[0].loss_nats_per_token
+        != build().take_steps(IDS, 9, 1)[0].loss_nats_per_token
+    )
 
 
 def test_gradients_of_one_step_do_not_reach_the_next() -> None:
     once, twice = build(dropout=0.0, learning_rate=1e-30), build(dropout=0.0, learning_rate=1e-30)
     once.ptr = 12
-    twice.take_step(IDS, 9)
-    assert once.take_step(IDS, 9).grad_norm == twice.take_step(IDS, 9).grad_norm
+    twice.take_steps(IDS, 9, 1)[0]
+    assert once.take_steps(IDS, 9, 1)[0].grad_norm == twice.take_steps(IDS, 9, 1)[0].grad_norm
 
 
 def test_a_seed_decides_the_weights_and_the_dropout() -> None:

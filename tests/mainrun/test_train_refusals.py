@@ -3,12 +3,13 @@
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
-from mainrun.state import StepResult, TrainingState
+from mainrun.state import STEPS_AT_ONCE, StepResult, TrainingState
 from mainrun.train import main
 from tests.mainrun.tiny_runs import build_arguments, load_events, load_record, save_titles, train_tiny
 
@@ -107,18 +108,23 @@ def test_a_loss_that_is_not_finite_ends_with_3_and_keeps_what_was_measured(
     assert "final_weights_sha256" not in record
 
 
+@pytest.mark.parametrize("steps_at_once", [1, 20])
 @pytest.mark.parametrize(("loss", "norm"), [(float("nan"), 1.0), (float("inf"), 1.0), (1.0, float("nan"))])
 def test_a_step_that_is_not_finite_is_not_written_as_measured(
-    loss: float, norm: float, titles: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    loss: float, norm: float, steps_at_once: int, titles: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
-    take_step = TrainingState.take_step
+    take_steps = TrainingState.take_steps
 
-    def fail_at_3(state: TrainingState, *arguments: object) -> StepResult:
-        result = take_step(state, *arguments)  # type: ignore[arg-type]  # passed on as they came
-        return StepResult(loss, norm, result.learning_rate) if state.step == 3 else result
+    def fail_at_3(state: TrainingState, *arguments: object) -> list[StepResult]:
+        results = take_steps(state, *arguments)  # type: ignore[arg-type]  # passed on as they came
+        return [
+            replace(result, loss_nats_per_token=loss, grad_norm=norm) if result.step == 3 else result
+            for result in results
+        ]
 
-    monkeypatch.setattr(TrainingState, "take_step", fail_at_3)
+    monkeypatch.setattr(TrainingState, "take_steps", fail_at_3)
+    monkeypatch.setitem(STEPS_AT_ONCE, "cpu", steps_at_once)
     code, message = run_error(build_arguments(titles, tmp_path / "run"), capsys)
     assert code == 3
     assert "at step 3" in message
@@ -139,7 +145,7 @@ def test_a_folder_that_cannot_be_made_ends_with_6(
 def test_a_bug_of_ours_ends_with_70_and_keeps_its_traceback(
     titles: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(TrainingState, "take_step", lambda state, ids, max_steps: 1 / 0)
+    monkeypatch.setattr(TrainingState, "take_steps", lambda state, *arguments: 1 / 0)
     assert train_tiny(titles, tmp_path / "run") == 70
     assert "ZeroDivisionError" in capsys.readouterr().err
 

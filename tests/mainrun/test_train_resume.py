@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from mainrun import checkpoint as checkpoint_module
-from mainrun.state import StepResult, TrainingState
+from mainrun.state import STEPS_AT_ONCE, StepResult, TrainingState
 from tests.mainrun.tiny_runs import list_losses, load_events, load_record, read_all, save_titles, train_tiny
 
 EACH_STEP = ("--checkpoint-every-s", "0")
@@ -78,18 +78,31 @@ def test_a_stopped_and_resumed_run_is_the_uninterrupted_one_bit_for_bit(
     assert not (tmp_path / "checkpoint").exists()
 
 
+def test_a_run_whose_losses_are_read_in_blocks_as_on_a_gpu_is_the_same_bit_for_bit(
+    whole: Path, titles: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(STEPS_AT_ONCE, "cpu", 7)
+    assert train_tiny(titles, tmp_path, "--stop-after", "25", *EACH_STEP, **SHORT) == 0
+    assert [event["step"] for event in load_events(tmp_path, "training_step")] == list(range(1, 26))
+    assert train_tiny(titles, tmp_path, "--resume", **SHORT) == 0
+    assert_same_run(tmp_path, whole)
+    steps = load_events(tmp_path, "training_step")
+    clock = [event["train_elapsed_s"] for event in steps]
+    assert clock == sorted(set(clock))
+
+
 def test_a_run_killed_in_a_step_with_half_a_line_written_resumes_bit_for_bit(
     whole: Path, titles: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    take_step = TrainingState.take_step
+    take_steps = TrainingState.take_steps
 
-    def interrupt_at_30(state: TrainingState, *arguments: object) -> StepResult:
+    def interrupt_at_30(state: TrainingState, *arguments: object) -> list[StepResult]:
         if state.step == 30:
             raise KeyboardInterrupt
-        return take_step(state, *arguments)  # type: ignore[arg-type]  # passed on as they came
+        return take_steps(state, *arguments)  # type: ignore[arg-type]  # passed on as they came
 
     with monkeypatch.context() as patch:
-        patch.setattr(TrainingState, "take_step", interrupt_at_30)
+        patch.setattr(TrainingState, "take_steps", interrupt_at_30)
         assert train_tiny(titles, tmp_path, *EACH_STEP, **SHORT) == 130
     assert "--resume" in capsys.readouterr().err
     with (tmp_path / "mainrun.log").open("a") as journal:
