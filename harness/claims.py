@@ -3,7 +3,7 @@
 A sentence that is not true of the numbers is not made. A new claim is a function in `CLAIMS`.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -16,17 +16,25 @@ from harness.headline import (
     claim_verdict,
 )
 from harness.pairs import COVERAGE_TOLERANCE_POINTS
-from harness.proof import Claim, PairView
+from harness.proof import GAIN, Claim, PairView
 
-GAIN = "100 * (b - c) / b"
+TARGET_OUTCOMES = {
+    "c < target": "beaten by {value:percent_size}",
+    "c > target": "missed by {value:percent_size}",
+    "c == target": "met exactly",
+}
+"""Condition → what became of a target."""
+
+Sections = Mapping[str, tuple[Callable[[PairView], Iterator[Claim]], ...]]
+"""Section of the reports → what makes its sentences, in the order in which they are printed."""
 
 
-def build_claims(document: dict[str, Any], index: int) -> list[dict[str, Any]]:
-    """All claims on the pair at `index` of a comparison's document, each with the section it stands in."""
+def build_claims(document: dict[str, Any], index: int, sections: Sections | None = None) -> list[dict[str, Any]]:
+    """All claims of `sections` on the pair at `index` of a comparison's document, `CLAIMS` unless others are given."""
     view = PairView(document, index)
     return [
         {"section": section, **asdict(claim)}
-        for section, makers in CLAIMS.items()
+        for section, makers in (sections or CLAIMS).items()
         for make in makers
         for claim in make(view)
     ]
@@ -95,16 +103,12 @@ def claim_target(view: PairView) -> Iterator[Claim]:
     yield from view.prove(
         "target-margin",
         {
-            f"official == {official} and c {symbol} target": f"{target} is {outcome}."
+            f"official == {official} and {condition}": f"{target} is {outcome}."
             for official, target in (
                 (1, "The task's target of {target:loss}"),
                 (0, "The baseline's final frozen loss of {target:loss}, the target here,"),
             )
-            for symbol, outcome in (
-                ("<", "beaten by {value:percent_size}"),
-                (">", "missed by {value:percent_size}"),
-                ("==", "met exactly"),
-            )
+            for condition, outcome in TARGET_OUTCOMES.items()
         },
         "100 * (target - c) / target",
         target=view.here("target/loss_nats_per_char"),
@@ -115,6 +119,17 @@ def claim_target(view: PairView) -> Iterator[Claim]:
 
 def claim_speed(view: PairView) -> Iterator[Claim]:
     """When the candidate is first measured at or below the baseline's final loss."""
+    return prove_speed(
+        view,
+        "final",
+        "of its training, {tokens:count} tokens, {elapsed:duration} of training time",
+        tokens="tokens_seen",
+        elapsed="elapsed_s",
+    )
+
+
+def prove_speed(view: PairView, which: str, cost: str, **fields: str) -> Iterator[Claim]:
+    """When the candidate reaches the baseline's `which` loss, at a `cost` that quotes `fields` of the evaluation."""
     place, reached = next(
         (place, entry) for place, entry in enumerate(view.pair["times_to_loss"]) if entry["is_baseline_final"]
     )
@@ -123,7 +138,7 @@ def claim_speed(view: PairView) -> Iterator[Claim]:
         yield from view.prove(
             "never-reaches-baseline",
             {
-                "lowest > final": "{candidate} is at no evaluation at or below the baseline's final loss of "
+                "lowest > final": f"{{candidate}} is at no evaluation at or below the baseline's {which} loss of "
                 "{final:loss} ({metric}); its lowest is {value:loss}."
             },
             "lowest",
@@ -131,25 +146,16 @@ def claim_speed(view: PairView) -> Iterator[Claim]:
             final=final,
         )
         return
+    fields = {"found": "loss_nats_per_char", "share": "share_done", "step": "step"} | fields
     yield from view.prove(
         "reaches-baseline",
         {
-            "found <= final": "{candidate} is first measured at or below the baseline's final loss of {final:loss} "
-            "({metric}) at step {step:count}: after {value:percent} of its training, {tokens:count} tokens, "
-            "{elapsed:duration} of training time."
+            "found <= final": f"{{candidate}} is first measured at or below the baseline's {which} loss of "
+            f"{{final:loss}} ({{metric}}) at step {{step:count}}: after {{value:percent}} {cost}."
         },
         "100 * share",
         final=final,
-        **{
-            name: view.here(f"times_to_loss/{place}/candidate/{field}")
-            for name, field in (
-                ("found", "loss_nats_per_char"),
-                ("share", "share_done"),
-                ("step", "step"),
-                ("tokens", "tokens_seen"),
-                ("elapsed", "elapsed_s"),
-            )
-        },
+        **{name: view.here(f"times_to_loss/{place}/candidate/{field}") for name, field in fields.items()},
     )
 
 
@@ -178,16 +184,7 @@ def claim_stability(view: PairView) -> Iterator[Claim]:
     """Rises of the frozen loss, values that are not finite and spikes of the gradient norm."""
     for side in ("baseline", "candidate"):
         label = view.here(f"{side}_label")
-        yield from view.prove(
-            f"largest-rise-{side}",
-            {
-                "rise == 0": "{label}: the frozen loss never rose between two evaluations.",
-                "rise > 0": "{label}: the largest rise of the frozen loss between two evaluations is {value:loss}.",
-            },
-            "rise",
-            label=label,
-            rise=view.arm(side, "stability/largest_rise_nats_per_char"),
-        )
+        yield from prove_rise(view, side, "frozen", "stability/largest_rise_nats_per_char")
         yield from view.prove(
             f"non-finite-{side}",
             {
@@ -209,6 +206,20 @@ def claim_stability(view: PairView) -> Iterator[Claim]:
             steps=view.arm(side, "stability/num_steps"),
             factor=view.arm(side, "stability/gradient_spike_factor"),
         )
+
+
+def prove_rise(view: PairView, side: str, which: str, field: str) -> Iterator[Claim]:
+    """By how much the `which` loss of one side rose at most between two evaluations, which its `field` holds."""
+    yield from view.prove(
+        f"largest-rise-{side}",
+        {
+            "rise == 0": f"{{label}}: the {which} loss never rose between two evaluations.",
+            "rise > 0": f"{{label}}: the largest rise of the {which} loss between two evaluations is {{value:loss}}.",
+        },
+        "rise",
+        label=view.here(f"{side}_label"),
+        rise=view.arm(side, field),
+    )
 
 
 def claim_last_against_best(view: PairView) -> Iterator[Claim]:
@@ -243,7 +254,7 @@ def claim_cost(view: PairView) -> Iterator[Claim]:
         )
 
 
-CLAIMS: dict[str, tuple[Callable[[PairView], Iterator[Claim]], ...]] = {
+CLAIMS: Sections = {
     "headline": (claim_headline, claim_verdict, claim_coverage),
     "findings": (
         claim_gains,
@@ -259,4 +270,3 @@ CLAIMS: dict[str, tuple[Callable[[PairView], Iterator[Claim]], ...]] = {
     "titles": (claim_titles,),
     "final": (claim_final_result,),
 }
-"""Section of the reports → what makes its sentences, in the order in which they are printed."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from harness.proof import Claim, PairView
+from harness.proof import GAIN, Claim, PairView
 
 VERDICT_RULES = {
     "IMPROVED": "low > margin",
@@ -29,7 +29,7 @@ def claim_headline(view: PairView) -> Iterator[Claim]:
             "loss ({b:loss} → {c:loss})",
             "b > 0": "Change: frozen loss {reported:gain}, full loss {value:gain} ({b:loss} → {c:loss})",
         },
-        "100 * (b - c) / b",
+        GAIN,
         b=view.arm("baseline", "final/full_loss_nats_per_char"),
         c=view.arm("candidate", "final/full_loss_nats_per_char"),
         reported=view.here("reported_gain_percent"),
@@ -166,7 +166,7 @@ def claim_final_result(view: PairView) -> Iterator[Claim]:
     yield from view.prove(
         "final-result",
         "Final result: frozen validation loss {value:gain} ({b:loss} → {c:loss}), full loss {full:gain}; {label}",
-        "100 * (b - c) / b",
+        GAIN,
         b=view.arm("baseline", "final/loss_nats_per_char"),
         c=view.arm("candidate", "final/loss_nats_per_char"),
         full=view.here("full_gain_percent"),

@@ -15,6 +15,9 @@ from typing import Any
 
 from harness.formats import FORMATS
 
+GAIN = "100 * (b - c) / b"
+"""Formula of a gain in percent, from the baseline's and the candidate's loss."""
+
 _OPERATORS: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,

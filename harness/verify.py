@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from harness.checks import Evidence, Finding, Registry, Result, run_checks
+from harness.checks import Evidence, Finding, Registry, Result
 from harness.constraints import CONSTRAINTS
 from harness.foreign.checks import FORENSICS, run_mixed_checks, select_own
 from harness.integrity import INTEGRITY
@@ -19,6 +19,7 @@ from mainrun.corpus import CorpusSource
 from mainrun.errors import EXIT_DONE
 from mainrun.run_record import JOURNAL_NAME, load_run_record
 
+REGISTRIES: tuple[Registry, ...] = (CONSTRAINTS, INTEGRITY, FORENSICS, REBUILD)
 REPLAY_NAME = "replay"
 REPLAY_TITLE = "The first steps, trained again, give the same losses"
 NO_TITLES = "the titles are not here: give --data with the file they came from"
@@ -38,25 +39,20 @@ def verify(folder: Path, data: str | None, replay_steps: int | None, launcher: L
     if source:
         titles = read_titles(comparison.plan, source)
         evidence = Evidence(comparison, titles, _initialize_again(select_own(comparison), source, launcher))
-    if comparison.plan.sources is not None:
-        registries: tuple[Registry, ...] = (CONSTRAINTS, INTEGRITY, FORENSICS, REBUILD)
-        findings = [finding for registry in registries for finding in run_mixed_checks(registry, evidence)]
-        own = select_own(comparison)
-        if not own.runs:
-            return [*findings, Finding(REPLAY_NAME, REPLAY_TITLE, "NOT CHECKED", "no run is of the training program")]
-        return [*findings, Finding(REPLAY_NAME, REPLAY_TITLE, *_replay(own, source, replay_steps, launcher))]
-    findings = [finding for registry in (CONSTRAINTS, INTEGRITY, REBUILD) for finding in run_checks(registry, evidence)]
-    return [*findings, Finding(REPLAY_NAME, REPLAY_TITLE, *_replay(comparison, source, replay_steps, launcher))]
+    findings = [
+        finding
+        for registry in REGISTRIES
+        if registry is not FORENSICS or comparison.plan.sources is not None
+        for finding in run_mixed_checks(registry, evidence)
+    ]
+    replayed = _replay(select_own(comparison), source, replay_steps, launcher)
+    return [*findings, Finding(REPLAY_NAME, REPLAY_TITLE, *replayed)]
 
 
 def list_checks() -> dict[str, str]:
     """Name → title of every check."""
-    registries = {
-        name: title
-        for registry in (CONSTRAINTS, INTEGRITY, FORENSICS, REBUILD)
-        for name, (title, _) in registry.items()
-    }
-    return registries | {REPLAY_NAME: REPLAY_TITLE}
+    titles = {name: title for registry in REGISTRIES for name, (title, _) in registry.items()}
+    return titles | {REPLAY_NAME: REPLAY_TITLE}
 
 
 def _find_source(comparison: StoredComparison, data: str | None) -> CorpusSource | None:
@@ -92,6 +88,8 @@ def _initialize_again(comparison: StoredComparison, source: CorpusSource, launch
 def _replay(
     comparison: StoredComparison, source: CorpusSource | None, num_steps: int | None, launcher: Launcher
 ) -> Result:
+    if not comparison.runs and comparison.plan.sources is not None:
+        return "NOT CHECKED", "no run is of the training program"
     if num_steps is None:
         return "NOT CHECKED", "asked for with --replay STEPS"
     if source is None:

@@ -1,11 +1,11 @@
 """The sentences on a comparison in which logs of other programs stand, and on its pairs; as in `harness.claims`."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict
 from itertools import pairwise
 from typing import Any
 
-from harness.claims import claim_consistency
+from harness.claims import TARGET_OUTCOMES, Sections, build_claims, claim_consistency, prove_rise, prove_speed
 from harness.foreign.headline import (
     SIDES,
     claim_foreign_headline,
@@ -16,9 +16,8 @@ from harness.foreign.headline import (
     point_at_finals,
 )
 from harness.pairs import COVERAGE_TOLERANCE_POINTS
-from harness.proof import Claim, PairView
+from harness.proof import GAIN, Claim, PairView
 
-GAIN = "100 * (b - c) / b"
 SHARE = "100 * (1 - fair / reported)"
 FRACTIONS = {
     **{10: "a tenth", 20: "a fifth", 25: "a quarter", 33: "a third", 40: "two fifths", 50: "half"},
@@ -41,13 +40,7 @@ def build_foreign_document_claims(document: dict[str, Any]) -> list[dict[str, An
 
 def build_foreign_claims(document: dict[str, Any], index: int) -> list[dict[str, Any]]:
     """All claims on the pair at `index`, each with the section it stands in."""
-    view = PairView(document, index)
-    return [
-        {"section": section, **asdict(claim)}
-        for section, makers in CLAIMS.items()
-        for make in makers
-        for claim in make(view)
-    ]
+    return build_claims(document, index, CLAIMS)
 
 
 def claim_foreign_gains(view: PairView) -> Iterator[Claim]:
@@ -128,14 +121,10 @@ def claim_foreign_target(view: PairView) -> Iterator[Claim]:
     yield from view.prove(
         "target-margin",
         {
-            f"b_official == 1 and c_official == 1 and c {symbol} target": "The task's target of {stated:value}, "
+            f"b_official == 1 and c_official == 1 and {condition}": "The task's target of {stated:value}, "
             f"{{target:loss}} at full coverage, is {outcome} on equal terms; that the data is the task's is told from "
             "its token counts."
-            for symbol, outcome in (
-                ("<", "beaten by {value:percent_size}"),
-                (">", "missed by {value:percent_size}"),
-                ("==", "met exactly"),
-            )
+            for condition, outcome in TARGET_OUTCOMES.items()
         },
         "100 * (target - c) / target",
         stated=view.here("target/loss_nats_per_char"),
@@ -147,35 +136,7 @@ def claim_foreign_target(view: PairView) -> Iterator[Claim]:
 
 def claim_foreign_speed(view: PairView) -> Iterator[Claim]:
     """After what share of its steps the candidate is first at or below the baseline's last loss."""
-    place, reached = next(
-        (place, entry) for place, entry in enumerate(view.pair["times_to_loss"]) if entry["is_baseline_final"]
-    )
-    final = view.here(f"times_to_loss/{place}/loss_nats_per_char")
-    if reached["candidate"] is None:
-        yield from view.prove(
-            "never-reaches-baseline",
-            {
-                "lowest > final": "{candidate} is at no evaluation at or below the baseline's last loss of "
-                "{final:loss} ({metric}); its lowest is {value:loss}."
-            },
-            "lowest",
-            lowest=view.here("lowest_candidate_loss_nats_per_char"),
-            final=final,
-        )
-        return
-    yield from view.prove(
-        "reaches-baseline",
-        {
-            "found <= final": "{candidate} is first measured at or below the baseline's last loss of {final:loss} "
-            "({metric}) at step {step:count}: after {value:percent} of its steps."
-        },
-        "100 * share",
-        final=final,
-        **{
-            name: view.here(f"times_to_loss/{place}/candidate/{field}")
-            for name, field in (("found", "loss_nats_per_char"), ("share", "share_done"), ("step", "step"))
-        },
-    )
+    return prove_speed(view, "last", "of its steps")
 
 
 def claim_foreign_course(view: PairView) -> Iterator[Claim]:
@@ -183,16 +144,7 @@ def claim_foreign_course(view: PairView) -> Iterator[Claim]:
     per_token = view.pair["basis"]["field"] == "loss_nats_per_token"
     for side in SIDES:
         label = view.here(f"{side}_label")
-        yield from view.prove(
-            f"largest-rise-{side}",
-            {
-                "rise == 0": "{label}: the reported loss never rose between two evaluations.",
-                "rise > 0": "{label}: the largest rise of the reported loss between two evaluations is {value:loss}.",
-            },
-            "rise",
-            label=label,
-            rise=view.arm(side, "rise_nats_per_char"),
-        )
+        yield from prove_rise(view, side, "reported", "rise_nats_per_char")
         yield from view.prove(
             f"last-against-best-{side}",
             {
@@ -226,7 +178,7 @@ def _get_finals(view: PairView, field: str) -> list[Any]:
     return [arms[view.pair[side]]["final"][field] for side in SIDES]
 
 
-CLAIMS: dict[str, tuple[Callable[[PairView], Iterator[Claim]], ...]] = {
+CLAIMS: Sections = {
     "headline": (claim_foreign_headline, claim_foreign_verdict),
     "findings": (
         claim_foreign_gains,
@@ -239,4 +191,3 @@ CLAIMS: dict[str, tuple[Callable[[PairView], Iterator[Claim]], ...]] = {
     ),
     "final": (claim_foreign_result,),
 }
-"""Section of the reports → what makes its sentences, in the order in which they are printed."""

@@ -4,9 +4,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from harness.headline import VERDICT_RULES
-from harness.proof import Claim, PairView, prove
+from harness.proof import GAIN, Claim, PairView, prove
 
-GAIN = "100 * (b - c) / b"
 SIDES = ("baseline", "candidate")
 SOURCES = {"log": "the log", "csv": "the table", "tensorboard": "the event files", "run": "the stored run"}
 
