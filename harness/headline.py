@@ -13,6 +13,15 @@ VERDICT_RULES = {
 """What must hold of the 95 % and the (narrow) 90 % interval for a verdict's word to be the right one."""
 
 
+def point_at_intervals(view: PairView) -> dict[str, str]:
+    """Pointers to the bounds of the verdict's 95 % and (narrow) 90 % interval, by their names in `VERDICT_RULES`."""
+    return {
+        f"{prefix}{bound}": view.here(f"verdict/interval_{level}/{bound}_percent")
+        for prefix, level in (("", 95), ("narrow_", 90))
+        for bound in ("low", "high")
+    }
+
+
 def claim_headline(view: PairView) -> Iterator[Claim]:
     """The two losses and what they gained."""
     yield from view.prove(
@@ -45,21 +54,12 @@ def claim_verdict(view: PairView) -> Iterator[Claim]:
         yield from view.prove("verdict", {'word == "INCONCLUSIVE"': "Verdict: {label}"}, **inputs)
         yield from view.prove("decision", "Decided on the full loss: {reason}", reason=reason)
         return
-    bounds = {
-        name: view.here(f"verdict/interval_{level}/{bound}_percent")
-        for name, level, bound in (
-            ("low", 95, "low"),
-            ("high", 95, "high"),
-            ("narrow_low", 90, "low"),
-            ("narrow_high", 90, "high"),
-        )
-    }
     yield from view.prove(
         "verdict",
         {f'word == "{word}" and {rule}': "Verdict: {label}" for word, rule in VERDICT_RULES.items()},
         margin=margin,
         **inputs,
-        **bounds,
+        **point_at_intervals(view),
     )
     differs = "; the arms' coverage differs, so their frozen losses are not on equal terms"
     yield from view.prove(

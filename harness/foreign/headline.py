@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from harness.headline import VERDICT_RULES
+from harness.headline import VERDICT_RULES, point_at_intervals
 from harness.proof import GAIN, Claim, PairView, prove
 
 SIDES = ("baseline", "candidate")
@@ -73,15 +73,7 @@ def claim_foreign_verdict(view: PairView) -> Iterator[Claim]:
     else:
         said.append("{interval:interval}")
         reason = {"interval": view.here("verdict/interval_95")}
-        inputs |= {
-            name: view.here(f"verdict/interval_{level}/{bound}_percent")
-            for name, level, bound in (
-                ("low", 95, "low"),
-                ("high", 95, "high"),
-                ("narrow_low", 90, "low"),
-                ("narrow_high", 90, "high"),
-            )
-        }
+        inputs |= point_at_intervals(view)
     in_doubt = {'word == "INCONCLUSIVE" and len(doubts) > 0': "Verdict: {label}"}
     decided = {
         f'word == "{word}" and len(doubts) == 0{f" and {rule}" if rule else ""}': "Verdict: {label}"
