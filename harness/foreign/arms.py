@@ -9,6 +9,7 @@ from harness.arms import describe_arm
 from harness.collect import Row
 from harness.foreign.facts import LogFacts, read_facts
 from harness.foreign.forensics import (
+    MIN_LOSS,
     Coverage,
     Validation,
     compute_coverage,
@@ -128,8 +129,8 @@ def _describe_measured(
     validation = [row for row in rows if row["split"] == "validation"]
     unit = "loss_nats_per_char" if validation[-1]["loss_nats_per_char"] is not None else "loss_nats_per_token"
     losses = [row[unit] for row in validation]
-    if not min(losses) > 0:
-        return {"final": None, "reason": "an evaluation reports a loss of 0, which scores nothing"}
+    if min(losses) < MIN_LOSS:
+        return {"final": None, "reason": f"an evaluation reports a loss of {min(losses):g}, which scores nothing"}
     last, best = validation[-1], min(validation, key=lambda row: row[unit])
     return {
         "sizes": {"coverage": forensics["coverage"]["share"] if forensics["coverage"] else None},

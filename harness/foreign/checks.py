@@ -5,6 +5,7 @@ NOT CHECKED. Of the runs of our own in the same comparison every check says what
 """
 
 import json
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -13,6 +14,7 @@ from harness.checks import Evidence, Finding, Registry, Result, Status, register
 from harness.constraints import EPOCHS, OFFICIAL_DATASET, SEED, VAL_FRACTION
 from harness.foreign.arms import examine
 from harness.foreign.facts import LogFacts, read_facts
+from harness.foreign.forensics import MIN_LOSS
 from harness.foreign.log import NOTE
 from harness.foreign.sources import STORED_NAMES, read_source
 from harness.stored import StoredComparison, StoredRun
@@ -144,8 +146,9 @@ def _judge_last_step(run: StoredRun, facts: LogFacts) -> Result:
 
 
 def _judge_spans(run: StoredRun, facts: LogFacts) -> Result:
-    if any(event["loss"] == 0 for event in run.select("validation_step")):
-        return "FAIL", "an evaluation reports a loss of 0"
+    lowest = min((event["loss"] for event in run.select("validation_step")), default=math.inf)
+    if lowest < MIN_LOSS:
+        return "FAIL", f"an evaluation reports a loss of {lowest:g}"
     coverage = examine(run.events, facts)["coverage"]
     if coverage is None:
         return "NOT CHECKED", "block, batch and tokens that its spans follow from are not all known"
