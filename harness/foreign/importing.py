@@ -191,9 +191,10 @@ def _find_unit(run: ImportedRun) -> str:
 
 
 def _choose_seeds(seeds: Sequence[Sequence[int]]) -> list[int]:
-    """The seeds that all arms have, in the first one's order; without any, the first one's first."""
-    common = [seed for seed in seeds[0] if all(seed in others for others in seeds)]
-    return common or [seeds[0][0]]
+    """The first arm's seeds that some other arm has, those that all have before the rest; without any, its first."""
+    baseline, *others = seeds
+    shared = [seed for seed in baseline if any(seed in other for other in others)]
+    return sorted(shared, key=lambda seed: not all(seed in other for other in others)) or [baseline[0]]
 
 
 def _plan_arm(name: str, run: ImportedRun) -> Arm:

@@ -235,7 +235,8 @@ def quote(value: Any) -> str:
 def _keep_header(raw: dict[str, Any]) -> dict[str, Any]:
     """Plain values of a header event, without what names a person or a place on a machine."""
     kept: dict[str, Any] = {}
-    for key, value in raw.items():
+    for name, value in raw.items():
+        key = _shorten(name)
         if key in ("event", "timestamp", "prnt") or key.lower() in _PERSONAL:
             continue
         if isinstance(value, str):

@@ -72,11 +72,13 @@ def is_step(values: dict[str, Any]) -> bool:
 
 
 def read_line(line: str) -> dict[str, Any]:
-    """The fields of a JSON line or of a console line; none of any other."""
+    """The fields of a JSON line with one loss, or of a console line; none of any other."""
     found = CONSOLE.search(line)
     if found and not line.startswith("{"):
         step, last, event, loss = found.groups()
         return {"event": event, "step": int(step), "max_steps": int(last), "loss": float(loss)}
+    if line.count('"loss"') > 1:
+        return {}
     try:
         values = json.loads(line)
     except ValueError:

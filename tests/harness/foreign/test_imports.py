@@ -14,7 +14,7 @@ from harness.foreign.sources import make_arm_name, name_arms
 from harness.launch import LocalLauncher
 from harness.stored import load_comparison
 from harness.verify import verify
-from tests.harness.fakes import rehash, skip_rendering
+from tests.harness.fakes import make_comparison, rehash, skip_rendering
 from tests.harness.foreign.logs import BASELINE, LARGE_BATCH, SAME_COVERAGE, Shape, write_console, write_json
 
 SUMMARY = "PERFORMANCE_SUMMARY.md"
@@ -62,7 +62,9 @@ def test_equal_coverage_gives_no_warning_of_it(tmp_path: Path) -> None:
 
 
 def test_what_a_log_cannot_prove_is_not_checked_by_name(public: Path) -> None:
-    found = {finding.name: finding.status for finding in verify(public, None, None, LocalLauncher())}
+    findings = verify(public, None, None, LocalLauncher())
+    assert "4 records and 6 files of runs have" in next(f.evidence for f in findings if f.name == "hashes")
+    found = {finding.name: finding.status for finding in findings}
     assert "FAIL" not in found.values()
     assert {name for name, status in found.items() if status == "PASS"} == {
         *("epochs", "seed", "validation-fraction", "last-step", "first-loss", "same-tokens", "reimport"),
@@ -264,7 +266,39 @@ def test_names_are_unique_and_safe() -> None:
     assert make_arm_name("../..") == "log"
 
 
-def test_runs_of_seeds_that_an_arm_lacks_are_left_out_and_said_so(
+def test_a_log_of_another_seed_leaves_the_seed_pairs_of_our_own_runs_as_they_are(
+    three_seeds: Path, tmp_path: Path
+) -> None:
+    lines = [line | ({"seed": 2} if "seed" in line else {}) for line in BASELINE.build()]
+    (log,) = write(tmp_path, other=write_json(lines))
+    assert compare([str(three_seeds), log], tmp_path / "out") == 0
+    own, other = load_document(tmp_path / "out")["pairs"]
+    due = load_document(three_seeds)["pairs"][0]["verdict"]
+    assert {key: own["verdict"][key] for key in due} == due and due["num_seed_pairs"] == 3
+    assert other["verdict"]["word"] == "INCONCLUSIVE"
+
+
+@pytest.mark.parametrize("with_log", [False, True])
+def test_comparisons_that_share_no_seed_are_shown_side_by_side_and_not_decided(
+    tiny_comparison: Path, tmp_path: Path, with_log: bool
+) -> None:
+    other = make_comparison(tmp_path, seeds=(1, 2))
+    logs = write(tmp_path, log=write_json(BASELINE.build())) if with_log else []
+    assert compare([str(tiny_comparison), str(other), *logs], tmp_path / "out") == 0
+    document = load_document(tmp_path / "out")
+    words = {pair["candidate"]: pair["verdict"]["word"] for pair in document["pairs"]}
+    shared = load_document(tiny_comparison)["pairs"][0]["verdict"]["word"]
+    undecided = dict.fromkeys(["baseline-2", "optimized-2", *(["log"] if with_log else [])], "INCONCLUSIVE")
+    assert words == {"optimized": shared, **undecided} and shared != "INCONCLUSIVE"
+    assert "the two runs have different seeds" in document["pairs"][1]["verdict"]["reason"]
+    report = (tmp_path / "out" / SUMMARY).read_text(encoding="utf-8")
+    assert ("With runs of other programs" in report) == with_log
+    findings = {finding.name: finding.status for finding in verify(tmp_path / "out", None, None, LocalLauncher())}
+    assert {findings[name] for name in ("measurements", "numbers", "claims", "reports")} == {"PASS"}
+    assert main(["gate", str(tmp_path / "out"), "--min-improvement", "1", "--require-conclusive"]) == 5
+
+
+def test_runs_of_seeds_of_which_no_pair_can_be_made_are_left_out_and_said_so(
     tiny_comparison: Path, three_seeds: Path, tmp_path: Path
 ) -> None:
     sources = [str(tiny_comparison / "runs/baseline-s1337"), *map(str, three_seeds.glob("runs/optimized-s*"))]
@@ -273,5 +307,6 @@ def test_runs_of_seeds_that_an_arm_lacks_are_left_out_and_said_so(
     assert document["seeds"] == [1337] and len(document["runs"]) == 4
     said = [claim["text"] for claim in document["caveats"] if claim["id"] == "left-out-seed"]
     assert sorted(said) == [
-        f"optimized (changed) with seed {seed} is left out: not every arm has a run with this seed." for seed in (1, 2)
+        f"optimized (changed) with seed {seed} is left out: no pair with the baseline can be made of its seed."
+        for seed in (1, 2)
     ]

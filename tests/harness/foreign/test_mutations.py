@@ -14,7 +14,7 @@ from harness.analyse import load_document
 from harness.collect import load_metrics
 from harness.proof import find_flaw
 from tests.harness.foreign.logs import Shape, write_console, write_json
-from tests.harness.foreign.plain import TRAINING, VALIDATION, Plain, read_line, read_plainly
+from tests.harness.foreign.plain import TRAINING, VALIDATION, Plain, is_step, read_line, read_plainly
 from tests.harness.foreign.test_imports import compare
 
 SMALL = Shape(1.1, block_size=16, batch_size=8, vocab_size=300, num_train_tokens=1_400, first_training_loss=5.7)
@@ -102,13 +102,9 @@ def show_on_console(lines: list[str], draw: random.Random) -> list[str]:
     """The rest of the file as a terminal shows it, progress bars and carriage returns included."""
     place = draw.randrange(len(lines))
     values = [read_line(line) for line in lines[place:]]
-    usable = [
-        v for v in values if v.get("event") == VALIDATION and type(v.get("loss")) is float and "elapsed_time" in v
-    ]
-    return [
-        *lines[:place],
-        *write_console([v for v in usable if "step" in v and "max_steps" in v]).decode().split("\n"),
-    ]
+    usable = [v for v in values if v.get("event") == VALIDATION and is_step(v) and type(v.get("loss")) is float]
+    rest = write_console([v | {"elapsed_time": 1.0} for v in usable if v.get("max_steps")])
+    return [*lines[:place], *rest.decode().split("\n")]
 
 
 def end_in_carriage_returns(lines: list[str], draw: random.Random) -> list[str]:
