@@ -28,7 +28,7 @@ def main(arguments: list[str] | None = None) -> int:
         given = build_parser().parse_args(arguments)
     except RequestError as error:
         return _fail("--json" in arguments, error.exit_code, str(error))
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    _end_as_by_ctrl_c()
     try:
         answer: Answer = given.run(given)
     except ProgramError as error:
@@ -43,6 +43,13 @@ def main(arguments: list[str] | None = None) -> int:
     else:
         print(make_inert(answer.text, keep=LINE_ENDS))
     return answer.exit_code
+
+
+def _end_as_by_ctrl_c() -> None:
+    """What ends this program ends the runs it started: they may not be of its terminal. `nohup` goes on as asked."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, signal.default_int_handler)
 
 
 class Parser(argparse.ArgumentParser):

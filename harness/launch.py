@@ -8,6 +8,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -20,6 +21,11 @@ from mainrun.files import atomic_write, unwritable
 POLL_S = 0.3
 MAX_OUTPUT_BYTES = 1_000_000
 """Of an external command's output no more is kept, from its end."""
+CUT = b"[cut]\n"
+MAX_OUTPUT_FACTOR = 8
+"""A command that still writes has its output cut at so many times as much."""
+LEFT_OVER_S = 2.0
+"""How long what a command left behind may take to end by itself."""
 GRACE_S = 20.0
 """How long an interrupted run may take to end by itself."""
 
@@ -76,7 +82,7 @@ class LocalLauncher:
                     except subprocess.TimeoutExpired:
                         watch()
             except BaseException:
-                _end(process)
+                _end(process, process.send_signal)
                 raise
             errors.seek(0)
             written = errors.read().decode(errors="replace")
@@ -89,9 +95,16 @@ class LocalLauncher:
 
 def describe_signal(number: int) -> str:
     """How a process ended that a signal ended; out of memory is told by its signal alone."""
-    name = signal.Signals(number).name
+    name = _name_signal(number)
     hint = ", as the system does where memory runs out" if number == signal.SIGKILL else ""
     return f"the process was ended by {name}{hint}"
+
+
+def _name_signal(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:  # those for real time have no names but the first and the last
+        return f"signal {number}"
 
 
 def build_job(
@@ -120,31 +133,32 @@ def _launch_external(job: Job, arm: ExternalArm, watch: Callable[[], None]) -> O
     """Runs another program's command; one whose journal stops growing is ended."""
     assert job.output is not None and job.measure is not None
     try:
-        output = job.output.open("wb")
+        output = job.output.open("ab")
+        output.truncate(0)
     except OSError as error:
         raise unwritable(job.output, error) from error
     with output:
         try:
+            # In a session of its own, so that what it starts can be ended with it and nothing else is.
             process = subprocess.Popen(
                 arm.command, cwd=arm.cwd, env={**os.environ, **arm.env}, stdin=subprocess.DEVNULL, stdout=output,
-                stderr=subprocess.STDOUT,
+                stderr=subprocess.STDOUT, start_new_session=True,
             )  # fmt: skip
         except OSError as error:
             return Outcome(RunError.exit_code, f"{Path(arm.command[0]).name} cannot be started: {error.strerror}")
-        exit_code = _wait(process, job.measure, arm.stall_s, watch)
+        exit_code = _wait(process, job, arm.stall_s, watch)
     watch()
     last = _cut_output(job.output)
     if exit_code is None:
         return Outcome(RunError.exit_code, f"its journal did not grow for {arm.stall_s:g} s; the command was ended")
     if exit_code < 0:
-        return Outcome(128 - exit_code, f"ended by {signal.Signals(-exit_code).name}")
+        return Outcome(128 - exit_code, f"ended by {_name_signal(-exit_code)}")
     return Outcome(exit_code, "" if exit_code == 0 else last)
 
 
-def _wait(
-    process: subprocess.Popen[bytes], measure: Callable[[], int], stall_s: float, watch: Callable[[], None]
-) -> int | None:
-    """The exit code, or None where the journal stopped growing and the process was ended for it."""
+def _wait(process: subprocess.Popen[bytes], job: Job, stall_s: float, watch: Callable[[], None]) -> int | None:
+    """The exit code, or None where the journal stopped growing; nothing that the command started runs on."""
+    assert job.output is not None and job.measure is not None
     num_bytes, grown_at = -1, time.monotonic()
     try:
         while True:
@@ -152,31 +166,76 @@ def _wait(
                 return process.wait(POLL_S)
             except subprocess.TimeoutExpired:
                 watch()
-            if measure() != num_bytes:
-                num_bytes, grown_at = measure(), time.monotonic()
+            _keep_short(job.output)
+            if job.measure() != num_bytes:
+                num_bytes, grown_at = job.measure(), time.monotonic()
             elif time.monotonic() - grown_at > stall_s:
-                _end(process)
                 return None
-    except BaseException:
-        _end(process)
-        raise
+    finally:
+        _end(process, partial(_signal_session, process.pid))
+        _end_left_over(process.pid)
+
+
+def _keep_short(path: Path) -> None:
+    """Cuts an output that a command still appends to, long before it could fill a disk."""
+    try:
+        if path.stat().st_size > MAX_OUTPUT_FACTOR * MAX_OUTPUT_BYTES:
+            content = _read_end(path)
+            with path.open("ab") as file:
+                file.truncate(0)
+                file.write(CUT + content)
+    except OSError as error:
+        raise unwritable(path, error) from error
+
+
+def _read_end(path: Path) -> bytes:
+    with path.open("rb") as file:
+        file.seek(max(0, file.seek(0, os.SEEK_END) - MAX_OUTPUT_BYTES))
+        return file.read(MAX_OUTPUT_BYTES)
 
 
 def _cut_output(path: Path) -> str:
     """Keeps the last part of an output that is too long; returns its last line."""
-    content = path.read_bytes()
-    if len(content) > MAX_OUTPUT_BYTES:
-        content = b"[cut]\n" + content[-MAX_OUTPUT_BYTES:]
+    content = _read_end(path)
+    if path.stat().st_size > MAX_OUTPUT_BYTES + len(CUT):
         with atomic_write(path) as file:
-            file.write(content)
+            file.write(CUT + content)
     lines = content[-4096:].decode(errors="replace").strip().splitlines()
     return lines[-1][:200] if lines else ""
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
-    process.send_signal(signal.SIGINT)
+def _end(process: subprocess.Popen[bytes], send: Callable[[int], None]) -> None:
+    """Ends a process that may still run: by SIGTERM, as SIGINT is ignored by what a script began in the background.
+
+    One that does not end by itself, or not before the user interrupts again, is killed.
+    """
+    if process.poll() is not None:
+        return
+    send(signal.SIGTERM)
     try:
         process.wait(GRACE_S)
     except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
+        pass
+    finally:
+        if process.poll() is None:
+            send(signal.SIGKILL)
+            process.wait()
+
+
+def _end_left_over(session: int) -> None:
+    """Ends what a command started and left behind; it would take the next run's time."""
+    deadline = time.monotonic() + LEFT_OVER_S
+    number = signal.SIGTERM
+    while _signal_session(session, number) and time.monotonic() < deadline:
+        number = 0
+        time.sleep(LEFT_OVER_S / 40)
+    _signal_session(session, signal.SIGKILL)
+
+
+def _signal_session(session: int, number: int) -> bool:
+    """Whether there was a process to send the signal to."""
+    try:
+        os.killpg(session, number)
+    except (ProcessLookupError, PermissionError):  # the latter is macOS's word for one that has ended
+        return False
+    return True

@@ -119,8 +119,17 @@ MUTATIONS: tuple[Mutate, ...] = (
     *(drop, cut, tear, swap, repeat, add_event, change_value, change_value, change_value, remove_field),
     *(rename_events, show_on_console, end_in_carriage_returns, begin_with_a_mark),
 )
-LINES = write_json(SMALL.build()).decode().splitlines()
-OTHERS = write_json(OTHER.build()).decode().splitlines()
+
+
+def build_lines(shape: Shape) -> list[str]:
+    """A log whose lowest loss is not its last one."""
+    events = shape.build()
+    (last_but_one,) = [event for event in events if event["event"] == VALIDATION and event["step"] == 66]
+    last_but_one["loss"] = 0.95 * shape.final
+    return write_json(events).decode().splitlines()
+
+
+LINES, OTHERS = build_lines(SMALL), build_lines(OTHER)
 
 
 @pytest.mark.parametrize("seed", range(100))
