@@ -64,6 +64,9 @@ def examine(events: Sequence[Event], facts: LogFacts) -> Described:
     fit = judge_fit(
         first_validation if per_char else None, first_training, validation, coverage, span_tokens, facts.vocab_size
     )
+    due = {f"due_{bound}_num_spans": getattr(coverage, f"{bound}_num_spans", None) for bound in ("low", "high")}
+    if fit.status == "does not fit":
+        coverage, problem = None, "its first losses do not fit the spans that its counts give"
     start = judge_start(first_training, facts.vocab_size)
     clock = read_clock([event["elapsed_time"] for event in events if event.get("elapsed_time") is not None])
     return {
@@ -71,7 +74,7 @@ def examine(events: Sequence[Event], facts: LogFacts) -> Described:
         "validation": asdict(validation) if validation else None,
         "coverage": asdict(coverage) if coverage else None,
         "coverage_problem": problem,
-        "fit": asdict(fit),
+        "fit": asdict(fit) | due,
         "start": asdict(start) if start else None,
         "clock": asdict(clock),
         "num_evaluations": len(evaluations),

@@ -24,7 +24,7 @@ ESTIMATE_RANGE = 0.02
 FIT_TOLERANCE = 0.15
 """Distance from a whole number of spans that the first losses may have."""
 MAX_FIT_SPANS = 40
-"""Above this many spans the tolerance is smaller than what the losses themselves vary by."""
+"""Above this many due spans the tolerance is smaller than what the losses themselves vary by."""
 START_TOLERANCE = 0.1
 """Relative distance from ln V beyond which the first training loss is no plain cross-entropy per token."""
 START_SPREAD = 0.015
@@ -166,7 +166,7 @@ def judge_fit(
         return Fit("not decidable", None, "there is no training loss at step 1 and no vocabulary size")
     num_spans = first_validation_loss * validation.num_chars / (per_token * span_tokens)
     source = "the first training loss" if usable else f"ln {vocab_size:,}"
-    if max(num_spans, coverage.num_spans) > MAX_FIT_SPANS:
+    if coverage.high_num_spans > MAX_FIT_SPANS and _is_near(num_spans, coverage):
         return Fit("not decidable", num_spans, f"more than {MAX_FIT_SPANS} spans, so that any number would do")
     nearest = round(num_spans)
     due = _format_due(coverage)

@@ -103,6 +103,7 @@ def plan_import(name: str, runs: Sequence[ImportedRun], margin_percent: float) -
         margin_percent=margin_percent,
         sources=[_describe(planned[id(run)], run) for run in runs],
     )
+    _refuse_copies(runs, plan.sources or [])
     if len(set(plan.runs)) < len(plan.runs):
         raise RequestError("--from names the same run twice; a run against itself shows nothing.")
     return plan, [planned[id(run)] for run in runs]
@@ -181,6 +182,19 @@ def _check_comparable(runs: Sequence[ImportedRun]) -> None:
     if len(set(units.values())) > 1:
         listed = ", ".join(f"{name}: {unit}" for name, unit in units.items())
         raise StoredResultsError(f"The validation losses have different units ({listed}) and are not compared.")
+
+
+def _refuse_copies(runs: Sequence[ImportedRun], sources: Sequence[dict[str, Any]]) -> None:
+    """Raises `RequestError` where two logs are one: what they have in common would be no finding."""
+    names: dict[tuple[str, ...], str] = {}
+    for run, source in zip(runs, sources, strict=True):
+        content = tuple(source["sha256"])
+        if run.log is not None and content in names:
+            raise RequestError(
+                f"--from: {names[content]} and {run.source.name} hold the same bytes; a run against itself shows "
+                "nothing."
+            )
+        names[content] = run.source.name
 
 
 def _find_unit(run: ImportedRun) -> str:

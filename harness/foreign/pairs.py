@@ -141,10 +141,13 @@ def _compute_gain_of(field: str, first: Described, last: Described) -> float | N
 
 
 def _describe_target(baseline: Described, candidate: Described, *, kept_rules: bool) -> Described | None:
-    """The task's target on equal terms, where both arms are recognised as on the task's data and broke no rule."""
+    """The task's target on equal terms, where both arms are recognised as on the task's data and broke no rule.
+
+    It is one for the last step: an earlier evaluation says nothing of it.
+    """
     official = all(arm["forensics"] and arm["forensics"]["is_official"] for arm in (baseline, candidate))
     matched = candidate["final"]["matched_loss_nats_per_char"]
-    if not official or not kept_rules or matched is None or candidate["forensics"]["fit"]["status"] == "does not fit":
+    if not official or not kept_rules or matched is None or not candidate["final"]["is_last"]:
         return None
     return {
         "loss_nats_per_char": OFFICIAL_TARGET_NATS_PER_CHAR,

@@ -132,6 +132,9 @@ def test_a_changed_denominator_fails_the_first_loss(tmp_path: Path) -> None:
     assert {f["name"] for f in document["integrity"] if f["status"] == "FAIL"} == {"first-loss"}
     assert document["pairs"][0]["target"] is None
     assert "does not fit" in document["pairs"][0]["verdict"]["reason"]
+    arm, pair = document["arms"][1], document["pairs"][0]
+    assert arm["final"]["coverage_percent"] is arm["final"]["matched_loss_nats_per_char"] is None
+    assert pair["basis"]["field"] == "loss_nats_per_char" and "equal terms" not in str(pair["claims"])
     assert "**FAIL: Imported logs: the first validation loss" in (tmp_path / "out" / SUMMARY).read_text()
 
 
@@ -158,6 +161,29 @@ def test_unequal_numbers_of_titles_are_other_data_whatever_the_tokenizer(tmp_pat
     verdict = load_document(tmp_path / "out")["pairs"][0]["verdict"]
     assert verdict["word"] == "INCONCLUSIVE" and "other data or another tokenizer" in verdict["reason"]
     assert "100,000 titles against 6,000" in (tmp_path / "out" / SUMMARY).read_text()
+
+
+def test_the_target_is_not_claimed_of_an_evaluation_before_the_last_step(tmp_path: Path) -> None:
+    early = [line for line in SAME_COVERAGE.build() if (line["event"], line.get("step")) != ("validation_step", 938)]
+    sources = write(tmp_path, baseline=write_json(BASELINE.build()), early=write_json(early))
+    assert compare(sources, tmp_path / "out") == 0
+    pair = load_document(tmp_path / "out")["pairs"][0]
+    assert pair["target"] is None and "its last step was not evaluated" in pair["verdict"]["reason"]
+
+
+def test_seven_epochs_are_not_believed_against_the_logs_own_counts(tmp_path: Path) -> None:
+    twice = Shape(final=1.3, num_train_tokens=2 * 1_102_455).build()
+    lines = [line | ({"tokens_per_epoch": 1_102_455} if "tokens_per_epoch" in line else {}) for line in twice]
+    sources = write(tmp_path, baseline=write_json(BASELINE.build()), long=write_json(lines))
+    assert compare(sources, tmp_path / "out") == 0
+    (found,) = [f for f in load_document(tmp_path / "out")["constraints"] if f["name"] == "epochs"]
+    assert found["status"] == "NOT CHECKED" and "269 steps an epoch, but its 1,102,455" in found["evidence"]
+
+
+def test_two_logs_of_the_same_bytes_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    log = write_json(BASELINE.build())
+    assert compare(write(tmp_path, one=log, two=log), tmp_path / "out") == 2
+    assert "one.log and two.log hold the same bytes" in capsys.readouterr().err and not (tmp_path / "out").exists()
 
 
 def test_fingerprints_that_differ_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -253,7 +279,9 @@ def test_a_dry_run_shows_what_is_read_and_writes_nothing(tmp_path: Path, capsys:
 def test_hostile_names_are_harmless(tmp_path: Path) -> None:
     name = "<img src=x>|`$(id)`\u202e..log"
     (tmp_path / name).write_bytes(write_json(BASELINE.build()))
-    assert compare([str(tmp_path / name), str(tmp_path / name)], tmp_path / "out") == 0
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b" / name).write_bytes(write_json(SAME_COVERAGE.build()))
+    assert compare([str(tmp_path / name), str(tmp_path / "b" / name)], tmp_path / "out") == 0
     runs = sorted(path.name for path in (tmp_path / "out/runs").iterdir())
     assert runs == ["img_src_x_id-2-s1337", "img_src_x_id-s1337"]
     text = (tmp_path / "out" / SUMMARY).read_text(encoding="utf-8")
