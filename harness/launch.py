@@ -204,7 +204,7 @@ def _cut_output(path: Path) -> str:
     return lines[-1][:200] if lines else ""
 
 
-def _end(process: subprocess.Popen[bytes], send: Callable[[int], None]) -> None:
+def _end(process: subprocess.Popen[bytes], send: Callable[[int], object]) -> None:
     """Ends a process that may still run: by SIGTERM, as SIGINT is ignored by what a script began in the background.
 
     One that does not end by itself, or not before the user interrupts again, is killed.
@@ -225,7 +225,7 @@ def _end(process: subprocess.Popen[bytes], send: Callable[[int], None]) -> None:
 def _end_left_over(session: int) -> None:
     """Ends what a command started and left behind; it would take the next run's time."""
     deadline = time.monotonic() + LEFT_OVER_S
-    number = signal.SIGTERM
+    number: int = signal.SIGTERM
     while _signal_session(session, number) and time.monotonic() < deadline:
         number = 0
         time.sleep(LEFT_OVER_S / 40)

@@ -22,6 +22,7 @@ from harness.launch import GRACE_S, Job, LocalLauncher, Outcome, _end
 from harness.plan import PlannedRun
 from harness.progress import ProgressDisplay
 from harness.request import CompareRequest
+from harness.signals import end_as_by_ctrl_c
 from harness.stored import load_run
 from harness.verify import verify
 from mainrun.errors import MachineError, RequestError, RunError
@@ -164,6 +165,21 @@ def test_a_training_begun_where_ctrl_c_is_ignored_ends_at_once() -> None:
     _end(process, process.send_signal)
     assert process.returncode == -signal.SIGTERM and time.monotonic() - began < GRACE_S / 2
     process.stdout.close()
+
+
+@pytest.mark.parametrize(("inherited", "ends"), [(signal.SIG_DFL, True), (signal.SIG_IGN, False)])
+def test_a_closed_terminal_ends_the_program_as_ctrl_c_does_but_not_under_nohup(
+    inherited: signal.Handlers, ends: bool
+) -> None:
+    before = {number: signal.getsignal(number) for number in (signal.SIGHUP, signal.SIGTERM)}
+    try:
+        signal.signal(signal.SIGHUP, inherited)
+        end_as_by_ctrl_c()
+        assert (signal.getsignal(signal.SIGHUP) == signal.default_int_handler) == ends
+        assert signal.getsignal(signal.SIGTERM) == signal.default_int_handler
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def test_much_output_is_cut_while_it_is_written_and_at_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
