@@ -2,13 +2,13 @@
 
 import argparse
 import json
-import signal
 import sys
 import traceback
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
+from harness.signals import end_as_by_ctrl_c
 from mainrun.contract import SEED
 from mainrun.errors import EXIT_BUG, EXIT_DONE, EXIT_INTERRUPTED, EXIT_NO, ProgramError, RequestError
 from mainrun.inert import make_inert
@@ -28,7 +28,7 @@ def main(arguments: list[str] | None = None) -> int:
         given = build_parser().parse_args(arguments)
     except RequestError as error:
         return _fail("--json" in arguments, error.exit_code, str(error))
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    end_as_by_ctrl_c()
     try:
         answer: Answer = given.run(given)
     except ProgramError as error:

@@ -60,7 +60,7 @@ def load_document(folder: Path) -> dict[str, Any]:
 def build_document(comparison: StoredComparison, rows: list[Row]) -> dict[str, Any]:
     """All that the reports say, as plain JSON values with numbers rounded to 12 significant digits."""
     plan = comparison.plan
-    if any(run.is_foreign for run in comparison.runs.values()):
+    if any(run.is_foreign for run in comparison.runs.values()) or not _share_headline_seed(plan):
         return build_foreign_document(comparison, rows, _describe_runs(comparison), _describe_certainty)
     headline = {arm.name: PlannedRun(arm.name, plan.seeds[0]) for arm in plan.arms}
     rows_by_arm = {
@@ -119,6 +119,11 @@ def build_document(comparison: StoredComparison, rows: list[Row]) -> dict[str, A
     document["claims"] = build_document_claims(document)
     document["caveats"] = round_numbers(build_caveats(document))
     return document
+
+
+def _share_headline_seed(plan: Plan) -> bool:
+    """Whether every arm has a run with the first seed; of runs taken in from several comparisons one may have none."""
+    return all(PlannedRun(arm.name, plan.seeds[0]) in plan.runs for arm in plan.arms)
 
 
 def _describe_runs(comparison: StoredComparison) -> list[dict[str, Any]]:

@@ -92,7 +92,7 @@ class Plan:
 
     @property
     def compared_runs(self) -> frozenset[PlannedRun]:
-        """All but runs taken in whose seed some arm lacks; an arm that shares none keeps its first."""
+        """All but runs taken in of whose seed no pair can be made; an arm that shares none keeps its first."""
         seeds = {arm.name: [run.seed for run in self.runs if run.arm == arm.name] for arm in self.arms}
         shared = {name: [seed for seed in own if seed in self.seeds] or own[:1] for name, own in seeds.items()}
         return frozenset(PlannedRun(name, seed) for name, own in shared.items() for seed in own)

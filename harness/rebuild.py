@@ -12,9 +12,8 @@ from harness.collect import load_metrics, load_rows
 from harness.differences import find_difference
 from harness.proof import find_flaw
 from harness.render import PDF_NAME, REPORT_NAME, SUMMARY_NAME, render_markdown, select_attached_rows
-from harness.stored import StoredComparison, find_hash_changes
+from harness.stored import StoredComparison, find_hash_changes, find_hashes
 from mainrun.errors import StoredResultsError
-from mainrun.run_record import HASHED_FILES
 
 REBUILD: Registry = {}
 rebuilt = partial(register, REBUILD)
@@ -31,7 +30,7 @@ def check_hashes(evidence: Evidence) -> Result:
     for path, found in comparison.compute_hashes().items():
         if stored.get(path) != found:
             return "FAIL", f"{path} has SHA-256 {found}, comparison.json says {stored.get(path)}"
-    num_files = len(HASHED_FILES) * sum(run.is_complete for run in comparison.runs.values())
+    num_files = sum(len(find_hashes(run)) for run in comparison.runs.values())
     return "PASS", f"{len(stored)} records and {num_files} files of runs have the SHA-256 that is stored"
 
 

@@ -7,6 +7,7 @@ import base64
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -163,6 +164,7 @@ def _list_drawn_figures(document: dict[str, Any]) -> list[str]:
     return [name for name in FIGURES if drawn.get(name, True)]
 
 
+@lru_cache(maxsize=2)
 def _build_environment(escape: Any) -> Environment:
     def finalize(value: Any) -> Any:
         return value if isinstance(value, Markup) else Markup(escape(make_inert(str(value))))

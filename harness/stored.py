@@ -151,29 +151,23 @@ def check_run_hashes(run: StoredRun) -> None:
 
 
 def find_hash_changes(run: StoredRun) -> list[tuple[str, str, str | None]]:
-    """Name, SHA-256 found and SHA-256 recorded of every file of a complete run that was changed after it."""
-    if run.is_foreign:
-        return _find_source_changes(run)
-    if not run.is_complete:
-        return []
-    found = {name: compute_file_sha256(run.folder / name) for name in HASHED_FILES}
-    return [
-        (name, found[name], run.record.get(key))
-        for name, key in HASHED_FILES.items()
-        if found[name] != run.record.get(key)
-    ]
-
-
-def _find_source_changes(run: StoredRun) -> list[tuple[str, str, str | None]]:
-    """The same for an imported run: its journal, and every file that its source was."""
-    recorded = {**run.record["source"]["files"], JOURNAL_NAME: run.record.get("mainrun_log_sha256")}
+    """Name, SHA-256 found and SHA-256 recorded of every file of a run that was changed after it."""
     changes = []
-    for name, expected in recorded.items():
+    for name, expected in find_hashes(run).items():
         path = run.folder / name
-        found = compute_file_sha256(path) if path.exists() else "none: the file is missing"
-        if found != expected and (path.exists() or expected is not None):
+        found = compute_file_sha256(path) if path.exists() or not run.is_foreign else "none: the file is missing"
+        if found != expected:
             changes.append((name, found, expected))
     return changes
+
+
+def find_hashes(run: StoredRun) -> dict[str, str | None]:
+    """Name and recorded SHA-256 of a run's files: of a complete run of ours, or of a source and its journal."""
+    if not run.is_foreign:
+        return {name: run.record.get(key) for name, key in HASHED_FILES.items()} if run.is_complete else {}
+    journal = run.record.get("mainrun_log_sha256")
+    is_there = journal is not None or (run.folder / JOURNAL_NAME).exists()
+    return {**run.record["source"]["files"], **({JOURNAL_NAME: journal} if is_there else {})}
 
 
 def get_run_folder(folder: Path, run: PlannedRun) -> Path:

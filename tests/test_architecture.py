@@ -4,6 +4,7 @@ import ast
 import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -147,6 +148,13 @@ def test_importing_a_module_writes_and_prints_nothing(tmp_path: Path) -> None:
     )  # fmt: skip
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_wheel_carries_every_template() -> None:
+    setuptools = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]
+    patterns = setuptools["package-data"]["reports"]
+    carried = {path for pattern in patterns for path in (ROOT / "reports").glob(pattern) if path.is_file()}
+    assert carried == {path for path in (ROOT / "reports" / "templates").rglob("*") if path.is_file()}
 
 
 def test_no_tracked_file_names_a_folder_of_this_machine() -> None:

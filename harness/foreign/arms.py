@@ -9,6 +9,7 @@ from harness.arms import describe_arm
 from harness.collect import Row
 from harness.foreign.facts import LogFacts, read_facts
 from harness.foreign.forensics import (
+    MIN_LOSS,
     Coverage,
     Validation,
     compute_coverage,
@@ -63,6 +64,9 @@ def examine(events: Sequence[Event], facts: LogFacts) -> Described:
     fit = judge_fit(
         first_validation if per_char else None, first_training, validation, coverage, span_tokens, facts.vocab_size
     )
+    due = {f"due_{bound}_num_spans": getattr(coverage, f"{bound}_num_spans", None) for bound in ("low", "high")}
+    if fit.status == "does not fit":
+        coverage, problem = None, "its first losses do not fit the spans that its counts give"
     start = judge_start(first_training, facts.vocab_size)
     clock = read_clock([event["elapsed_time"] for event in events if event.get("elapsed_time") is not None])
     return {
@@ -70,7 +74,7 @@ def examine(events: Sequence[Event], facts: LogFacts) -> Described:
         "validation": asdict(validation) if validation else None,
         "coverage": asdict(coverage) if coverage else None,
         "coverage_problem": problem,
-        "fit": asdict(fit),
+        "fit": asdict(fit) | due,
         "start": asdict(start) if start else None,
         "clock": asdict(clock),
         "num_evaluations": len(evaluations),
@@ -128,8 +132,8 @@ def _describe_measured(
     validation = [row for row in rows if row["split"] == "validation"]
     unit = "loss_nats_per_char" if validation[-1]["loss_nats_per_char"] is not None else "loss_nats_per_token"
     losses = [row[unit] for row in validation]
-    if not min(losses) > 0:
-        return {"final": None, "reason": "an evaluation reports a loss of 0, which scores nothing"}
+    if min(losses) < MIN_LOSS:
+        return {"final": None, "reason": f"an evaluation reports a loss of {min(losses):g}, which scores nothing"}
     last, best = validation[-1], min(validation, key=lambda row: row[unit])
     return {
         "sizes": {"coverage": forensics["coverage"]["share"] if forensics["coverage"] else None},

@@ -141,6 +141,8 @@ def warn_of_coverage_range(document: Document, place: int) -> Iterator[Claim]:
 def warn_of_logs(document: Document) -> Iterator[Claim]:
     """What logs of other programs cannot show."""
     places = [place for place, arm in enumerate(document["arms"]) if arm["is_foreign"]]
+    if not places:
+        return
     labels = {f"arm{place}": f"/arms/{place}/label" for place in places}
     flags = {f"foreign{place}": f"/arms/{place}/is_foreign" for place in places}
     which = "this arm" if len(places) == 1 else "these arms"

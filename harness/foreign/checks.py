@@ -5,6 +5,7 @@ NOT CHECKED. Of the runs of our own in the same comparison every check says what
 """
 
 import json
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -13,7 +14,9 @@ from harness.checks import Evidence, Finding, Registry, Result, Status, register
 from harness.constraints import EPOCHS, OFFICIAL_DATASET, SEED, VAL_FRACTION
 from harness.foreign.arms import examine
 from harness.foreign.facts import LogFacts, read_facts
+from harness.foreign.forensics import MIN_LOSS
 from harness.foreign.log import NOTE
+from harness.foreign.rows import find_tokens_per_step
 from harness.foreign.sources import STORED_NAMES, read_source
 from harness.stored import StoredComparison, StoredRun
 
@@ -96,6 +99,11 @@ def _judge_epochs(run: StoredRun, facts: LogFacts) -> Result:
     planned = run.select("training_step")[-1]["max_steps"]
     if max(planned, last) > due:
         return "FAIL", f"its log plans {planned:,} steps where 7 × {facts.steps_per_epoch} = {due:,} are due"
+    if facts.block_size and facts.training_batch_size and facts.num_train_tokens and not find_tokens_per_step(facts):
+        return "NOT CHECKED", (
+            f"its log says {facts.steps_per_epoch:,} steps an epoch, but its {facts.num_train_tokens:,} training "
+            f"tokens in steps of {facts.block_size:,} × {facts.training_batch_size:,} do not give so many"
+        )
     if steps == list(range(1, due + 1)):
         return "PASS", f"its log holds the steps 1 to {due:,}, each once"
     return "NOT CHECKED", f"its log holds {len(steps):,} of {due:,} training steps"
@@ -144,13 +152,15 @@ def _judge_last_step(run: StoredRun, facts: LogFacts) -> Result:
 
 
 def _judge_spans(run: StoredRun, facts: LogFacts) -> Result:
-    if any(event["loss"] == 0 for event in run.select("validation_step")):
-        return "FAIL", "an evaluation reports a loss of 0"
-    coverage = examine(run.events, facts)["coverage"]
-    if coverage is None:
-        return "NOT CHECKED", "block, batch and tokens that its spans follow from are not all known"
-    if coverage["high_num_spans"] == 0:
+    lowest = min((event["loss"] for event in run.select("validation_step")), default=math.inf)
+    if lowest < MIN_LOSS:
+        return "FAIL", f"an evaluation reports a loss of {lowest:g}"
+    examined = examine(run.events, facts)
+    coverage = examined["coverage"]
+    if examined["fit"]["due_high_num_spans"] == 0:
         return "FAIL", "not one whole span fits its validation text"
+    if coverage is None:
+        return "NOT CHECKED", f"how many spans it scored is not known: {examined['coverage_problem']}"
     if facts.num_spans is not None:
         return "PASS", f"its log says {facts.num_spans} spans at every evaluation, as its counts do"
     return "NOT CHECKED", f"{coverage['num_spans']} spans follow from its counts; the log does not say what was scored"

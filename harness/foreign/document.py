@@ -76,7 +76,7 @@ def build_foreign_document(
             continue
         pair = describe_foreign_pair(baseline, candidate, rows_by_arm, kept_rules=kept_rules)
         gains = _pair_seeds(plan.seeds, finals, baseline, candidate, pair["basis"]["field"])
-        if baseline["is_foreign"] or candidate["is_foreign"]:
+        if baseline["is_foreign"] or candidate["is_foreign"] or pair["doubts"]:
             pair["verdict"] = decide_foreign_verdict(pair, gains, plan.margin_percent)
         else:
             first, last = (PlannedRun(arm["name"], arm["seed"]) for arm in (baseline, candidate))
@@ -142,7 +142,9 @@ def _pair_seeds(
     candidate: Described,
     field: str,
 ) -> list[float]:
-    """The gain in the pair's basis for each seed that both arms have, or of the two headline runs."""
+    """The gain in the pair's basis for each seed that both arms have, or of two headline runs whose seeds differ."""
+    if baseline["seed"] != candidate["seed"]:
+        seeds = ()
     both = [(finals.get((baseline["name"], seed)), finals.get((candidate["name"], seed))) for seed in seeds]
     usable = [(a[field], b[field]) for a, b in both if a and b and a[field] is not None and b[field] is not None]
     pairs = usable or [(baseline["final"][field], candidate["final"][field])]

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from harness.foreign.lines import HEADERS
+from harness.foreign.lines import HEADERS, MAX_COUNT, quote
 from harness.journals import Event
 
 _COUNTS = {
@@ -84,11 +84,11 @@ def _collect_counts(events: Iterable[Event], keys: tuple[str, ...], notes: list[
             value = event.get(key)
             if value is None:
                 continue
-            if type(value) is int and 0 < value < 2**53:
+            if type(value) is int and 0 < value < MAX_COUNT:
                 found.append(value)
             else:
                 where = f"line {event['line']:,}" if "line" in event else event["event"]
-                notes.append(f"{key} is {value!r} ({where}), no count, and is not used")
+                notes.append(f"{key} is {quote(value)} ({where}), no count, and is not used")
     return found
 
 
@@ -122,7 +122,7 @@ def _read_steps_per_epoch(headers: Sequence[Event], notes: list[str]) -> int | N
         value = event.get("batches_per_epoch")
         counts = value if isinstance(value, list) else [] if value is None else [value]
         if any(type(count) is not int or count < 1 for count in counts):
-            notes.append(f"batches_per_epoch is {value!r}, no count, and is not used")
+            notes.append(f"batches_per_epoch is {quote(value)}, no count, and is not used")
             return None
         values += counts
     if len(set(values)) > 1:

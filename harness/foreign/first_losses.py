@@ -47,8 +47,8 @@ def warn_of_fit(document: Document, place: int) -> Iterator[Claim]:
             spans="forensics/fit/num_spans",
             nearest="forensics/fit/nearest_num_spans",
             source="forensics/fit/source",
-            low="forensics/coverage/low_num_spans",
-            high="forensics/coverage/high_num_spans",
+            low="forensics/fit/due_low_num_spans",
+            high="forensics/fit/due_high_num_spans",
         ),
     )
 

@@ -28,12 +28,14 @@ class ForeignFollower:
     def measure(self) -> int:
         """Bytes that the run has written by now."""
         try:
-            return max(0, self._path.stat().st_size - self._find_start())
+            return max(0, self._path.stat().st_size - self._find_start()) if self._path.is_file() else 0
         except OSError:
             return 0
 
     def read_all(self) -> bytes:
         """All bytes that the run wrote."""
+        if not self._path.is_file():
+            return b""  # a device or a pipe might never end
         try:
             start, content = self._find_start(), self._path.read_bytes()
         except OSError:
@@ -42,6 +44,8 @@ class ForeignFollower:
 
     def read_new(self) -> list[Event]:
         """The events of the lines that were finished since the last call; lines that cannot be read are passed over."""
+        if not self._path.is_file():
+            return []
         try:
             start = self._find_start()
             with self._path.open("rb") as journal:

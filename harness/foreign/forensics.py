@@ -24,11 +24,13 @@ ESTIMATE_RANGE = 0.02
 FIT_TOLERANCE = 0.15
 """Distance from a whole number of spans that the first losses may have."""
 MAX_FIT_SPANS = 40
-"""Above this many spans the tolerance is smaller than what the losses themselves vary by."""
+"""Above this many due spans the tolerance is smaller than what the losses themselves vary by."""
 START_TOLERANCE = 0.1
 """Relative distance from ln V beyond which the first training loss is no plain cross-entropy per token."""
 START_SPREAD = 0.015
 """What a fresh model's first loss may differ from ln V, relatively."""
+MIN_LOSS = 1e-9
+"""A smaller validation loss, nats of either unit, is that of an evaluation that scored nothing."""
 MIN_GAP_S = 1800.0
 GAP_FACTOR = 50
 """A pause longer than half an hour and than so many usual steps is a gap, not training."""
@@ -99,8 +101,9 @@ def compute_coverage(validation: Validation, block_size: int, batch_size: int) -
     low, high = validation.low_num_tokens, validation.high_num_tokens
     if low < 1:
         return None
-    # Within the range the share falls between two whole numbers of spans and jumps up at each.
-    jumps = [count * (scored + 1) for count in range(low // (scored + 1), high // (scored + 1) + 2)]
+    # Within the range the share falls between two whole numbers of spans and jumps up at each: as high, but from less.
+    first = -(-low // (scored + 1)) * (scored + 1)
+    jumps = (first, first + scored + 1)
     tried = [low, high, *(size for jump in jumps for size in (jump - 1, jump) if low <= size <= high)]
     shares = [size // (scored + 1) * scored / size for size in tried]
     num_spans = validation.num_tokens // (scored + 1)
@@ -163,7 +166,7 @@ def judge_fit(
         return Fit("not decidable", None, "there is no training loss at step 1 and no vocabulary size")
     num_spans = first_validation_loss * validation.num_chars / (per_token * span_tokens)
     source = "the first training loss" if usable else f"ln {vocab_size:,}"
-    if max(num_spans, coverage.num_spans) > MAX_FIT_SPANS:
+    if coverage.high_num_spans > MAX_FIT_SPANS and _is_near(num_spans, coverage):
         return Fit("not decidable", num_spans, f"more than {MAX_FIT_SPANS} spans, so that any number would do")
     nearest = round(num_spans)
     due = _format_due(coverage)

@@ -103,6 +103,7 @@ def plan_import(name: str, runs: Sequence[ImportedRun], margin_percent: float) -
         margin_percent=margin_percent,
         sources=[_describe(planned[id(run)], run) for run in runs],
     )
+    _refuse_copies(runs, plan.sources or [])
     if len(set(plan.runs)) < len(plan.runs):
         raise RequestError("--from names the same run twice; a run against itself shows nothing.")
     return plan, [planned[id(run)] for run in runs]
@@ -183,6 +184,19 @@ def _check_comparable(runs: Sequence[ImportedRun]) -> None:
         raise StoredResultsError(f"The validation losses have different units ({listed}) and are not compared.")
 
 
+def _refuse_copies(runs: Sequence[ImportedRun], sources: Sequence[dict[str, Any]]) -> None:
+    """Raises `RequestError` where two logs are one: what they have in common would be no finding."""
+    names: dict[tuple[str, ...], str] = {}
+    for run, source in zip(runs, sources, strict=True):
+        content = tuple(source["sha256"])
+        if run.log is not None and content in names:
+            raise RequestError(
+                f"--from: {names[content]} and {run.source.name} hold the same bytes; a run against itself shows "
+                "nothing."
+            )
+        names[content] = run.source.name
+
+
 def _find_unit(run: ImportedRun) -> str:
     if run.log is None:
         return "nats_per_char"
@@ -191,9 +205,10 @@ def _find_unit(run: ImportedRun) -> str:
 
 
 def _choose_seeds(seeds: Sequence[Sequence[int]]) -> list[int]:
-    """The seeds that all arms have, in the first one's order; without any, the first one's first."""
-    common = [seed for seed in seeds[0] if all(seed in others for others in seeds)]
-    return common or [seeds[0][0]]
+    """The first arm's seeds that some other arm has, those that all have before the rest; without any, its first."""
+    baseline, *others = seeds
+    shared = [seed for seed in baseline if any(seed in other for other in others)]
+    return sorted(shared, key=lambda seed: not all(seed in other for other in others)) or [baseline[0]]
 
 
 def _plan_arm(name: str, run: ImportedRun) -> Arm:

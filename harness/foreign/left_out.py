@@ -9,9 +9,9 @@ Document = dict[str, Any]
 
 
 def warn_of_left_out_seeds(document: Document) -> Iterator[Claim]:
-    """Runs that were taken in with seeds that not every arm has."""
+    """Runs that were taken in of whose seeds no pair can be made."""
     for place, run in enumerate(document["runs"]):
         if "is_left_out" in run:
-            sentence = "{label} with seed {seed} is left out: not every arm has a run with this seed."
+            sentence = "{label} with seed {seed} is left out: no pair with the baseline can be made of its seed."
             inputs = {name: f"/runs/{place}/{name}" for name in ("label", "seed", "is_left_out")}
             yield from prove(document, "left-out-seed", {"is_left_out == 1": sentence}, inputs=inputs)

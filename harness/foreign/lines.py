@@ -47,6 +47,13 @@ _PERSONAL = frozenset({"host", "hostname", "user", "username", "cwd", "home"})
 MAX_TEXT = 200
 MAX_TIME_S = 1e11
 """A larger timestamp is in no seconds."""
+MAX_LOSS = 1e6
+"""A larger loss has diverged as one that is not finite has."""
+MAX_STEPS = 10**12
+"""A larger number counts no steps."""
+MAX_COUNT = 2**53
+"""A larger number is not kept exactly by everything that reads it."""
+MAX_QUOTED = 60
 _PLAIN_FIELDS = {"event", "timestamp", "step", "max_steps", "loss", "elapsed_time", "prnt"}
 """Of a training step as the task itself writes it."""
 LINES_AT_ONCE = 500
@@ -78,7 +85,13 @@ def _read_plain_step(raw: dict[str, Any]) -> Event | None:
     elapsed, time = raw.get("elapsed_time"), raw.get("timestamp")
     if not (type(step) is type(max_steps) is int and type(loss) is type(elapsed) is type(time) is float):
         return None
-    if not (step >= 0 and max_steps > 0 and 0 <= loss < math.inf and math.isfinite(elapsed) and 0 < time < MAX_TIME_S):
+    if not (
+        0 <= step <= MAX_STEPS
+        and 0 < max_steps <= MAX_STEPS
+        and 0 <= loss <= MAX_LOSS
+        and abs(elapsed) < MAX_TIME_S
+        and 0 < time < MAX_TIME_S
+    ):
         return None
     return {
         "event": "training_step",
@@ -145,28 +158,28 @@ def normalize(name: str, raw: dict[str, Any], renamed: set[str]) -> tuple[Kind, 
     if event in HEADERS:
         return "event", {"event": event, "timestamp": read_time(raw.get("timestamp")), **_keep_header(raw)}
     step, max_steps = raw.get("step"), raw.get("max_steps")
-    if type(step) is not int or step < 0:
-        return "bad", f"its step is {step!r}"
-    if max_steps is not None and (type(max_steps) is not int or max_steps < 1):
-        return "bad", f"its max_steps is {max_steps!r}"
+    if type(step) is not int or not 0 <= step <= MAX_STEPS:
+        return "bad", f"its step is {quote(step)}"
+    if max_steps is not None and (type(max_steps) is not int or not 1 <= max_steps <= MAX_STEPS):
+        return "bad", f"its max_steps is {quote(max_steps)}"
     loss: Any = raw.get("loss")
     for other in () if raw.keys().isdisjoint(_OTHER_LOSS[event]) else raw.keys() & _OTHER_LOSS[event]:
         if loss is not None and raw[other] != loss:
             return "bad", f"its loss and its {other} differ"
         loss = raw[other]
     if type(loss) not in (int, float):
-        return "bad", f"its loss is {loss!r}"
-    if not math.isfinite(loss):
-        return "diverged", f"the loss of {event} is {loss!r} at step {step}"
+        return "bad", f"its loss is {quote(loss)}"
+    if not -math.inf < loss <= MAX_LOSS:
+        return "diverged", f"the loss of {event} is {quote(loss)} at step {step}"
     if loss < 0:
-        return "bad", f"its loss is {loss!r}"
+        return "bad", f"its loss is {quote(loss)}"
     values: Event = {
         "event": event,
         "timestamp": read_time(raw.get("timestamp")),
         "step": step,
         "max_steps": max_steps,
         "loss": float(loss),
-        "elapsed_time": _read_number(_find_first(raw, _ELAPSED)),
+        "elapsed_time": _read_elapsed(_find_first(raw, _ELAPSED)),
     }
     if event == "training_step":
         values["learning_rate"] = _read_number(_find_first(raw, _RATE))
@@ -174,10 +187,10 @@ def normalize(name: str, raw: dict[str, Any], renamed: set[str]) -> tuple[Kind, 
     else:
         for field, kinds in _MEASURED.items():
             value = raw.get(field)
-            if value is not None and (type(value) not in kinds or not math.isfinite(value) or value < 0):
-                return "bad", f"its {field} is {value!r}"
+            if value is not None and (type(value) not in kinds or not 0 <= value < MAX_COUNT):
+                return "bad", f"its {field} is {quote(value)}"
             values[field] = value
-    values["train_elapsed_s"] = _read_number(raw.get("train_elapsed_s"))
+    values["train_elapsed_s"] = _read_elapsed(raw.get("train_elapsed_s"))
     return "event", values
 
 
@@ -205,25 +218,43 @@ def read_time(value: Any) -> float | None:
 def _read_number(value: Any) -> float | None:
     if type(value) is float:
         return value if math.isfinite(value) else None
-    return float(value) if type(value) is int and abs(value) < 2**53 else None
+    return float(value) if type(value) is int and abs(value) < MAX_COUNT else None
+
+
+def _read_elapsed(value: Any) -> float | None:
+    number = _read_number(value)
+    return number if number is None or abs(number) < MAX_TIME_S else None
+
+
+def quote(value: Any) -> str:
+    """A value as a note shows it: whatever stands in a log, not longer than a few words."""
+    text = repr(value)
+    return text if len(text) <= MAX_QUOTED else f"{text[: MAX_QUOTED - 3]}..."
 
 
 def _keep_header(raw: dict[str, Any]) -> dict[str, Any]:
     """Plain values of a header event, without what names a person or a place on a machine."""
     kept: dict[str, Any] = {}
-    for key, value in raw.items():
+    for name, value in raw.items():
+        key = _shorten(name)
         if key in ("event", "timestamp", "prnt") or key.lower() in _PERSONAL:
             continue
         if isinstance(value, str):
             kept[key] = _shorten(value)
+        elif isinstance(value, int) and abs(value) >= MAX_COUNT:
+            kept[key] = quote(value)
         elif (
             isinstance(value, bool | int)
             or value is None
             or (isinstance(value, float) and math.isfinite(value))
-            or (isinstance(value, list) and all(type(item) is int for item in value) and len(value) <= 100)
+            or (isinstance(value, list) and len(value) <= 100 and all(map(_is_count, value)))
         ):
             kept[key] = value
     return kept
+
+
+def _is_count(value: Any) -> bool:
+    return type(value) is int and abs(value) < MAX_COUNT
 
 
 def _shorten(text: str) -> str:

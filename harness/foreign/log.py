@@ -260,7 +260,8 @@ def _count(number: int, what: str) -> str:
 
 
 def _tame(name: str) -> str:
-    return name if len(name) <= 60 else f"{name[:57]}..."
+    printable = name.encode("utf-8", "replace").decode()
+    return printable if len(printable) <= 60 else f"{printable[:57]}..."
 
 
 def _list_some(items: Sequence[str], separator: str = ", ") -> str:

@@ -22,6 +22,7 @@ BASES = {
     "loss_nats_per_token": "validation loss per token",
 }
 """Field of a final measurement → its name; the first one that both arms have decides."""
+OTHER_SEEDS = "the two runs have different seeds"
 MISMATCH = "other data or another tokenizer"
 _NOT_SETTINGS = frozenset({"log_file", "seed", "timestamp", "num_runs"})
 Described = dict[str, Any]
@@ -84,11 +85,12 @@ def decide_foreign_verdict(pair: Described, seed_gains: Sequence[float], margin_
 
 
 def find_doubts(baseline: Described, candidate: Described) -> list[str]:
-    """Why a pair could not be decided on however many seeds it had; nothing of two arms that were trained here."""
+    """Why a pair could not be decided on however many seeds it had; of two arms that were trained here, the seeds."""
+    other_seeds = [OTHER_SEEDS] if _do_seeds_differ(baseline, candidate) else []
     if not baseline["is_foreign"] and not candidate["is_foreign"]:
-        return []
+        return other_seeds
     mismatch = find_mismatch(baseline, candidate)
-    doubts = [mismatch] if mismatch else []
+    doubts = [*([mismatch] if mismatch else []), *other_seeds]
     for arm in (baseline, candidate):
         forensics = arm["forensics"]
         if forensics and forensics["fit"]["status"] == "does not fit":
@@ -109,6 +111,12 @@ def find_mismatch(baseline: Described, candidate: Described) -> str | None:
     if None in (*counts, *sizes) or sizes[0] != sizes[1] or counts[0] == counts[1]:
         return None
     return MISMATCH
+
+
+def _do_seeds_differ(baseline: Described, candidate: Described) -> bool:
+    """Whether the two runs beside each other have different seeds; a seed that a log does not give is none."""
+    stated = [arm["facts"]["seed"] for arm in (baseline, candidate)]
+    return None not in stated and stated[0] != stated[1]
 
 
 def _do_ranges_differ(first: Described, last: Described) -> bool:
@@ -133,10 +141,13 @@ def _compute_gain_of(field: str, first: Described, last: Described) -> float | N
 
 
 def _describe_target(baseline: Described, candidate: Described, *, kept_rules: bool) -> Described | None:
-    """The task's target on equal terms, where both arms are recognised as on the task's data and broke no rule."""
+    """The task's target on equal terms, where both arms are recognised as on the task's data and broke no rule.
+
+    It is one for the last step: an earlier evaluation says nothing of it.
+    """
     official = all(arm["forensics"] and arm["forensics"]["is_official"] for arm in (baseline, candidate))
     matched = candidate["final"]["matched_loss_nats_per_char"]
-    if not official or not kept_rules or matched is None or candidate["forensics"]["fit"]["status"] == "does not fit":
+    if not official or not kept_rules or matched is None or not candidate["final"]["is_last"]:
         return None
     return {
         "loss_nats_per_char": OFFICIAL_TARGET_NATS_PER_CHAR,

@@ -4,7 +4,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from harness.foreign.facts import LogFacts, read_facts
+from harness.foreign.lines import MAX_COUNT, MAX_STEPS
 from harness.stored import StoredRun
+
+MAX_TOKENS_PER_STEP = MAX_COUNT // MAX_STEPS * 1_000
+"""Times the largest number of steps it still is a 64-bit number."""
 
 
 def measure_foreign(run: StoredRun) -> Iterator[dict[str, Any]]:
@@ -50,6 +54,8 @@ def find_tokens_per_step(facts: LogFacts) -> int | None:
     if facts.block_size is None or facts.training_batch_size is None:
         return None
     tokens = facts.block_size * facts.training_batch_size
+    if tokens > MAX_TOKENS_PER_STEP:
+        return None
     if facts.num_train_tokens is None or facts.steps_per_epoch is None:
         return tokens
     return tokens if abs(facts.num_train_tokens / tokens - facts.steps_per_epoch) < 1.5 else None

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+from harness.foreign.lines import MAX_LOSS, MAX_STEPS, quote, read_time
 from harness.foreign.log import ForeignLog, conclude_steps
 from harness.journals import Event
 from harness.tensorboard_log import load_scalars
@@ -32,12 +33,18 @@ Point = tuple[int, float, float | None]
 
 def read_csv(content: bytes, name: str, unit: LossUnit | None) -> ForeignLog:
     """Reads a table with one row a step; `RequestError` with file and line for what is no such table."""
-    rows = list(csv.reader(io.StringIO(content.decode("utf-8-sig", "replace"))))
+    try:
+        rows = list(csv.reader(io.StringIO(content.decode("utf-8-sig", "replace"))))
+    except csv.Error as error:
+        raise RequestError(f"{name} is no table: {error}.") from None
     header = [cell.strip() for cell in rows[0]] if rows else []
     lowered = [cell.lower() for cell in header]
     step_column = next((lowered.index(key) for key in _STEP if key in lowered), None)
     if step_column is None:
-        raise RequestError(f"{name}, line 1: no column named step. It has: {', '.join(header) or 'nothing'}.")
+        raise RequestError(f"{name}, line 1: no column named step. It has: {_list_names(header)}.")
+    twice = next((key for key in lowered if key and lowered.count(key) > 1), None)
+    if twice is not None:
+        raise RequestError(f"{name}, line 1: the column {quote(twice)} stands twice.")
     series: dict[str, list[Point]] = {}
     notes: list[str] = []
     for number, row in enumerate(rows[1:], 2):
@@ -46,21 +53,28 @@ def read_csv(content: bytes, name: str, unit: LossUnit | None) -> ForeignLog:
         if len(row) != len(header):
             raise RequestError(f"{name}, line {number}: {len(row)} cells where the header has {len(header)}.")
         step = _read_cell(row[step_column])
-        if step is None or not step.is_integer() or step < 0:
-            raise RequestError(f"{name}, line {number}: the step is {row[step_column]!r}, no whole number.")
+        if step is None or not 0 <= step <= MAX_STEPS or not step.is_integer():
+            raise RequestError(f"{name}, line {number}: the step is {quote(row[step_column])}, no whole number.")
         for key, cell in zip(lowered, row, strict=True):
             value = _read_cell(cell)
             if value is not None and key not in _STEP:
                 series.setdefault(key, []).append((int(step), value, None))
             elif value is None and cell.strip() and key in (*_TRAINING, *_VALIDATION, *_FULL):
-                notes.append(f"line {number}, column {key}: {cell!r} is no number and is left out")
+                notes.append(f"line {number}, column {key}: {quote(cell)} is no number and is left out")
     return _build(series, name, unit, notes)
 
 
 def read_event_files(folder: Path, name: str, unit: LossUnit | None) -> ForeignLog:
     """Reads the scalars of a folder of event files; `RequestError` where none is a validation loss."""
     notes = ["TensorBoard keeps values in single precision: about seven digits"]
-    return _build({tag.lower(): points for tag, points in load_scalars(folder).items()}, name, unit, notes)
+    series = {tag.lower(): points for tag, points in load_scalars(folder).items()}
+    if any(not 0 <= step <= MAX_STEPS for points in series.values() for step, _, _ in points):
+        raise RequestError(f"{name} has a value at a step that is no count of steps.")
+    return _build(series, name, unit, notes)
+
+
+def _list_names(names: Sequence[str]) -> str:
+    return ", ".join(map(quote, names[:20])) or "nothing"
 
 
 def _read_cell(cell: str) -> float | None:
@@ -78,14 +92,15 @@ def _build(
     if validation is None:
         raise RequestError(
             f"{name} has no validation loss: a column or tag named one of {', '.join(_VALIDATION)}. "
-            f"It has: {', '.join(sorted(series)) or 'nothing'}."
+            f"It has: {_list_names(sorted(series))}."
         )
     if validation.endswith("nats_per_char"):
         unit = "nats_per_char"
     if unit is None:
         raise RequestError(f"{name} does not say the unit of its losses. Give --loss-unit {' or '.join(LOSS_UNITS)}.")
     training = _choose(series, _TRAINING, "training loss", notes)
-    rates = {step: value for step, value, _ in series.get(_choose(series, _RATE, "learning rate", notes) or "", [])}
+    rate_points = series.get(_choose(series, _RATE, "learning rate", notes) or "", [])
+    rates = {step: value for step, value, _ in rate_points if math.isfinite(value)}
     full = {step: value for step, value, _ in series.get(_FULL[0], [])}
     used = {validation, training, *_RATE, *_FULL}
     others = sorted(set(series) - used)
@@ -99,12 +114,18 @@ def _build(
             lambda step: {"full_loss_nats_per_char": full.get(step), "loss_unit": unit},
         ),
     ]
-    bad = next((event for event in steps if not math.isfinite(event["loss"])), None)
-    log = conclude_steps([], [event for event in steps if math.isfinite(event["loss"])], notes)
-    if bad:
-        reason = f"the loss of {bad['event']} is {bad['loss']!r} at step {bad['step']}"
+    log = conclude_steps([], [event for event in steps if _find_odd_loss(event) is None], notes)
+    odd = next((event for event in steps if _find_odd_loss(event) is not None), None)
+    if odd:
+        reason = f"the loss of {odd['event']} is {_find_odd_loss(odd)!r} at step {odd['step']}"
         return ForeignLog(log.events, log.notes, "failed", reason)
     return log
+
+
+def _find_odd_loss(event: Event) -> float | None:
+    """A loss of the step that no training has, or None."""
+    losses = (event["loss"], event["full_loss_nats_per_char"])
+    return next((loss for loss in losses if loss is not None and not 0 <= loss <= MAX_LOSS), None)
 
 
 def _choose(series: dict[str, list[Point]], names: Iterable[str], what: str, notes: list[str]) -> str | None:
@@ -118,7 +139,7 @@ def _make_steps(event: str, points: Sequence[Point], more: Any) -> Iterable[Even
     for line, (step, value, time) in enumerate(points, 1):
         yield {
             "event": event,
-            "timestamp": time,
+            "timestamp": read_time(time),
             "step": step,
             "max_steps": None,
             "loss": value,

@@ -72,6 +72,7 @@ def failing_disk(disk: Disk) -> Iterator[None]:
 @pytest.fixture(scope="module")
 def honest(_private_cache: None, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
     """An undisturbed comparison, and the names of the files it wrote, in order."""
+    make_comparison(tmp_path_factory.mktemp("first"))  # so that the token streams are cached
     disk = Disk("none", None)
     with failing_disk(disk):
         folder = make_comparison(tmp_path_factory.mktemp("honest"))

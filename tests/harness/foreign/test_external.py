@@ -2,9 +2,13 @@
 
 import re
 import shutil
+import signal
+import subprocess
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -18,6 +22,7 @@ from harness.launch import Job, LocalLauncher, Outcome
 from harness.plan import PlannedRun
 from harness.progress import ProgressDisplay
 from harness.request import CompareRequest
+from harness.signals import GRACE_S, end_as_by_ctrl_c, end_process
 from harness.stored import load_run
 from harness.verify import verify
 from mainrun.errors import MachineError, RequestError, RunError
@@ -115,6 +120,94 @@ def test_a_journal_that_stops_is_a_failed_run(tmp_path: Path) -> None:
         run(tmp_path, copy_log(tmp_path, write_json(SMALL.build()[:60])))
 
 
+GROWS = "import sys, time\nwhile True: open('grows', 'a').write('x'); time.sleep(0.02)"
+"""A child that shows that it runs."""
+DEAF = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)\n"
+
+
+def start_child(code: str) -> str:
+    return f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', {code!r}])\n"
+
+
+def stands_still(path: Path) -> bool:
+    size = path.stat().st_size
+    time.sleep(0.3)
+    return path.stat().st_size == size
+
+
+def test_what_a_command_leaves_behind_is_ended_with_it(tmp_path: Path) -> None:
+    wait = "import pathlib, time\nwhile not pathlib.Path('grows').exists(): time.sleep(0.02)\n"
+    run(tmp_path, start_child(GROWS) + wait + copy_log(tmp_path, write_json(SMALL.build())))
+    assert stands_still(tmp_path / "grows")
+
+
+@pytest.mark.parametrize("child", [GROWS, DEAF + GROWS])
+def test_an_interruption_ends_a_command_that_ignores_ctrl_c_and_its_children(tmp_path: Path, child: str) -> None:
+    (tmp_path / "run.py").write_text(DEAF + start_child(child) + "import time; time.sleep(60)", encoding="utf-8")
+    arm = load_arms(write_arms(tmp_path))["mine"].fill(1, tmp_path)
+    job = Job(PlannedRun("mine", 1), tmp_path, external=arm, output=tmp_path / "output.log", measure=lambda: 0)
+
+    def interrupt() -> None:
+        if (tmp_path / "grows").exists():
+            raise KeyboardInterrupt
+
+    began = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        LocalLauncher().launch(job, interrupt)
+    assert time.monotonic() - began < GRACE_S and stands_still(tmp_path / "grows")
+
+
+def test_a_training_begun_where_ctrl_c_is_ignored_ends_at_once() -> None:
+    process = subprocess.Popen([sys.executable, "-c", DEAF + "print(flush=True); import time; time.sleep(60)"],
+                               stdout=subprocess.PIPE)  # fmt: skip
+    assert process.stdout is not None and process.stdout.readline() == b"\n"
+    began = time.monotonic()
+    end_process(process, process.send_signal)
+    assert process.returncode == -signal.SIGTERM and time.monotonic() - began < GRACE_S / 2
+    process.stdout.close()
+
+
+@pytest.mark.parametrize(("inherited", "ends"), [(signal.SIG_DFL, True), (signal.SIG_IGN, False)])
+def test_a_closed_terminal_ends_the_program_as_ctrl_c_does_but_not_under_nohup(
+    inherited: signal.Handlers, ends: bool
+) -> None:
+    before = {number: signal.getsignal(number) for number in (signal.SIGHUP, signal.SIGTERM)}
+    try:
+        signal.signal(signal.SIGHUP, inherited)
+        end_as_by_ctrl_c()
+        assert (signal.getsignal(signal.SIGHUP) == signal.default_int_handler) == ends
+        assert signal.getsignal(signal.SIGTERM) == signal.default_int_handler
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def test_much_output_is_cut_while_it_is_written_and_at_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("harness.foreign.process.POLL_S", 0.05)
+    monkeypatch.setattr("harness.foreign.process.MAX_OUTPUT_BYTES", 1_000)
+    code = "import sys, time\nfor n in range(100): print('line', n, 'x' * 500, flush=True); time.sleep(0.01)\n"
+    (tmp_path / "run.py").write_text(code + "sys.exit('the end')", encoding="utf-8")
+    arm = load_arms(write_arms(tmp_path))["mine"].fill(1, tmp_path)
+    output, sizes = tmp_path / "output.log", [0]
+    job = Job(PlannedRun("mine", 1), tmp_path, external=arm, output=output, measure=lambda: 0)
+    outcome = LocalLauncher().launch(job, lambda: sizes.append(output.stat().st_size))
+    assert outcome.message == "the end" and output.read_bytes().startswith(b"[cut]\n")
+    assert output.stat().st_size < 1_010 and any(after < before for before, after in pairwise(sizes[:-1]))
+
+
+@pytest.mark.parametrize(
+    "make", ["os.mkfifo('mine.log')", "os.mkdir('mine.log')", "os.symlink('/dev/zero', 'mine.log')"]
+)
+def test_a_journal_that_is_no_file_is_none(tmp_path: Path, make: str) -> None:
+    with pytest.raises(RunError, match="stayed empty"):
+        run(tmp_path, f"import os, time; {make}; time.sleep(1)")
+
+
+def test_a_signal_without_a_name_is_an_end_like_any_other(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="ended by signal 40"):
+        run(tmp_path, "import os; os.kill(os.getpid(), 40)")
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -124,6 +217,8 @@ def test_a_journal_that_stops_is_a_failed_run(tmp_path: Path) -> None:
         ('[arm.a]\ncommand = ["x"]', "arms"),
         ('[arms."../x"]\ncommand = ["x"]\njournal = "j"', "a name has letters"),
         ("not toml", "is no TOML"),
+        ('[arms.a]\ncommand = ["x\\u0000"]\njournal = "j"', "zero byte"),
+        ('[arms.a]\ncommand = ["x"]\njournal = "j"\nenv = {"A=B" = "c"}', "an '='"),
         ('[arms.a]\ncommand = ["x"]\njournal = "j"\ncwd = "absent"', "is no folder"),
     ],
 )

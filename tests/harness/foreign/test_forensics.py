@@ -105,6 +105,11 @@ def test_a_changed_denominator_tokenizer_or_evaluation_batch_does_not_fit() -> N
     assert fit(0.001) == "does not fit"  # near no span at all, which is a whole number too
 
 
+def test_a_loss_that_is_off_by_far_does_not_fit_however_many_spans_it_comes_to() -> None:
+    assert fit(2.098 * 533_366 / 121_150) == "does not fit"  # per token: 62 spans where 14 are due
+    assert fit(0.8, batch=16) == "does not fit"  # 21 spans where 59 are due
+
+
 def test_what_cannot_be_decided_is_called_that() -> None:
     assert fit(None) == "not decidable"
     assert fit(2.2, batch=16) == "not decidable"  # 59 spans

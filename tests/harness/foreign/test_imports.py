@@ -14,7 +14,7 @@ from harness.foreign.sources import make_arm_name, name_arms
 from harness.launch import LocalLauncher
 from harness.stored import load_comparison
 from harness.verify import verify
-from tests.harness.fakes import rehash, skip_rendering
+from tests.harness.fakes import make_comparison, rehash, skip_rendering
 from tests.harness.foreign.logs import BASELINE, LARGE_BATCH, SAME_COVERAGE, Shape, write_console, write_json
 
 SUMMARY = "PERFORMANCE_SUMMARY.md"
@@ -62,7 +62,9 @@ def test_equal_coverage_gives_no_warning_of_it(tmp_path: Path) -> None:
 
 
 def test_what_a_log_cannot_prove_is_not_checked_by_name(public: Path) -> None:
-    found = {finding.name: finding.status for finding in verify(public, None, None, LocalLauncher())}
+    findings = verify(public, None, None, LocalLauncher())
+    assert "4 records and 6 files of runs have" in next(f.evidence for f in findings if f.name == "hashes")
+    found = {finding.name: finding.status for finding in findings}
     assert "FAIL" not in found.values()
     assert {name for name, status in found.items() if status == "PASS"} == {
         *("epochs", "seed", "validation-fraction", "last-step", "first-loss", "same-tokens", "reimport"),
@@ -130,6 +132,9 @@ def test_a_changed_denominator_fails_the_first_loss(tmp_path: Path) -> None:
     assert {f["name"] for f in document["integrity"] if f["status"] == "FAIL"} == {"first-loss"}
     assert document["pairs"][0]["target"] is None
     assert "does not fit" in document["pairs"][0]["verdict"]["reason"]
+    arm, pair = document["arms"][1], document["pairs"][0]
+    assert arm["final"]["coverage_percent"] is arm["final"]["matched_loss_nats_per_char"] is None
+    assert pair["basis"]["field"] == "loss_nats_per_char" and "equal terms" not in str(pair["claims"])
     assert "**FAIL: Imported logs: the first validation loss" in (tmp_path / "out" / SUMMARY).read_text()
 
 
@@ -156,6 +161,29 @@ def test_unequal_numbers_of_titles_are_other_data_whatever_the_tokenizer(tmp_pat
     verdict = load_document(tmp_path / "out")["pairs"][0]["verdict"]
     assert verdict["word"] == "INCONCLUSIVE" and "other data or another tokenizer" in verdict["reason"]
     assert "100,000 titles against 6,000" in (tmp_path / "out" / SUMMARY).read_text()
+
+
+def test_the_target_is_not_claimed_of_an_evaluation_before_the_last_step(tmp_path: Path) -> None:
+    early = [line for line in SAME_COVERAGE.build() if (line["event"], line.get("step")) != ("validation_step", 938)]
+    sources = write(tmp_path, baseline=write_json(BASELINE.build()), early=write_json(early))
+    assert compare(sources, tmp_path / "out") == 0
+    pair = load_document(tmp_path / "out")["pairs"][0]
+    assert pair["target"] is None and "its last step was not evaluated" in pair["verdict"]["reason"]
+
+
+def test_seven_epochs_are_not_believed_against_the_logs_own_counts(tmp_path: Path) -> None:
+    twice = Shape(final=1.3, num_train_tokens=2 * 1_102_455).build()
+    lines = [line | ({"tokens_per_epoch": 1_102_455} if "tokens_per_epoch" in line else {}) for line in twice]
+    sources = write(tmp_path, baseline=write_json(BASELINE.build()), long=write_json(lines))
+    assert compare(sources, tmp_path / "out") == 0
+    (found,) = [f for f in load_document(tmp_path / "out")["constraints"] if f["name"] == "epochs"]
+    assert found["status"] == "NOT CHECKED" and "269 steps an epoch, but its 1,102,455" in found["evidence"]
+
+
+def test_two_logs_of_the_same_bytes_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    log = write_json(BASELINE.build())
+    assert compare(write(tmp_path, one=log, two=log), tmp_path / "out") == 2
+    assert "one.log and two.log hold the same bytes" in capsys.readouterr().err and not (tmp_path / "out").exists()
 
 
 def test_fingerprints_that_differ_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -251,7 +279,9 @@ def test_a_dry_run_shows_what_is_read_and_writes_nothing(tmp_path: Path, capsys:
 def test_hostile_names_are_harmless(tmp_path: Path) -> None:
     name = "<img src=x>|`$(id)`\u202e..log"
     (tmp_path / name).write_bytes(write_json(BASELINE.build()))
-    assert compare([str(tmp_path / name), str(tmp_path / name)], tmp_path / "out") == 0
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b" / name).write_bytes(write_json(SAME_COVERAGE.build()))
+    assert compare([str(tmp_path / name), str(tmp_path / "b" / name)], tmp_path / "out") == 0
     runs = sorted(path.name for path in (tmp_path / "out/runs").iterdir())
     assert runs == ["img_src_x_id-2-s1337", "img_src_x_id-s1337"]
     text = (tmp_path / "out" / SUMMARY).read_text(encoding="utf-8")
@@ -264,7 +294,39 @@ def test_names_are_unique_and_safe() -> None:
     assert make_arm_name("../..") == "log"
 
 
-def test_runs_of_seeds_that_an_arm_lacks_are_left_out_and_said_so(
+def test_a_log_of_another_seed_leaves_the_seed_pairs_of_our_own_runs_as_they_are(
+    three_seeds: Path, tmp_path: Path
+) -> None:
+    lines = [line | ({"seed": 2} if "seed" in line else {}) for line in BASELINE.build()]
+    (log,) = write(tmp_path, other=write_json(lines))
+    assert compare([str(three_seeds), log], tmp_path / "out") == 0
+    own, other = load_document(tmp_path / "out")["pairs"]
+    due = load_document(three_seeds)["pairs"][0]["verdict"]
+    assert {key: own["verdict"][key] for key in due} == due and due["num_seed_pairs"] == 3
+    assert other["verdict"]["word"] == "INCONCLUSIVE"
+
+
+@pytest.mark.parametrize("with_log", [False, True])
+def test_comparisons_that_share_no_seed_are_shown_side_by_side_and_not_decided(
+    tiny_comparison: Path, tmp_path: Path, with_log: bool
+) -> None:
+    other = make_comparison(tmp_path, seeds=(1, 2))
+    logs = write(tmp_path, log=write_json(BASELINE.build())) if with_log else []
+    assert compare([str(tiny_comparison), str(other), *logs], tmp_path / "out") == 0
+    document = load_document(tmp_path / "out")
+    words = {pair["candidate"]: pair["verdict"]["word"] for pair in document["pairs"]}
+    shared = load_document(tiny_comparison)["pairs"][0]["verdict"]["word"]
+    undecided = dict.fromkeys(["baseline-2", "optimized-2", *(["log"] if with_log else [])], "INCONCLUSIVE")
+    assert words == {"optimized": shared, **undecided} and shared != "INCONCLUSIVE"
+    assert "the two runs have different seeds" in document["pairs"][1]["verdict"]["reason"]
+    report = (tmp_path / "out" / SUMMARY).read_text(encoding="utf-8")
+    assert ("With runs of other programs" in report) == with_log
+    findings = {finding.name: finding.status for finding in verify(tmp_path / "out", None, None, LocalLauncher())}
+    assert {findings[name] for name in ("measurements", "numbers", "claims", "reports")} == {"PASS"}
+    assert main(["gate", str(tmp_path / "out"), "--min-improvement", "1", "--require-conclusive"]) == 5
+
+
+def test_runs_of_seeds_of_which_no_pair_can_be_made_are_left_out_and_said_so(
     tiny_comparison: Path, three_seeds: Path, tmp_path: Path
 ) -> None:
     sources = [str(tiny_comparison / "runs/baseline-s1337"), *map(str, three_seeds.glob("runs/optimized-s*"))]
@@ -273,5 +335,6 @@ def test_runs_of_seeds_that_an_arm_lacks_are_left_out_and_said_so(
     assert document["seeds"] == [1337] and len(document["runs"]) == 4
     said = [claim["text"] for claim in document["caveats"] if claim["id"] == "left-out-seed"]
     assert sorted(said) == [
-        f"optimized (changed) with seed {seed} is left out: not every arm has a run with this seed." for seed in (1, 2)
+        f"optimized (changed) with seed {seed} is left out: no pair with the baseline can be made of its seed."
+        for seed in (1, 2)
     ]

@@ -1,0 +1,50 @@
+"""How this program ends, and how it ends the processes that it started and tells how they ended."""
+
+import signal
+import subprocess
+from collections.abc import Callable
+
+POLL_S = 0.3
+"""How often a process that runs is looked after."""
+GRACE_S = 20.0
+"""How long an interrupted process may take to end by itself."""
+
+
+def end_as_by_ctrl_c() -> None:
+    """Lets SIGTERM and a terminal that is closed end the program as Ctrl-C does; under `nohup` the latter does not."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, signal.default_int_handler)
+
+
+def end_process(process: subprocess.Popen[bytes], send: Callable[[int], object]) -> None:
+    """Ends a process that may still run: by SIGTERM, as SIGINT is ignored by what a script began in the background.
+
+    One that does not end by itself, or not before the user interrupts again, is killed.
+    """
+    if process.poll() is not None:
+        return
+    send(signal.SIGTERM)
+    try:
+        process.wait(GRACE_S)
+    except subprocess.TimeoutExpired:
+        pass
+    finally:
+        if process.poll() is None:
+            send(signal.SIGKILL)
+            process.wait()
+
+
+def describe_signal(number: int) -> str:
+    """How a process ended that a signal ended; out of memory is told by its signal alone."""
+    name = name_signal(number)
+    hint = ", as the system does where memory runs out" if number == signal.SIGKILL else ""
+    return f"the process was ended by {name}{hint}"
+
+
+def name_signal(number: int) -> str:
+    """`SIGTERM` and the like."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:  # those for real time have no names but the first and the last
+        return f"signal {number}"
