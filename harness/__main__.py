@@ -201,9 +201,9 @@ def run_compare(given: argparse.Namespace) -> Answer:
 
 
 def run_report(given: argparse.Namespace) -> Answer:
-    from harness.pdf import start_renderer
+    from harness.pdf import start_renderer_early
 
-    with start_renderer() as renderer:  # it loads its libraries while these imports and the analysis go on
+    with start_renderer_early() as renderer:  # it loads its libraries while these imports and the analysis go on
         from harness.compare import make_reports
         from harness.safeguard import blame_damage, hold, refuse_changes
         from harness.text import format_result

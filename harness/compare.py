@@ -20,7 +20,7 @@ from harness.render import render
 from harness.request import CompareRequest
 from harness.reuse import Offers, load_offers, take_over
 from harness.safeguard import hold
-from harness.stored import COMPLETE, check_run_hashes, get_run_folder, load_comparison, load_run
+from harness.stored import COMPLETE, StoredComparison, check_run_hashes, get_run_folder, load_comparison, load_run
 from harness.tensorboard_log import TensorBoardLog
 from mainrun.errors import (
     EXIT_DONE,
@@ -98,14 +98,17 @@ def make_reports(folder: Path, renderer: Renderer | None = None) -> dict[str, An
     comparison = load_comparison(folder)
     collect(comparison)
     document = analyse(comparison)
+    render(folder, renderer, lambda: _save_tensorboard_logs(comparison))
+    return document
+
+
+def _save_tensorboard_logs(comparison: StoredComparison) -> None:
     for run in comparison.runs.values():
         if any(event.get("loss_unit") == "nats_per_token" for event in run.events):
             continue  # the tags name another unit
-        log = TensorBoardLog(folder / TENSORBOARD_FOLDER / run.folder.name)
+        log = TensorBoardLog(comparison.folder / TENSORBOARD_FOLDER / run.folder.name)
         log.write(run.events)
         log.close()
-    render(folder, renderer)
-    return document
 
 
 def _run_all(

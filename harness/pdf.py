@@ -5,6 +5,7 @@ stdout, or the reason why there is none, told by the exit code. WeasyPrint kills
 installed and keeps its memory, so the parent never imports it.
 """
 
+import gc
 import json
 import logging
 import os
@@ -12,7 +13,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -73,6 +74,17 @@ def start_renderer() -> Iterator[Renderer]:
             yield child
         finally:
             child.kill()
+
+
+@contextmanager
+def start_renderer_early() -> Iterator[Renderer | None]:
+    """The same for `render_pdf` later on; None where it cannot be started: that one tries again, and says why."""
+    with ExitStack() as stack:
+        try:
+            renderer = stack.enter_context(start_renderer())
+        except MachineError:
+            renderer = None
+        yield renderer
 
 
 def render_pdf(
@@ -214,6 +226,7 @@ def _main() -> int:
     # WeasyPrint prints on stdout when a library is missing: that belongs to stderr, not into the answer.
     with os.fdopen(os.dup(1), "wb") as answer:
         os.dup2(2, 1)
+        gc.disable()  # one document fits into memory, and looking for cycles in it takes a twentieth of the time
         try:
             _load_weasyprint()  # before the request is there: the parent may still be busy making it
             answer.write(_render(json.load(sys.stdin)))

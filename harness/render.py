@@ -5,7 +5,8 @@ Rendering returns text; everything that comes out of the document is made inert 
 
 import base64
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from functools import lru_cache
 from importlib.resources import files
@@ -45,15 +46,13 @@ FIGURE_WORDS = {
 _MARKDOWN_SPECIAL = str.maketrans({character: f"\\{character}" for character in r"\`*_[]<>|~&#@$"})
 
 
-def render(folder: Path, renderer: Renderer | None = None) -> None:
+def render(folder: Path, renderer: Renderer | None = None, meanwhile: Callable[[], None] = lambda: None) -> None:
     """Writes both Markdown reports, the figures and the PDF of a comparison that has been analysed.
 
-    `renderer` is a child that waits for the PDF, if one was started early. Raises `MachineError` where the PDF cannot
-    be made here; everything else is written by then.
+    `renderer` is a child that waits for the PDF, if one was started early; `meanwhile` is called while it renders.
+    Raises `MachineError` where the PDF cannot be made here; everything else is written by then.
     """
     document, rows = load_document(folder), load_metrics(folder)
-    save_text(folder / SUMMARY_NAME, render_markdown("PERFORMANCE_SUMMARY.md.j2", document))
-    save_text(folder / REPORT_NAME, render_markdown("TRAINING_OPTIMIZATION_REPORT.md.j2", document))
     save_figures(folder, document, rows)
     figures = {name: load_figure(folder / FOLDER / f"{name}.svg") for name in FIGURES}
     metrics_name, attached_rows = select_attached_rows(folder, rows)
@@ -61,16 +60,22 @@ def render(folder: Path, renderer: Renderer | None = None) -> None:
     if is_cut:
         save_rows(folder / metrics_name, attached_rows)
     try:
-        render_pdf(
-            render_html(document, figures, metrics_cut=is_cut),
-            folder / PDF_NAME,
-            attachments=[
-                Attachment(folder / DOCUMENT_NAME, "Every number in this report"),
-                Attachment(folder / metrics_name, "The measurements" + (", validation rows only" if is_cut else "")),
-            ],
-            created=datetime.fromtimestamp(document["finished_at"] or UNDATED, UTC),
-            renderer=renderer,
-        )
+        with ThreadPoolExecutor(1) as waiting:
+            pdf = waiting.submit(
+                render_pdf,
+                render_html(document, figures, metrics_cut=is_cut),
+                folder / PDF_NAME,
+                attachments=[
+                    Attachment(folder / DOCUMENT_NAME, "Every number in this report"),
+                    Attachment(folder / metrics_name, f"The measurements{', validation rows only' * is_cut}"),
+                ],
+                created=datetime.fromtimestamp(document["finished_at"] or UNDATED, UTC),
+                renderer=renderer,
+            )
+            save_text(folder / SUMMARY_NAME, render_markdown("PERFORMANCE_SUMMARY.md.j2", document))
+            save_text(folder / REPORT_NAME, render_markdown("TRAINING_OPTIMIZATION_REPORT.md.j2", document))
+            meanwhile()
+            pdf.result()
     finally:
         if is_cut:
             (folder / metrics_name).unlink()

@@ -1,4 +1,5 @@
-"""TensorBoard event files, made from journal events and read back: the only module that imports tensorboard.
+"""TensorBoard event files, made from journal events and read back: the only module that imports tensorboard, once it
+is needed, so that a PDF need not wait for it.
 
 Times are the journal's and the file name holds no host, so that a file can be made again byte for byte.
 """
@@ -6,10 +7,6 @@ Times are the journal's and the file name holds no host, so that a file can be m
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-
-from tensorboard.compat.proto.event_pb2 import Event as ProtoEvent
-from tensorboard.compat.proto.summary_pb2 import Summary
-from tensorboard.summary.writer.record_writer import RecordWriter
 
 from harness.collect import compute_full_loss_per_token, compute_perplexity
 from harness.journals import Event
@@ -31,6 +28,9 @@ class TensorBoardLog:
 
     def __init__(self, folder: Path) -> None:
         """Raises `MachineError` where the file cannot be written, as `write` and `close` do."""
+        from tensorboard.compat.proto.event_pb2 import Event as ProtoEvent
+        from tensorboard.summary.writer.record_writer import RecordWriter
+
         make_folder(folder)
         self._path = folder / "events.out.tfevents.0.run"
         self._tokens_per_step: int | None = None
@@ -80,6 +80,9 @@ class TensorBoardLog:
         return {"train/tokens_per_s": self._tokens_per_step / spent_s} if spent_s > 0 else {}
 
     def _write_scalars(self, event: Event, scalars: dict[str, float]) -> None:
+        from tensorboard.compat.proto.event_pb2 import Event as ProtoEvent
+        from tensorboard.compat.proto.summary_pb2 import Summary
+
         values = [Summary.Value(tag=tag, simple_value=value) for tag, value in scalars.items()]
         # A journal made from a log without times has none to give.
         proto = ProtoEvent(wall_time=event["timestamp"] or 0.0, step=event["step"], summary=Summary(value=values))

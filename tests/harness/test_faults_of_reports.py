@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from harness.__main__ import main
 from harness.compare import make_reports, run_comparison
 from harness.errors_log import MAX_CHARS, hide_folders, save_errors
 from harness.figures import FIGURES
@@ -35,7 +36,7 @@ def read_files(folder: Path) -> dict[str, bytes]:
 def test_a_full_disk_under_a_figure_ends_with_6_and_report_makes_them_all(
     operation: str, own_comparison: Path, tmp_path: Path
 ) -> None:
-    for place in range(6, 6 + len(FIGURES) - 2):  # behind metrics, numbers and both Markdown reports, but without two
+    for place in range(4, 4 + len(FIGURES) - 2):  # behind metrics and numbers, but without two
         disk = Disk(operation, place - 1)
         with skip_rendering(figures=False), failing_disk(disk), pytest.raises(MachineError, match=r"figures/\w+\.svg"):
             make_reports(own_comparison)
@@ -51,10 +52,30 @@ def test_a_full_disk_under_the_pdf_ends_with_6_and_keeps_the_one_before(
 ) -> None:
     (own_comparison / "report.pdf").write_bytes(b"before")
     monkeypatch.setattr("harness.pdf._ask", lambda renderer, request: b"new")
-    disk = Disk(operation, 5)
+    monkeypatch.setattr("harness.render.save_text", lambda path, text: None)  # written at the same time
+    disk = Disk(operation, 3)
     with skip_rendering(pdf=False), failing_disk(disk), pytest.raises(MachineError, match=r"report\.pdf"):
         make_reports(own_comparison)
     assert (own_comparison / "report.pdf").read_bytes() == b"before"
+
+
+def test_where_no_renderer_can_be_started_all_else_is_written_and_report_ends_with_6(
+    own_comparison: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
+        raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+
+    rebuilt = ("PERFORMANCE_SUMMARY.md", "TRAINING_OPTIMIZATION_REPORT.md", "metrics.parquet", "comparison.json")
+    expected = read_files(own_comparison)
+    for name in rebuilt:
+        (own_comparison / name).unlink()
+    shutil.rmtree(own_comparison / "logs")
+    monkeypatch.setattr("harness.pdf.subprocess.Popen", refuse)
+    assert main(["report", str(own_comparison)]) == 6
+    assert "cannot start the PDF renderer" in capsys.readouterr().err
+    written = read_files(own_comparison)
+    assert {name: content for name, content in written.items() if not name.startswith("figures/")} == expected
+    assert len([name for name in written if name.startswith("figures/")]) == len(FIGURES) - 1
 
 
 @pytest.mark.parametrize("operation", ["open", "write", "flush"])

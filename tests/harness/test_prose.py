@@ -65,9 +65,9 @@ def find_prose(markdown: str) -> str:
 
 
 class ProseReader(html.parser.HTMLParser):
-    """The text of a page without its tables, headings, code, style, and the three large numbers of the headline."""
+    """The text of a page without tables, index of claims, headings, code, style, and the headline's large numbers."""
 
-    skipped = frozenset({"table", "title", "style", "pre", "code", "h1", "h2", "h3"})
+    skipped = frozenset({"table", "title", "style", "pre", "code", "h1", "h2", "h3", "figures", "index"})
 
     def __init__(self, page: str) -> None:
         super().__init__()
@@ -78,14 +78,14 @@ class ProseReader(html.parser.HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         if tag in ("meta", "img", "br"):
             return
-        is_display = dict(attrs).get("class") == "figures" or any(name == "figures" for name in self._open)
-        self._open.append("figures" if is_display else tag)
+        kind = dict(attrs).get("class")
+        self._open.append(kind if kind in ("figures", "index") else tag)
 
     def handle_endtag(self, tag: str) -> None:
         self._open.pop()
 
     def handle_data(self, data: str) -> None:
-        if not {"figures", *self.skipped} & set(self._open):
+        if not self.skipped & set(self._open):
             self.text += data
 
 
