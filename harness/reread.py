@@ -78,7 +78,8 @@ def _read_file(path: str, column: str) -> Sequence[object]:
             case "parquet":
                 import pandas as pd
 
-                values: list[object] = pd.read_parquet(io.BytesIO(data), columns=[column])[column].tolist()
+                table = pd.read_parquet(io.BytesIO(data), columns=[column], use_threads=False, pre_buffer=False)
+                values: list[object] = table[column].tolist()
                 return values
             case "csv":
                 return _read_csv(data, column)

@@ -117,10 +117,11 @@ def _decompress(data: bytes, path: str) -> bytes:
 def _read_parquet(data: bytes, title_column: str) -> "pd.DataFrame":
     import pandas as pd
 
+    read = partial(pd.read_parquet, use_threads=False, pre_buffer=False)  # for the reason in `mainrun.parquet`
     try:
-        return pd.read_parquet(io.BytesIO(data), columns=[title_column])
+        return read(io.BytesIO(data), columns=[title_column])
     except ValueError:
-        return pd.read_parquet(io.BytesIO(data))  # tells which columns there are, or why there are none
+        return read(io.BytesIO(data))  # tells which columns there are, or why there are none
 
 
 def _read_csv(text: str) -> "pd.DataFrame":

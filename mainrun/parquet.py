@@ -38,7 +38,9 @@ def load_table(source: Path | BinaryIO, columns: Columns, *, schema_version: int
     """The columns of a stored table as lists; `StoredResultsError` where it is absent, damaged or of another schema."""
     name = source if isinstance(source, Path) else "the parquet file"
     try:
-        table = parquet.read_table(source, page_checksum_verification=True)
+        # Without Arrow's threads, which can abort a process that ends soon after (apache/arrow issue 34314).
+        with parquet.ParquetFile(source, pre_buffer=False, page_checksum_verification=True) as file:
+            table = file.read(use_threads=False)
         kinds = {field.name: field.type for field in table.schema}
     except FileNotFoundError:
         raise StoredResultsError(f"{name} is missing.") from None

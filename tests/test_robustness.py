@@ -56,7 +56,16 @@ WRITTEN_AS = {
 """How a test names the file, where that is not its name."""
 WRITES = ("atomic_write(", "save_text(", "save_json(", "save_table(", '.open("wb"', "os.write(", "symlink_to(")
 WRITERS = {
-    *("analyse.py", "collect.py", "errors_log.py", "figures.py", "folders.py", "launch.py", "pdf.py", "plan.py"),
+    *(
+        "analyse.py",
+        "collect.py",
+        "errors_log.py",
+        "figures.py",
+        "folders.py",
+        "foreign/process.py",
+        "pdf.py",
+        "plan.py",
+    ),
     *("render.py", "reuse.py", "tensorboard_log.py", "foreign/importing.py", "foreign/running.py"),
     *("checkpoint.py", "files.py", "journal.py", "loop.py", "parquet.py", "prepare.py", "run_record.py"),
     "title_losses.py",

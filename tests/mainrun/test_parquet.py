@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +34,16 @@ def load_error(path: Path, version: int = 1) -> str:
         load(path, version)
     assert path.name in str(raised.value)
     return str(raised.value)
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="threads are counted as Linux shows them")
+def test_reading_leaves_no_thread_behind_that_could_abort_the_exit(tmp_path: Path) -> None:
+    code = f"""import os, pathlib
+from mainrun.parquet import load_table
+before = set(os.listdir("/proc/self/task"))
+load_table(pathlib.Path({str(save(tmp_path / "a.parquet"))!r}), {COLUMNS!r}, schema_version=1)
+assert set(os.listdir("/proc/self/task")) == before"""
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_values_and_nulls_come_back_bit_for_bit(tmp_path: Path) -> None:
