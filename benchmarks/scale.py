@@ -3,11 +3,12 @@
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 ARMS = ("baseline", "optimized", "baseline", "optimized", "baseline")
-NUM_RUNS = (5, 10, 20)
+SIZES = ((2, 1), (5, 1), (5, 2), (5, 4))
+"""Arms and seeds of the comparisons that are rendered."""
 MEASURE = """
 import resource, subprocess, sys, time
 started = time.perf_counter()
@@ -28,29 +29,30 @@ class ReportCost:
     """Resident set of the largest process."""
 
 
-def write_comparison(folder: Path, num_seeds: int) -> int:
-    """Writes a comparison of five arms and so many seeds, 1,000 steps a run; returns its rows of measurements."""
+def write_comparison(folder: Path, num_arms: int, num_seeds: int) -> int:
+    """Writes a comparison of so many arms and seeds, 1,000 steps a run; returns its rows of measurements."""
     from harness.collect import load_metrics
     from harness.compare import run_comparison
     from harness.progress import ProgressDisplay
     from tests.harness.fakes import FakeLauncher, build_request, skip_rendering
 
-    names = [f"{name}-{ARMS[: place + 1].count(name)}".removesuffix("-1") for place, name in enumerate(ARMS)]
+    names = [f"{name}-{ARMS[: place + 1].count(name)}".removesuffix("-1") for place, name in enumerate(ARMS[:num_arms])]
     settings = {name: {"batch_size": "3", "epochs": "7"} for name in names}
-    request = replace(build_request(folder, ARMS, tuple(range(1, num_seeds + 1)), settings))
+    request = build_request(folder, ARMS[:num_arms], tuple(range(1, num_seeds + 1)), settings)
     with skip_rendering():
         run_comparison(request, FakeLauncher(), ProgressDisplay(lambda text: None, is_terminal=False))
     return len(load_metrics(folder))
 
 
 def measure_report_costs() -> list[ReportCost]:
-    """Renders comparisons of 5, 10 and 20 runs, each by a process of its own."""
+    """Renders a comparison of each of `SIZES`, each by a process of its own."""
     costs = []
     with tempfile.TemporaryDirectory() as parent:
-        for num_runs in NUM_RUNS:
+        for num_arms, num_seeds in SIZES:
+            num_runs = num_arms * num_seeds
             folder = Path(parent) / f"runs-{num_runs}"
             write = f"from pathlib import Path; from benchmarks.scale import write_comparison as w; \
-print(w(Path({str(folder)!r}), {num_runs // len(ARMS)}))"
+print(w(Path({str(folder)!r}), {num_arms}, {num_seeds}))"
             num_rows = int(subprocess.run([sys.executable, "-c", write], check=True, capture_output=True).stdout)
             command = [sys.executable, "-c", MEASURE, sys.executable, "-m", "harness", "report", str(folder)]
             measured = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
