@@ -55,9 +55,9 @@ def measure_waiting(data: str) -> list[Row]:
 def measure_reports() -> list[Row]:
     """Collecting and rendering, by number of runs."""
     return [
-        (f"`report`, {cost.num_runs} runs, {cost.num_rows:,} rows",
-         f"{cost.seconds:.1f} s, {_megabytes(cost.peak_memory_bytes)}",
-         {2: "≤ 6 s", 20: "≤ 15 s, 1,000 MB"}.get(cost.num_runs, ""))
+        (f"`report`, {cost.num_runs} runs, {cost.num_rows:,} rows, seconds",
+         f"{_format_spread(cost.seconds, 1)}, {_megabytes(cost.peak_memory_bytes)}",
+         {2: "≤ 6", 20: "≤ 15, 1,000 MB"}.get(cost.num_runs, ""))
         for cost in measure_report_costs()
     ]  # fmt: skip
 

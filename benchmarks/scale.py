@@ -9,6 +9,7 @@ from pathlib import Path
 ARMS = ("baseline", "optimized", "baseline", "optimized", "baseline")
 SIZES = ((2, 1), (5, 1), (5, 2), (5, 4))
 """Arms and seeds of the comparisons that are rendered."""
+NUM_ROUNDS = 3
 MEASURE = """
 import resource, subprocess, sys, time
 started = time.perf_counter()
@@ -24,7 +25,8 @@ class ReportCost:
 
     num_runs: int
     num_rows: int
-    seconds: float
+    seconds: list[float]
+    """One a round."""
     peak_memory_bytes: int
     """Resident set of the largest process."""
 
@@ -45,7 +47,7 @@ def write_comparison(folder: Path, num_arms: int, num_seeds: int) -> int:
 
 
 def measure_report_costs() -> list[ReportCost]:
-    """Renders a comparison of each of `SIZES`, each by a process of its own."""
+    """Renders a comparison of each of `SIZES` several times, by a process of its own each time."""
     costs = []
     with tempfile.TemporaryDirectory() as parent:
         for num_arms, num_seeds in SIZES:
@@ -55,6 +57,10 @@ def measure_report_costs() -> list[ReportCost]:
 print(w(Path({str(folder)!r}), {num_arms}, {num_seeds}))"
             num_rows = int(subprocess.run([sys.executable, "-c", write], check=True, capture_output=True).stdout)
             command = [sys.executable, "-c", MEASURE, sys.executable, "-m", "harness", "report", str(folder)]
-            measured = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
-            costs.append(ReportCost(num_runs, num_rows, float(measured[0]), 1024 * int(measured[1])))
+            rounds = [
+                subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
+                for _ in range(NUM_ROUNDS)
+            ]
+            seconds, kilobytes = [float(first) for first, _ in rounds], max(int(second) for _, second in rounds)
+            costs.append(ReportCost(num_runs, num_rows, seconds, 1024 * kilobytes))
     return costs

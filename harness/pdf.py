@@ -9,7 +9,6 @@ import gc
 import json
 import logging
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -19,6 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from harness.signals import name_signal
 from mainrun.errors import MachineError
 from mainrun.files import atomic_write
 
@@ -135,7 +135,7 @@ def _ask(renderer: Renderer | None, request: dict[str, Any]) -> bytes:
     if child.returncode == 0:
         return answer
     if child.returncode < 0:
-        name = signal.Signals(-child.returncode).name
+        name = name_signal(-child.returncode)
         cause = "too little memory" if name == "SIGKILL" else f"no font installed; {_INSTALL_HINT}"
         raise MachineError(f"the PDF renderer was killed by {name}, most likely: {cause}")
     if child.returncode == _EXIT_MACHINE:

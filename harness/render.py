@@ -59,11 +59,18 @@ def render(folder: Path, renderer: Renderer | None = None, meanwhile: Callable[[
     is_cut = metrics_name != METRICS_NAME
     if is_cut:
         save_rows(folder / metrics_name, attached_rows)
+
+    def write_others() -> None:
+        save_text(folder / SUMMARY_NAME, render_markdown("PERFORMANCE_SUMMARY.md.j2", document))
+        save_text(folder / REPORT_NAME, render_markdown("TRAINING_OPTIMIZATION_REPORT.md.j2", document))
+        meanwhile()
+
     try:
-        with ThreadPoolExecutor(1) as waiting:
-            pdf = waiting.submit(
-                render_pdf,
-                render_html(document, figures, metrics_cut=is_cut),
+        page = render_html(document, figures, metrics_cut=is_cut)
+        with ThreadPoolExecutor(1) as others:  # the PDF is not the one that waits here, so that it can be interrupted
+            written = others.submit(write_others)
+            render_pdf(
+                page,
                 folder / PDF_NAME,
                 attachments=[
                     Attachment(folder / DOCUMENT_NAME, "Every number in this report"),
@@ -72,10 +79,7 @@ def render(folder: Path, renderer: Renderer | None = None, meanwhile: Callable[[
                 created=datetime.fromtimestamp(document["finished_at"] or UNDATED, UTC),
                 renderer=renderer,
             )
-            save_text(folder / SUMMARY_NAME, render_markdown("PERFORMANCE_SUMMARY.md.j2", document))
-            save_text(folder / REPORT_NAME, render_markdown("TRAINING_OPTIMIZATION_REPORT.md.j2", document))
-            meanwhile()
-            pdf.result()
+        written.result()
     finally:
         if is_cut:
             (folder / metrics_name).unlink()

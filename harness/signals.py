@@ -3,6 +3,7 @@
 import signal
 import subprocess
 from collections.abc import Callable
+from contextlib import suppress
 
 POLL_S = 0.3
 """How often a process that runs is looked after."""
@@ -32,7 +33,8 @@ def end_process(process: subprocess.Popen[bytes], send: Callable[[int], object])
     finally:
         if process.poll() is None:
             send(signal.SIGKILL)
-            process.wait()
+            with suppress(subprocess.TimeoutExpired):  # of another user's process, which is not ours to kill
+                process.wait(GRACE_S)
 
 
 def describe_signal(number: int) -> str:

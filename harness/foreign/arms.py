@@ -67,6 +67,8 @@ def examine(events: Sequence[Event], facts: LogFacts) -> Described:
     due = {f"due_{bound}_num_spans": getattr(coverage, f"{bound}_num_spans", None) for bound in ("low", "high")}
     if fit.status == "does not fit":
         coverage, problem = None, "its first losses do not fit the spans that its counts give"
+    elif coverage and coverage.high_num_spans == 0:
+        coverage, problem = None, "not one whole span fits its validation text"
     start = judge_start(first_training, facts.vocab_size)
     clock = read_clock([event["elapsed_time"] for event in events if event.get("elapsed_time") is not None])
     return {
@@ -132,8 +134,10 @@ def _describe_measured(
     validation = [row for row in rows if row["split"] == "validation"]
     unit = "loss_nats_per_char" if validation[-1]["loss_nats_per_char"] is not None else "loss_nats_per_token"
     losses = [row[unit] for row in validation]
-    if min(losses) < MIN_LOSS:
-        return {"final": None, "reason": f"an evaluation reports a loss of {min(losses):g}, which scores nothing"}
+    full_losses = [row["full_loss_nats_per_char"] for row in validation if row["full_loss_nats_per_char"] is not None]
+    lowest = min(losses + full_losses)
+    if lowest < MIN_LOSS:
+        return {"final": None, "reason": f"an evaluation reports a loss of {lowest:g}, which scores nothing"}
     last, best = validation[-1], min(validation, key=lambda row: row[unit])
     return {
         "sizes": {"coverage": forensics["coverage"]["share"] if forensics["coverage"] else None},

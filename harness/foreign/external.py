@@ -103,8 +103,10 @@ def _read_arm(path: Path, name: str, table: Any) -> ExternalArm:
     if not isinstance(env, dict) or not all(isinstance(value, str) for value in env.values()):
         raise RequestError(f"{where}: env must be a table of texts.")
     texts = [*command, journal, *env, *env.values(), str(table.get("cwd", ""))]
-    if any("\0" in text for text in texts) or any(not key or "=" in key for key in env):
-        raise RequestError(f"{where}: no text may hold a zero byte, and no name in env an '='.")
+    if any("\0" in text for text in texts):
+        raise RequestError(f"{where}: no text may hold a zero byte.")
+    if any(not key or "=" in key for key in env):
+        raise RequestError(f"{where}: no name in env may be empty or hold an '='.")
     cwd, stall_s = table.get("cwd", "."), table.get("stall_s", DEFAULT_STALL_S)
     if not isinstance(cwd, str) or not (path.parent / cwd).is_dir():
         raise RequestError(f"{where}: cwd {cwd!r} is no folder.")

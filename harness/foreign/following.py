@@ -34,9 +34,9 @@ class ForeignFollower:
 
     def read_all(self) -> bytes:
         """All bytes that the run wrote."""
-        if not self._path.is_file():
-            return b""  # a device or a pipe might never end
         try:
+            if not self._path.is_file():
+                return b""  # a device or a pipe might never end
             start, content = self._find_start(), self._path.read_bytes()
         except OSError:
             return b""
@@ -44,9 +44,9 @@ class ForeignFollower:
 
     def read_new(self) -> list[Event]:
         """The events of the lines that were finished since the last call; lines that cannot be read are passed over."""
-        if not self._path.is_file():
-            return []
         try:
+            if not self._path.is_file():
+                return []
             start = self._find_start()
             with self._path.open("rb") as journal:
                 if self._position > os.fstat(journal.fileno()).st_size or self._position < start:

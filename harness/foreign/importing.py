@@ -189,7 +189,9 @@ def _refuse_copies(runs: Sequence[ImportedRun], sources: Sequence[dict[str, Any]
     names: dict[tuple[str, ...], str] = {}
     for run, source in zip(runs, sources, strict=True):
         content = tuple(source["sha256"])
-        if run.log is not None and content in names:
+        if run.log is None:
+            continue
+        if content in names:
             raise RequestError(
                 f"--from: {names[content]} and {run.source.name} hold the same bytes; a run against itself shows "
                 "nothing."

@@ -14,7 +14,7 @@ from typing import Any, Literal
 from harness.journals import Event
 
 Kind = Literal["event", "unused", "text", "bad", "diverged"]
-"""What a line is; `bad` is an event of ours that cannot be read, `diverged` one whose loss is not finite."""
+"""What a line is; `bad` is an event of ours that cannot be read, `diverged` one with a loss that no training has."""
 
 HEADERS = ("hyperparameters_configured", "device_info", "dataset_info", "model_info")
 RENAMED = {
@@ -58,7 +58,7 @@ _PLAIN_FIELDS = {"event", "timestamp", "step", "max_steps", "loss", "elapsed_tim
 """Of a training step as the task itself writes it."""
 LINES_AT_ONCE = 500
 """JSON lines decoded in one call, which takes a quarter of the time; changes no result."""
-_CONSOLE_STEP = re.compile(r"\[\s*(\d+)\s*/\s*(\d+)\]\s*(\w+):\s*(.*)")
+_CONSOLE_STEP = re.compile(r"\[\s*(\d{1,15})\s*/\s*(\d{1,15})\]\s*(\w+):\s*(.*)")
 _CONSOLE_HEADER = re.compile(rf"\s*({'|'.join(HEADERS)}):\s*(.*)")
 _CONSOLE_PAIR = re.compile(r"(\w+)=(\[[^\]]*\]|[^\s,]+)")
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
@@ -204,15 +204,13 @@ def _find_first(raw: dict[str, Any], names: tuple[str, ...]) -> Any:
 
 def read_time(value: Any) -> float | None:
     """Unix seconds of a time that is written as a number or as ISO 8601 (UTC where no zone is given), or None."""
-    if type(value) in (int, float):
-        return float(value) if 0 < value < MAX_TIME_S else None
-    if not isinstance(value, str):
-        return None
-    try:
-        parsed = datetime.fromisoformat(value)
-    except ValueError:
-        return None
-    return (parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).timestamp()
+    if isinstance(value, str):
+        try:
+            parsed = datetime.fromisoformat(value)
+            value = (parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).timestamp()
+        except (ValueError, OverflowError):
+            return None
+    return float(value) if type(value) in (int, float) and 0 < value < MAX_TIME_S else None
 
 
 def _read_number(value: Any) -> float | None:
@@ -236,7 +234,7 @@ def _keep_header(raw: dict[str, Any]) -> dict[str, Any]:
     """Plain values of a header event, without what names a person or a place on a machine."""
     kept: dict[str, Any] = {}
     for name, value in raw.items():
-        key = _shorten(name)
+        key = _make_text(name)
         if key in ("event", "timestamp", "prnt") or key.lower() in _PERSONAL:
             continue
         if isinstance(value, str):
@@ -258,11 +256,15 @@ def _is_count(value: Any) -> bool:
 
 
 def _shorten(text: str) -> str:
-    """Without surrogates, without the folders of an absolute path, and not longer than a line."""
-    clean = text.encode("utf-8", "replace").decode()
-    if clean.startswith(("/", "~", "\\\\")) or clean[1:3] in (":\\", ":/"):
-        clean = re.split(r"[/\\]", clean.rstrip("/\\"))[-1]
-    return clean[:MAX_TEXT]
+    """Without the folders of an absolute path, and not longer than a line."""
+    if text.startswith(("/", "~", "\\\\")) or text[1:3] in (":\\", ":/"):
+        text = re.split(r"[/\\]", text.rstrip("/\\"))[-1]
+    return _make_text(text)
+
+
+def _make_text(text: str) -> str:
+    """Without surrogates, and not longer than a line."""
+    return text.encode("utf-8", "replace").decode()[:MAX_TEXT]
 
 
 def _parse_console(text: str, renamed: set[str]) -> tuple[Kind, Any]:
@@ -281,5 +283,5 @@ def _parse_console(text: str, renamed: set[str]) -> tuple[Kind, Any]:
 def _read_console(text: str) -> Any:
     try:
         return json.loads(text.replace("nan", "NaN").replace("inf", "Infinity"))
-    except ValueError:
+    except (ValueError, RecursionError):
         return {"True": True, "False": False, "None": None}.get(text, text)

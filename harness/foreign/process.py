@@ -1,4 +1,4 @@
-"""Running another program's command to its end, with all that it starts."""
+"""Running another program's command to its end, with all that it starts and that stays in its process group."""
 
 import os
 import signal
@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import BinaryIO
 
 from harness.foreign.external import ExternalArm
 from harness.signals import POLL_S, end_process, name_signal
@@ -31,7 +32,7 @@ def run_command(
     `Outcome`. Raises `MachineError` where the output cannot be written.
     """
     try:
-        output = output_path.open("ab")
+        output = output_path.open("a+b")
         output.truncate(0)
     except OSError as error:
         raise unwritable(output_path, error) from error
@@ -44,9 +45,9 @@ def run_command(
             )  # fmt: skip
         except OSError as error:
             return RunError.exit_code, f"{Path(arm.command[0]).name} cannot be started: {error.strerror}"
-        exit_code = _wait(process, output_path, measure, arm.stall_s, watch)
-    watch()
-    last = _cut_output(output_path)
+        exit_code = _wait(process, partial(_keep_short, output, output_path), measure, arm.stall_s, watch)
+        watch()
+        last = _cut_output(output, output_path)
     if exit_code is None:
         return RunError.exit_code, f"its journal did not grow for {arm.stall_s:g} s; the command was ended"
     if exit_code < 0:
@@ -56,7 +57,7 @@ def run_command(
 
 def _wait(
     process: subprocess.Popen[bytes],
-    output: Path,
+    keep_short: Callable[[], None],
     measure: Callable[[], int],
     stall_s: float,
     watch: Callable[[], None],
@@ -69,58 +70,64 @@ def _wait(
                 return process.wait(POLL_S)
             except subprocess.TimeoutExpired:
                 watch()
-            _keep_short(output)
+            keep_short()
             if measure() != num_bytes:
                 num_bytes, grown_at = measure(), time.monotonic()
             elif time.monotonic() - grown_at > stall_s:
                 return None
     finally:
-        end_process(process, partial(_signal_session, process.pid))
-        _end_left_over(process.pid)
+        try:
+            end_process(process, partial(_signal_group, process.pid))
+        finally:
+            _end_left_over(process.pid)
 
 
-def _keep_short(path: Path) -> None:
+def _keep_short(output: BinaryIO, path: Path) -> None:
     """Cuts an output that a command still appends to, long before it could fill a disk."""
     try:
-        if path.stat().st_size > MAX_OUTPUT_FACTOR * MAX_OUTPUT_BYTES:
-            content = _read_end(path)
-            with path.open("ab") as file:
-                file.truncate(0)
-                file.write(CUT + content)
+        if os.fstat(output.fileno()).st_size > MAX_OUTPUT_FACTOR * MAX_OUTPUT_BYTES:
+            content = _read_end(output)
+            output.truncate(0)
+            output.write(CUT + content)
+            output.flush()
     except OSError as error:
         raise unwritable(path, error) from error
 
 
-def _read_end(path: Path) -> bytes:
-    with path.open("rb") as file:
-        file.seek(max(0, file.seek(0, os.SEEK_END) - MAX_OUTPUT_BYTES))
-        return file.read(MAX_OUTPUT_BYTES)
+def _read_end(output: BinaryIO) -> bytes:
+    output.seek(max(0, output.seek(0, os.SEEK_END) - MAX_OUTPUT_BYTES))
+    return output.read(MAX_OUTPUT_BYTES)
 
 
-def _cut_output(path: Path) -> str:
+def _cut_output(output: BinaryIO, path: Path) -> str:
     """Keeps the last part of an output that is too long; returns its last line."""
-    content = _read_end(path)
-    if path.stat().st_size > MAX_OUTPUT_BYTES + len(CUT):
+    content = _read_end(output)
+    if os.fstat(output.fileno()).st_size > MAX_OUTPUT_BYTES + len(CUT):
         with atomic_write(path) as file:
             file.write(CUT + content)
     lines = content[-4096:].decode(errors="replace").strip().splitlines()
     return lines[-1][:200] if lines else ""
 
 
-def _end_left_over(session: int) -> None:
-    """Ends what a command started and left behind; it would take the next run's time."""
+def _end_left_over(group: int) -> None:
+    """Ends what a command started and left behind; it would take the next run's time.
+
+    What has ended and was not waited for still counts, so that this takes its whole time where nobody waits.
+    """
     deadline = time.monotonic() + LEFT_OVER_S
     number: int = signal.SIGTERM
-    while _signal_session(session, number) and time.monotonic() < deadline:
-        number = 0
-        time.sleep(LEFT_OVER_S / 40)
-    _signal_session(session, signal.SIGKILL)
+    try:
+        while _signal_group(group, number) and time.monotonic() < deadline:
+            number = 0
+            time.sleep(LEFT_OVER_S / 40)
+    finally:
+        _signal_group(group, signal.SIGKILL)
 
 
-def _signal_session(session: int, number: int) -> bool:
+def _signal_group(group: int, number: int) -> bool:
     """Whether there was a process to send the signal to."""
     try:
-        os.killpg(session, number)
+        os.killpg(group, number)
     except (ProcessLookupError, PermissionError):  # the latter is macOS's word for one that has ended
         return False
     return True

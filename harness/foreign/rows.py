@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from harness.foreign.facts import LogFacts, read_facts
-from harness.foreign.lines import MAX_COUNT, MAX_STEPS
+from harness.foreign.lines import MAX_STEPS
 from harness.stored import StoredRun
 
-MAX_TOKENS_PER_STEP = MAX_COUNT // MAX_STEPS * 1_000
+MAX_TOKENS_PER_STEP = (2**63 - 1) // MAX_STEPS
 """Times the largest number of steps it still is a 64-bit number."""
 
 

@@ -27,6 +27,8 @@ _VALIDATION = (
 )
 _FULL = ("validation/full_loss_nats_per_char",)
 _RATE = ("train/learning_rate", "learning_rate", "lr", "train/lr")
+MAX_NAMES = 20
+"""Of so many columns or tags a message gives the names."""
 Point = tuple[int, float, float | None]
 """Step, value, and Unix seconds where known."""
 
@@ -74,7 +76,8 @@ def read_event_files(folder: Path, name: str, unit: LossUnit | None) -> ForeignL
 
 
 def _list_names(names: Sequence[str]) -> str:
-    return ", ".join(map(quote, names[:20])) or "nothing"
+    shown = ", ".join(map(quote, names[:MAX_NAMES]))
+    return f"{shown}{' and more' * (len(names) > MAX_NAMES)}" or "nothing"
 
 
 def _read_cell(cell: str) -> float | None:
@@ -105,7 +108,7 @@ def _build(
     used = {validation, training, *_RATE, *_FULL}
     others = sorted(set(series) - used)
     if others:
-        notes.append(f"columns or tags that are not used: {', '.join(others[:5])}{' and more' * (len(others) > 5)}")
+        notes.append(f"columns or tags that are not used: {_list_names(others)}")
     steps = [
         *_make_steps("training_step", series.get(training or "", []), lambda step: {"learning_rate": rates.get(step)}),
         *_make_steps(

@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import sys
+import threading
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -57,6 +58,18 @@ def test_a_full_disk_under_the_pdf_ends_with_6_and_keeps_the_one_before(
     with skip_rendering(pdf=False), failing_disk(disk), pytest.raises(MachineError, match=r"report\.pdf"):
         make_reports(own_comparison)
     assert (own_comparison / "report.pdf").read_bytes() == b"before"
+
+
+def test_the_pdf_is_awaited_where_it_can_be_interrupted(own_comparison: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(*_: Any, **__: Any) -> None:
+        assert threading.current_thread() is threading.main_thread()
+        raise KeyboardInterrupt
+
+    (own_comparison / "PERFORMANCE_SUMMARY.md").unlink()
+    monkeypatch.setattr("harness.render.render_pdf", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        make_reports(own_comparison)
+    assert (own_comparison / "PERFORMANCE_SUMMARY.md").exists()
 
 
 def test_where_no_renderer_can_be_started_all_else_is_written_and_report_ends_with_6(

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -25,7 +26,7 @@ from harness.request import CompareRequest
 from harness.signals import GRACE_S, end_as_by_ctrl_c, end_process
 from harness.stored import load_run
 from harness.verify import verify
-from mainrun.errors import MachineError, RequestError, RunError
+from mainrun.errors import InterruptionError, MachineError, RequestError, RunError
 from tests.harness.fakes import FakeLauncher, build_request, skip_rendering
 from tests.harness.foreign.logs import Shape, write_json
 from tests.harness.test_faults import Disk, failing_disk
@@ -157,7 +158,7 @@ def test_an_interruption_ends_a_command_that_ignores_ctrl_c_and_its_children(tmp
     assert time.monotonic() - began < GRACE_S and stands_still(tmp_path / "grows")
 
 
-def test_a_training_begun_where_ctrl_c_is_ignored_ends_at_once() -> None:
+def test_a_process_begun_where_ctrl_c_is_ignored_ends_at_once() -> None:
     process = subprocess.Popen([sys.executable, "-c", DEAF + "print(flush=True); import time; time.sleep(60)"],
                                stdout=subprocess.PIPE)  # fmt: skip
     assert process.stdout is not None and process.stdout.readline() == b"\n"
@@ -195,6 +196,24 @@ def test_much_output_is_cut_while_it_is_written_and_at_the_end(tmp_path: Path, m
     assert output.stat().st_size < 1_010 and any(after < before for before, after in pairwise(sizes[:-1]))
 
 
+def test_a_second_interruption_leaves_nothing_running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(_: float) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("harness.foreign.process.time", SimpleNamespace(monotonic=time.monotonic, sleep=interrupt))
+    stubborn = DEAF.replace("SIGINT", "SIGTERM") + GROWS
+    wait = "import pathlib, time\nwhile not pathlib.Path('grows').exists(): time.sleep(0.02)\n"
+    with pytest.raises(InterruptionError):
+        run(tmp_path, start_child(stubborn) + wait)
+    assert stands_still(tmp_path / "grows")
+
+
+def test_a_command_may_remove_its_own_output(tmp_path: Path) -> None:
+    place = tmp_path / "out/runs/mine-s1337/output.log"
+    code = f"import os; os.remove({str(place)!r})\n" + copy_log(tmp_path, write_json(SMALL.build()))
+    assert len(load_document(run(tmp_path, code))["pairs"]) == 1
+
+
 @pytest.mark.parametrize(
     "make", ["os.mkfifo('mine.log')", "os.mkdir('mine.log')", "os.symlink('/dev/zero', 'mine.log')"]
 )
@@ -203,6 +222,7 @@ def test_a_journal_that_is_no_file_is_none(tmp_path: Path, make: str) -> None:
         run(tmp_path, f"import os, time; {make}; time.sleep(1)")
 
 
+@pytest.mark.skipif(not hasattr(signal, "SIGRTMIN"), reason="has no signals without a name")
 def test_a_signal_without_a_name_is_an_end_like_any_other(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="ended by signal 40"):
         run(tmp_path, "import os; os.kill(os.getpid(), 40)")

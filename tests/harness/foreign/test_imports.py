@@ -15,7 +15,7 @@ from harness.launch import LocalLauncher
 from harness.stored import load_comparison
 from harness.verify import verify
 from tests.harness.fakes import make_comparison, rehash, skip_rendering
-from tests.harness.foreign.logs import BASELINE, LARGE_BATCH, SAME_COVERAGE, Shape, write_console, write_json
+from tests.harness.foreign.logs import BASELINE, LARGE_BATCH, SAME_COVERAGE, Lines, Shape, write_console, write_json
 
 SUMMARY = "PERFORMANCE_SUMMARY.md"
 
@@ -52,6 +52,45 @@ def test_a_large_batch_is_judged_on_equal_terms(public: Path) -> None:
     assert "about a quarter, of the reported gain is coverage" in summary
     assert equal["coverage_share_percent"] is None and not equal["coverage_differs"]
     assert equal["basis_gain_percent"] == pytest.approx(100 * (1 - 1.328 / 1.7533))
+
+
+def change_last(shape: Shape = BASELINE, **fields: Any) -> bytes:
+    """A log whose last evaluation has other fields."""
+    events = shape.build()
+    return write_json([*events[:-1], events[-1] | fields])
+
+
+def without_whole_spans() -> Lines:
+    """A log of a batch larger than the validation text, whose evaluations begin after its first step."""
+    events = [event for event in BASELINE.build() if (event["event"], event.get("step")) != ("validation_step", 1)]
+    return [event | ({"batch_size": 1_024} if "batch_size" in event else {}) for event in events]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        change_last(timestamp="9999-12-31T23:59:59-05:00"),
+        change_last(timestamp="0001-01-01T00:00:00+05:00"),
+        change_last(full_loss_nats_per_char=0.0),
+        change_last(full_loss_nats_per_char=1e-320),
+        write_json(BASELINE.build()) + b"[  " + b"9" * 5_000 + b"/938] validation_step: loss=1.2\n",
+        write_json(BASELINE.build()) + b"[  938/938] validation_step: loss=1.2 odd=" + b"[" * 200_000 + b"\n",
+        write_json(without_whole_spans()),
+    ],
+    ids=["late", "early", "no-full-loss", "tiny-full-loss", "long-step", "deep-value", "no-span"],
+)
+def test_absurd_values_are_no_bug_of_ours(content: bytes, tmp_path: Path) -> None:
+    sources = write(tmp_path, odd=content, adamw=change_last(SAME_COVERAGE, full_loss_nats_per_char=1.4))
+    assert compare(sources, tmp_path / "out") in (0, 2, 4)
+
+
+def test_a_setting_named_by_a_path_is_no_other_setting(tmp_path: Path) -> None:
+    events = BASELINE.build()
+    [line] = [event for event in events if event["event"] == "hyperparameters_configured"]
+    line["/x/block_size"] = 7
+    sources = write(tmp_path, baseline=write_json(events), adamw=write_json(SAME_COVERAGE.build()))
+    assert compare(sources, tmp_path / "out") == 0
+    assert load_document(tmp_path / "out")["arms"][0]["config"]["block_size"] == BASELINE.block_size
 
 
 def test_equal_coverage_gives_no_warning_of_it(tmp_path: Path) -> None:
