@@ -173,8 +173,8 @@ def warn_of_steps(view: PairView) -> Iterator[Claim]:
     yield from view.prove(
         "unequal-steps",
         {
-            "same == 0": "{baseline} and {candidate} are evaluated at different steps; the step table sets each "
-            "evaluation of {baseline} beside the nearest one of {candidate} by share of training done.",
+            "same == 0": "{baseline} and {candidate} are evaluated at different steps; the step table sets those "
+            "beside each other that are at nearly the same share of the training, and leaves the others out.",
         },
         same=view.here("same_steps"),
     )

@@ -166,8 +166,13 @@ def claim_consistency(view: PairView) -> Iterator[Claim]:
     gains = view.here("gains_after_first_percent")
     yield from view.prove(
         "evaluations-lower",
-        "{candidate} is lower at {lower:count} of the {value:count} evaluations after the first ({metric}).",
+        {
+            f"same == {same}": "{candidate} is lower at {lower:count} of the {value:count} evaluations after the first"
+            f"{which} ({{metric}})."
+            for same, which in ((1, ""), (0, " that stand beside one of {baseline}"))
+        },
         "len(gains)",
+        same=view.here("same_steps"),
         lower=view.here("num_evaluations_lower"),
         gains=gains,
     )

@@ -165,10 +165,16 @@ def claim_final_result(view: PairView) -> Iterator[Claim]:
     """The last line of the summary."""
     yield from view.prove(
         "final-result",
-        "Final result: frozen validation loss {value:gain} ({b:loss} → {c:loss}), full loss {full:gain}; {label}",
+        f"Final result{name_candidate(view)}: frozen validation loss {{value:gain}} ({{b:loss}} → {{c:loss}}), full "
+        "loss {full:gain}; {label}",
         GAIN,
         b=view.arm("baseline", "final/loss_nats_per_char"),
         c=view.arm("candidate", "final/loss_nats_per_char"),
         full=view.here("full_gain_percent"),
         label=view.here("verdict/label"),
     )
+
+
+def name_candidate(view: PairView) -> str:
+    """What a sentence of its own line adds where there are more pairs than one."""
+    return " of {candidate}" if len(view.document["arms"]) > 2 else ""

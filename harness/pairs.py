@@ -1,7 +1,9 @@
 """A candidate against the baseline: gains, coverage, the step table and times to a loss, as in `comparison.json`."""
 
 import math
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
+from operator import itemgetter
 from typing import Any
 
 from harness.collect import Row
@@ -11,6 +13,8 @@ OFFICIAL_TARGET_NATS_PER_CHAR = 1.754
 """The task's own target; it means nothing on other data."""
 COVERAGE_TOLERANCE_POINTS = 0.5
 """A larger difference in coverage makes the frozen losses of two arms incomparable as they stand."""
+MAX_SHARE_APART = 0.025
+"""Two evaluations further apart than this share of a training are not set beside each other."""
 MAX_THRESHOLDS = 6
 
 Described = dict[str, Any]
@@ -25,7 +29,6 @@ def describe_pair(
     )
     curves = [_build_curve(arm, rows[arm["name"]], matched=coverage_differs) for arm in (baseline, candidate)]
     first, last = baseline["final"], candidate["final"]
-    steps = align_curves(*curves)
     return {
         "baseline": baseline["name"],
         "candidate": candidate["name"],
@@ -47,10 +50,7 @@ def describe_pair(
             "is_official": official,
         },
         "lowest_candidate_loss_nats_per_char": min(point["loss_nats_per_char"] for point in curves[1]),
-        "same_steps": [point["step"] for point in curves[0]] == [point["step"] for point in curves[1]],
-        "steps": steps,
-        "num_evaluations_lower": sum(row["gain_percent"] > 0 for row in steps[1:]),
-        "gains_after_first_percent": [row["gain_percent"] for row in steps[1:]],
+        **describe_steps(*curves),
         "times_to_loss": describe_times(*curves),
         "time_ratio": candidate["cost"]["train_elapsed_s"] / baseline["cost"]["train_elapsed_s"],
         "flops_ratio": candidate["cost"]["training_flops"] / baseline["cost"]["training_flops"],
@@ -93,10 +93,13 @@ def _build_curve(arm: Described, rows: Sequence[Row], *, matched: bool) -> list[
 
 
 def align_curves(baseline: list[Described], candidate: list[Described]) -> list[Described]:
-    """The baseline's evaluations, each beside the candidate's nearest one by share of training done."""
+    """The evaluations of two arms that are each other's nearest by share of training done, where they are near."""
     aligned = []
     for point in baseline:
-        other = min(candidate, key=lambda place: abs(place["share_done"] - point["share_done"]))
+        other = _find_nearest(candidate, point["share_done"])
+        apart = abs(other["share_done"] - point["share_done"])
+        if apart > MAX_SHARE_APART or _find_nearest(baseline, other["share_done"]) is not point:
+            continue
         aligned.append(
             {
                 "baseline_step": point["step"],
@@ -107,6 +110,23 @@ def align_curves(baseline: list[Described], candidate: list[Described]) -> list[
             }
         )
     return aligned
+
+
+def _find_nearest(curve: list[Described], share_done: float) -> Described:
+    place = bisect_left(curve, share_done, key=itemgetter("share_done"))
+    return min(curve[max(0, place - 1) : place + 1], key=lambda point: abs(point["share_done"] - share_done))
+
+
+def describe_steps(baseline: list[Described], candidate: list[Described]) -> Described:
+    """The table of two curves, and the gains in it after the baseline's first evaluation."""
+    steps = align_curves(baseline, candidate)
+    gains = [row["gain_percent"] for row in steps if row["baseline_step"] > baseline[0]["step"]]
+    return {
+        "same_steps": [point["step"] for point in baseline] == [point["step"] for point in candidate],
+        "steps": steps,
+        "num_evaluations_lower": sum(gain > 0 for gain in gains),
+        "gains_after_first_percent": gains,
+    }
 
 
 def describe_times(baseline: list[Described], candidate: list[Described]) -> list[Described]:

@@ -69,7 +69,7 @@ def build_foreign_document(
         }
     )
     rows_by_arm = {arm["name"]: _select_rows(rows, arm) for arm in arms}
-    document["foreign"] = {"figures": _list_figures(rows_by_arm), "mismatch": None}
+    document["foreign"] = {"figures": [], "mismatch": None}
     baseline, *candidates = document["arms"]
     for candidate in candidates:
         if baseline["final"] is None or candidate["final"] is None:
@@ -85,6 +85,8 @@ def build_foreign_document(
         document["pairs"].append(round_numbers(pair))
         document["pairs"][-1]["claims"] = round_numbers(build_foreign_claims(document, len(document["pairs"]) - 1))
         document["foreign"]["mismatch"] = document["foreign"]["mismatch"] or pair["mismatch"]
+    has_rows = any(pair["steps"] for pair in document["pairs"])
+    document["foreign"]["figures"] = _list_figures(rows_by_arm, has_gains=has_rows)
     document["claims"] = round_numbers(build_foreign_document_claims(document))
     document["caveats"] = round_numbers(build_foreign_caveats(document))
     return document
@@ -155,7 +157,7 @@ def _select_rows(rows: list[Row], arm: Described) -> list[Row]:
     return [row for row in rows if (row["arm"], row["seed"]) == (arm["name"], arm["seed"])]
 
 
-def _list_figures(rows_by_arm: dict[str, list[Row]]) -> list[str]:
+def _list_figures(rows_by_arm: dict[str, list[Row]], *, has_gains: bool) -> list[str]:
     """The figures that have something to show for some arm; none is drawn empty."""
 
     def has(split: str, field: str) -> bool:
@@ -165,7 +167,7 @@ def _list_figures(rows_by_arm: dict[str, list[Row]]) -> list[str]:
     shown = {
         "loss_by_step": per_char,
         "loss_by_time": per_char and has("validation", "elapsed_s"),
-        "gain": True,
+        "gain": has_gains,
         "training_loss": has("train", "loss_nats_per_token"),
         "learning_rate": has("train", "learning_rate"),
         "perplexity": has("validation", "perplexity_per_token"),

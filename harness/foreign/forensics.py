@@ -158,8 +158,10 @@ def judge_fit(
     """
     if first_validation_loss is None:
         return Fit("not decidable", None, "there is no evaluation at step 1")
-    if validation is None or validation.num_chars is None or span_tokens is None or coverage is None:
-        return Fit("not decidable", None, "block, batch or the characters of the validation text are not known")
+    if validation is None or span_tokens is None or coverage is None:
+        return Fit("not decidable", None, "block, batch or the tokens of the validation text are not known")
+    if validation.num_chars is None:
+        return Fit("not decidable", None, "the characters of the validation text are not known")
     usable = first_training_loss if judge_start(first_training_loss, vocab_size) is None else None
     per_token = usable if usable else math.log(vocab_size) if vocab_size and vocab_size > 1 else None
     if per_token is None:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from harness.headline import VERDICT_RULES, point_at_intervals
+from harness.headline import VERDICT_RULES, name_candidate, point_at_intervals
 from harness.proof import GAIN, Claim, PairView, prove
 
 SIDES = ("baseline", "candidate")
@@ -95,7 +95,7 @@ def claim_foreign_result(view: PairView) -> Iterator[Claim]:
     mismatch = "; {mismatch}" if view.pair["mismatch"] else ""
     yield from view.prove(
         "final-result",
-        f"Final result: {{basis}} {{value:gain}} ({{b:loss}} → {{c:loss}}); {{label}}{mismatch}",
+        f"Final result{name_candidate(view)}: {{basis}} {{value:gain}} ({{b:loss}} → {{c:loss}}); {{label}}{mismatch}",
         GAIN,
         basis=view.here("basis/name"),
         label=view.here("verdict/label"),

@@ -49,8 +49,10 @@ class _Part:
     headers: dict[str, Event] = field(default_factory=dict)
     steps: list[Event] = field(default_factory=list)
     diverged: str | None = None
-    last_step: int = -1
-    first_training: Event | None = None
+    first: dict[str, Event] = field(default_factory=dict)
+    """The first step of each kind."""
+    last_step: dict[str, int] = field(default_factory=dict)
+    """The largest step so far of each kind."""
 
 
 @dataclass
@@ -128,26 +130,20 @@ def _enter(parts: list[_Part], event: Event, number: int, reading: _Reading) -> 
     """Adds an event to the run it belongs to; a configuration or a first step after others begins a new run."""
     part, kind = parts[-1], event["event"]
     event["line"] = number
-    if kind == "training_step" and 1 < part.last_step < event["step"]:
-        part.last_step = event["step"]
-        part.steps.append(event)
-        return
     if kind in HEADERS:
-        if kind == "hyperparameters_configured" and part.last_step >= 0:
+        if kind == "hyperparameters_configured" and part.steps:
             part = _Part(number)
             parts.append(part)
         elif kind in part.headers and _differ(part.headers[kind], event):
             reading.repeated_headers.append(f"{kind} (line {number:,})")
         part.headers[kind] = event
         return
-    if kind == "training_step":
-        step = event["step"]
-        first = part.first_training
-        if first and step <= 1 < part.last_step and _differ(first, event):
-            part = _Part(number)
-            parts.append(part)
-        part.first_training = part.first_training or event
-        part.last_step = max(part.last_step, step)
+    step, last = event["step"], part.last_step.get(kind, -1)
+    if step <= 1 < last and _differ(part.first[kind], event):
+        part = _Part(number)
+        parts.append(part)
+    part.first.setdefault(kind, event)
+    part.last_step[kind] = max(part.last_step.get(kind, -1), step)
     part.steps.append(event)
 
 

@@ -8,8 +8,8 @@ from harness.foreign.forensics import OFFICIAL_TARGET_COVERAGE, compute_coverage
 from harness.pairs import (
     COVERAGE_TOLERANCE_POINTS,
     OFFICIAL_TARGET_NATS_PER_CHAR,
-    align_curves,
     compute_gain,
+    describe_steps,
     describe_times,
 )
 from harness.verdict import decide_verdict
@@ -39,7 +39,6 @@ def describe_foreign_pair(
     differs = known and _do_ranges_differ(first, last)
     unit = "loss_nats_per_token" if basis == "loss_nats_per_token" else "loss_nats_per_char"
     curves = [_build_curve(arm, rows[arm["name"]], unit, matched=differs) for arm in (baseline, candidate)]
-    steps = align_curves(*curves)
     gains = {field: _compute_gain_of(field, first, last) for field in BASES}
     reported, fair = gains["loss_nats_per_char"], gains[basis]
     share = compute_coverage_share(reported, fair) if differs and reported is not None and fair is not None else None
@@ -65,10 +64,7 @@ def describe_foreign_pair(
         "coverage_share_percent": share,
         "target": _describe_target(baseline, candidate, kept_rules=kept_rules),
         "lowest_candidate_loss_nats_per_char": min(point["loss_nats_per_char"] for point in curves[1]),
-        "same_steps": [point["step"] for point in curves[0]] == [point["step"] for point in curves[1]],
-        "steps": steps,
-        "num_evaluations_lower": sum(row["gain_percent"] > 0 for row in steps[1:]),
-        "gains_after_first_percent": [row["gain_percent"] for row in steps[1:]],
+        **describe_steps(*curves),
         "times_to_loss": describe_times(*curves),
     }
 

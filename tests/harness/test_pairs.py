@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.analyse import load_document
-from harness.pairs import compute_gain, describe_pair
+from harness.pairs import MAX_SHARE_APART, align_curves, compute_gain, describe_pair
 from tests.harness.fakes import Curve, FakeLauncher, make_comparison
 
 losses = st.floats(0.5, 6.0)
@@ -153,6 +153,28 @@ def test_arms_of_other_lengths_are_aligned_by_share_of_training_done() -> None:
     assert not pair["same_steps"]
     assert [(row["baseline_step"], row["candidate_step"]) for row in pair["steps"]] == [(1, 1), (50, 20), (100, 40)]
     assert [row["gain_percent"] for row in pair["steps"]] == [0.0, 0.0, 0.0]
+
+
+def test_evaluations_far_from_any_of_the_other_arm_have_no_row_and_no_gain() -> None:
+    sparse = build_arm("b", [4.0, 3.0, 2.0], max_steps=100)
+    pair = describe(build_arm("a", [4.0, 3.8, 3.4, 3.0, 2.5, 2.2, 2.0], max_steps=96), sparse)
+    assert [(row["baseline_step"], row["candidate_step"]) for row in pair["steps"]] == [(1, 1), (48, 50), (96, 100)]
+    assert pair["gains_after_first_percent"] == [0.0, 0.0] and pair["num_evaluations_lower"] == 0
+
+
+@given(st.lists(st.integers(0, 1000), min_size=1, unique=True), st.lists(st.integers(0, 1000), min_size=1, unique=True))
+@settings(deadline=None)
+def test_each_evaluation_has_one_row_at_most_and_all_rows_are_near(steps: list[int], others: list[int]) -> None:
+    curves = [
+        [{"step": step, "share_done": step / 1000, "loss_nats_per_char": 1.0} for step in sorted(chosen)]
+        for chosen in (steps, others)
+    ]
+    rows = align_curves(*curves)
+    for side in ("baseline_step", "candidate_step"):
+        taken = [row[side] for row in rows]
+        assert taken == sorted(set(taken))
+    assert all(abs(row["baseline_step"] - row["candidate_step"]) <= 1000 * MAX_SHARE_APART for row in rows)
+    assert {row["baseline_step"] for row in rows} >= {*steps} & {*others}
 
 
 @given(st.lists(losses, min_size=2, max_size=8), st.lists(losses, min_size=2, max_size=8))

@@ -24,8 +24,8 @@ class Plain:
     """All values that are given under a key."""
     max_steps: Counter[int] = field(default_factory=Counter)
     is_finite: bool = True
-    first: dict[str, Any] | None = None
-    """The first training step."""
+    first: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """The first step of each kind."""
 
     def get_losses(self, kind: str) -> dict[int, float]:
         """Loss by step, in order, up to the last step planned."""
@@ -34,9 +34,9 @@ class Plain:
 
     def begins_anew(self, kind: str, values: dict[str, Any]) -> bool:
         if kind == "hyperparameters_configured":
-            return self.first is not None
-        again = kind == TRAINING and self.first is not None and max(self.losses[TRAINING]) > 1 >= values["step"]
-        return again and {**values, "timestamp": 0} != {**(self.first or {}), "timestamp": 0}
+            return bool(self.first)
+        again = kind in self.first and max(self.losses[kind]) > 1 >= values["step"]
+        return again and {**values, "timestamp": 0} != {**self.first[kind], "timestamp": 0}
 
 
 def read_plainly(content: bytes) -> Plain:
@@ -57,8 +57,7 @@ def read_plainly(content: bytes) -> Plain:
                 plain.is_finite = False
                 continue
             plain = Plain() if plain.begins_anew(kind, values) else plain
-            if kind == TRAINING:
-                plain.first = plain.first or values
+            plain.first.setdefault(kind, values)
             plain.losses[kind][values["step"]] = float(loss)
             plain.max_steps.update([values["max_steps"]] if values.get("max_steps") is not None else [])
     return plain

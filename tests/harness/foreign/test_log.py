@@ -95,6 +95,16 @@ def test_console_text_among_progress_bars() -> None:
     assert losses(odd) == {836: 1.248248} and odd.status == "stopped"
 
 
+@pytest.mark.parametrize("begins_with", ["hyperparameters_configured", "validation_step"])
+def test_of_two_runs_on_one_console_the_last_is_judged_and_none_of_the_first_is_left(begins_with: str) -> None:
+    headers, evaluations = BASELINE.build()[:4], [x for x in BASELINE.build() if x["event"] == "validation_step"]
+    second = evaluations if begins_with == "validation_step" else [*headers, *evaluations[1:]]
+    first = Shape(final=1.2, evals_per_epoch=6, first_training_loss=9.7)
+    log = read_log(write_console(first.build()) + write_console(second), "console.txt")
+    assert losses(log) == pytest.approx({x["step"]: x["loss"] for x in second if "step" in x}, abs=1e-6)
+    assert "the file holds 2 runs" in log.notes[0]
+
+
 def test_the_evaluation_batch_beside_the_training_batch() -> None:
     lines = change("hyperparameters_configured", lambda line: {**line, "train_batch_size": 32, "batch_size": 64})
     facts = read_facts(read_log(write_json(lines), "x.log").events)
