@@ -92,6 +92,10 @@ class PairView:
         """Pointer to a field of an arm; `side` is `baseline` or `candidate`."""
         return f"/arms/{[arm['name'] for arm in self.document['arms']].index(self.pair[side])}/{field}"
 
+    def get_arm(self, side: str) -> dict[str, Any]:
+        """An arm itself; `side` is `baseline` or `candidate`."""
+        return next(arm for arm in self.document["arms"] if arm["name"] == self.pair[side])
+
     def here(self, path: str) -> str:
         """Pointer to something in the pair itself."""
         return f"/pairs/{self.index}/{path}"

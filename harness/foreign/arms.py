@@ -10,10 +10,13 @@ from harness.collect import Row
 from harness.foreign.facts import LogFacts, read_facts
 from harness.foreign.forensics import (
     MIN_LOSS,
+    OFFICIAL_NUM_VALIDATION_CHARS,
     Coverage,
     Validation,
+    assume_task_text,
     compute_coverage,
     compute_matched,
+    is_later_data,
     is_official,
     judge_fit,
     judge_start,
@@ -56,14 +59,18 @@ def examine(events: Sequence[Event], facts: LogFacts) -> Described:
     coverage, problem = _find_coverage(facts, validation)
     training = [event for event in events if event["event"] == "training_step"]
     evaluations = [event for event in events if event["event"] == "validation_step"]
-    first_training = next((event["loss"] for event in training if event["step"] <= 1), None)
+    first_training, second_training = (
+        next((event["loss"] for event in training if event["step"] in steps), None) for steps in ((0, 1), (2,))
+    )
     first_validation = next((event["loss"] for event in evaluations if event["step"] <= 1), None)
     per_char = all(event.get("loss_unit") != "nats_per_token" for event in evaluations)
     blocks = facts.block_size, facts.evaluation_batch_size
     span_tokens = blocks[0] * blocks[1] if blocks[0] is not None and blocks[1] is not None else None
-    fit = judge_fit(
-        first_validation if per_char else None, first_training, validation, coverage, span_tokens, facts.vocab_size
-    )
+    first_losses = first_validation if per_char else None, (first_training, second_training)
+    fit = judge_fit(*first_losses, validation, coverage, span_tokens, facts.vocab_size)
+    is_later = is_later_data(facts.num_train_tokens, facts.vocab_size)
+    task_text = None if is_later else assume_task_text(validation, facts.num_titles, facts.val_fraction)
+    task_fit = judge_fit(*first_losses, task_text, coverage, span_tokens, facts.vocab_size) if task_text else None
     due = {f"due_{bound}_num_spans": getattr(coverage, f"{bound}_num_spans", None) for bound in ("low", "high")}
     if fit.status == "does not fit":
         coverage, problem = None, "its first losses do not fit the spans that its counts give"
@@ -77,6 +84,7 @@ def examine(events: Sequence[Event], facts: LogFacts) -> Described:
         "coverage": asdict(coverage) if coverage else None,
         "coverage_problem": problem,
         "fit": asdict(fit) | due,
+        "task_fit": asdict(task_fit) | due | {"num_chars": OFFICIAL_NUM_VALIDATION_CHARS} if task_fit else None,
         "start": asdict(start) if start else None,
         "clock": asdict(clock),
         "num_evaluations": len(evaluations),

@@ -9,7 +9,7 @@ from harness.caveats import (
     warn_of_settings,
     warn_of_steps,
 )
-from harness.foreign.first_losses import point_at, warn_of_fit, warn_of_start
+from harness.foreign.first_losses import point_at, warn_of_fit, warn_of_start, warn_of_task_text
 from harness.foreign.left_out import warn_of_left_out_seeds
 from harness.pairs import COVERAGE_TOLERANCE_POINTS
 from harness.proof import Claim, PairView, prove
@@ -28,7 +28,7 @@ def build_foreign_caveats(document: Document) -> list[dict[str, Any]]:
         for claims in (
             *(warn(view) for warn in (warn_of_mismatch,) for view in views),
             *(warn(document) for warn in (warn_of_unusable_runs, warn_of_unusable_arms)),
-            *(warn(document, place) for warn in (warn_of_fit, warn_of_start) for place in arms),
+            *(warn(document, place) for warn in (warn_of_fit, warn_of_task_text, warn_of_start) for place in arms),
             *(warn(view) for warn in (warn_of_unequal_coverage,) for view in views),
             *(warn(document, place) for warn in (warn_of_coverage_range,) for place in arms),
             warn_of_logs(document),

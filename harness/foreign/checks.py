@@ -14,7 +14,7 @@ from harness.checks import Evidence, Finding, Registry, Result, Status, register
 from harness.constraints import EPOCHS, OFFICIAL_DATASET, SEED, VAL_FRACTION
 from harness.foreign.arms import examine
 from harness.foreign.facts import LogFacts, read_facts
-from harness.foreign.forensics import MIN_LOSS
+from harness.foreign.forensics import MIN_LOSS, is_later_data
 from harness.foreign.log import NOTE
 from harness.foreign.rows import find_tokens_per_step
 from harness.foreign.sources import STORED_NAMES, read_source
@@ -138,6 +138,11 @@ def _judge_official(run: StoredRun, facts: LogFacts) -> Result:
             "NOT CHECKED",
             f"its token counts are those of {OFFICIAL_DATASET} before June 2026; no fingerprint proves it",
         )
+    if is_later_data(facts.num_train_tokens, facts.vocab_size):
+        return (
+            "NOT CHECKED",
+            f"its token counts are those of {OFFICIAL_DATASET} since June 2026; no fingerprint proves it",
+        )
     return "NOT CHECKED", f"nothing in its log shows that the titles are {OFFICIAL_DATASET}"
 
 
@@ -185,8 +190,10 @@ def check_first_loss(evidence: Evidence) -> Result:
     words: dict[str, Status] = {"fits": "PASS", "does not fit": "FAIL", "not decidable": "NOT CHECKED"}
     for run in evidence.comparison.runs.values():
         if run.is_foreign:
-            fit = examine(run.events, read_facts(run.events))["fit"]
-            results.append((words[fit["status"]], f"{run.folder.name}: {fit['reason']}"))
+            examined = examine(run.events, read_facts(run.events))
+            fit, task_fit = examined["fit"], examined["task_fit"]
+            assumed = f"; on the text of the task, {task_fit['reason']}" if task_fit else ""
+            results.append((words[fit["status"]], f"{run.folder.name}: {fit['reason']}{assumed}"))
     return _join(results) if results else ("NOT CHECKED", "no run was imported")
 
 

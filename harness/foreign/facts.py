@@ -74,6 +74,11 @@ def read_facts(events: Sequence[Event]) -> LogFacts:
         for key in ("train_sha256", "validation_sha256"):
             if isinstance(event.get(key), str):
                 setattr(facts, key, event[key])
+    if facts.vocab_size is not None and "vocab_size" in facts.config:
+        facts.config["vocab_size"] = facts.vocab_size
+    averaged = sum("is_averaged" in event for event in evaluations)
+    if averaged:
+        facts.notes.append(f"{averaged:,} of {len(evaluations):,} evaluations are marked as of averaged weights (ema)")
     return facts
 
 

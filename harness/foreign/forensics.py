@@ -6,7 +6,7 @@ tokens they are estimated from the training tokens, and everything that follows 
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from statistics import median
 from typing import Literal
@@ -16,6 +16,10 @@ OFFICIAL_VOCAB_SIZE = 16_000
 OFFICIAL_NUM_VALIDATION_TOKENS = 121_150
 OFFICIAL_NUM_VALIDATION_CHARS = 533_366
 """The task's data before June 2026; its token counts are the published ones."""
+LATER_NUM_TRAIN_TOKENS = 1_168_720
+"""The task's data since June 2026, with the same vocabulary; the size of its validation text is not published."""
+OFFICIAL_NUM_TITLES = 100_000
+OFFICIAL_VAL_FRACTION = 0.1
 OFFICIAL_TARGET_COVERAGE = 14 * 64 * 128 / OFFICIAL_NUM_VALIDATION_TOKENS
 """Coverage at which the task's target was measured: 14 spans of 64 × 128 tokens."""
 VALIDATION_SHARE = 0.989 / 9
@@ -95,6 +99,25 @@ def is_official(num_train_tokens: int | None, vocab_size: int | None) -> bool:
     return num_train_tokens == OFFICIAL_NUM_TRAIN_TOKENS and vocab_size == OFFICIAL_VOCAB_SIZE
 
 
+def is_later_data(num_train_tokens: int | None, vocab_size: int | None) -> bool:
+    """Whether the counts are those of the task's data since June 2026."""
+    return num_train_tokens == LATER_NUM_TRAIN_TOKENS and vocab_size == OFFICIAL_VOCAB_SIZE
+
+
+def assume_task_text(
+    validation: Validation | None, num_titles: int | None, val_fraction: float | None
+) -> Validation | None:
+    """An estimated text with the characters of the task's, for a run on as many titles; None where that is no question.
+
+    Characters do not depend on the vocabulary, so that the first losses show whether the text could be the task's.
+    """
+    if validation is None or validation.origin != "estimated" or validation.num_chars is not None:
+        return None
+    if (num_titles, val_fraction) != (OFFICIAL_NUM_TITLES, OFFICIAL_VAL_FRACTION):
+        return None
+    return replace(validation, num_chars=OFFICIAL_NUM_VALIDATION_CHARS)
+
+
 def compute_coverage(validation: Validation, block_size: int, batch_size: int) -> Coverage | None:
     """Spans and coverage of an evaluation with this block and batch; None for a text of no tokens."""
     scored = block_size * batch_size
@@ -146,7 +169,7 @@ def judge_start(first_training_loss: float | None, vocab_size: int | None) -> Od
 
 def judge_fit(
     first_validation_loss: float | None,
-    first_training_loss: float | None,
+    training_losses: tuple[float | None, float | None],
     validation: Validation | None,
     coverage: Coverage | None,
     span_tokens: int | None,
@@ -154,7 +177,9 @@ def judge_fit(
 ) -> Fit:
     """Whether the losses at step 1 come to a whole number of spans, and to the number that is due.
 
-    `span_tokens` is block × evaluation batch; the first losses are those at step 0 or 1, and None where there are none.
+    `span_tokens` is block × evaluation batch. The first loss of either kind is that at step 0 or 1, the second training
+    loss that of the step after; None where there is none. The evaluation stands after the first update, whose loss lies
+    near the second one: what lies between the two is allowed.
     """
     if first_validation_loss is None:
         return Fit("not decidable", None, "there is no evaluation at step 1")
@@ -162,22 +187,27 @@ def judge_fit(
         return Fit("not decidable", None, "block, batch or the tokens of the validation text are not known")
     if validation.num_chars is None:
         return Fit("not decidable", None, "the characters of the validation text are not known")
-    usable = first_training_loss if judge_start(first_training_loss, vocab_size) is None else None
-    per_token = usable if usable else math.log(vocab_size) if vocab_size and vocab_size > 1 else None
+    first, second = (loss if judge_start(loss, vocab_size) is None else None for loss in training_losses)
+    per_token = first if first else math.log(vocab_size) if vocab_size and vocab_size > 1 else None
     if per_token is None:
         return Fit("not decidable", None, "there is no training loss at step 1 and no vocabulary size")
-    num_spans = first_validation_loss * validation.num_chars / (per_token * span_tokens)
-    source = "the first training loss" if usable else f"ln {vocab_size:,}"
+    scored_nats = first_validation_loss * validation.num_chars / span_tokens
+    num_spans = scored_nats / per_token
+    low, high = sorted((num_spans, scored_nats / second if first and second else num_spans))
+    moves = high - low > FIT_TOLERANCE
+    source = "the first two training losses" if moves else "the first training loss" if first else f"ln {vocab_size:,}"
     if coverage.high_num_spans > MAX_FIT_SPANS and _is_near(num_spans, coverage):
         return Fit("not decidable", num_spans, f"more than {MAX_FIT_SPANS} spans, so that any number would do")
     nearest = round(num_spans)
-    due = _format_due(coverage)
-    text = f"the first losses come to {num_spans:.2f} spans (from {source}), {due} due"
-    whole = nearest >= 1 and abs(num_spans - nearest) <= FIT_TOLERANCE
-    if whole and coverage.low_num_spans <= nearest <= coverage.high_num_spans:
-        return Fit("fits", num_spans, text, nearest, source)
-    if not usable and START_SPREAD * coverage.num_spans > FIT_TOLERANCE and _is_near(num_spans, coverage):
-        reason = f"{text}; a fresh model's loss is not known well enough for more"
+    shown = f"{low:.2f} to {high:.2f}" if moves else f"{num_spans:.2f}"
+    text = f"the first losses come to {shown} spans (from {source}), {_format_due(coverage)} due"
+    reached = max(1, coverage.low_num_spans, math.ceil(low - FIT_TOLERANCE))
+    if reached <= min(coverage.high_num_spans, high + FIT_TOLERANCE):
+        return Fit("fits", num_spans, text, reached if moves else nearest, source)
+    is_known = not moves if first else START_SPREAD * coverage.num_spans <= FIT_TOLERANCE
+    if not is_known and (_is_near(low, coverage) or _is_near(high, coverage)):
+        unknown = "how far the first update went" if moves else "a fresh model's loss"
+        reason = f"{text}; {unknown} is not known well enough for more"
         return Fit("not decidable", num_spans, reason, nearest, source)
     reason = f"{text}: the denominator, the tokenizer or the evaluation batch was changed"
     return Fit("does not fit", num_spans, reason, nearest, source)

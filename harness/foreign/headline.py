@@ -45,18 +45,33 @@ def claim_foreign_headline(view: PairView) -> Iterator[Claim]:
             GAIN,
             **point_at_finals(view, "loss_nats_per_char"),
         )
+    bounds, among = {}, ""
+    if view.pair["basis_gain_bounds_percent"]:
+        bounds = {bound: view.here(f"basis_gain_bounds_percent/{bound}") for bound in ("low", "high")}
+        among = "; by the range of the estimate the gain is between {low:percent} and {high:percent}"
     yield from view.prove(
         "compared-loss",
-        "Compared on: {basis}: {b:loss} → {c:loss}, {value:gain}",
+        f"Compared on: {{basis}}: {{b:loss}} → {{c:loss}}, {{value:gain}}{among}",
         GAIN,
         basis=view.here("basis/name"),
+        **bounds,
         **point_at_finals(view, view.pair["basis"]["field"]),
     )
+    shares: list[str] = []
+    ranges: dict[str, str] = {}
+    for side in SIDES:
+        shares.append(f"{{{side}}} {{{side[0]}:percent}}")
+        final = view.get_arm(side)["final"]
+        if final["coverage_low_percent"] != final["coverage_high_percent"]:
+            shares[-1] += f" (estimated: {{{side[0]}_low:percent}} to {{{side[0]}_high:percent}})"
+            ranges |= {
+                f"{side[0]}_{bound}": view.arm(side, f"final/coverage_{bound}_percent") for bound in ("low", "high")
+            }
     yield from view.prove(
         "coverage",
-        "Coverage, the share of validation tokens that the frozen loss scores: {baseline} {b:percent}, {candidate} "
-        "{c:percent}",
+        f"Coverage, the share of validation tokens that the frozen loss scores: {', '.join(shares)}",
         **point_at_finals(view, "coverage_percent"),
+        **ranges,
     )
 
 

@@ -103,7 +103,7 @@ def plan_import(name: str, runs: Sequence[ImportedRun], margin_percent: float) -
         margin_percent=margin_percent,
         sources=[_describe(planned[id(run)], run) for run in runs],
     )
-    _refuse_copies(runs, plan.sources or [])
+    _refuse_copies(runs)
     if len(set(plan.runs)) < len(plan.runs):
         raise RequestError("--from names the same run twice; a run against itself shows nothing.")
     return plan, [planned[id(run)] for run in runs]
@@ -184,19 +184,18 @@ def _check_comparable(runs: Sequence[ImportedRun]) -> None:
         raise StoredResultsError(f"The validation losses have different units ({listed}) and are not compared.")
 
 
-def _refuse_copies(runs: Sequence[ImportedRun], sources: Sequence[dict[str, Any]]) -> None:
-    """Raises `RequestError` where two logs are one: what they have in common would be no finding."""
-    names: dict[tuple[str, ...], str] = {}
-    for run, source in zip(runs, sources, strict=True):
-        content = tuple(source["sha256"])
+def _refuse_copies(runs: Sequence[ImportedRun]) -> None:
+    """Raises `RequestError` where two logs say the same: what they have in common would be no finding."""
+    names: dict[str, str] = {}
+    for run in runs:
         if run.log is None:
             continue
-        if content in names:
+        said = json.dumps([{**event, "line": None} for event in run.log.events])
+        if said in names:
             raise RequestError(
-                f"--from: {names[content]} and {run.source.name} hold the same bytes; a run against itself shows "
-                "nothing."
+                f"--from: {names[said]} and {run.source.name} hold the same run; a run against itself shows nothing."
             )
-        names[content] = run.source.name
+        names[said] = run.source.name
 
 
 def _find_unit(run: ImportedRun) -> str:

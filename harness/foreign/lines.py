@@ -190,6 +190,8 @@ def normalize(name: str, raw: dict[str, Any], renamed: set[str]) -> tuple[Kind, 
             if value is not None and (type(value) not in kinds or not 0 <= value < MAX_COUNT):
                 return "bad", f"its {field} is {quote(value)}"
             values[field] = value
+        if raw.get("ema") is True:
+            values["is_averaged"] = True
     values["train_elapsed_s"] = _read_elapsed(raw.get("train_elapsed_s"))
     return "event", values
 

@@ -88,16 +88,22 @@ def read_log(content: bytes, name: str) -> ForeignLog:
             reading.unused[found] += 1
         elif lines[number - 1].strip():
             reading.num_text_lines += 1
-    part = parts[-1]
+    begun = [part for part in parts if part.steps or part.diverged]
+    part = begun[-1] if begun else parts[-1]
     if not any(event["event"] == "validation_step" for event in part.steps) and part.diverged is None:
         where = reading.bad[0] if reading.bad else f"lines {part.first_line:,} to {len(lines):,}"
         raise RequestError(
             f"{name}, {where}: there is no validation loss here. Expected JSON lines with the events training_step and "
             "validation_step, or console lines such as '[  44/938] validation_step: loss=1.95 time=4.2s'."
         )
-    if len(parts) > 1:
-        begins = _list_some([f"{part.first_line:,}" for part in parts])
-        notes.append(f"the file holds {len(parts)} runs, which begin at the lines {begins}; the last one is judged")
+    if len(begun) > 1:
+        begins = _list_some([f"{part.first_line:,}" for part in begun])
+        notes.append(f"the file holds {len(begun)} runs, which begin at the lines {begins}; the last one is judged")
+    idle = [f"{part.first_line:,}" for part in parts if part not in begun and part.headers]
+    if idle:
+        notes.append(
+            f"a configuration without a step after it, left out: {_count(len(idle), 'line')} ({_list_some(idle)})"
+        )
     return _conclude(part, [*notes, *_describe_reading(reading)])
 
 
@@ -131,7 +137,7 @@ def _enter(parts: list[_Part], event: Event, number: int, reading: _Reading) -> 
     part, kind = parts[-1], event["event"]
     event["line"] = number
     if kind in HEADERS:
-        if kind == "hyperparameters_configured" and part.steps:
+        if kind == "hyperparameters_configured" and _is_another(part, event):
             part = _Part(number)
             parts.append(part)
         elif kind in part.headers and _differ(part.headers[kind], event):
@@ -145,6 +151,13 @@ def _enter(parts: list[_Part], event: Event, number: int, reading: _Reading) -> 
     part.first.setdefault(kind, event)
     part.last_step[kind] = max(part.last_step.get(kind, -1), step)
     part.steps.append(event)
+
+
+def _is_another(part: _Part, configuration: Event) -> bool:
+    """Whether a configuration is that of a new run: after a step, or after the data or the model of another one."""
+    before = part.headers.get("hyperparameters_configured")
+    told = not part.headers.keys().isdisjoint(("dataset_info", "model_info"))
+    return bool(part.steps) or (before is not None and told and _differ(before, configuration))
 
 
 def _differ(one: Event, other: Event) -> bool:
@@ -194,6 +207,10 @@ def _conclude(part: _Part, notes: list[str]) -> ForeignLog:
             f"{validation[-1]['step']:,}, {validation[-1]['loss']:.6g}"
         )
         return ForeignLog(everything, notes, "stopped", reason)
+    elif validation[-1]["step"] <= 1:
+        return ForeignLog(
+            everything, notes, "stopped", "its last evaluation is at step 1, where nothing is trained yet"
+        )
     elif validation[-1]["step"] < max_steps:
         notes.append(
             f"the last step, {max_steps:,}, was not evaluated; the last evaluation, at step "

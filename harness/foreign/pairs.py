@@ -26,6 +26,7 @@ OTHER_SEEDS = "the two runs have different seeds"
 MISMATCH = "other data or another tokenizer"
 _NOT_SETTINGS = frozenset({"log_file", "seed", "timestamp", "num_runs"})
 Described = dict[str, Any]
+Curve = list[Described]
 
 
 def describe_foreign_pair(
@@ -54,10 +55,11 @@ def describe_foreign_pair(
             if key not in _NOT_SETTINGS
         ],
         "mismatch": find_mismatch(baseline, candidate),
-        "doubts": find_doubts(baseline, candidate),
+        "doubts": [*find_doubts(baseline, candidate), *find_untrained_doubts(candidate, *curves)],
         "coverage_differs": differs,
         "curve_metric": _name_curve(unit, matched=differs, known=known),
         "basis_gain_percent": fair,
+        "basis_gain_bounds_percent": _bound_gain(basis, first, last),
         "reported_gain_percent": reported,
         "full_gain_percent": gains["full_loss_nats_per_char"],
         "matched_gain_percent": gains["matched_loss_nats_per_char"],
@@ -87,6 +89,8 @@ def find_doubts(baseline: Described, candidate: Described) -> list[str]:
         return other_seeds
     mismatch = find_mismatch(baseline, candidate)
     doubts = [*([mismatch] if mismatch else []), *other_seeds]
+    if {_could_be_task_text(arm) for arm in (baseline, candidate)} == {True, False}:
+        doubts.append("by their first losses the two are not divided by the characters of one text")
     for arm in (baseline, candidate):
         forensics = arm["forensics"]
         if forensics and forensics["fit"]["status"] == "does not fit":
@@ -98,6 +102,17 @@ def find_doubts(baseline: Described, candidate: Described) -> list[str]:
     return doubts
 
 
+def find_untrained_doubts(candidate: Described, baseline_curve: Curve, candidate_curve: Curve) -> list[str]:
+    """A candidate that is no worse than the trained baseline before it is trained: its losses are of something else."""
+    first, last = candidate_curve[0], baseline_curve[-1]
+    if first["step"] > 1 or first["loss_nats_per_char"] > last["loss_nats_per_char"]:
+        return []
+    return [
+        f"{candidate['label']}: untrained, at step {first['step']}, it is at or below the baseline's last loss, so "
+        "that the text, the tokenizer or the metric is another"
+    ]
+
+
 def find_mismatch(baseline: Described, candidate: Described) -> str | None:
     """Titles that differ in number, or training tokens at equal vocabulary: the two did not train on one stream."""
     first, last = baseline["facts"], candidate["facts"]
@@ -107,6 +122,15 @@ def find_mismatch(baseline: Described, candidate: Described) -> str | None:
     if None in (*counts, *sizes) or sizes[0] != sizes[1] or counts[0] == counts[1]:
         return None
     return MISMATCH
+
+
+def _could_be_task_text(arm: Described) -> bool | None:
+    """Whether an arm's text could be the task's, by its counts or its first losses; None where nothing says so."""
+    forensics = arm["forensics"]
+    if forensics is None:
+        return None
+    status = forensics["task_fit"]["status"] if forensics["task_fit"] else "not decidable"
+    return True if forensics["is_official"] else {"fits": True, "does not fit": False}.get(status)
 
 
 def _do_seeds_differ(baseline: Described, candidate: Described) -> bool:
@@ -129,6 +153,15 @@ def _name_basis(basis: str, baseline: Described, candidate: Described) -> str:
     )
     note = "; coverage estimated" if estimated and basis == "matched_loss_nats_per_char" else ""
     return BASES[basis] + note
+
+
+def _bound_gain(basis: str, first: Described, last: Described) -> dict[str, float] | None:
+    """The lowest and the highest gain that an estimated coverage leaves possible; None where nothing is estimated."""
+    names = ("matched_low_nats_per_char", "matched_high_nats_per_char")
+    (b_low, b_high), (c_low, c_high) = ([final[name] for name in names] for final in (first, last))
+    if basis != "matched_loss_nats_per_char" or (b_low, c_low) == (b_high, c_high):
+        return None
+    return {"low": compute_gain(b_low, c_high), "high": compute_gain(b_high, c_low)}
 
 
 def _compute_gain_of(field: str, first: Described, last: Described) -> float | None:

@@ -22,6 +22,7 @@ class Plain:
     losses: dict[str, dict[int, float]] = field(default_factory=lambda: {TRAINING: {}, VALIDATION: {}})
     headers: dict[str, list[Any]] = field(default_factory=dict)
     """All values that are given under a key."""
+    configuration: dict[str, Any] | None = None
     max_steps: Counter[int] = field(default_factory=Counter)
     is_finite: bool = True
     first: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -34,19 +35,25 @@ class Plain:
 
     def begins_anew(self, kind: str, values: dict[str, Any]) -> bool:
         if kind == "hyperparameters_configured":
-            return bool(self.first)
+            told = {"dataset_info", "model_info"} & {*self.headers.get("event", [])}
+            return bool(self.first) or bool(told and self.configuration not in (None, {**values, "timestamp": 0}))
         again = kind in self.first and max(self.losses[kind]) > 1 >= values["step"]
         return again and {**values, "timestamp": 0} != {**self.first[kind], "timestamp": 0}
 
 
 def read_plainly(content: bytes) -> Plain:
-    """The last run of a log; a configuration after steps, or a first step after later ones, begins a run."""
+    """The last run of a log that has a step; a configuration after the steps, data or model of another one begins a
+    run, and so does a first step after later ones.
+    """
     plain = Plain()
+    begun = plain
     for line in content.decode("utf-8-sig", "replace").split("\n"):
         values = read_line(line)
         kind = KINDS.get(str(values.get("event")), str(values.get("event")))
         if kind in HEADERS:
             plain = Plain() if plain.begins_anew(kind, values) else plain
+            if kind == HEADERS[0]:
+                plain.configuration = {**values, "timestamp": 0}
             for key, value in values.items():
                 plain.headers.setdefault(key, []).append(value)
         elif kind in LOSSES and is_step(values):
@@ -54,13 +61,13 @@ def read_plainly(content: bytes) -> Plain:
             if isinstance(loss, bool) or not isinstance(loss, int | float) or -math.inf < loss < 0:
                 continue
             if not 0 <= loss <= MAX_LOSS:
-                plain.is_finite = False
+                plain.is_finite, begun = False, plain
                 continue
-            plain = Plain() if plain.begins_anew(kind, values) else plain
+            plain = begun = Plain() if plain.begins_anew(kind, values) else plain
             plain.first.setdefault(kind, values)
             plain.losses[kind][values["step"]] = float(loss)
             plain.max_steps.update([values["max_steps"]] if values.get("max_steps") is not None else [])
-    return plain
+    return begun
 
 
 def is_step(values: dict[str, Any]) -> bool:

@@ -219,10 +219,11 @@ def test_seven_epochs_are_not_believed_against_the_logs_own_counts(tmp_path: Pat
     assert found["status"] == "NOT CHECKED" and "269 steps an epoch, but its 1,102,455" in found["evidence"]
 
 
-def test_two_logs_of_the_same_bytes_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    log = write_json(BASELINE.build())
-    assert compare(write(tmp_path, one=log, two=log), tmp_path / "out") == 2
-    assert "one.log and two.log hold the same bytes" in capsys.readouterr().err and not (tmp_path / "out").exists()
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_two_logs_of_the_same_run_are_refused(end: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    one, two = (write_json(BASELINE.build(), ending) for ending in ("\n", end))
+    assert compare(write(tmp_path, one=one, two=two), tmp_path / "out") == 2
+    assert "one.log and two.log hold the same run" in capsys.readouterr().err and not (tmp_path / "out").exists()
 
 
 def test_fingerprints_that_differ_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

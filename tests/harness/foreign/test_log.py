@@ -105,6 +105,20 @@ def test_of_two_runs_on_one_console_the_last_is_judged_and_none_of_the_first_is_
     assert "the file holds 2 runs" in log.notes[0]
 
 
+def test_a_run_that_died_before_its_first_step_takes_and_gives_nothing() -> None:
+    dead, whole = Shape(batch_size=256).build()[:4], BASELINE.build()
+    for lines, note in (([*dead, *whole], "line (1)"), ([*whole, *dead], f"line ({len(whole) + 1})")):
+        log = read_log(write_json(lines), "x.log")
+        assert losses(log) == PLAIN and read_facts(log.events).evaluation_batch_size == 64
+        assert len(log.notes) == 1 and "without a step" in log.notes[0] and note in log.notes[0].replace(",", "")
+
+
+def test_a_run_of_one_step_is_no_training() -> None:
+    lines = [line | ({"max_steps": 1} if "step" in line else {}) for line in BASELINE.build()[:6]]
+    log = read_log(write_json(lines), "x.log")
+    assert log.status == "stopped" and "nothing is trained yet" in str(log.reason)
+
+
 def test_the_evaluation_batch_beside_the_training_batch() -> None:
     lines = change("hyperparameters_configured", lambda line: {**line, "train_batch_size": 32, "batch_size": 64})
     facts = read_facts(read_log(write_json(lines), "x.log").events)
