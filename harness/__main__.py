@@ -76,9 +76,9 @@ def build_parser() -> argparse.ArgumentParser:
                          help="change one setting of an arm; may be repeated")  # fmt: skip
     compare.add_argument("--from", nargs="+", type=Path, dest="sources", metavar="SOURCE",
                          help="judge stored runs and logs of other programs, without training: .log files, "
-                         "comparisons, runs, TensorBoard folders, CSV")  # fmt: skip
+                         "comparisons, runs, TensorBoard folders, tables")  # fmt: skip
     compare.add_argument("--loss-unit", choices=("nats_per_char", "nats_per_token"),
-                         help="unit of the validation losses of CSV and TensorBoard sources")  # fmt: skip
+                         help="unit of the validation losses of tables and TensorBoard sources")  # fmt: skip
     compare.add_argument("--arms", type=Path, metavar="FILE",
                          help="arms file (TOML): commands of other programs; their names stand as RECIPE")  # fmt: skip
     compare.set_defaults(run=run_compare, ablate=None)

@@ -1,4 +1,4 @@
-"""Curves without a log: a CSV table or a folder of TensorBoard event files, read into our journal's words.
+"""Curves without a log: a table (CSV or JSON lines) or a folder of TensorBoard event files, in our journal's words.
 
 Neither says its unit, so `--loss-unit` does: a validation loss per character is the task's frozen loss; one per token
 compares between equal tokenizers only.
@@ -6,6 +6,7 @@ compares between equal tokenizers only.
 
 import csv
 import io
+import json
 import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -23,7 +24,7 @@ _STEP = ("step", "global_step", "iteration", "iter")
 _TRAINING = ("train/loss_nats_per_token", "train/loss", "loss/train", "train_loss", "training_loss", "loss_train")
 _VALIDATION = (
     *("validation/frozen_loss_nats_per_char", "validation/loss", "val/loss", "loss/val", "loss/validation"),
-    *("eval/loss", "loss/eval", "val_loss", "validation_loss", "eval_loss", "loss_val"),
+    *("eval/loss", "loss/eval", "val_loss", "validation_loss", "eval_loss", "loss_val", "val"),
 )
 _FULL = ("validation/full_loss_nats_per_char",)
 _RATE = ("train/learning_rate", "learning_rate", "lr", "train/lr")
@@ -33,10 +34,21 @@ Point = tuple[int, float, float | None]
 """Step, value, and Unix seconds where known."""
 
 
-def read_csv(content: bytes, name: str, unit: LossUnit | None) -> ForeignLog:
-    """Reads a table with one row a step; `RequestError` with file and line for what is no such table."""
+def is_json_table(beginning: bytes) -> bool:
+    """Whether a file that begins so is a table of JSON lines: no events, but steps."""
     try:
-        rows = list(csv.reader(io.StringIO(content.decode("utf-8-sig", "replace"))))
+        first = json.loads(beginning.decode("utf-8-sig").split("\n", 1)[0])
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(first, dict) and "event" not in first and not {key.lower() for key in first}.isdisjoint(_STEP)
+
+
+def read_table(content: bytes, name: str, unit: LossUnit | None) -> ForeignLog:
+    """Reads a table with one row a step; `RequestError` with file and line for what is no such table."""
+    text = content.decode("utf-8-sig", "replace")
+    is_json = is_json_table(content)
+    try:
+        rows = _read_json_rows(text, name) if is_json else list(csv.reader(io.StringIO(text)))
     except csv.Error as error:
         raise RequestError(f"{name} is no table: {error}.") from None
     header = [cell.strip() for cell in rows[0]] if rows else []
@@ -49,7 +61,7 @@ def read_csv(content: bytes, name: str, unit: LossUnit | None) -> ForeignLog:
         raise RequestError(f"{name}, line 1: the column {quote(twice)} stands twice.")
     series: dict[str, list[Point]] = {}
     notes: list[str] = []
-    for number, row in enumerate(rows[1:], 2):
+    for number, row in enumerate(rows[1:], 1 if is_json else 2):
         if not any(cell.strip() for cell in row):
             continue
         if len(row) != len(header):
@@ -64,6 +76,22 @@ def read_csv(content: bytes, name: str, unit: LossUnit | None) -> ForeignLog:
             elif value is None and cell.strip() and key in (*_TRAINING, *_VALIDATION, *_FULL):
                 notes.append(f"line {number}, column {key}: {quote(cell)} is no number and is left out")
     return _build(series, name, unit, notes)
+
+
+def _read_json_rows(text: str, name: str) -> list[list[str]]:
+    """The rows of JSON lines as those of a CSV table: the names, and then a row for each line."""
+    found: list[dict[str, Any]] = []
+    for number, line in enumerate(text.split("\n"), 1):
+        try:
+            row = json.loads(line) if line.strip() else {}
+        except (ValueError, RecursionError):
+            row = None
+        if not isinstance(row, dict):
+            raise RequestError(f"{name}, line {number}: it is no JSON object.")
+        found.append(row)
+    names = list(dict.fromkeys(key for row in found for key in row))
+    cells = [["" if row.get(key) is None else str(row[key]) for key in names] for row in found]
+    return [names, *cells]
 
 
 def read_event_files(folder: Path, name: str, unit: LossUnit | None) -> ForeignLog:

@@ -5,11 +5,11 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from harness.foreign.facts import read_facts
 from harness.foreign.log import ForeignLog, read_log
-from harness.foreign.scalars import LossUnit, read_csv, read_event_files
+from harness.foreign.scalars import LossUnit, is_json_table, read_event_files, read_table
 from harness.plan import FILE_NAME as PLAN_NAME
 from harness.plan import load_plan
 from harness.stored import get_run_folder, load_run
@@ -23,6 +23,8 @@ STORED_NAMES = {"log": "source.log", "csv": "source.csv", "tensorboard": "source
 EVENT_FILES = "events.out.tfevents.*"
 DEFAULT_SEED = 1337
 MAX_NAME = 60
+MAX_LINE = 100_000
+"""A first line of more bytes is no table's."""
 
 
 @dataclass(frozen=True)
@@ -51,8 +53,7 @@ def _find(path: Path, loss_unit: LossUnit | None) -> Iterator[Source]:
     if path.is_file():
         if path.match(EVENT_FILES):
             raise RequestError(f"--from: {path} is one event file; give the folder it is in.")
-        kind: Kind = "csv" if path.suffix.lower() == ".csv" else "log"
-        yield Source(kind, path, name, make_arm_name(path.stem), loss_unit)
+        yield Source("csv" if _is_table(path) else "log", path, name, make_arm_name(path.stem), loss_unit)
     elif (path / PLAN_NAME).exists():
         for run in load_plan(path).runs:
             folder = get_run_folder(path, run)
@@ -71,6 +72,16 @@ def _find(path: Path, loss_unit: LossUnit | None) -> Iterator[Source]:
                 "Name the file."
             )
         yield Source("log", logs[0], make_printable(logs[0].name), make_arm_name(name), loss_unit)
+
+
+def _is_table(path: Path) -> bool:
+    if path.suffix.lower() == ".csv":
+        return True
+    try:
+        with path.open("rb") as file:
+            return is_json_table(file.readline(MAX_LINE))
+    except OSError as error:
+        raise RequestError(f"--from: {path} cannot be read: {error.strerror}.") from None
 
 
 def _find_run(path: Path, name: str) -> Source:
@@ -92,7 +103,7 @@ def read_source(kind: str, path: Path, name: str, loss_unit: LossUnit | None) ->
             log = read_event_files(path, name, loss_unit)
         else:
             content = path.read_bytes()
-            log = read_csv(content, name, loss_unit) if kind == "csv" else read_log(content, name)
+            log = read_table(content, name, loss_unit) if kind == "csv" else read_log(content, name)
     except OSError as error:
         raise RequestError(f"{name} cannot be read: {error.strerror}.") from None
     facts = read_facts(log.events)
@@ -134,9 +145,3 @@ def make_arm_name(text: str) -> str:
 def make_printable(text: str) -> str:
     """Without surrogates, control and direction-changing characters, each shown as U+FFFD."""
     return "".join("\ufffd" if unicodedata.category(c) in ("Cc", "Cf", "Cs", "Co", "Cn") else c for c in text)
-
-
-def describe_source(source: dict[str, Any]) -> str:
-    """One phrase that says where an arm's numbers are from, for a stored source record."""
-    words = {"log": "the log", "csv": "the table", "tensorboard": "the event files", "run": "the stored run"}
-    return f"{words[source['kind']]} {source['name']}"

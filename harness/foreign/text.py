@@ -7,6 +7,7 @@ from typing import Any
 
 from harness.foreign.arms import examine
 from harness.foreign.facts import read_facts
+from harness.foreign.headline import SOURCES
 from harness.foreign.importing import ImportedRun
 from harness.formats import format_gain, format_loss, format_percent
 from harness.plan import Plan
@@ -24,7 +25,7 @@ def format_import(plan: Plan, runs: Sequence[ImportedRun], folder: Path) -> str:
         coverage = examine(run.log.events, read_facts(run.log.events))["coverage"]
         share = f"{format_percent(100 * coverage['share'])}, {coverage['num_spans']} spans" if coverage else "not known"
         lines += [
-            f"{planned.arm}: {run.source.kind} {run.source.name}, {run.log.status}"
+            f"{planned.arm}: {SOURCES[run.source.kind]} {run.source.name}, {run.log.status}"
             f"{f' ({run.log.reason})' if run.log.reason else ''}",
             f"  {len(evaluations)} evaluations{last}; coverage {share}",
             *(f"  note: {note}" for note in run.log.notes),
@@ -49,12 +50,13 @@ def format_foreign_result(document: dict[str, Any]) -> list[str]:
     arms = {arm["name"]: arm["final"] for arm in document["arms"]}
     for pair in document["pairs"]:
         field, verdict = pair["basis"]["field"], pair["verdict"]
-        before, after = arms[pair["baseline"]], arms[pair["candidate"]]
+        before, after, bounds = arms[pair["baseline"]], arms[pair["candidate"]], pair["basis_gain_bounds_percent"]
+        among = f" ({format_percent(bounds['low'])} to {format_percent(bounds['high'])})" if bounds else ""
         lines += [
             f"{pair['candidate_label']} against {pair['baseline_label']}: {verdict['label']}",
             f"  {verdict['reason']}; margin {format_percent(verdict['margin_percent'])}",
             f"  {pair['basis']['name']}  {format_loss(before[field])} → {format_loss(after[field])}, "
-            f"{format_gain(pair['basis_gain_percent'])}",
+            f"{format_gain(pair['basis_gain_percent'])}{among}",
         ]
         if field != "loss_nats_per_char" and pair["reported_gain_percent"] is not None:
             lines.append(

@@ -287,6 +287,21 @@ def test_tables_and_event_files_need_a_unit(
     assert compare([tables[0], str(events / "baseline-s1337")], tmp_path / "mix", "--loss-unit", "nats_per_token") == 4
 
 
+def test_json_lines_without_events_are_a_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name, last in (("a", 1.75), ("b", 1.5)):
+        rows = [{"step": 1, "train": 2.4, "val": 2.1}, {"step": 2, "train": 2.3}, {"step": 100, "val": last}]
+        (tmp_path / f"{name}.log").write_bytes(write_json(rows))
+    tables = [str(tmp_path / "a.log"), str(tmp_path / "b.log")]
+    assert compare(tables, tmp_path / "out") == 2 and "--loss-unit" in capsys.readouterr().err
+    assert compare(tables, tmp_path / "out", "--loss-unit", "nats_per_char") == 0
+    document = load_document(tmp_path / "out")
+    assert document["pairs"][0]["basis_gain_percent"] == pytest.approx(100 * 0.25 / 1.75)
+    assert "columns or tags that are not used: 'train'" in str(document["arms"][0]["notes"])
+    (tmp_path / "b.log").write_bytes(write_json([{"step": 1, "val": 2.1}, {"step": "x", "val": 2.1}]))
+    assert compare(tables, tmp_path / "not", "--loss-unit", "nats_per_char") == 2
+    assert "b.log, line 2: the step is 'x'" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
