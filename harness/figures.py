@@ -40,6 +40,10 @@ _MARKERS = ("o", "s", "^", "D", "v")
 MAX_POINTS = 5_000
 """A longer curve is drawn with every second, third … point."""
 _SIZE_INCHES = (6.7, 2.75)
+_TOP, _BOTTOM = 0.9, 0.17
+"""Edges of the axes, as shares of the figure's height."""
+MAX_LEGEND_INSIDE = 4
+"""A legend with more entries would hide the curves, and stands below them."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +87,7 @@ def save_figures(folder: Path, document: dict[str, Any], rows: Sequence[Row]) ->
                 continue
             figure = Figure(figsize=_SIZE_INCHES)
             FigureCanvasAgg(figure)
-            figure.subplots_adjust(left=0.09, right=0.985, top=0.9, bottom=0.17)
+            figure.subplots_adjust(left=0.09, right=0.985, top=_TOP, bottom=_BOTTOM)
             draw(curves, figure.subplots())
             content = io.StringIO()
             figure.savefig(content, format="svg", metadata={"Date": None, "Creator": None})
@@ -100,7 +104,7 @@ def draw_loss_by_step(curves: Curves, axes: Axes) -> None:
         axes.plot(steps, values, linestyle="none", marker=_MARKERS[place % 5], markerfacecolor="none",
                   color=_COLORS[place % 10], markersize=5, label=f"{arm['label']}, full loss")  # fmt: skip
     axes.set(title="Validation loss by step", xlabel="step", ylabel="nats per character")
-    axes.legend(ncols=2)
+    _add_legend(axes, ncols=2)
 
 
 def draw_loss_by_time(curves: Curves, axes: Axes) -> None:
@@ -109,7 +113,7 @@ def draw_loss_by_time(curves: Curves, axes: Axes) -> None:
     unit, seconds = ("minutes", 60.0) if longest >= 300 else ("seconds", 1.0)
     _draw_loss(curves, axes, lambda row: None if row["elapsed_s"] is None else row["elapsed_s"] / seconds)
     axes.set(title="Validation loss by training time", xlabel=f"training time, {unit}")
-    axes.legend()
+    _add_legend(axes)
 
 
 def draw_gain(curves: Curves, axes: Axes) -> None:
@@ -122,7 +126,7 @@ def draw_gain(curves: Curves, axes: Axes) -> None:
                   label=f"{pair['candidate_label']} against {pair['baseline_label']}")  # fmt: skip
     axes.axhline(0, color="0.3", linewidth=0.8)
     axes.set(title="Gain over the baseline by step", xlabel="step of the baseline", ylabel="loss lower by, %")
-    axes.legend()
+    _add_legend(axes)
 
 
 def draw_training_loss(curves: Curves, axes: Axes) -> None:
@@ -133,7 +137,7 @@ def draw_training_loss(curves: Curves, axes: Axes) -> None:
         axes.plot([row["step"] for row in rows], [row["loss_nats_per_token"] for row in rows],
                   _DASHES[place % 4], linewidth=0.7, color=_COLORS[place % 10], label=arm["label"])  # fmt: skip
     axes.set(title="Training loss by step", xlabel="step", ylabel="nats per token")
-    axes.legend()
+    _add_legend(axes)
 
 
 def draw_learning_rate(curves: Curves, axes: Axes) -> None:
@@ -150,7 +154,7 @@ def draw_learning_rate(curves: Curves, axes: Axes) -> None:
     axes.set(title="Learning rate by step", xlabel="step")
     _use_log_scale(axes)
     axes.set_ylim(peak / 1e4, peak * 2)
-    axes.legend()
+    _add_legend(axes)
 
 
 def draw_perplexity(curves: Curves, axes: Axes) -> None:
@@ -161,7 +165,7 @@ def draw_perplexity(curves: Curves, axes: Axes) -> None:
                   color=_COLORS[place % 10], label=arm["label"])  # fmt: skip
     axes.set(title="Validation perplexity by step", xlabel="step", ylabel="per token")
     _use_log_scale(axes)
-    axes.legend()
+    _add_legend(axes)
 
 
 def draw_ablation(curves: Curves, axes: Axes) -> None:
@@ -191,6 +195,22 @@ def _use_log_scale(axes: Axes) -> None:
     axes.set_yscale("log")
     axes.yaxis.set_major_formatter(lambda value, place: f"{value:g}")
     axes.yaxis.set_minor_formatter(NullFormatter())
+
+
+def _add_legend(axes: Axes, ncols: int = 1) -> None:
+    """Inside the axes where there is room, else below them, which makes the figure higher."""
+    num_entries = len(axes.get_legend_handles_labels()[1])
+    if num_entries <= MAX_LEGEND_INSIDE:
+        axes.legend(ncols=ncols)
+        return
+    width, height = _SIZE_INCHES
+    extra = 0.2 * -(-num_entries // 2)
+    figure = axes.figure
+    assert isinstance(figure, Figure)
+    figure.set_size_inches(width, height + extra)
+    top, bottom = (1 - (1 - _TOP) * height / (height + extra), (_BOTTOM * height + extra) / (height + extra))
+    figure.subplots_adjust(top=top, bottom=bottom)
+    axes.legend(ncols=2, loc="upper center", bbox_to_anchor=(0.5, -0.21))
 
 
 def _draw_loss(curves: Curves, axes: Axes, place_of: Callable[[Row], float | None]) -> None:

@@ -15,6 +15,7 @@ from harness.constraints import EPOCHS, OFFICIAL_DATASET, SEED, VAL_FRACTION
 from harness.foreign.arms import examine
 from harness.foreign.facts import LogFacts, read_facts
 from harness.foreign.forensics import MIN_LOSS, is_later_data
+from harness.foreign.lines import quote
 from harness.foreign.log import NOTE
 from harness.foreign.rows import find_tokens_per_step
 from harness.foreign.sources import STORED_NAMES, read_source
@@ -82,6 +83,11 @@ def _judge_foreign(name: str, run: StoredRun) -> Result:
         return ("PASS", "its plan was fixed before it") if run.is_complete else ("FAIL", f"{run.folder.name} failed")
     if name == "planned-runs":
         return "NOT CHECKED", NOT_PLANNED
+    normalizer = read_facts(run.events).config.get("normalizer")
+    if name == "round-trip" and normalizer:
+        return "NOT CHECKED", (
+            f"{run.folder.name}: its log names a normalizer, {quote(normalizer)}, which may not give every title back"
+        )
     judge = _FOREIGN.get(name)
     if judge is None:
         return "NOT CHECKED", NO_TITLES if name in _NEED_TITLES else NO_CODE

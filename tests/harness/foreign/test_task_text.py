@@ -80,3 +80,10 @@ def test_the_tasks_data_since_june_2026_is_named(tmp_path: Path) -> None:
     document, _ = judge(tmp_path, Shape(final=1.2, num_train_tokens=1_168_720).build())
     (found,) = [f for f in document["constraints"] if f["name"] == "official-data"]
     assert found["status"] == "NOT CHECKED" and "since June 2026" in found["evidence"]
+
+
+def test_a_normalizer_is_named_where_titles_might_not_come_back(tmp_path: Path) -> None:
+    lines = [x | ({"normalizer": "lowercase"} if "num_titles" in x else {}) for x in Shape(final=1.2).build()]
+    document, _ = judge(tmp_path, lines)
+    (found,) = [f for f in document["integrity"] if f["name"] == "round-trip"]
+    assert found["status"] == "NOT CHECKED" and "'lowercase', which may not give every title back" in found["evidence"]
