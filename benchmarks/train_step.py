@@ -18,7 +18,9 @@ import torch
 from torch import Tensor
 
 from benchmarks.plain_step import take_plain_step
+from mainrun.allocator import keep_freed_memory
 from mainrun.contract import SEED
+from mainrun.devices import DEVICES, PRECISIONS, choose_device, choose_precision
 from mainrun.provenance import measure_peak_memory_bytes
 from mainrun.recipes import PRESETS, RECIPES, build_named_config
 from mainrun.sizes import compute_step_flops
@@ -37,7 +39,7 @@ class Measurement:
     peak_memory_ratio: float
     """Ours ÷ plain."""
     dense_share_percent: float
-    """FLOP/s of our step, of the dense float32 rate measured in the same run."""
+    """FLOP/s of our step, of the rate of dense products measured in the same run."""
     ours_s: float
     ours_min_s: float
     ours_max_s: float
@@ -55,18 +57,20 @@ class Measurement:
     preset: str
     recipe: str
     device: str
+    precision: str
+    """Of the products of both steps and of the dense rate."""
     num_threads: int
     torch_version: str
 
 
-def measure(preset: str, recipe: str, device: torch.device, num_rounds: int) -> Measurement:
+def measure(preset: str, recipe: str, device: torch.device, precision: str, num_rounds: int) -> Measurement:
     """Times both steps in turn, ours first in every second round, after one unmeasured round."""
-    steps = {name: build_step(name, preset, recipe, device) for name in ("ours", "plain")}
+    steps = {name: build_step(name, preset, recipe, device, precision) for name in ("ours", "plain")}
     seconds: dict[str, list[float]] = {name: [] for name in steps}
     dense_rates = []
     for number in range(num_rounds + 1):
         for name in sorted(steps, reverse=number % 2 == 0):
-            rate = measure_dense_flops_per_s(preset, device)
+            rate = measure_dense_flops_per_s(preset, device, precision)
             spent = time_call(steps[name], device)
             if number:
                 seconds[name].append(spent)
@@ -75,7 +79,7 @@ def measure(preset: str, recipe: str, device: torch.device, num_rounds: int) -> 
     ours_s, plain_s = median(seconds["ours"]), median(seconds["plain"])
     config = build_named_config(recipe, preset, {})
     flops_per_s, dense = compute_step_flops(config, config.vocab_size) / ours_s, median(dense_rates)
-    memory = {name: measure_memory(preset, recipe, device, name) for name in steps}
+    memory = {name: measure_memory(preset, recipe, device, precision, name) for name in steps}
     return Measurement(
         step_time_ratio=plain_s / ours_s,
         peak_memory_ratio=memory["ours"] / memory["plain"],
@@ -96,26 +100,27 @@ def measure(preset: str, recipe: str, device: torch.device, num_rounds: int) -> 
         preset=preset,
         recipe=recipe,
         device=device.type,
+        precision=precision,
         num_threads=torch.get_num_threads(),
         torch_version=torch.__version__,
     )
 
 
-def build_step(name: str, preset: str, recipe: str, device: torch.device) -> Callable[[], object]:
+def build_step(name: str, preset: str, recipe: str, device: torch.device, precision: str) -> Callable[[], object]:
     """`ours` or `plain`, on a model of its own; both begin with the same weights and read the same random ids."""
-    state, ids = build_state(preset, recipe, device), draw_ids(preset, device)
+    state, ids = build_state(preset, recipe, device, precision), draw_ids(preset, device)
 
     def take_plain() -> float:
-        with state.precision():
+        with state.autocast():
             return take_plain_step(state, ids)
 
     return take_plain if name == "plain" else lambda: state.take_steps(ids, 10**6, 1)
 
 
-def build_state(preset: str, recipe: str, device: torch.device) -> TrainingState:
+def build_state(preset: str, recipe: str, device: torch.device, precision: str) -> TrainingState:
     """A fresh model in training, with the vocabulary that the preset asks for."""
     config = build_named_config(recipe, preset, {})
-    return TrainingState.build(config, config.vocab_size, SEED, device)
+    return TrainingState.build(config, config.vocab_size, SEED, device, precision)
 
 
 def draw_ids(preset: str, device: torch.device) -> Tensor:
@@ -125,10 +130,10 @@ def draw_ids(preset: str, device: torch.device) -> Tensor:
     return torch.randint(scale.vocab_size, (num_ids,), generator=torch.Generator().manual_seed(SEED)).to(device)
 
 
-def measure_dense_flops_per_s(preset: str, device: torch.device) -> float:
-    """The rate of float32 products (bfloat16 on CUDA) of the shape of the model's widest hidden layer."""
+def measure_dense_flops_per_s(preset: str, device: torch.device, precision: str) -> float:
+    """The rate of products of the shape of the model's widest hidden layer."""
     scale = PRESETS[preset].scale
-    kind = torch.bfloat16 if device.type == "cuda" else torch.float32
+    kind = getattr(torch, precision)
     rows = scale.block_size * scale.batch_size
     a: Tensor = torch.randn(rows, scale.d_model, device=device, dtype=kind)
     b: Tensor = torch.randn(scale.d_model, 4 * scale.d_model, device=device, dtype=kind)
@@ -149,10 +154,10 @@ def time_call(step: Callable[[], object], device: torch.device) -> float:
     return time.perf_counter() - started
 
 
-def measure_memory(preset: str, recipe: str, device: torch.device, name: str) -> int:
+def measure_memory(preset: str, recipe: str, device: torch.device, precision: str, name: str) -> int:
     """Peak memory in bytes of a fresh process that takes a few steps of one kind."""
     command = [sys.executable, "-m", "benchmarks.train_step", f"--preset={preset}", f"--recipe={recipe}",
-               f"--device={device.type}", f"--memory-of={name}"]  # fmt: skip
+               f"--device={device.type}", f"--precision={precision}", f"--memory-of={name}"]  # fmt: skip
     return int(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
 
@@ -160,8 +165,8 @@ def format_measurement(found: Measurement) -> str:
     """The numbers as text, one a line."""
     return "\n".join(
         [
-            f"one step of {found.recipe} at {found.preset}: {found.device}, {found.num_threads} threads, "
-            f"torch {found.torch_version}, {found.num_rounds} rounds",
+            f"one step of {found.recipe} at {found.preset}: {found.device}, {found.precision}, "
+            f"{found.num_threads} threads, torch {found.torch_version}, {found.num_rounds} rounds",
             f"plain  {found.plain_s:8.3f} s  ({found.plain_min_s:.3f}–{found.plain_max_s:.3f})  "
             f"peak {found.plain_peak_memory_bytes / 1e6:,.0f} MB",
             f"ours   {found.ours_s:8.3f} s  ({found.ours_min_s:.3f}–{found.ours_max_s:.3f})  "
@@ -179,19 +184,22 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.train_step", description=__doc__)
     parser.add_argument("--preset", choices=PRESETS, default="mainrun")
     parser.add_argument("--recipe", choices=RECIPES, default="baseline")
-    parser.add_argument("--device", choices=("cpu", "cuda"), default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--device", choices=DEVICES, default="auto")
+    parser.add_argument("--precision", choices=PRECISIONS, default="auto")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--json", action="store_true", help="print one flat JSON object")
     parser.add_argument("--memory-of", choices=("ours", "plain"), help=argparse.SUPPRESS)
     given = parser.parse_args()
-    device = torch.device(given.device)
+    device = choose_device(given.device)
+    precision = choose_precision(given.precision, device)
+    keep_freed_memory()
     if given.memory_of:
-        step = build_step(given.memory_of, given.preset, given.recipe, device)
+        step = build_step(given.memory_of, given.preset, given.recipe, device, precision)
         for _ in range(MEMORY_STEPS):
             step()
         print(measure_peak_memory_bytes(device))
         return
-    found = measure(given.preset, given.recipe, device, given.rounds)
+    found = measure(given.preset, given.recipe, device, precision, given.rounds)
     print(json.dumps(asdict(found), allow_nan=False) if given.json else format_measurement(found))
 
 

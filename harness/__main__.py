@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 
 from harness.signals import end_as_by_ctrl_c
 from mainrun.contract import SEED
+from mainrun.devices import DEVICES, PRECISIONS
 from mainrun.errors import EXIT_BUG, EXIT_DONE, EXIT_INTERRUPTED, EXIT_NO, ProgramError, RequestError
 from mainrun.inert import make_inert
 from mainrun.recipes import PRESETS, RECIPES, get_preset
@@ -133,7 +134,9 @@ def _build_training_options() -> Parser:
     options.add_argument("--seeds", default=str(SEED), metavar="S,S,…", help="default: %(default)s")
     options.add_argument("--margin", type=float, metavar="PCT",
                          help="gains smaller than this count as no difference (default: 0.5)")  # fmt: skip
-    options.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    options.add_argument("--device", choices=DEVICES, default="auto")
+    options.add_argument("--precision", choices=PRECISIONS, default="auto",
+                         help="of the products; auto is bfloat16 on a GPU, float32 on a CPU")  # fmt: skip
     options.add_argument(
         "--out", type=Path, metavar="DIR", help="folder of the comparison (default: a new one in results/)"
     )
@@ -187,6 +190,7 @@ def run_compare(given: argparse.Namespace) -> Answer:
         ablate=given.ablate,
         margin_percent=MARGIN_PERCENT if given.margin is None else given.margin,
         device=given.device,
+        precision=given.precision,
         out=given.out,
         resume=given.resume,
         reuse=tuple(given.reuse),

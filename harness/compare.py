@@ -137,7 +137,7 @@ def _run_all(
             continue
         # The revision the plan resolved: upstream may move between two runs.
         source = replace(request.source, revision=plan.corpus["revision"])
-        job = build_job(run, arm, plan.preset, source, request.device, run_folder, plan_sha256)
+        job = build_job(run, arm, plan.preset, source, request.device, request.precision, run_folder, plan_sha256)
         if not (run_folder / RECORD_NAME).exists():  # one that was begun here goes on here
             said = take_over(offers, plan, run, job, launcher, plan_sha256)
             if said:

@@ -80,7 +80,8 @@ class LocalLauncher:
 
 
 def build_job(
-    run: PlannedRun, arm: Arm, preset: str, source: CorpusSource, device: str, folder: Path, plan_sha256: str,
+    run: PlannedRun, arm: Arm, preset: str, source: CorpusSource, device: str, precision: str, folder: Path,
+    plan_sha256: str,
 ) -> Job:  # fmt: skip
     """The job that trains `run` in `folder`, going on from a checkpoint where there is one."""
     arguments = [
@@ -91,6 +92,7 @@ def build_job(
         f"--seed={run.seed}",
         f"--out={folder}",
         f"--device={device}",
+        f"--precision={precision}",
         f"--arm={arm.name}",
         f"--plan-sha256={plan_sha256}",
         "--resume",

@@ -25,6 +25,7 @@ class CompareRequest:
     """The recipe whose changes are taken apart, instead of comparing `recipes`."""
     margin_percent: float = MARGIN_PERCENT
     device: str = "auto"
+    precision: str = "auto"
     out: Path | None = None
     """None is a folder of its own below `results/`."""
     resume: bool = False

@@ -159,6 +159,7 @@ def _train_again(
         f"--seed={run.seed}",
         f"--out={folder}",
         f"--device={run.record['machine']['device']}",
+        f"--precision={run.record['machine']['precision']}",
         f"--stop-after={num_steps}",
         *(f"--set={key}={value}" for key, value in run.record["config"].items()),
         *([f"--data-revision={source.revision}"] if source.revision else []),

@@ -9,8 +9,10 @@ from typing import Any, NoReturn
 import torch
 from torch import Tensor
 
+from mainrun.allocator import keep_freed_memory
 from mainrun.checkpoint import CheckpointFolder
 from mainrun.config import Config
+from mainrun.devices import choose_device, choose_precision
 from mainrun.errors import RequestError, RunError
 from mainrun.evaluate import Evaluation, evaluate
 from mainrun.files import compute_file_sha256, make_folder, save_json
@@ -58,11 +60,13 @@ def train(request: RunRequest) -> Iterator[Progress]:
     checkpoint cannot be continued, `MachineError` where the machine refuses a file.
     """
     config = build_named_config(request.recipe, request.preset, request.settings)
-    device = _choose_device(request.device)
+    device = choose_device(request.device)
+    precision = choose_precision(request.precision, device)
     stored = _load_stored(request)
+    keep_freed_memory()
     data = prepare_data(config, request.source)
     make_folder(request.out)
-    record = RunRecord(request, config, data, describe_machine(device), compute_source_sha256())
+    record = RunRecord(request, config, data, describe_machine(device, precision), compute_source_sha256())
     identity = compute_identity(record.values)
     checkpoints = CheckpointFolder(request.out / "checkpoint", request.checkpoint_every_s)
     if stored:
@@ -70,7 +74,7 @@ def train(request: RunRequest) -> Iterator[Progress]:
         if stored["status"] == "complete":
             checkpoints.remove()  # where the run was killed between its last two acts
             return
-    state = TrainingState.build(config, data.streams.tokenizer.vocab_size, request.seed, device)
+    state = TrainingState.build(config, data.streams.tokenizer.vocab_size, request.seed, device, precision)
     record.values["initial_weights_sha256"] = compute_weights_sha256(state.model)
     checkpoint = checkpoints.load() if request.resume else None
     if checkpoint:
@@ -141,14 +145,6 @@ def _load_stored(request: RunRequest) -> dict[str, Any] | None:
     return load_run_record(request.out)
 
 
-def _choose_device(name: str) -> torch.device:
-    if name == "cuda" and not torch.cuda.is_available():
-        raise RequestError("--device cuda was asked for, but torch finds no CUDA device here. Use --device auto.")
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    return torch.device(name)
-
-
 def _count_steps_until_read(state: TrainingState, evaluation_steps: Collection[int], last_step: int) -> int:
     """How many steps the device may take before their losses are read."""
     next_stop = min(step for step in (*evaluation_steps, last_step) if step > state.step)
@@ -157,7 +153,7 @@ def _count_steps_until_read(state: TrainingState, evaluation_steps: Collection[i
 
 def _measure(state: TrainingState, validation_ids: Tensor, data: PreparedData) -> tuple[Evaluation, FullLoss | None]:
     config = state.config
-    with state.precision():
+    with state.autocast():
         evaluation = evaluate(
             state.model,
             validation_ids,

@@ -23,7 +23,7 @@ TOKENIZER_TRAINED_ON = "training and validation titles"
 """As the task's public baseline does; the journal and the reports say so."""
 
 MAX_CACHED = 20
-"""Corpora whose token streams are kept; the oldest go first."""
+"""Token streams that are kept; the oldest go first."""
 
 
 @dataclass(frozen=True)

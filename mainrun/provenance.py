@@ -18,8 +18,8 @@ _LIBRARIES = ("torch", "numpy", "tokenizers", "tiktoken", "pandas", "pyarrow", "
 _PACKAGE = Path(__file__).parent
 
 
-def describe_machine(device: torch.device) -> dict[str, Any]:
-    """Versions, device and threads."""
+def describe_machine(device: torch.device, precision: str) -> dict[str, Any]:
+    """Versions, device, precision of the products (`float32` or `bfloat16`) and threads."""
     is_cuda = device.type == "cuda"
     return {
         "python_version": platform.python_version(),
@@ -28,7 +28,7 @@ def describe_machine(device: torch.device) -> dict[str, Any]:
         "architecture": platform.machine(),
         "device": device.type,
         "device_name": torch.cuda.get_device_name(device) if is_cuda else _cpu_name(),
-        "precision": "bfloat16 autocast" if is_cuda else "float32",
+        "precision": precision,
         "cpu_capability": torch.backends.cpu.get_cpu_capability(),
         "num_threads": torch.get_num_threads(),
         "num_cpus": os.cpu_count(),

@@ -38,7 +38,9 @@ class RunRequest:
     settings: dict[str, str] = field(default_factory=dict)
     """`--set` values by key, as text."""
     device: str = "auto"
-    """`auto`, `cpu` or `cuda`."""
+    """A name in `mainrun.devices.DEVICES`."""
+    precision: str = "auto"
+    """A name in `mainrun.devices.PRECISIONS`."""
     resume: bool = False
     stop_after: int | None = None
     """Step after which the run ends unfinished."""
@@ -66,6 +68,7 @@ class RunRecord:
                 "settings": request.settings,
                 "data": data.corpus.record.name,
                 "device": request.device,
+                "precision": request.precision,
             },
             "config": {**asdict(config), "vocab_size": data.streams.tokenizer.vocab_size},
             "corpus": asdict(data.corpus.record),
@@ -106,7 +109,7 @@ def compute_identity(record: dict[str, Any]) -> dict[str, Any]:
         return _flatten(
             {
                 **{key: record[key] for key in ("seed", "config", "train_ids_sha256", "validation_ids_sha256")},
-                "machine": {key: machine[key] for key in ("device", "num_threads", "cpu_capability")},
+                "machine": {key: machine[key] for key in ("device", "precision", "num_threads", "cpu_capability")},
                 "torch": machine["library_versions"]["torch"],
                 "source": record["source_sha256"],
             }

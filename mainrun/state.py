@@ -42,6 +42,8 @@ class TrainingState:
     model: GPT
     optimizer: Optimizer
     device: torch.device
+    precision: str
+    """`float32`, or `bfloat16` for autocast: products in it, weights, sums and updates in float32."""
     step: int = 0
     """Steps done."""
     ptr: int = 0
@@ -50,13 +52,15 @@ class TrainingState:
     """Training clock, stopped for evaluations and checkpoints."""
 
     @classmethod
-    def build(cls, config: Config, vocab_size: int, seed: int, device: torch.device) -> Self:
+    def build(
+        cls, config: Config, vocab_size: int, seed: int, device: torch.device, precision: str = "float32"
+    ) -> Self:
         """A fresh state: weights from `seed` on the CPU, then moved; all random generators from `seed`."""
         model = GPT(config, vocab_size)
         init_weights(model, seed)
         model.to(device).train()
         torch.manual_seed(seed)
-        return cls(config, model, OPTIMIZERS[config.optimizer](model.parameters(), config), device)
+        return cls(config, model, OPTIMIZERS[config.optimizer](model.parameters(), config), device, precision)
 
     def take_steps(self, train_ids: Tensor, max_steps: int, num_steps: int) -> list[StepResult]:
         """Trains on the next batches of the stream `train_ids` (n,); waits for the device once, at the end."""
@@ -93,15 +97,15 @@ class TrainingState:
         windows_at_once = len(inputs) if self.device.type == "cuda" else max(1, TOKENS_AT_ONCE // block_size)
         total = inputs.new_zeros((), dtype=torch.float32)
         for part in zip(torch.split(inputs, windows_at_once), torch.split(targets, windows_at_once), strict=True):
-            with self.precision():
+            with self.autocast():
                 loss = self.model.compute_loss(*part) / num_tokens
             loss.backward()  # type: ignore[no-untyped-call]  # torch does not type backward
             total += loss.detach()
         return total
 
-    def precision(self) -> torch.autocast:
-        """bfloat16 where the device is fast at it, float32 on the CPU."""
-        return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.device.type == "cuda")
+    def autocast(self) -> torch.autocast:
+        """The context in which the model computes in the precision of the run."""
+        return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.precision == "bfloat16")
 
     def to_checkpoint(self) -> dict[str, Any]:
         """All of it as tensors and plain values, the random generators included."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from mainrun.config import check_seed
 from mainrun.contract import SEED
 from mainrun.corpus import CorpusSource
+from mainrun.devices import DEVICES, PRECISIONS
 from mainrun.errors import EXIT_BUG, EXIT_DONE, EXIT_INTERRUPTED, ProgramError, RequestError, RunError
 from mainrun.inert import make_inert
 from mainrun.recipes import PRESETS, RECIPES, get_preset
@@ -70,7 +71,9 @@ def parse_request(arguments: list[str] | None = None) -> RunRequest:
     parser.add_argument("--title-column", default="title", help="column of a local file (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=SEED, help="of initialization and dropout (default: %(default)s)")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder of the run")
-    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    parser.add_argument("--device", choices=DEVICES, default="auto")
+    parser.add_argument("--precision", choices=PRECISIONS, default="auto",
+                        help="of the products; auto is bfloat16 on a GPU, float32 on a CPU")  # fmt: skip
     parser.add_argument("--resume", action="store_true", help="continue from the folder's checkpoint")
     parser.add_argument("--stop-after", type=int, metavar="N", help="end unfinished after step N")
     parser.add_argument("--checkpoint-every-s", type=float, default=30.0, metavar="SECONDS",
@@ -98,6 +101,7 @@ def parse_request(arguments: list[str] | None = None) -> RunRequest:
         arm=given.arm or given.recipe,
         settings=settings,
         device=given.device,
+        precision=given.precision,
         resume=given.resume,
         stop_after=given.stop_after,
         checkpoint_every_s=given.checkpoint_every_s,

@@ -35,6 +35,7 @@ def run_import(given: argparse.Namespace) -> tuple[str, dict[str, Any]]:
     trained = {
         "--seeds": given.seeds != str(SEED),
         "--device": given.device != "auto",
+        "--precision": given.precision != "auto",
         "--preset": given.preset != "quick",
         "--data": given.data,
         "--data-revision": given.data_revision,

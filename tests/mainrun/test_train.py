@@ -101,6 +101,7 @@ def test_the_record_says_what_was_asked_and_what_came_of_it(run: Path, titles: P
         "settings": SETTINGS,
         "data": "titles.txt",
         "device": "cpu",
+        "precision": "auto",
     }
     assert record["corpus"]["file_bytes"] == titles.stat().st_size
     assert record["machine"]["library_versions"]["torch"] == version("torch")
