@@ -13,7 +13,7 @@ def measure_costs(preset: str, recipe: str, num_rounds: int) -> list[float]:
 
     A span has the tokens of a step, and a forward pass a third of the products of a training step.
     """
-    state, ids = build_state(preset, recipe, CPU), draw_ids(preset, CPU)
+    state, ids = build_state(preset, recipe, CPU, "float32"), draw_ids(preset, CPU)
     config = state.config
     span = ids[: config.block_size * config.batch_size + 1]
 

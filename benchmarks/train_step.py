@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import subprocess
@@ -11,6 +12,7 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from statistics import median
+from typing import Self
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as the training program does; read when torch is imported
 
@@ -27,7 +29,6 @@ from mainrun.sizes import compute_step_flops
 from mainrun.state import TrainingState
 
 DENSE_SECONDS = 0.5
-MEMORY_STEPS = 2
 
 
 @dataclass(frozen=True)
@@ -64,22 +65,28 @@ class Measurement:
 
 
 def measure(preset: str, recipe: str, device: torch.device, precision: str, num_rounds: int) -> Measurement:
-    """Times both steps in turn, ours first in every second round, after one unmeasured round."""
-    steps = {name: build_step(name, preset, recipe, device, precision) for name in ("ours", "plain")}
-    seconds: dict[str, list[float]] = {name: [] for name in steps}
+    """Times both steps in turn, ours first in every second round, after one unmeasured round.
+
+    Each has a process of its own, as both would have: the memory that ours keeps for its next step is not the
+    plain one's, and the peak of each is its own.
+    """
+    seconds: dict[str, list[float]] = {name: [] for name in ("ours", "plain")}
     dense_rates = []
-    for number in range(num_rounds + 1):
-        for name in sorted(steps, reverse=number % 2 == 0):
-            rate = measure_dense_flops_per_s(preset, device, precision)
-            spent = time_call(steps[name], device)
-            if number:
-                seconds[name].append(spent)
-                dense_rates.append(rate)
+    given = [f"--preset={preset}", f"--recipe={recipe}", f"--device={device.type}", f"--precision={precision}"]
+    with contextlib.ExitStack() as stack:
+        workers = {name: stack.enter_context(Worker(name, given)) for name in seconds}
+        for number in range(num_rounds + 1):
+            for name in sorted(workers, reverse=number % 2 == 0):
+                rate = measure_dense_flops_per_s(preset, device, precision)
+                spent = workers[name].time_step()
+                if number:
+                    seconds[name].append(spent)
+                    dense_rates.append(rate)
+        memory = {name: worker.measure_peak_memory_bytes() for name, worker in workers.items()}
     ratios = [plain / ours for plain, ours in zip(seconds["plain"], seconds["ours"], strict=True)]
     ours_s, plain_s = median(seconds["ours"]), median(seconds["plain"])
     config = build_named_config(recipe, preset, {})
     flops_per_s, dense = compute_step_flops(config, config.vocab_size) / ours_s, median(dense_rates)
-    memory = {name: measure_memory(preset, recipe, device, precision, name) for name in steps}
     return Measurement(
         step_time_ratio=plain_s / ours_s,
         peak_memory_ratio=memory["ours"] / memory["plain"],
@@ -106,15 +113,56 @@ def measure(preset: str, recipe: str, device: torch.device, precision: str, num_
     )
 
 
+class Worker:
+    """A process that takes steps of one kind, one at a time as it is asked."""
+
+    def __init__(self, name: str, given: list[str]) -> None:
+        command = [sys.executable, "-m", "benchmarks.train_step", f"--worker={name}", *given]
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._process.terminate()
+        self._process.communicate()
+
+    def time_step(self) -> float:
+        """Seconds of one step, measured by the process that takes it."""
+        return float(self._ask("step"))
+
+    def measure_peak_memory_bytes(self) -> int:
+        """The most memory the process has held so far."""
+        return int(self._ask("memory"))
+
+    def _ask(self, question: str) -> str:
+        assert self._process.stdin is not None and self._process.stdout is not None
+        print(question, file=self._process.stdin, flush=True)
+        answer = self._process.stdout.readline()
+        assert answer, f"the process of a step ended when it was asked for '{question}'; what it said stands above"
+        return answer
+
+
+def work(name: str, preset: str, recipe: str, device: torch.device, precision: str) -> None:
+    """The other side of `Worker`: answers on stdout each line that comes on stdin."""
+    step = build_step(name, preset, recipe, device, precision)
+    for question in sys.stdin:
+        answer = time_call(step, device) if question.strip() == "step" else measure_peak_memory_bytes(device)
+        print(answer, flush=True)
+
+
 def build_step(name: str, preset: str, recipe: str, device: torch.device, precision: str) -> Callable[[], object]:
-    """`ours` or `plain`, on a model of its own; both begin with the same weights and read the same random ids."""
+    """`ours` or `plain`; both begin with the same weights and read the same random ids."""
     state, ids = build_state(preset, recipe, device, precision), draw_ids(preset, device)
 
     def take_plain() -> float:
         with state.autocast():
             return take_plain_step(state, ids)
 
-    return take_plain if name == "plain" else lambda: state.take_steps(ids, 10**6, 1)
+    if name == "plain":
+        return take_plain
+    keep_freed_memory()
+    return lambda: state.take_steps(ids, 10**6, 1)
 
 
 def build_state(preset: str, recipe: str, device: torch.device, precision: str) -> TrainingState:
@@ -154,13 +202,6 @@ def time_call(step: Callable[[], object], device: torch.device) -> float:
     return time.perf_counter() - started
 
 
-def measure_memory(preset: str, recipe: str, device: torch.device, precision: str, name: str) -> int:
-    """Peak memory in bytes of a fresh process that takes a few steps of one kind."""
-    command = [sys.executable, "-m", "benchmarks.train_step", f"--preset={preset}", f"--recipe={recipe}",
-               f"--device={device.type}", f"--precision={precision}", f"--memory-of={name}"]  # fmt: skip
-    return int(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
-
-
 def format_measurement(found: Measurement) -> str:
     """The numbers as text, one a line."""
     return "\n".join(
@@ -180,7 +221,7 @@ def format_measurement(found: Measurement) -> str:
 
 
 def main() -> None:
-    """Measures, or takes the few steps whose memory a measurement wants."""
+    """Measures, or takes the steps that a measurement asks for."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.train_step", description=__doc__)
     parser.add_argument("--preset", choices=PRESETS, default="mainrun")
     parser.add_argument("--recipe", choices=RECIPES, default="baseline")
@@ -188,16 +229,12 @@ def main() -> None:
     parser.add_argument("--precision", choices=PRECISIONS, default="auto")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--json", action="store_true", help="print one flat JSON object")
-    parser.add_argument("--memory-of", choices=("ours", "plain"), help=argparse.SUPPRESS)
+    parser.add_argument("--worker", choices=("ours", "plain"), help=argparse.SUPPRESS)
     given = parser.parse_args()
     device = choose_device(given.device)
     precision = choose_precision(given.precision, device)
-    keep_freed_memory()
-    if given.memory_of:
-        step = build_step(given.memory_of, given.preset, given.recipe, device, precision)
-        for _ in range(MEMORY_STEPS):
-            step()
-        print(measure_peak_memory_bytes(device))
+    if given.worker:
+        work(given.worker, given.preset, given.recipe, device, precision)
         return
     found = measure(given.preset, given.recipe, device, precision, given.rounds)
     print(json.dumps(asdict(found), allow_nan=False) if given.json else format_measurement(found))

@@ -95,16 +95,14 @@ def build_parser() -> argparse.ArgumentParser:
     report.add_argument("folder", type=Path, metavar="DIR")
     report.set_defaults(run=run_report)
 
-    verify = verbs.add_parser(
-        "verify", help="check rules, metric and every number of a comparison", parents=[json_option]
-    )
+    verify = verbs.add_parser("verify", help="check rules, metric and every number of a comparison",
+                              parents=[json_option])  # fmt: skip
     verify.add_argument("folder", type=Path, metavar="DIR", nargs="?")
-    verify.add_argument(
-        "--data", help="the file the titles came from, or hub; without it what needs them is not checked"
-    )
-    verify.add_argument(
-        "--replay", type=int, metavar="STEPS", help="train the first steps of every run again and compare"
-    )
+    verify.add_argument("--data",
+                        help="the file the titles came from, or hub; without it what needs them is not "
+                        "checked")  # fmt: skip
+    verify.add_argument("--replay", type=int, metavar="STEPS",
+                        help="train the first steps of every run again and compare")  # fmt: skip
     verify.add_argument("--strict", action="store_true", help="what is not checked counts as failed")
     verify.add_argument("--list-checks", action="store_true", help="name every check and end")
     verify.set_defaults(run=run_verify)
@@ -137,9 +135,8 @@ def _build_training_options() -> Parser:
     options.add_argument("--device", choices=DEVICES, default="auto")
     options.add_argument("--precision", choices=PRECISIONS, default="auto",
                          help="of the products; auto is bfloat16 on a GPU, float32 on a CPU")  # fmt: skip
-    options.add_argument(
-        "--out", type=Path, metavar="DIR", help="folder of the comparison (default: a new one in results/)"
-    )
+    options.add_argument("--out", type=Path, metavar="DIR",
+                         help="folder of the comparison (default: a new one in results/)")  # fmt: skip
     options.add_argument("--resume", action="store_true", help="train only what is missing in --out")
     options.add_argument("--reuse", type=Path, action="append", default=[], metavar="DIR",
                          help="take over finished runs of another comparison where they are the same; may be "

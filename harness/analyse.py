@@ -83,7 +83,7 @@ def build_document(comparison: StoredComparison, rows: list[Row]) -> dict[str, A
         "margin_percent": plan.margin_percent,
         "seeds": plan.seeds,
         "num_runs_complete": len(plan.runs) - len(comparison.unfinished),
-        "command": describe_command(plan, _find_device(comparison)),
+        "command": describe_command(plan, *(_find_common(comparison, key) for key in ("device", "precision"))),
         "started_at": min(times),
         "finished_at": max(times),
         "sha256": comparison.compute_hashes(),
@@ -183,7 +183,7 @@ def _find_final_losses(comparison: StoredComparison, arm: str, rows: list[Row]) 
     }  # fmt: skip
 
 
-def describe_command(plan: Plan, device: str | None) -> str:
+def describe_command(plan: Plan, device: str | None, precision: str | None) -> str:
     """The command line that makes the same comparison again; a local file by its name, wherever it stands."""
     if plan.sources is not None:
         return describe_import_command(plan)
@@ -195,6 +195,7 @@ def describe_command(plan: Plan, device: str | None) -> str:
     if plan.corpus["revision"]:
         words += ["--data-revision", plan.corpus["revision"]]
     words += ["--seeds", ",".join(map(str, plan.seeds)), *(["--device", device] if device else [])]
+    words += ["--precision", precision] if precision else []
     if plan.margin_percent != MARGIN_PERCENT:
         words += ["--margin", f"{plan.margin_percent:g}"]
     for arm in () if plan.ablation else plan.arms:
@@ -203,7 +204,7 @@ def describe_command(plan: Plan, device: str | None) -> str:
     return shlex.join(words)
 
 
-def _find_device(comparison: StoredComparison) -> str | None:
-    """The device all runs had, or None where they had none in common."""
-    devices = {run.record["machine"]["device"] for run in comparison.runs.values()}
-    return devices.pop() if len(devices) == 1 else None
+def _find_common(comparison: StoredComparison, key: str) -> str | None:
+    """What all runs had of their machine, or None where they had not the same."""
+    found = {run.record["machine"][key] for run in comparison.runs.values()}
+    return found.pop() if len(found) == 1 else None

@@ -196,6 +196,20 @@ def warn_of_vocabulary(view: PairView) -> Iterator[Claim]:
             )
 
 
+def warn_of_machines(view: PairView) -> Iterator[Claim]:
+    """Arms that different processors trained: times and losses of the same training differ between them."""
+    for what, key in (("processors", "device_name"), ("instructions of their processors", "cpu_capability")):
+        yield from view.prove(
+            "unequal-" + key.replace("_", "-"),
+            {
+                "before != after": f"{{baseline}} and {{candidate}} were trained with different {what} ({{before}} and "
+                "{after}): their times do not compare, and a part of their difference in loss is rounding."
+            },
+            before=view.arm("baseline", f"machine/{key}"),
+            after=view.arm("candidate", f"machine/{key}"),
+        )
+
+
 def warn_of_cost(view: PairView) -> Iterator[Claim]:
     """Arms that take more time, compute or memory than the baseline."""
     for what, key in (
@@ -263,5 +277,6 @@ PAIR_CAVEATS: tuple[Callable[[PairView], Iterator[Claim]], ...] = (
     warn_of_coverage,
     warn_of_steps,
     warn_of_vocabulary,
+    warn_of_machines,
     warn_of_cost,
 )

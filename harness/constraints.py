@@ -137,7 +137,7 @@ def check_frozen_evaluate(evidence: Evidence) -> Result:
 
 @constraint("same-code", "Same code and machine in all arms")
 def check_same_code(evidence: Evidence) -> Result:
-    """All runs have the same training code, torch version, device kind and thread count."""
+    """All runs have the same training code, torch version, device kind, precision and thread count."""
     if evidence.comparison.unfinished:
         return "NOT CHECKED", _count_unfinished(evidence)
 
@@ -145,21 +145,23 @@ def check_same_code(evidence: Evidence) -> Result:
         machine = run.record["machine"]
         code = tuple(sorted(run.record["source_sha256"].items()))
         digests = [digest for _, digest in code]
-        known = (machine["library_versions"]["torch"], machine["device"], *digests)
-        if not {name for name, _ in code} >= REQUIRED_SOURCES or not all(isinstance(value, str) for value in known):
-            raise ValueError("source files, torch version or device are missing")
+        used = (machine["library_versions"]["torch"], machine["device"], machine["precision"])
+        if not {name for name, _ in code} >= REQUIRED_SOURCES or not all(
+            isinstance(value, str) for value in (*digests, *used)
+        ):
+            raise ValueError("source files, torch version, device or precision are missing")
         if isinstance(machine["num_threads"], bool) or not isinstance(machine["num_threads"], int):
             raise ValueError("the thread count is missing")
-        return code, machine["library_versions"]["torch"], machine["device"], machine["num_threads"]
+        return code, *used, machine["num_threads"]
 
-    names = ("training code", "torch version", "device", "thread count")
+    names = ("training code", "torch version", "device", "precision", "thread count")
     first, *others = evidence.comparison.runs.values()
     for other in others:
         for name, before, after in zip(names, describe(first), describe(other), strict=True):
             if before != after:
                 return "FAIL", f"{name} differs between {first.folder.name} and {other.folder.name}"
-    code, torch_version, device, num_threads = describe(first)
-    return "PASS", f"{len(code)} source files, torch {torch_version}, {device}, {num_threads} threads"
+    code, torch_version, device, precision, num_threads = describe(first)
+    return "PASS", f"{len(code)} source files, torch {torch_version}, {device}, {precision}, {num_threads} threads"
 
 
 @constraint("pre-trained-weights", "No pre-trained weights")

@@ -92,6 +92,8 @@ def change(document: dict[str, Any], name: str) -> None:
             pair["same_steps"] = False
         case "warn_of_vocabulary":
             pair["changes"] = [{"key": "vocab_size", "baseline": 300, "candidate": 400}]
+        case "warn_of_machines":
+            document["arms"][1]["machine"]["cpu_capability"] = "AVX512"
         case "warn_of_cost":
             pair["time_ratio"] = 1.101
         case _:
@@ -112,6 +114,7 @@ EXPECTED = {
     "warn_of_coverage": "not on equal terms",
     "warn_of_steps": "evaluated at different steps",
     "warn_of_vocabulary": "do not compare between them",
+    "warn_of_machines": "were trained with different instructions of their processors (AVX2 and AVX512): their times",
     "warn_of_cost": "optimized takes 1.10 × the training time of baseline.",
 }
 

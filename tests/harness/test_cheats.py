@@ -224,6 +224,10 @@ def change_code_of_one_arm(folder: Path) -> None:
     edit_nested(run_folders(folder)[1], "source_sha256", **{"model.py": "0" * 64})
 
 
+def change_precision_of_one_arm(folder: Path) -> None:
+    edit_nested(run_folders(folder)[1], "machine", precision="bfloat16")
+
+
 def begin_with_trained_weights(folder: Path) -> None:
     edit_record(run_folders(folder)[1], initial_weights_sha256="f" * 64)
 
@@ -352,6 +356,7 @@ CHEATS = [
     Cheat("an evaluate() that skips the last span", skip_the_last_span, "frozen-evaluate", frozenset({"replay"})),
     Cheat("another evaluate.py", change_evaluate, "frozen-evaluate"),
     Cheat("arms trained with different code", change_code_of_one_arm, "same-code"),
+    Cheat("arms trained in different precisions", change_precision_of_one_arm, "same-code"),
     Cheat("initial weights of another training", begin_with_trained_weights, "pre-trained-weights"),
     Cheat(
         "one seed presented as two",

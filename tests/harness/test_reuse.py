@@ -113,6 +113,7 @@ def test_without_being_asked_nothing_is_taken_over(tiny_comparison: Path, tmp_pa
         (FakeLauncher(machine={**MACHINE, "num_threads": 1}), "machine.num_threads"),
         (FakeLauncher(machine={**MACHINE, "cpu_capability": "AVX512"}), "machine.cpu_capability"),
         (FakeLauncher(machine={**MACHINE, "device": "cuda"}), "machine.device"),
+        (FakeLauncher(machine={**MACHINE, "precision": "bfloat16"}), "machine.precision"),
         (FakeLauncher(machine={**MACHINE, "device_name": "Another CPU"}), "machine.device_name"),
         (
             FakeLauncher(machine={**MACHINE, "library_versions": {**MACHINE["library_versions"], "torch": "2.12.0"}}),

@@ -42,7 +42,7 @@ def test_value_and_both_gradients_are_those_of_the_plain_pair(
     assert all(map(close, found_gradients, expected_gradients))
 
 
-@pytest.mark.parametrize("num_rows", [1023, 1024, 1025, 2048])
+@pytest.mark.parametrize("num_rows", [2047, 2048, 2049, 4096])
 def test_the_real_block_size_gives_the_same_at_its_joins(num_rows: int) -> None:
     hidden, weight, targets = draw(num_rows, torch.float64)
     found, expected = linear_cross_entropy(hidden, weight, targets), plain(hidden, weight, targets)
@@ -50,6 +50,24 @@ def test_the_real_block_size_gives_the_same_at_its_joins(num_rows: int) -> None:
     assert all(
         map(close, torch.autograd.grad(found, (hidden, weight)), torch.autograd.grad(expected, (hidden, weight)))
     )
+
+
+@pytest.mark.parametrize("num_rows", [3, 8])
+def test_under_autocast_it_is_the_plain_pair_within_the_rounding_of_bfloat16(
+    num_rows: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "ROWS_AT_ONCE", 4)
+    hidden, weight, targets = draw(num_rows, torch.float32)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        found = linear_cross_entropy(hidden, weight, targets)
+    expected = plain(hidden, weight, targets)
+    assert found.dtype == torch.float32
+    assert found.item() != expected.item()  # the products were in bfloat16
+    torch.testing.assert_close(found, expected, rtol=2**-6, atol=0)
+    gradients = torch.autograd.grad(found, (hidden, weight)), torch.autograd.grad(expected, (hidden, weight))
+    for one, two in zip(*gradients, strict=True):
+        assert one.dtype == torch.float32
+        assert torch.linalg.vector_norm(one - two) < 2**-6 * torch.linalg.vector_norm(two)
 
 
 def test_a_factor_behind_the_loss_reaches_both_gradients() -> None:

@@ -91,6 +91,23 @@ def test_a_run_whose_losses_are_read_in_blocks_as_on_a_gpu_is_the_same_bit_for_b
     assert clock == sorted(set(clock))
 
 
+def test_a_run_in_bfloat16_is_resumed_bit_for_bit_and_only_in_bfloat16(
+    whole: Path, titles: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    precision = ("--precision", "bfloat16")
+    assert train_tiny(titles, tmp_path / "at once", *precision, **SHORT) == 0
+    assert train_tiny(titles, tmp_path / "resumed", *precision, "--stop-after", "25", *EACH_STEP, **SHORT) == 0
+    assert train_tiny(titles, tmp_path / "resumed", "--resume", **SHORT) == 4
+    assert "changed: machine.precision." in capsys.readouterr().err
+    assert train_tiny(titles, tmp_path / "resumed", *precision, "--resume", **SHORT) == 0
+    assert_same_run(tmp_path / "resumed", tmp_path / "at once")
+    assert load_record(tmp_path / "resumed")["machine"]["precision"] == "bfloat16"
+    full, exact = (load_events(run, "validation_step")[-1] for run in (tmp_path / "resumed", whole))
+    key = "full_loss_nats_per_char"
+    assert full[key] != exact[key]
+    assert full[key] == pytest.approx(exact[key], rel=0.002)
+
+
 def test_a_run_killed_in_a_step_with_half_a_line_written_resumes_bit_for_bit(
     whole: Path, titles: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
