@@ -212,8 +212,7 @@ def run_report(given: argparse.Namespace) -> Answer:
         with hold(given.folder), blame_damage(given.folder):
             refuse_changes(given.folder)
             document = make_reports(given.folder, renderer)
-    values = {"folder": str(given.folder), "pairs": document["pairs"]}
-    return Answer(format_result(document, given.folder), values)
+    return Answer(format_result(document, given.folder), {"folder": str(given.folder), "pairs": document["pairs"]})
 
 
 def run_list(given: argparse.Namespace) -> Answer:
