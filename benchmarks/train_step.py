@@ -137,7 +137,8 @@ class Worker:
 
     def _ask(self, question: str) -> str:
         assert self._process.stdin is not None and self._process.stdout is not None
-        print(question, file=self._process.stdin, flush=True)
+        with contextlib.suppress(BrokenPipeError):
+            print(question, file=self._process.stdin, flush=True)
         answer = self._process.stdout.readline()
         assert answer, f"the process of a step ended when it was asked for '{question}'; what it said stands above"
         return answer

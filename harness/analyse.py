@@ -83,7 +83,7 @@ def build_document(comparison: StoredComparison, rows: list[Row]) -> dict[str, A
         "margin_percent": plan.margin_percent,
         "seeds": plan.seeds,
         "num_runs_complete": len(plan.runs) - len(comparison.unfinished),
-        "command": describe_command(plan, *(_find_common(comparison, key) for key in ("device", "precision"))),
+        "command": describe_command(comparison),
         "started_at": min(times),
         "finished_at": max(times),
         "sha256": comparison.compute_hashes(),
@@ -183,10 +183,11 @@ def _find_final_losses(comparison: StoredComparison, arm: str, rows: list[Row]) 
     }  # fmt: skip
 
 
-def describe_command(plan: Plan, device: str | None, precision: str | None) -> str:
+def describe_command(comparison: StoredComparison) -> str:
     """The command line that makes the same comparison again; a local file by its name, wherever it stands."""
+    plan = comparison.plan
     if plan.sources is not None:
-        return describe_import_command(plan)
+        return describe_import_command(comparison)
     verb = ["ablate", plan.ablation["recipe"]] if plan.ablation else ["compare", *(arm.recipe for arm in plan.arms)]
     words = ["python", "-m", "harness", *verb, "--preset", plan.preset]
     words += ["--data", plan.corpus["name"] if plan.corpus["source"] == "file" else plan.corpus["source"]]
@@ -194,17 +195,10 @@ def describe_command(plan: Plan, device: str | None, precision: str | None) -> s
         words += ["--title-column", plan.title_column]
     if plan.corpus["revision"]:
         words += ["--data-revision", plan.corpus["revision"]]
-    words += ["--seeds", ",".join(map(str, plan.seeds)), *(["--device", device] if device else [])]
-    words += ["--precision", precision] if precision else []
+    words += ["--seeds", ",".join(map(str, plan.seeds)), *comparison.machine_options]
     if plan.margin_percent != MARGIN_PERCENT:
         words += ["--margin", f"{plan.margin_percent:g}"]
     for arm in () if plan.ablation else plan.arms:
         for key, value in arm.settings.items():
             words += ["--set", f"{arm.name}.{key}={value}"]
     return shlex.join(words)
-
-
-def _find_common(comparison: StoredComparison, key: str) -> str | None:
-    """What all runs had of their machine, or None where they had not the same."""
-    found = {run.record["machine"][key] for run in comparison.runs.values()}
-    return found.pop() if len(found) == 1 else None

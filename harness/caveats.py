@@ -198,16 +198,18 @@ def warn_of_vocabulary(view: PairView) -> Iterator[Claim]:
 
 def warn_of_machines(view: PairView) -> Iterator[Claim]:
     """Arms that different processors trained: times and losses of the same training differ between them."""
-    for what, key in (("processors", "device_name"), ("instructions of their processors", "cpu_capability")):
-        yield from view.prove(
-            "unequal-" + key.replace("_", "-"),
-            {
-                "before != after": f"{{baseline}} and {{candidate}} were trained with different {what} ({{before}} and "
-                "{after}): their times do not compare, and a part of their difference in loss is rounding."
-            },
-            before=view.arm("baseline", f"machine/{key}"),
-            after=view.arm("candidate", f"machine/{key}"),
-        )
+    effect = "their times do not compare, and a part of their difference in loss may be rounding."
+    fields = {"device": "device", "name": "device_name", "instructions": "cpu_capability"}
+    yield from view.prove(
+        "unequal-machines",
+        {
+            "name != other_name": f"{{baseline}} was trained on {{name}}, {{candidate}} on {{other_name}}: {effect}",
+            'device == "cpu" and instructions != other_instructions': "{baseline} was trained on a processor with "
+            f"{{instructions}}, {{candidate}} on one with {{other_instructions}}: {effect}",
+        },
+        **{name: view.arm("baseline", f"machine/{field}") for name, field in fields.items()},
+        **{f"other_{name}": view.arm("candidate", f"machine/{field}") for name, field in fields.items()},
+    )
 
 
 def warn_of_cost(view: PairView) -> Iterator[Claim]:

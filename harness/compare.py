@@ -122,6 +122,7 @@ def _run_all(
 ) -> list[str]:
     """Takes over or trains every run of the plan that is not complete; returns how those that failed ended."""
     failures = []
+    request = _train_alike(request, plan, folder)
     finished = {run for run in plan.runs if _is_complete(get_run_folder(folder, run))}
     offers.taken |= {load_run_record(get_run_folder(folder, run))["mainrun_log_sha256"] for run in finished}
     for place, run in enumerate(plan.runs, 1):
@@ -148,6 +149,25 @@ def _run_all(
         if outcome.exit_code != EXIT_DONE:
             failures.append(f"{run.folder_name}: {outcome.message}")
     return failures
+
+
+def _train_alike(request: CompareRequest, plan: Plan, folder: Path) -> CompareRequest:
+    """The request with the device and precision of the runs begun before, where it names none.
+
+    Raises `RequestError` where it names others: arms trained in different ways are not compared.
+    """
+    for run in plan.runs:
+        record = get_run_folder(folder, run) / RECORD_NAME
+        machine = load_run_record(record.parent).get("machine", {}) if record.exists() else {}
+        for key, named in (("device", request.device), ("precision", request.precision)):
+            stored = machine.get(key, named)
+            if named not in ("auto", stored):
+                raise RequestError(
+                    f"{run.folder_name} was begun with --{key} {stored}, not {named}. Go on with that, or begin anew "
+                    "in another folder."
+                )
+            request = replace(request, **{key: stored})
+    return request
 
 
 def _store_plan(folder: Path, plan: Plan) -> str:

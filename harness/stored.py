@@ -75,6 +75,13 @@ class StoredComparison:
         """Planned runs that are absent or not complete."""
         return [run for run in self.plan.runs if run not in self.runs or not self.runs[run].is_complete]
 
+    @property
+    def machine_options(self) -> list[str]:
+        """The options that ask for the device and precision which all runs trained here had in common."""
+        machines = [run.record["machine"] for run in self.runs.values() if "machine" in run.record]
+        found = {key: {machine[key] for machine in machines} for key in ("device", "precision")}
+        return [word for key, values in found.items() if len(values) == 1 for word in (f"--{key}", *values)]
+
     def compute_hashes(self) -> dict[str, str]:
         """SHA-256 of the plan and of every run's record, by path in the comparison."""
         paths = [self.folder / PLAN_NAME, *(run.folder / RECORD_NAME for run in self.runs.values())]

@@ -52,7 +52,7 @@ def build_foreign_document(
             "margin_percent": plan.margin_percent,
             "seeds": plan.seeds,
             "num_runs_complete": len(plan.runs) - len(comparison.unfinished),
-            "command": describe_import_command(plan),
+            "command": describe_import_command(comparison),
             "started_at": min(times, default=None),
             "finished_at": max(times, default=None),
             "sha256": comparison.compute_hashes(),
@@ -92,8 +92,9 @@ def build_foreign_document(
     return document
 
 
-def describe_import_command(plan: Plan) -> str:
+def describe_import_command(comparison: StoredComparison) -> str:
     """The command line that judges the same sources again, each by its name, wherever it stands."""
+    plan = comparison.plan
     assert plan.sources is not None
     imported = [source for source in plan.sources if not source.get("external")]
     external = [source for source in plan.sources if source.get("external")]
@@ -101,7 +102,7 @@ def describe_import_command(plan: Plan) -> str:
     if external:
         words += [arm.name if _is_external(plan, arm.name) else arm.recipe for arm in plan.arms]
         words += ["--arms", external[0]["external"]["arms_file"], "--preset", plan.preset]
-        words += ["--seeds", ",".join(map(str, plan.seeds))]
+        words += ["--seeds", ",".join(map(str, plan.seeds)), *comparison.machine_options]
         for arm in plan.arms:
             for key, value in arm.settings.items():
                 words += ["--set", f"{arm.name}.{key}={value}"]

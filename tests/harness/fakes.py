@@ -124,10 +124,13 @@ class FakeLauncher:
     machine: Mapping[str, Any] = field(default_factory=lambda: MACHINE)
     launched: list[str] = field(default_factory=list)
     """Folder names of all jobs, in order."""
+    arguments: list[list[str]] = field(default_factory=list)
+    """Of all jobs, in the same order."""
 
     def launch(self, job: Job, watch: Callable[[], None]) -> Outcome:
         started_at = STARTED_AT + 1000.0 * len(self.launched)
         self.launched.append(job.run.folder_name)
+        self.arguments.append(job.arguments)
         try:
             request = parse_request(job.arguments)
             build_named_config(request.recipe, request.preset, request.settings)
@@ -165,8 +168,9 @@ class _FakeRun:
         self.request, self.curve, self.mishap, self.started_at, self.watch = request, curve, mishap, started_at, watch
         self.config = build_named_config(request.recipe, request.preset, request.settings)
         self.data = prepare_data(self.config, request.source)
+        machine = dict(launcher.machine) | ({} if request.precision == "auto" else {"precision": request.precision})
         make_folder(request.out)
-        self.record = RunRecord(request, self.config, self.data, dict(launcher.machine), dict(launcher.source_sha256))
+        self.record = RunRecord(request, self.config, self.data, machine, dict(launcher.source_sha256))
         own = f"{request.recipe} {request.seed}"
         noise = np.random.default_rng(zlib.crc32(own.encode()))
         self.offset = float(noise.normal(0, curve.seed_sd))

@@ -114,7 +114,7 @@ EXPECTED = {
     "warn_of_coverage": "not on equal terms",
     "warn_of_steps": "evaluated at different steps",
     "warn_of_vocabulary": "do not compare between them",
-    "warn_of_machines": "were trained with different instructions of their processors (AVX2 and AVX512): their times",
+    "warn_of_machines": "baseline was trained on a processor with AVX2, optimized on one with AVX512: their times",
     "warn_of_cost": "optimized takes 1.10 × the training time of baseline.",
 }
 
@@ -133,6 +133,26 @@ def test_a_cost_is_warned_of_above_a_tenth_more(document: dict[str, Any], key: s
     changed = copy.deepcopy(document)
     changed["pairs"][0][key] = ratio
     assert bool(find_new(document, changed)) is said
+
+
+@pytest.mark.parametrize(
+    ("baseline", "candidate", "said"),
+    [
+        ({}, {"device_name": "CPU 2"}, "baseline was trained on An invented CPU, optimized on CPU 2: their times"),
+        ({}, {"device_name": "CPU 2", "cpu_capability": "AVX512"}, "on CPU 2: their times do not compare, and"),
+        ({"device": "cuda"}, {"device": "cuda", "cpu_capability": "AVX512"}, None),
+        ({}, {"num_cpus": 64, "commit": None}, None),
+    ],
+)
+def test_other_machines_are_told_once_and_by_what_trained(
+    document: dict[str, Any], baseline: dict[str, Any], candidate: dict[str, Any], said: str | None
+) -> None:
+    changed = copy.deepcopy(document)
+    for arm, fields in zip(changed["arms"], (baseline, candidate), strict=True):
+        arm["machine"] |= fields
+    found = find_new(document, changed)
+    assert len(found) == (0 if said is None else 1)
+    assert said is None or said in found[0]
 
 
 def test_a_local_file_is_not_the_tasks_data(tmp_path: Path) -> None:

@@ -234,6 +234,35 @@ def test_an_interrupted_comparison_ends_with_130_and_goes_on_with_resume(
     assert launcher.launched == ["baseline-s1337", "optimized-s1337", "optimized-s1337"]
 
 
+def test_a_named_precision_reaches_every_run_and_the_command_that_repeats_it(
+    run: Run, launcher: FakeLauncher, tmp_path: Path
+) -> None:
+    launcher.mishaps = {"optimized": Mishap("never")}
+    arguments = ("compare", *TINY_OPTIONS, "--out", tmp_path / "a")
+    assert run(*arguments, "--precision", "bfloat16")[0] == 3
+    launcher.mishaps = {}
+    for option, stored, other in (("--precision", "bfloat16", "float32"), ("--device", "cpu", "cuda")):
+        exit_code, _, stderr = run(*arguments, "--resume", option, other)
+        assert exit_code == 2
+        assert f"baseline-s1337 was begun with {option} {stored}, not {other}." in stderr
+    assert launcher.launched == ["baseline-s1337", "optimized-s1337"]
+    exit_code, _, stderr = run(*arguments, "--resume")
+    assert exit_code == 0, stderr
+    for arm in ("baseline", "optimized"):
+        record = json.loads((tmp_path / "a" / "runs" / f"{arm}-s1337" / "run.json").read_text())
+        assert record["machine"]["precision"] == "bfloat16"
+    command = json.loads((tmp_path / "a" / "comparison.json").read_text())["command"]
+    assert "--device cpu --precision bfloat16" in command
+
+
+def test_a_replay_is_trained_in_the_precision_of_its_run(run: Run, launcher: FakeLauncher, tmp_path: Path) -> None:
+    assert run("compare", *TINY_OPTIONS, "--out", tmp_path / "a", "--precision", "bfloat16")[0] == 0
+    assert run("verify", tmp_path / "a", "--replay", "2")[0] == 0
+    replays = [arguments for arguments in launcher.arguments if "--stop-after=2" in arguments]
+    assert len(replays) == 2
+    assert all("--precision=bfloat16" in arguments for arguments in replays)
+
+
 def test_report_prints_what_the_comparison_printed(run: Run, own_comparison: Path) -> None:
     before = {path: path.read_bytes() for path in own_comparison.rglob("*") if path.is_file()}
     exit_code, stdout, stderr = run("report", own_comparison)

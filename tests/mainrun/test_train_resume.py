@@ -102,10 +102,23 @@ def test_a_run_in_bfloat16_is_resumed_bit_for_bit_and_only_in_bfloat16(
     assert train_tiny(titles, tmp_path / "resumed", *precision, "--resume", **SHORT) == 0
     assert_same_run(tmp_path / "resumed", tmp_path / "at once")
     assert load_record(tmp_path / "resumed")["machine"]["precision"] == "bfloat16"
-    full, exact = (load_events(run, "validation_step")[-1] for run in (tmp_path / "resumed", whole))
-    key = "full_loss_nats_per_char"
-    assert full[key] != exact[key]
-    assert full[key] == pytest.approx(exact[key], rel=0.002)
+    for event, key in (("training_step", "loss"), ("validation_step", "full_loss_nats_per_char")):
+        rounded, exact = (load_events(run, event)[-1][key] for run in (tmp_path / "resumed", whole))
+        assert rounded != exact
+        assert rounded == pytest.approx(exact, rel=0.002)
+
+
+def test_evaluations_are_in_the_precision_of_the_run(titles: Path, tmp_path: Path) -> None:
+    """The first evaluation of a learning rate of almost nothing: both models are the same but for rounding."""
+    losses = []
+    for precision in ("float32", "bfloat16"):
+        out = tmp_path / precision
+        assert train_tiny(titles, out, "--precision", precision, "--stop-after", "1", learning_rate="1e-30") == 0
+        (event,) = load_events(out, "validation_step")
+        losses.append((event["loss"], event["full_loss_nats_per_char"]))
+    for exact, rounded in zip(*losses, strict=True):
+        assert rounded != exact
+        assert rounded == pytest.approx(exact, rel=0.001)
 
 
 def test_a_run_killed_in_a_step_with_half_a_line_written_resumes_bit_for_bit(

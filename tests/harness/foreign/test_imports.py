@@ -309,6 +309,7 @@ def test_json_lines_without_events_are_a_table(tmp_path: Path, capsys: pytest.Ca
         ["a.log"],
         ["a.log", "empty"],
         ["a.log", "a.log", "--seeds", "1,2"],
+        ["a.log", "a.log", "--precision", "bfloat16"],
         ["a.log", "bad.csv"],
     ],
 )
