@@ -1,8 +1,8 @@
 """Taking over finished runs of other comparisons, where they are the very runs that would be trained here.
 
 The training program itself says what it would train: it is started once without a step, and a stored run is the same
-where its configuration, seed, token streams, source code, torch version, device, precision, threads, CPU capability and first
-weights are. What is taken over says so in its record, and the reports repeat it.
+where its configuration, seed, token streams, source code, torch version, device, precision, threads, CPU capability
+and first weights are. What is taken over says so in its record, and the reports repeat it.
 """
 
 import shutil

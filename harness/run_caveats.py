@@ -27,8 +27,8 @@ def warn_of_taken_over_runs(document: Document) -> Iterator[Claim]:
                 "taken-over-run",
                 "{label} with seed {seed} was not trained in this comparison but taken over from comparison "
                 "{comparison}, measured from {start:time} to {end:time}. Configuration, titles, seed, code, torch "
-                "version, device, threads and first weights are the same; its training time was not measured back to "
-                "back with those of other runs.",
+                "version, device, precision, threads and first weights are the same; its training time was not "
+                "measured back to back with those of other runs.",
                 inputs={
                     "label": f"/runs/{place}/label",
                     "seed": f"/runs/{place}/seed",
