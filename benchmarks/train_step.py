@@ -20,7 +20,6 @@ import torch
 from torch import Tensor
 
 from benchmarks.plain_step import take_plain_step
-from mainrun.allocator import keep_freed_memory
 from mainrun.contract import SEED
 from mainrun.devices import DEVICES, PRECISIONS, choose_device, choose_precision
 from mainrun.provenance import measure_peak_memory_bytes
@@ -67,8 +66,8 @@ class Measurement:
 def measure(preset: str, recipe: str, device: torch.device, precision: str, num_rounds: int) -> Measurement:
     """Times both steps in turn, ours first in every second round, after one unmeasured round.
 
-    Each has a process of its own, as both would have: the memory that ours keeps for its next step is not the
-    plain one's, and the peak of each is its own.
+    Each has a process of its own, as both would have: the memory that one keeps for its next step is not the other's,
+    and the peak of each is its own.
     """
     seconds: dict[str, list[float]] = {name: [] for name in ("ours", "plain")}
     dense_rates = []
@@ -160,10 +159,7 @@ def build_step(name: str, preset: str, recipe: str, device: torch.device, precis
         with state.autocast():
             return take_plain_step(state, ids)
 
-    if name == "plain":
-        return take_plain
-    keep_freed_memory()
-    return lambda: state.take_steps(ids, 10**6, 1)
+    return take_plain if name == "plain" else lambda: state.take_steps(ids, 10**6, 1)
 
 
 def build_state(preset: str, recipe: str, device: torch.device, precision: str) -> TrainingState:

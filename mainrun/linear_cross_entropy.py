@@ -1,5 +1,6 @@
 """Output layer and cross-entropy in one pass over blocks of rows, so that the full logits are never stored."""
 
+from functools import lru_cache
 from typing import Any
 
 import torch
@@ -23,6 +24,12 @@ def linear_cross_entropy(hidden: Tensor, weight: Tensor, targets: Tensor) -> Ten
     return _LinearCrossEntropy.apply(hidden, weight, targets)  # type: ignore[no-any-return, no-untyped-call]  # torch does not type apply
 
 
+@lru_cache(maxsize=2)  # a step needs two
+def _hold_block(num_rows: int, num_classes: int, dtype: torch.dtype, use: str) -> Tensor:
+    """Memory (R, V) kept for the next call with the same `use`: fresh pages cost more than the pass over them."""
+    return torch.empty(num_rows, num_classes, dtype=dtype)
+
+
 class _LinearCrossEntropy(Function):
     @staticmethod
     @torch.amp.custom_fwd(device_type="cpu", cast_inputs=torch.bfloat16)  # type: ignore[untyped-decorator]  # torch does not type it; it casts under autocast only
@@ -31,13 +38,16 @@ class _LinearCrossEntropy(Function):
         total = hidden.new_zeros((), dtype=wide)
         grad_hidden = torch.empty_like(hidden)
         grad_weight = torch.zeros_like(weight, dtype=wide)
+        logits_block = _hold_block(ROWS_AT_ONCE, len(weight), hidden.dtype, "logits")
+        log_probs_block = _hold_block(ROWS_AT_ONCE, len(weight), wide, "log_probs")
         for first in range(0, len(hidden), ROWS_AT_ONCE):
             part = slice(first, first + ROWS_AT_ONCE)
             column = targets[part, None]
-            log_probs = torch.log_softmax(hidden[part] @ weight.T, dim=1, dtype=wide)  # (R, V)
+            logits = torch.mm(hidden[part], weight.T, out=logits_block[: len(column)])  # (R, V)
+            log_probs = torch.log_softmax(logits, dim=1, dtype=wide, out=log_probs_block[: len(column)])
             total -= log_probs.gather(1, column).sum()
-            grad_logits = log_probs.exp_().scatter_add_(1, column, log_probs.new_full(column.shape, -1.0))
-            grad_logits = grad_logits.to(hidden.dtype)
+            grad = log_probs.exp_().scatter_add_(1, column, log_probs.new_full(column.shape, -1.0))
+            grad_logits = grad if grad.dtype == logits.dtype else logits.copy_(grad)
             torch.mm(grad_logits, weight, out=grad_hidden[part])
             grad_weight += grad_logits.T @ hidden[part]
         ctx.save_for_backward(grad_hidden, grad_weight)

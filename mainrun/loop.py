@@ -9,7 +9,6 @@ from typing import Any, NoReturn
 import torch
 from torch import Tensor
 
-from mainrun.allocator import keep_freed_memory
 from mainrun.checkpoint import CheckpointFolder
 from mainrun.config import Config
 from mainrun.devices import choose_device, choose_precision
@@ -63,7 +62,6 @@ def train(request: RunRequest) -> Iterator[Progress]:
     device = choose_device(request.device)
     precision = choose_precision(request.precision, device)
     stored = _load_stored(request)
-    keep_freed_memory()
     data = prepare_data(config, request.source)
     make_folder(request.out)
     record = RunRecord(request, config, data, describe_machine(device, precision), compute_source_sha256())
