@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from harness.launch import LocalLauncher
+from harness.stored import load_comparison
 from harness.verify import verify
 
 RESULTS = Path(__file__).parents[1] / "results"
@@ -23,6 +24,16 @@ def test_a_committed_comparison_fails_no_check(name: str) -> None:
         "pdf-attachments",
         "replay",
     }
+
+
+def test_the_full_task_is_trained_so_far_as_the_readme_says() -> None:
+    comparison = load_comparison(RESULTS / "mainrun-hn-titles")  # which judges every file by its hash
+    ((planned, run),) = comparison.runs.items()
+    last = run.select("validation_step")[-1]
+    assert (planned.arm, run.is_complete, last["step"]) == ("baseline", True, last["max_steps"])
+    losses = f"| **{last['loss']:.4f}** | **95.3 %** | **{last['full_loss_nats_per_char']:.4f}** |"
+    assert losses in (RESULTS.parent / "README.md").read_text(encoding="utf-8")
+    assert round(100 * run.record["sizes"]["coverage"], 1) == 95.3
 
 
 def test_no_title_is_committed() -> None:
