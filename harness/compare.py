@@ -138,15 +138,22 @@ def _run_all(
             continue
         # The revision the plan resolved: upstream may move between two runs.
         source = replace(request.source, revision=plan.corpus["revision"])
-        job = build_job(run, arm, plan.preset, source, request.device, request.precision, run_folder, plan_sha256)
+        own = [other for other in plan.runs if other in finished and not is_external(plan.get_arm(other.arm))]
+        beside = get_run_folder(folder, own[0]) if own else None
+        job = build_job(
+            run, arm, plan.preset, source, request.device, request.precision, run_folder, plan_sha256, beside
+        )
         if not (run_folder / RECORD_NAME).exists():  # one that was begun here goes on here
             said = take_over(offers, plan, run, job, launcher, plan_sha256)
             if said:
                 display.finish(said)
             if _is_complete(run_folder):
+                finished.add(run)
                 continue
         outcome = _watch_run(folder, job, launcher, display)
-        if outcome.exit_code != EXIT_DONE:
+        if outcome.exit_code == EXIT_DONE:
+            finished.add(run)
+        else:
             failures.append(f"{run.folder_name}: {outcome.message}")
     return failures
 

@@ -81,9 +81,12 @@ class LocalLauncher:
 
 def build_job(
     run: PlannedRun, arm: Arm, preset: str, source: CorpusSource, device: str, precision: str, folder: Path,
-    plan_sha256: str,
+    plan_sha256: str, beside: Path | None,
 ) -> Job:  # fmt: skip
-    """The job that trains `run` in `folder`, going on from a checkpoint where there is one."""
+    """The job that trains `run` in `folder`, going on from a checkpoint where there is one.
+
+    It refuses to, where code or machine are not those of the run in the folder `beside`.
+    """
     arguments = [
         f"--recipe={arm.recipe}",
         f"--preset={preset}",
@@ -98,6 +101,8 @@ def build_job(
         "--resume",
         *(f"--set={key}={value}" for key, value in arm.settings.items()),
     ]
+    if beside is not None:
+        arguments.append(f"--beside={beside}")
     if source.revision is not None:
         arguments.append(f"--data-revision={source.revision}")
     return Job(run, folder, arguments)

@@ -42,15 +42,16 @@ def compute_full_loss(model: nn.Module, ids: torch.Tensor, *, block_size: int, n
     windows = list(torch.split(inputs[:num_whole].view(-1, block_size), WINDOWS_AT_ONCE))
     if num_whole < len(ids):
         windows.append(inputs[num_whole:].view(1, -1))
-    losses = []
+    # Filled in place: a small tensor kept between two large ones can cost an allocator the room for a large one.
+    losses = torch.empty(len(ids), dtype=torch.float64, device=ids.device)
     first = 0
     for window in windows:
-        targets = ids[first : first + window.numel()]
+        part = slice(first, first + window.numel())
         logits = model(window).flatten(0, 1).float()
-        losses.append(F.cross_entropy(logits, targets, reduction="none").double().cpu())
+        losses[part] = F.cross_entropy(logits, ids[part], reduction="none")
         first += window.numel()
     model.train(was_training)
-    return FullLoss(torch.cat(losses).numpy(), num_chars)
+    return FullLoss(losses.cpu().numpy(), num_chars)
 
 
 def sum_by_title(full_loss: FullLoss, title_num_tokens: NDArray[np.int32]) -> NDArray[np.float64]:

@@ -37,7 +37,7 @@ class _LinearCrossEntropy(Function):
         wide = torch.promote_types(hidden.dtype, torch.float32)
         total = hidden.new_zeros((), dtype=wide)
         grad_hidden = torch.empty_like(hidden)
-        grad_weight = torch.zeros_like(weight, dtype=wide)
+        grad_weight = None
         logits_block = _hold_block(ROWS_AT_ONCE, len(weight), hidden.dtype, "logits")
         log_probs_block = _hold_block(ROWS_AT_ONCE, len(weight), wide, "log_probs")
         for first in range(0, len(hidden), ROWS_AT_ONCE):
@@ -49,7 +49,8 @@ class _LinearCrossEntropy(Function):
             grad = log_probs.exp_().scatter_add_(1, column, log_probs.new_full(column.shape, -1.0))
             grad_logits = grad if grad.dtype == logits.dtype else logits.copy_(grad)
             torch.mm(grad_logits, weight, out=grad_hidden[part])
-            grad_weight += grad_logits.T @ hidden[part]
+            product = (grad_logits.T @ hidden[part]).to(wide)
+            grad_weight = product if grad_weight is None else grad_weight.add_(product)
         ctx.save_for_backward(grad_hidden, grad_weight)
         return total
 

@@ -35,6 +35,7 @@ from mainrun.run_record import (
     RunRequest,
     check_identity,
     compute_identity,
+    compute_means,
     load_run_record,
 )
 from mainrun.state import STEPS_AT_ONCE, StepResult, TrainingState
@@ -66,6 +67,9 @@ def train(request: RunRequest) -> Iterator[Progress]:
     make_folder(request.out)
     record = RunRecord(request, config, data, describe_machine(device, precision), compute_source_sha256())
     identity = compute_identity(record.values)
+    if request.beside:
+        means = compute_means(load_run_record(request.beside))
+        check_identity(means, compute_means(record.values), request.beside.name)
     checkpoints = CheckpointFolder(request.out / "checkpoint", request.checkpoint_every_s)
     if stored:
         check_identity(compute_identity(stored), identity)

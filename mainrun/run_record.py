@@ -1,5 +1,7 @@
 """`run.json`: what a run was asked, what that resolved to, what it ran on, and the hashes of what it left."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -47,6 +49,8 @@ class RunRequest:
     checkpoint_every_s: float = 30.0
     plan_sha256: str | None = None
     """Hash of the plan this run belongs to; None for a run of its own."""
+    beside: Path | None = None
+    """A finished run of the same comparison, which this one must have code and machine in common with."""
 
 
 class RunRecord:
@@ -104,26 +108,42 @@ def compute_identity(record: dict[str, Any]) -> dict[str, Any]:
 
     Raises `StoredResultsError` where the record lacks any of it.
     """
-    try:
+    with _named_as_damage():
+        own = {key: record[key] for key in ("seed", "config", "train_ids_sha256", "validation_ids_sha256")}
+        own["machine"] = {"cpu_capability": record["machine"]["cpu_capability"]}
+        return _flatten(own) | compute_means(record)
+
+
+def compute_means(record: dict[str, Any]) -> dict[str, Any]:
+    """The code and machine of a record, by dotted name: what all runs of a comparison have in common.
+
+    Raises `StoredResultsError` where the record lacks any of it.
+    """
+    with _named_as_damage():
         machine = record["machine"]
         return _flatten(
             {
-                **{key: record[key] for key in ("seed", "config", "train_ids_sha256", "validation_ids_sha256")},
-                "machine": {key: machine[key] for key in ("device", "precision", "num_threads", "cpu_capability")},
+                "machine": {key: machine[key] for key in ("device", "precision", "num_threads")},
                 "torch": machine["library_versions"]["torch"],
                 "source": record["source_sha256"],
             }
         )
+
+
+@contextmanager
+def _named_as_damage() -> Iterator[None]:
+    try:
+        yield
     except (KeyError, TypeError, AttributeError) as error:
         raise StoredResultsError(f"{FILE_NAME} is damaged: {error} is missing or of the wrong type.") from None
 
 
-def check_identity(stored: dict[str, Any], current: dict[str, Any]) -> None:
-    """Raises `StoredResultsError` that names what differs between the identities of a stored run and of this one."""
+def check_identity(stored: dict[str, Any], current: dict[str, Any], name: str = "The stored run") -> None:
+    """Raises `StoredResultsError` that names what differs between the identities, or means, of two runs."""
     changed = sorted(key for key in stored | current if stored.get(key) != current.get(key))
     if changed:
         raise StoredResultsError(
-            "The stored run is by another program, with other settings or on another machine; changed: "
+            f"{name} is by another program, with other settings or on another machine; changed: "
             f"{', '.join(changed)}. Go back to what wrote it, or train anew in another folder."
         )
 

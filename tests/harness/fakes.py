@@ -24,7 +24,7 @@ from harness.pdf import Attachment
 from harness.progress import ProgressDisplay
 from harness.request import CompareRequest
 from mainrun.config import Config
-from mainrun.errors import EXIT_BUG, EXIT_DONE, EXIT_INTERRUPTED, RequestError, RunError
+from mainrun.errors import EXIT_BUG, EXIT_DONE, EXIT_INTERRUPTED, ProgramError, RunError
 from mainrun.evaluate import Evaluation
 from mainrun.files import compute_file_sha256, compute_sha256, make_folder, save_json
 from mainrun.full_loss import FullLoss
@@ -34,7 +34,17 @@ from mainrun.loop import Progress, _write_opening_events, _write_training_step, 
 from mainrun.prepare import PreparedData, prepare_data
 from mainrun.provenance import compute_source_sha256
 from mainrun.recipes import build_named_config
-from mainrun.run_record import HASHED_FILES, JOURNAL_NAME, TITLE_LOSSES_NAME, TOKENIZER_NAME, RunRecord, RunRequest
+from mainrun.run_record import (
+    HASHED_FILES,
+    JOURNAL_NAME,
+    TITLE_LOSSES_NAME,
+    TOKENIZER_NAME,
+    RunRecord,
+    RunRequest,
+    check_identity,
+    compute_means,
+    load_run_record,
+)
 from mainrun.schedules import SCHEDULES
 from mainrun.state import StepResult
 from mainrun.title_losses import save_title_losses
@@ -134,7 +144,8 @@ class FakeLauncher:
         try:
             request = parse_request(job.arguments)
             build_named_config(request.recipe, request.preset, request.settings)
-        except RequestError as error:  # a real process ends with its exit code
+            self._check_beside(request)
+        except ProgramError as error:  # a real process ends with its exit code
             return Outcome(error.exit_code, str(error))
         if (request.out / JOURNAL_NAME).exists():
             started_at += 86_400.015625  # a run that is begun again does not write the bytes it wrote before
@@ -144,6 +155,14 @@ class FakeLauncher:
         watch()  # a real process has not opened its journal yet when it is first looked at
         curve = self.curves.get(job.run.folder_name) or self.curves.get(request.arm) or CURVES.get(request.recipe)
         return _FakeRun(request, curve or CURVES["baseline"], mishap, started_at, self, watch).write()
+
+    def describe_machine(self, request: RunRequest) -> dict[str, Any]:
+        return dict(self.machine) | ({} if request.precision == "auto" else {"precision": request.precision})
+
+    def _check_beside(self, request: RunRequest) -> None:
+        if request.beside:
+            means = compute_means({"machine": self.describe_machine(request), "source_sha256": self.source_sha256})
+            check_identity(compute_means(load_run_record(request.beside)), means, request.beside.name)
 
 
 class _ClockJournal(Journal):
@@ -168,9 +187,9 @@ class _FakeRun:
         self.request, self.curve, self.mishap, self.started_at, self.watch = request, curve, mishap, started_at, watch
         self.config = build_named_config(request.recipe, request.preset, request.settings)
         self.data = prepare_data(self.config, request.source)
-        machine = dict(launcher.machine) | ({} if request.precision == "auto" else {"precision": request.precision})
         make_folder(request.out)
-        self.record = RunRecord(request, self.config, self.data, machine, dict(launcher.source_sha256))
+        machine, code = launcher.describe_machine(request), dict(launcher.source_sha256)
+        self.record = RunRecord(request, self.config, self.data, machine, code)
         own = f"{request.recipe} {request.seed}"
         noise = np.random.default_rng(zlib.crc32(own.encode()))
         self.offset = float(noise.normal(0, curve.seed_sd))

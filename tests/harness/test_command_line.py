@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from harness.__main__ import main
-from tests.harness.fakes import TINY, FakeLauncher, Mishap, skip_rendering, write_titles
+from tests.harness.fakes import MACHINE, SOURCE_SHA256, TINY, FakeLauncher, Mishap, skip_rendering, write_titles
 
 VERBS = ("compare", "ablate", "report", "verify", "gate", "list")
 TINY_OPTIONS = [f"--set={arm}.{key}={value}" for arm in ("baseline", "optimized") for key, value in TINY.items()]
@@ -253,6 +253,23 @@ def test_a_named_precision_reaches_every_run_and_the_command_that_repeats_it(
         assert record["machine"]["precision"] == "bfloat16"
     command = json.loads((tmp_path / "a" / "comparison.json").read_text())["command"]
     assert "--device cpu --precision bfloat16" in command
+
+
+def test_a_comparison_does_not_go_on_with_other_code_or_another_machine_than_its_finished_runs(
+    run: Run, launcher: FakeLauncher, tmp_path: Path
+) -> None:
+    launcher.mishaps = {"optimized": Mishap("interrupt", step=40)}
+    arguments = ("compare", *TINY_OPTIONS, "--out", tmp_path / "a")
+    assert run(*arguments)[0] == 130
+    launcher.mishaps = {}
+    launcher.source_sha256 = {**SOURCE_SHA256, "model.py": 64 * "0"}
+    launcher.machine = {**MACHINE, "num_threads": 3}
+    exit_code, _, stderr = run(*arguments, "--resume")
+    assert exit_code == 4
+    assert "optimized-s1337: baseline-s1337 is by another program" in stderr
+    assert "changed: machine.num_threads, source.model.py. Go back" in stderr
+    launcher.source_sha256, launcher.machine = SOURCE_SHA256, MACHINE
+    assert run(*arguments, "--resume")[0] == 0
 
 
 def test_a_replay_is_trained_in_the_precision_of_its_run(run: Run, launcher: FakeLauncher, tmp_path: Path) -> None:

@@ -208,6 +208,26 @@ def test_a_checkpoint_of_another_program_is_refused_by_the_name_of_its_file(
     assert "source.model.py" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("changed", "options"), [("source.model.py", ()), ("machine.precision", ("--precision", "bfloat16"))]
+)
+def test_a_run_is_not_trained_beside_one_of_another_program_or_precision(
+    changed: str, options: tuple[str, ...], whole: Path, titles: Path, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    beside = ("--beside", str(whole))
+    assert train_tiny(titles, tmp_path / "a", "--stop-after", "1", *beside, recipe="baseline") == 0
+    if changed.startswith("source"):
+        code = load_record(whole)["source_sha256"] | {"model.py": "0"}
+        monkeypatch.setattr("mainrun.loop.compute_source_sha256", lambda: code)
+    capsys.readouterr()
+    assert train_tiny(titles, tmp_path / "b", "--stop-after", "1", *beside, *options, recipe="baseline") == 4
+    assert f"whole is by another program, with other settings or on another machine; changed: {changed}. Go back" in (
+        capsys.readouterr().err
+    )
+    assert not (tmp_path / "b" / "run.json").exists()
+
+
 def test_a_finished_run_of_other_settings_is_not_called_done(
     whole: Path, titles: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
