@@ -3,6 +3,7 @@
 import torch
 
 from benchmarks.train_step import build_state, draw_ids, time_call
+from mainrun.devices import choose_products
 from mainrun.evaluate import evaluate
 
 CPU = torch.device("cpu")
@@ -13,6 +14,7 @@ def measure_costs(preset: str, recipe: str, num_rounds: int) -> list[float]:
 
     A span has the tokens of a step, and a forward pass a third of the products of a training step.
     """
+    choose_products(CPU)
     state, ids = build_state(preset, recipe, CPU, "float32"), draw_ids(preset, CPU)
     config = state.config
     span = ids[: config.block_size * config.batch_size + 1]

@@ -21,7 +21,7 @@ from torch import Tensor
 
 from benchmarks.plain_step import take_plain_step
 from mainrun.contract import SEED
-from mainrun.devices import DEVICES, PRECISIONS, choose_device, choose_precision
+from mainrun.devices import DEVICES, PRECISIONS, choose_device, choose_precision, choose_products
 from mainrun.provenance import measure_peak_memory_bytes
 from mainrun.recipes import PRESETS, RECIPES, build_named_config
 from mainrun.sizes import compute_step_flops
@@ -230,6 +230,8 @@ def main() -> None:
     given = parser.parse_args()
     device = choose_device(given.device)
     precision = choose_precision(given.precision, device)
+    if given.worker != "plain":
+        choose_products(device)
     if given.worker:
         work(given.worker, given.preset, given.recipe, device, precision)
         return

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from mainrun.checkpoint import CheckpointFolder
 from mainrun.config import Config
-from mainrun.devices import choose_device, choose_precision
+from mainrun.devices import choose_device, choose_precision, choose_products
 from mainrun.errors import RequestError, RunError
 from mainrun.evaluate import Evaluation, evaluate
 from mainrun.files import compute_file_sha256, make_folder, save_json
@@ -62,6 +62,7 @@ def train(request: RunRequest) -> Iterator[Progress]:
     config = build_named_config(request.recipe, request.preset, request.settings)
     device = choose_device(request.device)
     precision = choose_precision(request.precision, device)
+    choose_products(device)
     stored = _load_stored(request)
     data = prepare_data(config, request.source)
     make_folder(request.out)

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from mainrun.devices import get_cpu_name
 from mainrun.files import compute_file_sha256
 
 _LIBRARIES = ("torch", "numpy", "tokenizers", "tiktoken", "pandas", "pyarrow", "datasets")
@@ -27,7 +28,7 @@ def describe_machine(device: torch.device, precision: str) -> dict[str, Any]:
         "operating_system": platform.system(),
         "architecture": platform.machine(),
         "device": device.type,
-        "device_name": torch.cuda.get_device_name(device) if is_cuda else _cpu_name(),
+        "device_name": torch.cuda.get_device_name(device) if is_cuda else get_cpu_name(),
         "precision": precision,
         "cpu_capability": torch.backends.cpu.get_cpu_capability(),
         "num_threads": torch.get_num_threads(),
@@ -68,15 +69,6 @@ def _version(name: str) -> str | None:
         return version(name)
     except PackageNotFoundError:
         return None
-
-
-def _cpu_name() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor() or platform.machine()
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.machine()
 
 
 def _commit() -> str | None:
