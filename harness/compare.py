@@ -22,6 +22,7 @@ from harness.reuse import Offers, load_offers, take_over
 from harness.safeguard import hold
 from harness.stored import COMPLETE, StoredComparison, check_run_hashes, get_run_folder, load_comparison, load_run
 from harness.tensorboard_log import TensorBoardLog
+from mainrun.corpus import HUB
 from mainrun.errors import (
     EXIT_DONE,
     EXIT_INTERRUPTED,
@@ -49,6 +50,8 @@ def plan_request(request: CompareRequest) -> tuple[Plan, Path]:
     folder = request.out or name_folder(f"{'ablate-' if request.ablate else ''}{request.preset}")
     if not request.resume:
         refuse_filled(folder, "Continue it with --resume or choose another --out.")
+    elif (folder / PLAN_NAME).exists():
+        request = _pin_revision(request, load_plan(folder))
     if request.arms_file is not None:
         return plan_external(request, folder), folder
     ablation = plan_ablation(request.ablate) if request.ablate else None
@@ -60,6 +63,13 @@ def plan_request(request: CompareRequest) -> tuple[Plan, Path]:
         folder.resolve().name, arms, request.preset, request.source, request.seeds, ablation, request.margin_percent
     )
     return plan, folder
+
+
+def _pin_revision(request: CompareRequest, begun: Plan) -> CompareRequest:
+    """The request with the revision of the hub's dataset that a comparison was begun with, where it names none."""
+    if request.source.data != HUB or begun.corpus["source"] != HUB or request.data_revision is not None:
+        return request
+    return replace(request, data_revision=begun.corpus["revision"])
 
 
 def run_comparison(request: CompareRequest, launcher: Launcher, display: ProgressDisplay) -> Path:
@@ -183,7 +193,7 @@ def _store_plan(folder: Path, plan: Plan) -> str:
         make_folder(folder / "runs")
         return save_plan(folder, plan)
     stored, asked = plan_to_json(load_plan(folder)), plan_to_json(plan)
-    differing = [key for key in asked if stored[key] != asked[key]]
+    differing = [key for key in asked if stored[key] != asked[key] and key != "name"]  # a folder may be renamed
     if differing:
         raise RequestError(
             f"{folder} was planned with another {', '.join(differing)}. Give the command line it was begun with."

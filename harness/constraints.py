@@ -135,7 +135,7 @@ def check_frozen_evaluate(evidence: Evidence) -> Result:
     return judge_runs(evidence, judge, "source known by hash; the span sums of every evaluation give its loss again")
 
 
-@constraint("same-code", "Same code and machine in all arms")
+@constraint("same-code", "Same code and kind of machine in all arms")
 def check_same_code(evidence: Evidence) -> Result:
     """All runs have the same training code, torch version, device kind, precision and thread count."""
     if evidence.comparison.unfinished:

@@ -23,7 +23,7 @@ def refuse_filled(folder: Path, advice: str) -> None:
 
 def point_latest_at(folder: Path) -> None:
     """Lets `results/latest` lead to a comparison of that folder."""
-    if folder.parent.name != RESULTS.name:
+    if folder.parent.name != RESULTS.name or folder.name == LATEST:
         return
     latest, new = folder.parent / LATEST, folder.parent / f".{LATEST}.partial"
     if latest.exists() and not latest.is_symlink():

@@ -3,10 +3,10 @@
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from harness.foreign.external import ExternalArm
 from harness.foreign.process import run_command
@@ -85,24 +85,33 @@ def build_job(
 ) -> Job:  # fmt: skip
     """The job that trains `run` in `folder`, going on from a checkpoint where there is one.
 
-    It refuses to, where code or machine are not those of the run in the folder `beside`.
+    It refuses to, where code or kind of machine are not those of the finished run in the folder `beside`.
     """
     arguments = [
-        f"--recipe={arm.recipe}",
-        f"--preset={preset}",
-        f"--data={source.data}",
-        f"--title-column={source.title_column}",
-        f"--seed={run.seed}",
-        f"--out={folder}",
-        f"--device={device}",
-        f"--precision={precision}",
+        *build_arguments(arm.recipe, preset, arm.settings, source, run.seed, device, precision, folder),
         f"--arm={arm.name}",
         f"--plan-sha256={plan_sha256}",
         "--resume",
-        *(f"--set={key}={value}" for key, value in arm.settings.items()),
     ]
     if beside is not None:
         arguments.append(f"--beside={beside}")
-    if source.revision is not None:
-        arguments.append(f"--data-revision={source.revision}")
     return Job(run, folder, arguments)
+
+
+def build_arguments(
+    recipe: str, preset: str, settings: Mapping[str, Any], source: CorpusSource, seed: int, device: str, precision: str,
+    folder: Path,
+) -> list[str]:  # fmt: skip
+    """Arguments of `python -m mainrun.train` for a run by itself."""
+    return [
+        f"--recipe={recipe}",
+        f"--preset={preset}",
+        f"--data={source.data}",
+        f"--title-column={source.title_column}",
+        f"--seed={seed}",
+        f"--out={folder}",
+        f"--device={device}",
+        f"--precision={precision}",
+        *(f"--set={key}={value}" for key, value in settings.items()),
+        *([f"--data-revision={source.revision}"] if source.revision is not None else []),
+    ]

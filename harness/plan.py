@@ -141,19 +141,20 @@ def plan_comparison(
     """Plans a comparison of `arms`, the first being the baseline.
 
     Loads and tokenizes the titles, so that nothing about them can fail after training has begun. Raises
-    `RequestError` for unknown names, values out of range, a repeated seed and a corpus that is too small.
+    `RequestError` for unknown names, values out of range, a repeated seed, a corpus that is too small and arms on
+    different titles.
     """
     if len(arms) < min_arms:
         raise RequestError("A comparison needs two recipes or more; the first is the baseline.")
-    repeated = [seed for seed, count in Counter(seeds).items() if count > 1]
-    if repeated:
-        raise RequestError(f"Seed {repeated[0]} is given twice; a run of the same arm and seed is no new evidence.")
-    for seed in seeds:
-        check_seed(seed)
-    if not 0 <= margin_percent < 100:
-        raise RequestError(f"--margin takes a percentage from 0 to below 100, not {margin_percent}.")
+    check_rule(seeds, margin_percent)
     configs = [build_named_config(arm.recipe, preset, arm.settings) for arm in arms]
     prepared = [_prepare_arm(arm, config, source) for arm, config in zip(arms, configs, strict=True)]
+    for arm, corpus in prepared:
+        if corpus != prepared[0][1]:
+            raise RequestError(
+                f"{arm.name} would be trained on other titles than {arms[0].name}. Arms on different titles are not "
+                "compared: give num_titles and val_fraction to all arms alike, or to none."
+            )
     return Plan(
         name=name,
         preset=preset,
@@ -165,6 +166,17 @@ def plan_comparison(
         ablation=asdict(ablation) if ablation else None,
         margin_percent=margin_percent,
     )
+
+
+def check_rule(seeds: Sequence[int], margin_percent: float) -> None:
+    """`RequestError` for seeds or a margin that no verdict can be reached with."""
+    repeated = [seed for seed, count in Counter(seeds).items() if count > 1]
+    if repeated:
+        raise RequestError(f"Seed {repeated[0]} is given twice; a run of the same arm and seed is no new evidence.")
+    for seed in seeds:
+        check_seed(seed)
+    if not 0 <= margin_percent < 100:
+        raise RequestError(f"--margin takes a percentage from 0 to below 100, not {margin_percent}.")
 
 
 def save_plan(folder: Path, plan: Plan) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.integrity import SEPARATOR_CHARS
 from harness.uncertainty import bootstrap_gains, compute_bootstrap_interval
 
 NUM_SLICE_RESAMPLES = 2_000
@@ -44,9 +45,9 @@ def _slice_titles(columns: TitleColumns, num_chars: NDArray[np.int64]) -> dict[s
         "ask": kind == "ask",
         "show": kind == "show",
         "neither ask nor show": kind == "other",
-        f"short, up to {short:.0f} characters": num_chars <= short,
+        f"short, up to {short - SEPARATOR_CHARS:.0f} characters": num_chars <= short,
         "medium": (num_chars > short) & (num_chars <= long),
-        f"long, above {long:.0f} characters": num_chars > long,
+        f"long, above {long - SEPARATOR_CHARS:.0f} characters": num_chars > long,
         "with a digit": has_digit,
         "without a digit": ~has_digit,
         "also a training title": in_train,

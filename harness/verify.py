@@ -10,7 +10,7 @@ from harness.constraints import CONSTRAINTS
 from harness.foreign.checks import FORENSICS, run_mixed_checks, select_own
 from harness.integrity import INTEGRITY
 from harness.journals import load_journal
-from harness.launch import Job, Launcher
+from harness.launch import Job, Launcher, build_arguments
 from harness.plan import PlannedRun
 from harness.rebuild import REBUILD
 from harness.reread import read_titles
@@ -151,20 +151,12 @@ def _train_again(
 ) -> dict[str, Any] | str:
     """The record of a run of the same recipe and seed that stops after `num_steps`, or why it cannot be made here."""
     arm = comparison.plan.get_arm(run.arm)
-    arguments = [
-        f"--recipe={arm.recipe}",
-        f"--preset={comparison.plan.preset}",
-        f"--data={source.data}",
-        f"--title-column={source.title_column}",
-        f"--seed={run.seed}",
-        f"--out={folder}",
-        f"--device={run.record['machine']['device']}",
-        f"--precision={run.record['machine']['precision']}",
-        f"--stop-after={num_steps}",
-        *(f"--set={key}={value}" for key, value in run.record["config"].items()),
-        *([f"--data-revision={source.revision}"] if source.revision else []),
-    ]
-    outcome = launcher.launch(Job(PlannedRun(run.arm, run.seed), folder, arguments), lambda: None)
+    machine, settings = run.record["machine"], run.record["config"]
+    arguments = build_arguments(
+        arm.recipe, comparison.plan.preset, settings, source, run.seed, machine["device"], machine["precision"], folder
+    )
+    job = Job(PlannedRun(run.arm, run.seed), folder, [*arguments, f"--stop-after={num_steps}"])
+    outcome = launcher.launch(job, lambda: None)
     if outcome.exit_code != EXIT_DONE:
         return f"{run.folder.name} cannot be trained again here: {outcome.message}"
     return load_run_record(folder)

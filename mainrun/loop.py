@@ -33,9 +33,9 @@ from mainrun.run_record import (
     TOKENIZER_NAME,
     RunRecord,
     RunRequest,
+    check_beside,
     check_identity,
     compute_identity,
-    compute_means,
     load_run_record,
 )
 from mainrun.state import STEPS_AT_ONCE, StepResult, TrainingState
@@ -65,12 +65,11 @@ def train(request: RunRequest) -> Iterator[Progress]:
     choose_products(device)
     stored = _load_stored(request)
     data = prepare_data(config, request.source)
-    make_folder(request.out)
     record = RunRecord(request, config, data, describe_machine(device, precision), compute_source_sha256())
     identity = compute_identity(record.values)
     if request.beside:
-        means = compute_means(load_run_record(request.beside))
-        check_identity(means, compute_means(record.values), request.beside.name)
+        check_beside(request.beside, record.values)
+    make_folder(request.out)
     checkpoints = CheckpointFolder(request.out / "checkpoint", request.checkpoint_every_s)
     if stored:
         check_identity(compute_identity(stored), identity)

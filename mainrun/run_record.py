@@ -50,7 +50,7 @@ class RunRequest:
     plan_sha256: str | None = None
     """Hash of the plan this run belongs to; None for a run of its own."""
     beside: Path | None = None
-    """A finished run of the same comparison, which this one must have code and machine in common with."""
+    """Folder of a finished run of the same comparison: the code and kind of machine must be the same."""
 
 
 class RunRecord:
@@ -92,7 +92,10 @@ class RunRecord:
 
 def load_run_record(folder: Path) -> dict[str, Any]:
     """A stored `run.json`; `StoredResultsError` where it is absent, damaged or of another schema version."""
-    return load_json(folder / FILE_NAME, SCHEMA_VERSION)
+    record = load_json(folder / FILE_NAME, SCHEMA_VERSION)
+    if not isinstance(record.get("status"), str):
+        raise StoredResultsError(f"{folder / FILE_NAME} is damaged: it has no status.")
+    return record
 
 
 def mark_failed(folder: Path, reason: str) -> None:
@@ -108,18 +111,18 @@ def compute_identity(record: dict[str, Any]) -> dict[str, Any]:
 
     Raises `StoredResultsError` where the record lacks any of it.
     """
-    with _named_as_damage():
+    with _called_damage():
         own = {key: record[key] for key in ("seed", "config", "train_ids_sha256", "validation_ids_sha256")}
         own["machine"] = {"cpu_capability": record["machine"]["cpu_capability"]}
-        return _flatten(own) | compute_means(record)
+        return _flatten(own) | select_code_and_machine(record)
 
 
-def compute_means(record: dict[str, Any]) -> dict[str, Any]:
-    """The code and machine of a record, by dotted name: what all runs of a comparison have in common.
+def select_code_and_machine(record: dict[str, Any]) -> dict[str, Any]:
+    """The code of a record and the kind of machine, by dotted name: what all runs of a comparison have in common.
 
     Raises `StoredResultsError` where the record lacks any of it.
     """
-    with _named_as_damage():
+    with _called_damage():
         machine = record["machine"]
         return _flatten(
             {
@@ -131,20 +134,29 @@ def compute_means(record: dict[str, Any]) -> dict[str, Any]:
 
 
 @contextmanager
-def _named_as_damage() -> Iterator[None]:
+def _called_damage() -> Iterator[None]:
     try:
         yield
     except (KeyError, TypeError, AttributeError) as error:
         raise StoredResultsError(f"{FILE_NAME} is damaged: {error} is missing or of the wrong type.") from None
 
 
-def check_identity(stored: dict[str, Any], current: dict[str, Any], name: str = "The stored run") -> None:
-    """Raises `StoredResultsError` that names what differs between the identities, or means, of two runs."""
+def check_identity(stored: dict[str, Any], current: dict[str, Any]) -> None:
+    """Raises `StoredResultsError` that names what differs between the identities of a stored run and of this one."""
+    _refuse_changes(stored, current, "The stored run is by another program, with other settings or on another machine")
+
+
+def check_beside(folder: Path, record: dict[str, Any]) -> None:
+    """Raises `StoredResultsError` where code or kind of machine are not those of the finished run in `folder`."""
+    stored = select_code_and_machine(load_run_record(folder))
+    _refuse_changes(stored, select_code_and_machine(record), f"{folder.name} was trained by other code or otherwise")
+
+
+def _refuse_changes(stored: dict[str, Any], current: dict[str, Any], what: str) -> None:
     changed = sorted(key for key in stored | current if stored.get(key) != current.get(key))
     if changed:
         raise StoredResultsError(
-            f"{name} is by another program, with other settings or on another machine; changed: "
-            f"{', '.join(changed)}. Go back to what wrote it, or train anew in another folder."
+            f"{what}; changed: {', '.join(changed)}. Go back to what wrote it, or train anew in another folder."
         )
 
 

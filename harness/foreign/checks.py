@@ -49,6 +49,8 @@ def run_mixed_checks(registry: Registry, evidence: Evidence) -> list[Finding]:
             findings.append(whole_findings[name])
             continue
         results = [_judge_foreign(name, run) for run in foreign]
+        if name == "same-data":
+            results += _find_other_titles(comparison)
         if own.runs and name == "planned-runs" and any("source" in run.record for run in own.runs.values()):
             results.append(("NOT CHECKED", NOT_PLANNED))
         elif own.runs:
@@ -76,6 +78,20 @@ def _join(results: list[Result]) -> Result:
     status = min(found_statuses, key=_RANK.__getitem__) if found_statuses else "NOT CHECKED"
     texts = dict.fromkeys(text for found, text in results if found == status)
     return status, "; ".join(texts) or "there is no run"
+
+
+def _find_other_titles(comparison: StoredComparison) -> list[Result]:
+    """A FAIL for every run whose fingerprints are not those of the first run that has any."""
+    known = []
+    for run in comparison.runs.values():
+        facts = read_facts(run.events)
+        if facts.train_sha256 and facts.validation_sha256:
+            known.append((run.folder.name, facts.train_sha256, facts.validation_sha256))
+    return [
+        ("FAIL", f"{name} has other titles than {known[0][0]}, by their fingerprints")
+        for name, *fingerprints in known[1:]
+        if fingerprints != [*known[0][1:]]
+    ]
 
 
 def _judge_foreign(name: str, run: StoredRun) -> Result:

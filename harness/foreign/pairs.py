@@ -114,8 +114,11 @@ def find_untrained_doubts(candidate: Described, baseline_curve: Curve, candidate
 
 
 def find_mismatch(baseline: Described, candidate: Described) -> str | None:
-    """Titles that differ in number, or training tokens at equal vocabulary: the two did not train on one stream."""
+    """Titles that differ by fingerprint or in number, or training tokens at equal vocabulary: not one stream."""
     first, last = baseline["facts"], candidate["facts"]
+    for key in ("train_sha256", "validation_sha256"):
+        if first[key] and last[key] and first[key] != last[key]:
+            return MISMATCH
     if None not in (first["num_titles"], last["num_titles"]) and first["num_titles"] != last["num_titles"]:
         return MISMATCH
     counts, sizes = ([arm[key] for arm in (first, last)] for key in ("num_train_tokens", "vocab_size"))

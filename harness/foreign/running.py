@@ -10,7 +10,7 @@ from harness.foreign.following import ForeignFollower
 from harness.foreign.importing import UNKNOWN_CORPUS, store_log
 from harness.foreign.sources import STORED_NAMES
 from harness.launch import Job, Launcher, Outcome
-from harness.plan import Arm, Plan, PlannedRun, name_arms, order_runs, plan_comparison
+from harness.plan import Arm, Plan, PlannedRun, check_rule, name_arms, order_runs, plan_comparison
 from harness.progress import ProgressDisplay
 from harness.request import CompareRequest
 from mainrun.errors import EXIT_DONE, EXIT_INTERRUPTED, RequestError, RunError, StoredResultsError
@@ -42,11 +42,16 @@ def plan_external(request: CompareRequest, folder: Path) -> Plan:
     if len(request.recipes) < 2:
         raise RequestError("A comparison needs two arms or more; the first is the baseline.")
     for name in chosen:
+        if name in request.settings:
+            raise RequestError(f"--set names {name}, an external arm: give settings to its command in the arms file.")
         if len(request.seeds) > 1 and not arms[name].takes_seed:
             raise RequestError(
                 f"--seeds names {len(request.seeds)} seeds, but the command of {name} holds no {{seed}}."
             )
     plan = _plan_own(request, folder.resolve().name, [name for name in request.recipes if name not in arms])
+    taken = [arm.name for arm in plan.arms if arm.name in chosen]
+    if taken:
+        raise RequestError(f"Two arms would be called {taken[0]}; give the external one another name in the arms file.")
     trained = iter(plan.arms)
     all_arms = tuple(Arm(name, RECIPE, {}, {}, {}) if name in arms else next(trained) for name in request.recipes)
     runs = order_runs([arm.name for arm in all_arms], request.seeds)
@@ -67,6 +72,7 @@ def plan_external(request: CompareRequest, folder: Path) -> Plan:
 
 def _plan_own(request: CompareRequest, name: str, recipes: list[str]) -> Plan:
     """The plan of those arms that are trained by us; without any of them, one of no arm and unknown titles."""
+    check_rule(request.seeds, request.margin_percent)
     own = name_arms(recipes, request.settings)
     if own:
         return plan_comparison(

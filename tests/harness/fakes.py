@@ -41,9 +41,7 @@ from mainrun.run_record import (
     TOKENIZER_NAME,
     RunRecord,
     RunRequest,
-    check_identity,
-    compute_means,
-    load_run_record,
+    check_beside,
 )
 from mainrun.schedules import SCHEDULES
 from mainrun.state import StepResult
@@ -161,8 +159,8 @@ class FakeLauncher:
 
     def _check_beside(self, request: RunRequest) -> None:
         if request.beside:
-            means = compute_means({"machine": self.describe_machine(request), "source_sha256": self.source_sha256})
-            check_identity(compute_means(load_run_record(request.beside)), means, request.beside.name)
+            machine = self.describe_machine(request)
+            check_beside(request.beside, {"machine": machine, "source_sha256": self.source_sha256})
 
 
 class _ClockJournal(Journal):

@@ -109,6 +109,8 @@ def test_an_unwritten_default_folder_is_below_results_and_latest_points_to_it(
     assert re.fullmatch(r"results/quick-\d{8}T\d{6}Z", str(folder))
     assert (tmp_path / "results" / "latest").resolve() == (tmp_path / folder).resolve()
     assert (tmp_path / "results" / "latest").readlink() == Path(folder.name)
+    assert run("compare", *TINY_OPTIONS, "--out", "results/latest", "--resume")[0] == 0
+    assert (tmp_path / "results" / "latest").readlink() == Path(folder.name)
 
 
 def write_csv(folder: Path) -> Path:
@@ -266,10 +268,19 @@ def test_a_comparison_does_not_go_on_with_other_code_or_another_machine_than_its
     launcher.machine = {**MACHINE, "num_threads": 3}
     exit_code, _, stderr = run(*arguments, "--resume")
     assert exit_code == 4
-    assert "optimized-s1337: baseline-s1337 is by another program" in stderr
+    assert "optimized-s1337: baseline-s1337 was trained by other code or otherwise" in stderr
     assert "changed: machine.num_threads, source.model.py. Go back" in stderr
     launcher.source_sha256, launcher.machine = SOURCE_SHA256, MACHINE
     assert run(*arguments, "--resume")[0] == 0
+
+
+def test_a_record_without_a_status_is_damage_to_one_who_goes_on(run: Run, own_comparison: Path) -> None:
+    path = own_comparison / "runs" / "baseline-s1337" / "run.json"
+    record = json.loads(path.read_text())
+    path.write_text(json.dumps({key: value for key, value in record.items() if key != "status"}))
+    exit_code, _, stderr = run("compare", *TINY_OPTIONS, "--out", own_comparison, "--resume")
+    assert exit_code == 4
+    assert "run.json is damaged: it has no status." in stderr
 
 
 def test_a_replay_is_trained_in_the_precision_of_its_run(run: Run, launcher: FakeLauncher, tmp_path: Path) -> None:

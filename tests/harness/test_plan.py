@@ -7,6 +7,7 @@ import pytest
 
 from harness.compare import plan_request
 from harness.plan import Plan, load_plan, plan_to_json, save_plan
+from mainrun.corpus import CorpusSource
 from mainrun.errors import InterruptionError, RequestError, StoredResultsError
 from mainrun.files import compute_file_sha256, save_json
 from tests.harness.fakes import FakeLauncher, Mishap, build_request, make_comparison, write_titles
@@ -88,6 +89,12 @@ def test_an_unknown_optimizer_or_schedule_is_refused_before_anything_is_trained(
     for key, wrong in (("optimizer", "adam"), ("schedule", "cosin")):
         with pytest.raises(RequestError, match=wrong):
             plan_tiny(optimized={key: wrong})
+
+
+@pytest.mark.parametrize("settings", [{"num_titles": "300"}, {"num_titles": "404"}, {"val_fraction": "0.2"}], ids=str)
+def test_arms_on_different_titles_are_refused_before_anything_is_trained(settings: dict[str, str]) -> None:
+    with pytest.raises(RequestError, match="optimized would be trained on other titles than baseline"):
+        plan_tiny(optimized=settings)
 
 
 @pytest.mark.parametrize("seeds", [(1337, 1337), (1, 2, 1)])
@@ -178,10 +185,24 @@ def test_resuming_another_plan_is_refused_and_what_differs_is_named(
 
 
 def test_resuming_with_the_same_request_names_nothing_as_changed(tiny_comparison: Path, tmp_path: Path) -> None:
-    copy = Path(shutil.copytree(tiny_comparison, tmp_path / tiny_comparison.name))
-    launcher = FakeLauncher()
-    make_comparison(tmp_path, name=copy.name, launcher=launcher, resume=True)
-    assert launcher.launched == []
+    for name in (tiny_comparison.name, "renamed"):
+        shutil.copytree(tiny_comparison, tmp_path / name)
+        launcher = FakeLauncher()
+        make_comparison(tmp_path, name=name, launcher=launcher, resume=True)
+        assert launcher.launched == []
+
+
+@pytest.mark.parametrize(("given", "expected"), [(None, "a1"), ("b2", "b2")])
+def test_resuming_on_the_hubs_titles_keeps_their_revision_unless_one_is_named(
+    given: str | None, expected: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = plan_tiny()
+    save_plan(tmp_path, dataclasses.replace(plan, corpus={**plan.corpus, "source": "hub", "revision": "a1"}))
+    asked: list[CorpusSource] = []
+    monkeypatch.setattr("harness.compare.plan_comparison", lambda *given: asked.append(given[3]))
+    request = build_request(tmp_path, data="hub", resume=True)
+    plan_request(dataclasses.replace(request, data_revision=given))
+    assert [source.revision for source in asked] == [expected]
 
 
 def test_resuming_with_other_titles_is_refused(own_comparison: Path, tmp_path: Path) -> None:

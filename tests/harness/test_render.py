@@ -115,6 +115,19 @@ def test_a_report_is_the_golden_one(tmp_path: Path, golden: Callable[[str, str],
     golden(name, re.sub(r"\b[0-9a-f]{16}…", "<SHA-256>…", text))
 
 
+def test_a_broken_rule_stands_above_the_headline_of_every_report(tiny_document: dict[str, Any]) -> None:
+    [finding] = [finding for finding in tiny_document["constraints"] if finding["name"] == "epochs"]
+    broken = [{**finding, "status": "FAIL", "evidence": "14 epochs were trained"}]
+    tiny_document["constraints"] = broken
+    for text, headline in (
+        (build_page(tiny_document), '<div class="headline">'),
+        (render_markdown(f"{SUMMARY}.j2", tiny_document), "**Verdict"),
+        (render_markdown(f"{REPORT}.j2", tiny_document), "## optimized"),
+    ):
+        before = text[: text.index(headline)]
+        assert re.search(r"FAIL: Fixed epochs: 7\W.*14 epochs were trained", before), before
+
+
 def test_the_summary_has_the_sections_of_the_public_one_in_their_order(tiny_comparison: Path) -> None:
     text = (tiny_comparison / SUMMARY).read_text()
     assert text.startswith("# Performance Summary: Mainrun Training Optimization\n")

@@ -76,7 +76,7 @@ def test_a_damaged_record_is_refused_with_its_path(own_comparison: Path, content
         load_comparison(own_comparison)
 
 
-@pytest.mark.parametrize("name", ["config", "sizes", "machine", "mainrun_log_sha256", "peak_memory_bytes"])
+@pytest.mark.parametrize("name", ["status", "config", "sizes", "machine", "mainrun_log_sha256", "peak_memory_bytes"])
 def test_a_record_without_one_of_its_fields_cannot_be_used(own_comparison: Path, name: str) -> None:
     path = own_comparison / OPTIMIZED / "run.json"
     record = json.loads(path.read_text())

@@ -222,10 +222,8 @@ def test_a_run_is_not_trained_beside_one_of_another_program_or_precision(
         monkeypatch.setattr("mainrun.loop.compute_source_sha256", lambda: code)
     capsys.readouterr()
     assert train_tiny(titles, tmp_path / "b", "--stop-after", "1", *beside, *options, recipe="baseline") == 4
-    assert f"whole is by another program, with other settings or on another machine; changed: {changed}. Go back" in (
-        capsys.readouterr().err
-    )
-    assert not (tmp_path / "b" / "run.json").exists()
+    assert f"whole was trained by other code or otherwise; changed: {changed}. Go back" in capsys.readouterr().err
+    assert not (tmp_path / "b").exists()
 
 
 def test_a_finished_run_of_other_settings_is_not_called_done(

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
@@ -19,6 +19,7 @@ from harness.analyse import load_document
 from harness.compare import run_comparison
 from harness.foreign.external import load_arms
 from harness.foreign.following import ForeignFollower
+from harness.foreign.pairs import MISMATCH, find_mismatch
 from harness.launch import Job, LocalLauncher, Outcome
 from harness.plan import PlannedRun
 from harness.progress import ProgressDisplay
@@ -89,6 +90,26 @@ def test_an_external_arm_is_run_and_judged(tmp_path: Path) -> None:
     assert failed == {"same-tokens"}  # the made-up log is that of other titles
     assert findings["planned-runs"].status == "PASS"
     assert str(tmp_path) not in (folder / "plan.json").read_text(encoding="utf-8")
+
+
+def test_an_external_arm_on_other_titles_is_not_decided(tmp_path: Path) -> None:
+    given = {"train_sha256": "0" * 64, "validation_sha256": "1" * 64}
+    folder = run(tmp_path, copy_log(tmp_path, write_json(replace(SMALL, hyperparameters=given).build())))
+    findings = {finding.name: finding for finding in verify(folder, None, None, FakeLauncher())}
+    assert findings["same-data"].status == "FAIL"
+    assert "mine-s1337 has other titles than baseline-s1337, by their fingerprints" in findings["same-data"].evidence
+    assert load_document(folder)["pairs"][0]["verdict"]["word"] == "INCONCLUSIVE"
+
+
+def test_fingerprints_that_differ_are_a_mismatch_though_all_counts_agree() -> None:
+    facts = {"num_titles": 100, "num_train_tokens": 5, "vocab_size": 7, "train_sha256": "a", "validation_sha256": "b"}
+    for key, value, expected in (
+        ("train_sha256", "a", None),
+        ("train_sha256", None, None),
+        ("train_sha256", "c", MISMATCH),
+        ("validation_sha256", "c", MISMATCH),
+    ):
+        assert find_mismatch({"facts": facts}, {"facts": {**facts, key: value}}) == expected
 
 
 def test_two_seeds_of_an_external_arm_are_two_runs(tmp_path: Path) -> None:
@@ -246,6 +267,27 @@ def test_a_wrong_arms_file_is_one_clear_error(tmp_path: Path, text: str, message
     (tmp_path / "arms.toml").write_text(text, encoding="utf-8")
     with pytest.raises(RequestError, match=message):
         load_arms(tmp_path / "arms.toml")
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (["--margin", "-5"], "--margin takes a percentage"),
+        (["--seeds", "1,1"], "Seed 1 is given twice"),
+        (["--set", "mine.learning_rate=1"], "--set names mine, an external arm"),
+        (["mine", "mine"], "An external arm stands twice"),
+        (["baseline", "baseline", "baseline-2"], "Two arms would be called baseline-2"),
+    ],
+    ids=str,
+)
+def test_external_arms_are_asked_for_by_the_rules_of_all(
+    given: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    more = (f'[arms.{name}]\ncommand = ["true", "{{seed}}"]\njournal = "j"\n' for name in ("baseline-2", "other"))
+    arms = write_arms(tmp_path, "".join(more))
+    names = [] if not given[0].startswith("--") else ["mine", "other"]
+    assert main(["compare", *names, *given, "--arms", str(arms), "--out", str(tmp_path / "out"), "--dry-run"]) == 2
+    assert message in capsys.readouterr().err
 
 
 def test_a_missing_arms_file_ends_with_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
