@@ -40,14 +40,14 @@ def describe_titles(baseline: TitleColumns, candidate: TitleColumns) -> dict[str
 def _slice_titles(columns: TitleColumns, num_chars: NDArray[np.int64]) -> dict[str, NDArray[np.bool_]]:
     kind, has_digit = np.array(columns["kind"]), np.array(columns["has_digit"])
     in_train = np.array(columns["in_train"])
-    short, long = np.quantile(num_chars, [1 / 3, 2 / 3])
+    short, long = np.quantile(num_chars, [1 / 3, 2 / 3], method="lower")
     return {
         "ask": kind == "ask",
         "show": kind == "show",
         "neither ask nor show": kind == "other",
-        f"short, up to {short - SEPARATOR_CHARS:.0f} characters": num_chars <= short,
+        f"short, up to {short - SEPARATOR_CHARS} characters": num_chars <= short,
         "medium": (num_chars > short) & (num_chars <= long),
-        f"long, above {long - SEPARATOR_CHARS:.0f} characters": num_chars > long,
+        f"long, above {long - SEPARATOR_CHARS} characters": num_chars > long,
         "with a digit": has_digit,
         "without a digit": ~has_digit,
         "also a training title": in_train,

@@ -4,13 +4,13 @@ import random
 import re
 
 from harness.integrity import SEPARATOR_CHARS
-from harness.titles import describe_titles
+from harness.titles import TitleColumns, describe_titles
 
 
 def test_the_lengths_that_slices_are_called_by_are_those_of_the_titles() -> None:
     draw = random.Random(1)
     lengths = [draw.randint(10, 80) for _ in range(300)]
-    columns = {
+    columns: TitleColumns = {
         "loss_nats": [draw.uniform(50, 150) for _ in lengths],
         "num_chars": [length + SEPARATOR_CHARS for length in lengths],
         "kind": ["other" for _ in lengths],
