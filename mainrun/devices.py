@@ -5,7 +5,6 @@ Torch is imported where it is used, because the harness reads the names and neve
 
 from __future__ import annotations
 
-import platform
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -51,7 +50,7 @@ def choose_products(device: torch.device) -> None:
     import torch
 
     torch.set_float32_matmul_precision("highest")
-    if device.type == "cpu" and "AMD" in get_cpu_name():
+    if device.type == "cpu" and read_cpuinfo("vendor_id") == "AuthenticAMD":
         torch.set_float32_matmul_precision("medium")
         if measure_product_error() > MAX_FLOAT32_ERROR:
             torch.set_float32_matmul_precision("highest")
@@ -66,11 +65,10 @@ def measure_product_error() -> float:
     return float((factor @ factor - exact).norm() / exact.norm())
 
 
-def get_cpu_name() -> str:
-    """The model of the processor, or its architecture where the system does not name it."""
+def read_cpuinfo(field: str) -> str | None:
+    """A field of the first processor in Linux's list of them; None where there is no such list or field."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
-        return platform.processor() or platform.machine()
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.machine()
+        return None
+    return next((line.partition(":")[2].strip() for line in lines if line.partition(":")[0].strip() == field), None)

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from mainrun.devices import get_cpu_name
+from mainrun.devices import read_cpuinfo
 from mainrun.files import compute_file_sha256
 
 _LIBRARIES = ("torch", "numpy", "tokenizers", "tiktoken", "pandas", "pyarrow", "datasets")
@@ -28,7 +28,7 @@ def describe_machine(device: torch.device, precision: str) -> dict[str, Any]:
         "operating_system": platform.system(),
         "architecture": platform.machine(),
         "device": device.type,
-        "device_name": torch.cuda.get_device_name(device) if is_cuda else get_cpu_name(),
+        "device_name": torch.cuda.get_device_name(device) if is_cuda else _cpu_name(),
         "precision": precision,
         "cpu_capability": torch.backends.cpu.get_cpu_capability(),
         "num_threads": torch.get_num_threads(),
@@ -69,6 +69,10 @@ def _version(name: str) -> str | None:
         return version(name)
     except PackageNotFoundError:
         return None
+
+
+def _cpu_name() -> str:
+    return read_cpuinfo("model name") or platform.processor() or platform.machine()
 
 
 def _commit() -> str | None:

@@ -50,18 +50,19 @@ def _products_as_before() -> Iterator[None]:
 
 @pytest.mark.usefixtures("_products_as_before")
 @pytest.mark.parametrize(
-    ("cpu", "device", "error", "expected"),
+    ("vendor", "device", "error", "expected"),
     [
-        ("AMD EPYC", CPU, 4e-7, "medium"),
-        ("AMD with tiles", CPU, 3e-3, "highest"),
-        ("Intel(R) Xeon(R)", CPU, 4e-7, "highest"),
-        ("AMD EPYC", CUDA, 4e-7, "highest"),
+        ("AuthenticAMD", CPU, 4e-7, "medium"),
+        ("AuthenticAMD", CPU, 3e-3, "highest"),
+        ("GenuineIntel", CPU, 4e-7, "highest"),
+        (None, CPU, 4e-7, "highest"),
+        ("AuthenticAMD", CUDA, 4e-7, "highest"),
     ],
 )
 def test_products_are_onednns_on_an_amd_cpu_that_rounds_nothing(
-    cpu: str, device: torch.device, error: float, expected: str, monkeypatch: pytest.MonkeyPatch
+    vendor: str | None, device: torch.device, error: float, expected: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(devices, "get_cpu_name", lambda: cpu)
+    monkeypatch.setattr(devices, "read_cpuinfo", {"vendor_id": vendor}.get)
     monkeypatch.setattr(devices, "measure_product_error", lambda: error)
     for before in ("highest", "medium"):
         torch.set_float32_matmul_precision(before)
