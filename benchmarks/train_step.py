@@ -67,8 +67,9 @@ def measure(preset: str, recipe: str, device: torch.device, precision: str, num_
     """Times both steps in turn, ours first in every second round, after one unmeasured round.
 
     Each has a process of its own, as both would have: the memory that one keeps for its next step is not the other's,
-    and the peak of each is its own.
+    and the peak of each is its own. The rate of dense products is that of the library our step takes them from.
     """
+    choose_products(device)
     seconds: dict[str, list[float]] = {name: [] for name in ("ours", "plain")}
     dense_rates = []
     given = [f"--preset={preset}", f"--recipe={recipe}", f"--device={device.type}", f"--precision={precision}"]
@@ -145,6 +146,8 @@ class Worker:
 
 def work(name: str, preset: str, recipe: str, device: torch.device, precision: str) -> None:
     """The other side of `Worker`: answers on stdout each line that comes on stdin."""
+    if name == "ours":
+        choose_products(device)
     step = build_step(name, preset, recipe, device, precision)
     for question in sys.stdin:
         answer = time_call(step, device) if question.strip() == "step" else measure_peak_memory_bytes(device)
@@ -230,8 +233,6 @@ def main() -> None:
     given = parser.parse_args()
     device = choose_device(given.device)
     precision = choose_precision(given.precision, device)
-    if given.worker != "plain":
-        choose_products(device)
     if given.worker:
         work(given.worker, given.preset, given.recipe, device, precision)
         return
