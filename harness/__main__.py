@@ -246,17 +246,19 @@ def run_verify(given: argparse.Namespace) -> Answer:
 
 
 def run_gate(given: argparse.Namespace) -> Answer:
-    from harness.gate import compute_exit_code, judge
+    from harness.gate import compute_exit_code, judge, list_broken_rules
     from harness.safeguard import blame_damage, hold
     from harness.text import format_conditions
 
     with hold(given.folder, shared=True), blame_damage(given.folder):
         conditions = judge(given.folder, given.min_improvement, given.max_loss, given.require_conclusive)
+        broken = list_broken_rules(given.folder)
     exit_code = compute_exit_code(conditions, given.require_conclusive)
     unmet = [condition.name for condition in conditions if condition.status != "met"]
     reason = f"not met: {', '.join(unmet)}" if exit_code != EXIT_DONE else None
-    values = {"conditions": [asdict(condition) for condition in conditions]}
-    return Answer(format_conditions(conditions), values, exit_code, reason)
+    values = {"conditions": [asdict(condition) for condition in conditions], "broken_rules": broken}
+    lines = [format_conditions(conditions), *(f"FAIL       {rule}" for rule in broken)]
+    return Answer("\n".join(lines), values, exit_code, reason)
 
 
 def _parse_seeds(text: str) -> tuple[int, ...]:

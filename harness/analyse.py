@@ -163,11 +163,12 @@ def _describe_certainty(
     columns = [comparison.runs[run].load_title_losses() for run in (baseline, candidate)]
     gains = bootstrap_gains(np.array(columns[0]["loss_nats"]), np.array(columns[1]["loss_nats"]))
     num_titles = len(columns[0]["loss_nats"])
+    configs = [plan.get_arm(run.arm).config for run in (baseline, candidate)]
     wide, narrow = (compute_bootstrap_interval(gains, level, num_titles) for level in (0.95, 0.90))
     return {
         "verdict": decide_verdict([pair["gain_percent"] for pair in seed_pairs], (wide, narrow), plan.margin_percent),
         "evaluation_sampling": {"interval_95": asdict(wide), "interval_90": asdict(narrow)},
-        "robustness": describe_robustness(seed_pairs),
+        "robustness": describe_robustness(seed_pairs, equal_arms=configs[0] == configs[1]),
         "titles": describe_titles(*columns),
     }
 
@@ -179,7 +180,6 @@ def _find_final_losses(comparison: StoredComparison, arm: str, rows: list[Row]) 
         row["seed"]: row[PRIMARY_METRIC]
         for row in rows
         if row["arm"] == arm and row["seed"] in complete and row["split"] == "validation"
-        and row["step"] == row["max_steps"]
     }  # fmt: skip
 
 

@@ -85,11 +85,10 @@ def claim_equal_terms(view: PairView) -> Iterator[Claim]:
         yield from view.prove(
             "coverage-share",
             {
-                f"{differs} and full > reported": "Coverage hides part of the gain: the gain in full loss is larger "
+                f"{more} and full > reported": "Coverage hides part of the gain: the gain in full loss is larger "
                 "than the reported one.",
-                f"{differs} and full <= 0": "The whole reported gain is coverage: in full loss {candidate} is no "
-                "better.",
-                differs: "{value:percent} of the reported gain is coverage, not a better model.",
+                f"{less} and full <= 0": "The whole reported gain is coverage: in full loss {candidate} is no better.",
+                f"{less} and full <= reported": "{value:percent} of the reported gain is coverage, not a better model.",
             },
             "100 * (1 - full / reported)",
             full=view.here("full_gain_percent"),
@@ -103,10 +102,14 @@ def claim_target(view: PairView) -> Iterator[Claim]:
     yield from view.prove(
         "target-margin",
         {
-            f"official == {official} and {condition}": f"{target} is {outcome}."
+            f"official == {official} and differs == {differs} and {condition}": f"{target} is {outcome}{tail}."
             for official, target in (
                 (1, "The task's target of {target:loss}"),
-                (0, "The baseline's final frozen loss of {target:loss}, the target here,"),
+                (0, "The final frozen loss of {baseline}, {target:loss}, the target here,"),
+            )
+            for differs, tail in (
+                (0, ""),
+                (1, ", which is not on equal terms: coverage {c_coverage:percent} against {b_coverage:percent}"),
             )
             for condition, outcome in TARGET_OUTCOMES.items()
         },
@@ -114,6 +117,9 @@ def claim_target(view: PairView) -> Iterator[Claim]:
         target=view.here("target/loss_nats_per_char"),
         c=view.arm("candidate", "final/loss_nats_per_char"),
         official=view.here("target/is_official"),
+        differs=view.here("coverage_differs"),
+        b_coverage=view.arm("baseline", "final/coverage_percent"),
+        c_coverage=view.arm("candidate", "final/coverage_percent"),
     )
 
 
@@ -138,7 +144,7 @@ def prove_speed(view: PairView, which: str, cost: str, **fields: str) -> Iterato
         yield from view.prove(
             "never-reaches-baseline",
             {
-                "lowest > final": f"{{candidate}} is at no evaluation at or below the baseline's {which} loss of "
+                "lowest > final": f"{{candidate}} is at no evaluation at or below the {which} loss of {{baseline}}, "
                 "{final:loss} ({metric}); its lowest is {value:loss}."
             },
             "lowest",
@@ -150,8 +156,8 @@ def prove_speed(view: PairView, which: str, cost: str, **fields: str) -> Iterato
     yield from view.prove(
         "reaches-baseline",
         {
-            "found <= final": f"{{candidate}} is first measured at or below the baseline's {which} loss of "
-            f"{{final:loss}} ({{metric}}) at step {{step:count}}: after {{value:percent}} {cost}."
+            "found <= final": f"{{candidate}} is first measured at or below the {which} loss of {{baseline}}, "
+            f"{{final:loss}} ({{metric}}), at step {{step:count}}: after {{value:percent}} {cost}."
         },
         "100 * share",
         final=final,
@@ -252,7 +258,7 @@ def claim_cost(view: PairView) -> Iterator[Claim]:
     ):
         yield from view.prove(
             claim_id,
-            f"{{candidate}} takes {{value:ratio}} the baseline's {what}.",
+            f"{{candidate}} takes {{value:ratio}} the {what} of {{baseline}}.",
             "c / b",
             b=view.arm("baseline", f"cost/{field}"),
             c=view.arm("candidate", f"cost/{field}"),

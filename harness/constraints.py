@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any
 
 from harness.checks import ROUNDING_TOLERANCE, Evidence, Registry, Result, judge_runs, register
+from harness.plan import PlannedRun
 from harness.stored import StoredRun
 
 EPOCHS = 7
@@ -204,6 +205,10 @@ def check_planned_runs(evidence: Evidence) -> Result:
     if evidence.comparison.unfinished:
         return "FAIL", f"not complete: {', '.join(run.folder_name for run in evidence.comparison.unfinished)}"
     plan = evidence.comparison.plan
+    if plan.sources is None and set(plan.runs) != {
+        PlannedRun(arm.name, seed) for arm in plan.arms for seed in plan.seeds
+    }:
+        return "FAIL", "the plan does not hold a run of every arm with every seed"
     plan_sha256 = evidence.comparison.compute_hashes()["plan.json"]
     finals: dict[str, str] = {}
     journals: dict[str, str] = {}
@@ -215,6 +220,9 @@ def check_planned_runs(evidence: Evidence) -> Result:
         arm = plan.get_arm(run.arm)
         if record["config"] != arm.config or any(arm.sizes[key] != value for key, value in record["sizes"].items()):
             return "FAIL", f"{name} was trained with another configuration or size than planned"
+        asked = {"preset": plan.preset, "recipe": arm.recipe, "settings": arm.settings}
+        if "taken_over" not in record and any(record["request"][key] != value for key, value in asked.items()):
+            return "FAIL", f"{name} was asked for with another recipe, setting or preset than planned"
         if run.select("model_info")[0]["parameters_count"] != arm.sizes["num_parameters"]:
             return "FAIL", f"{name} trained another number of parameters than planned"
         for key in ("initial_weights_sha256", "final_weights_sha256"):

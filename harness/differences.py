@@ -24,7 +24,7 @@ def find_difference(found: Any, expected: Any, where: str = "") -> str | None:
         )
         return next((difference for difference in differences if difference), None)
     if isinstance(found, float) and isinstance(expected, float):
-        same = abs(found - expected) <= NUMBER_TOLERANCE * max(abs(found), abs(expected))
+        same = found == expected or abs(found - expected) <= NUMBER_TOLERANCE * min(abs(found), abs(expected))
     else:
         same = type(found) is type(expected) and found == expected
     return None if same else f"{where}: found {found!r}, expected {expected!r}"

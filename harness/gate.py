@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from harness.analyse import load_document
 from harness.formats import format_loss, format_percent
 from harness.rebuild import load_proven_document
 from harness.stored import load_comparison
@@ -89,6 +90,16 @@ def compute_exit_code(conditions: list[Condition], require_conclusive: bool) -> 
     if "missed" in statuses:
         return EXIT_NO
     return EXIT_INCONCLUSIVE if require_conclusive and "undecided" in statuses else EXIT_DONE
+
+
+def list_broken_rules(folder: Path) -> list[str]:
+    """What the numbers were judged in spite of: every check that the stored comparison failed, with its evidence."""
+    document = load_document(folder)
+    return [
+        f"{finding['title']}: {finding['evidence']}"
+        for finding in (*document["constraints"], *document["integrity"])
+        if finding["status"] == "FAIL"
+    ]
 
 
 def _load_whole(folder: Path) -> dict[str, Any]:

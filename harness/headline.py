@@ -34,14 +34,21 @@ def claim_headline(view: PairView) -> Iterator[Claim]:
     yield from view.prove(
         "improvement",
         {
-            "reported > 0 and c < b": "Improvement: {reported:percent} in the frozen loss, {value:percent} in the full "
-            "loss ({b:loss} → {c:loss})",
-            "b > 0": "Change: frozen loss {reported:gain}, full loss {value:gain} ({b:loss} → {c:loss})",
+            f"{condition} and pairs {symbol} 1": f"{sentence} ({{b:loss}} → {{c:loss}}){tail}"
+            for condition, sentence in (
+                (
+                    "reported > 0 and c < b",
+                    "Improvement: {reported:percent} in the frozen loss, {value:percent} in the full loss",
+                ),
+                ("b > 0", "Change: frozen loss {reported:gain}, full loss {value:gain}"),
+            )
+            for symbol, tail in (("==", ""), (">", ", seed {seed}"))
         },
         GAIN,
         b=view.arm("baseline", "final/full_loss_nats_per_char"),
         c=view.arm("candidate", "final/full_loss_nats_per_char"),
         reported=view.here("reported_gain_percent"),
+        pairs=view.here("verdict/num_seed_pairs"),
     )
 
 
@@ -165,13 +172,17 @@ def claim_final_result(view: PairView) -> Iterator[Claim]:
     """The last line of the summary."""
     yield from view.prove(
         "final-result",
-        f"Final result{name_candidate(view)}: frozen validation loss {{value:gain}} ({{b:loss}} → {{c:loss}}), full "
-        "loss {full:gain}; {label}",
+        {
+            f"pairs {symbol} 1": f"Final result{name_candidate(view)}: frozen validation loss {{value:gain}} "
+            f"({{b:loss}} → {{c:loss}}), full loss {{full:gain}}{tail}; {{label}}"
+            for symbol, tail in (("==", ""), (">", ", both of seed {seed}"))
+        },
         GAIN,
         b=view.arm("baseline", "final/loss_nats_per_char"),
         c=view.arm("candidate", "final/loss_nats_per_char"),
         full=view.here("full_gain_percent"),
         label=view.here("verdict/label"),
+        pairs=view.here("verdict/num_seed_pairs"),
     )
 
 

@@ -6,6 +6,7 @@ and tokenized again by this module's own code, with the tokenizer the run stored
 
 import hashlib
 import json
+import math
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -15,6 +16,7 @@ import tiktoken
 from numpy.typing import NDArray
 
 from harness.checks import ROUNDING_TOLERANCE, Check, Evidence, Registry, Result, Titles, judge_runs, register
+from harness.journal_facts import find_other_course, find_other_header, find_other_sizes
 from harness.stored import StoredRun
 
 SEPARATOR_CHARS = 5
@@ -60,11 +62,22 @@ def check_title_sums(evidence: Evidence) -> Result:
         full = sum(columns["loss_nats"]) / last["num_chars"]
         if sum(columns["num_chars"]) != last["num_chars"] or sum(columns["num_tokens"]) != last["num_tokens"]:
             return "characters or tokens by title do not add up to those of the last evaluation"
-        if not abs(full - last["full_loss_nats_per_char"]) <= ROUNDING_TOLERANCE * abs(full):
+        if not math.isclose(full, last["full_loss_nats_per_char"], rel_tol=ROUNDING_TOLERANCE):
             return f"losses by title give {full}, the journal says {last['full_loss_nats_per_char']}"
         return None
 
     return judge_runs(evidence, judge, "characters, tokens and losses by title give the last evaluation's totals")
+
+
+@integrity("journals", "Every journal says what its record and the plan say, and does not contradict itself")
+def check_journals(evidence: Evidence) -> Result:
+    """Settings, machine, counts, steps, learning rates and clocks of a journal, and the sizes that follow from it."""
+
+    def judge(run: StoredRun) -> str | None:
+        sizes = evidence.comparison.plan.get_arm(run.arm).sizes
+        return find_other_header(run, sizes) or find_other_sizes(run, sizes) or find_other_course(run, sizes)
+
+    return judge_runs(evidence, judge, "settings, machine, counts, steps, learning rates and clocks agree")
 
 
 @of_titles("fingerprints", "The titles are those the runs were fingerprinted with")

@@ -1,11 +1,10 @@
 """Reading journals: whole ones strictly, growing ones as far as they are written."""
 
-import json
-import math
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from mainrun.errors import StoredResultsError
+from mainrun.files import parse_json
 
 Event = dict[str, Any]
 
@@ -69,7 +68,7 @@ class JournalFollower:
 def _parse_line(path: Path, number: int, line: bytes, *, timed: bool = True) -> Event:
     where = f"{path}, line {number}"
     try:
-        event = json.loads(line, parse_constant=_refuse_constant, parse_float=_parse_finite)
+        event = parse_json(line)
     except (ValueError, RecursionError) as error:
         raise StoredResultsError(f"{where}: not a JSON object: {error}.") from None
     if not isinstance(event, dict):
@@ -78,14 +77,3 @@ def _parse_line(path: Path, number: int, line: bytes, *, timed: bool = True) -> 
     if not isinstance(event.get("event"), str) or not (untimed or isinstance(event.get("timestamp"), int | float)):
         raise StoredResultsError(f"{where}: 'event' or 'timestamp' is missing or of the wrong type.")
     return event
-
-
-def _parse_finite(text: str) -> float:
-    value = float(text)
-    if not math.isfinite(value):
-        raise ValueError(f"{text} is too large for a number")
-    return value
-
-
-def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is not a JSON number")

@@ -31,7 +31,7 @@ def _describe(folder: Path) -> list[dict[str, Any]]:
         return _describe_document(folder.name, load_document(folder))
     except StoredResultsError as error:
         return [{"name": folder.name, **_EMPTY, "problem": str(error)}]
-    except (LookupError, TypeError, AttributeError) as error:
+    except (LookupError, TypeError, AttributeError, ValueError) as error:
         problem = f"{folder / FILE_NAME} is damaged: {error} is missing or of the wrong type."
         return [{"name": folder.name, **_EMPTY, "problem": problem}]
 
@@ -46,7 +46,7 @@ def _describe_document(name: str, document: dict[str, Any]) -> list[dict[str, An
             "pair": f"{pair['candidate_label']} / {pair['baseline_label']}",
             "baseline_full_loss_nats_per_char": finals[pair["baseline"]]["full_loss_nats_per_char"],
             "candidate_full_loss_nats_per_char": finals[pair["candidate"]]["full_loss_nats_per_char"],
-            "full_gain_percent": pair["full_gain_percent"],
+            "full_gain_percent": None if pair["full_gain_percent"] is None else float(pair["full_gain_percent"]),
             "verdict": pair["verdict"]["label"],
         }
         for pair in document["pairs"]

@@ -203,7 +203,8 @@ def load_plan(folder: Path) -> Plan:
         values["runs"] = tuple(PlannedRun(**run) for run in values["runs"])
         plan = Plan(**values)
         _check_names(plan)
-    except (KeyError, TypeError, ValueError) as error:
+        check_rule(plan.seeds, plan.margin_percent)
+    except (KeyError, TypeError, ValueError, RequestError) as error:
         raise StoredResultsError(f"{folder / FILE_NAME} is damaged: {error}.") from None
     if plan.primary_metric != PRIMARY_METRIC:
         raise StoredResultsError(

@@ -73,7 +73,7 @@ def check_reports(evidence: Evidence) -> Result:
     """Both reports, rendered again and compared byte for byte."""
     document = rebuild(evidence.comparison)[1]
     for name in (SUMMARY_NAME, REPORT_NAME):
-        found = (evidence.comparison.folder / name).read_text(encoding="utf-8").split("\n")
+        found = (evidence.comparison.folder / name).read_bytes().decode().split("\n")
         due = render_markdown(f"{name}.j2", document).split("\n")
         for number, (line, expected) in enumerate(zip(found, due, strict=False), 1):
             if line != expected:
@@ -103,9 +103,9 @@ def check_attachments(evidence: Evidence) -> Result:
 
 
 def load_proven_document(comparison: StoredComparison) -> dict[str, Any]:
-    """The stored `comparison.json`; `StoredResultsError` where it is not what the journals give."""
-    document = load_document(comparison.folder)
-    difference = find_difference(document, rebuild(comparison)[1])
+    """The content of `comparison.json` made again; `StoredResultsError` where the stored one differs."""
+    document = rebuild(comparison)[1]
+    difference = find_difference(load_document(comparison.folder), document)
     if difference:
         raise StoredResultsError(
             f"{comparison.folder}/comparison.json is not what the journals give: {difference}. "

@@ -44,6 +44,7 @@ class Offers:
             for comparison in self.comparisons
             for run in comparison.runs.values()
             if run.is_complete
+            and not run.is_foreign
             and run.seed == planned.seed
             and run.record["config"] == config
             and _same_titles(run.record["corpus"], plan.corpus)

@@ -33,11 +33,11 @@ def pair_seeds(seeds: Sequence[int], baseline: SeedLosses, candidate: SeedLosses
     ]
 
 
-def describe_robustness(pairs: Sequence[dict[str, Any]]) -> dict[str, Any]:
+def describe_robustness(pairs: Sequence[dict[str, Any]], *, equal_arms: bool = False) -> dict[str, Any]:
     """The noise of training as the seeds show it; None wherever there are too few of them to say."""
     gains = [pair["gain_percent"] for pair in pairs]
     interval = compute_t_interval(gains, 0.95)
-    noise, source = _find_noise_floor(pairs)
+    noise, source = _find_noise_floor(pairs, equal_arms=equal_arms)
     return {
         "seed_pairs": list(pairs),
         "num_seed_pairs": len(pairs),
@@ -54,15 +54,15 @@ def describe_robustness(pairs: Sequence[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def _find_noise_floor(pairs: Sequence[dict[str, Any]]) -> tuple[float | None, str]:
+def _find_noise_floor(pairs: Sequence[dict[str, Any]], *, equal_arms: bool) -> tuple[float | None, str]:
     """The spread over seeds in percent, and where it comes from.
 
-    Arms that differ by nothing give paired differences of exactly 0, which say that runs repeat, not how seeds vary.
+    Paired differences of arms that differ by nothing say how exactly runs repeat, not how seeds vary.
     """
     if len(pairs) < 2:
         return None, "not measured: one seed"
     paired = compute_sd([pair["gain_percent"] for pair in pairs])
-    if paired > 0:
+    if paired > 0 and not equal_arms:
         return paired, "standard deviation of the paired gains"
     losses = [pair["baseline_full_loss_nats_per_char"] for pair in pairs]
     spread = 100 * compute_sd(losses) / (sum(losses) / len(losses))

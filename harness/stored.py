@@ -20,7 +20,7 @@ RUNS_FOLDER = "runs"
 
 _FIELDS = (
     *("status", "reason", "arm", "seed", "config", "corpus", "sizes", "machine", "source_sha256", "plan_sha256"),
-    *("train_ids_sha256", "validation_ids_sha256", "initial_weights_sha256"),
+    *("request", "train_ids_sha256", "validation_ids_sha256", "initial_weights_sha256"),
 )
 _FINAL_FIELDS = ("final_weights_sha256", *HASHED_FILES.values(), "peak_memory_bytes")
 """What a record must hold, and what that of a complete run must hold too."""

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -53,7 +54,7 @@ def save_json(path: Path, value: Any) -> None:
 def load_json(path: Path, schema_version: int) -> dict[str, Any]:
     """A stored JSON object; `StoredResultsError` where it is absent, damaged or of another schema version."""
     try:
-        value = json.loads(path.read_bytes(), parse_constant=_refuse_constant)
+        value = parse_json(path.read_bytes())
     except FileNotFoundError:
         raise StoredResultsError(f"{path} is missing.") from None
     except (ValueError, RecursionError) as error:
@@ -85,5 +86,17 @@ def unwritable(path: Path, error: OSError) -> MachineError:
     return MachineError(f"Cannot write {path}: {error.strerror or error}. Free the place or choose another --out.")
 
 
+def parse_json(content: bytes) -> Any:
+    """Strict JSON; `ValueError` for a NaN, an infinity and a number too large for a float too."""
+    return json.loads(content, parse_constant=_refuse_constant, parse_float=_parse_finite)
+
+
 def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is not a JSON number")
+
+
+def _parse_finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"{text} is too large for a number")
+    return value

@@ -53,7 +53,7 @@ def run_mixed_checks(registry: Registry, evidence: Evidence) -> list[Finding]:
             results += _find_other_titles(comparison)
         if own.runs and name == "planned-runs" and any("source" in run.record for run in own.runs.values()):
             results.append(("NOT CHECKED", NOT_PLANNED))
-        elif own.runs:
+        if own.runs:
             results.append((own_findings[name].status, own_findings[name].evidence))
         findings.append(Finding(name, title, *_join(results)))
     return findings

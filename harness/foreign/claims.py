@@ -166,7 +166,7 @@ def claim_foreign_size(view: PairView) -> Iterator[Claim]:
     if all(arms[view.pair[side]]["cost"]["num_parameters"] is not None for side in SIDES):
         yield from view.prove(
             "parameters-ratio",
-            "{candidate} has {value:ratio} the baseline's parameters.",
+            "{candidate} has {value:ratio} the parameters of {baseline}.",
             "c / b",
             b=view.arm("baseline", "cost/num_parameters"),
             c=view.arm("candidate", "cost/num_parameters"),

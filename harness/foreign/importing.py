@@ -185,13 +185,15 @@ def _check_comparable(runs: Sequence[ImportedRun]) -> None:
 
 
 def _refuse_copies(runs: Sequence[ImportedRun]) -> None:
-    """Raises `RequestError` where two logs say the same: what they have in common would be no finding."""
+    """Raises `RequestError` where two sources say the same: what they have in common would be no finding."""
     names: dict[str, str] = {}
     for run in runs:
-        if run.log is None:
-            continue
-        told = [{**event, "line": None} for event in run.log.events if event["event"] != "training_step"]
-        said = json.dumps([len(run.log.events), *told])
+        if run.run is not None:
+            said = run.run.record.get("mainrun_log_sha256") or run.source.name
+        else:
+            assert run.log is not None
+            told = [{**event, "line": None} for event in run.log.events if event["event"] != "training_step"]
+            said = json.dumps([len(run.log.events), *told])
         if said in names:
             raise RequestError(
                 f"--from: {names[said]} and {run.source.name} hold the same run; a run against itself shows nothing."

@@ -318,14 +318,125 @@ def edit_the_summary(folder: Path) -> None:
     path.write_text(text.replace(line, re.sub("[0-8]", "9", line)), encoding="utf-8")
 
 
+def say_other_settings(folder: Path) -> None:
+    edit_events(run_folders(folder)[1], "hyperparameters_configured", lambda e: e | {"batch_size": 256, "n_layer": 12})
+
+
+def say_another_precision(folder: Path) -> None:
+    edit_events(run_folders(folder)[1], "device_info", lambda e: e | {"precision": "bfloat16"})
+
+
+def call_the_first_evaluation_the_last(folder: Path) -> None:
+    run = run_folders(folder)[0]
+    last = read_events(run / "mainrun.log")[-1]["step"]
+    ends = {1: 1, last: last + 1}
+    edit_events(run, "validation_step", lambda e: e | {"max_steps": ends.get(e["step"], e["max_steps"])})
+
+
+def divide_by_twice_the_characters(folder: Path) -> None:
+    run = run_folders(folder)[1]
+
+    def halve(event: dict[str, Any]) -> dict[str, Any]:
+        full = event["full_loss_nats_per_char"]
+        return event | {
+            "num_chars": 2 * event["num_chars"],
+            "loss": event["loss"] / 2,
+            "full_loss_nats_per_char": None if full is None else full / 2,
+        }
+
+    edit_events(run, "validation_step", halve)
+    edit_titles(run, lambda columns: columns.update(num_chars=[2 * n for n in columns["num_chars"]]))
+
+
+def score_one_span_on_the_way(folder: Path) -> None:
+    def shorten(event: dict[str, Any]) -> dict[str, Any]:
+        if event["step"] in (1, event["max_steps"]):
+            return event
+        spans = event["span_loss_nats"][:1]
+        return event | {
+            "num_tokens": 300, "num_spans": 1, "span_loss_nats": spans, "loss": spans[0] / event["num_chars"]
+        }  # fmt: skip
+
+    edit_events(run_folders(folder)[1], "validation_step", shorten)
+
+
+def measure_a_full_loss_more(folder: Path) -> None:
+    def add(event: dict[str, Any]) -> dict[str, Any]:
+        return event | ({} if event["full_loss_nats_per_char"] else {"full_loss_nats_per_char": 0.01})
+
+    edit_events(run_folders(folder)[1], "validation_step", add)
+
+
+def learn_faster_than_said(folder: Path) -> None:
+    edit_events(
+        run_folders(folder)[1],
+        "training_step",
+        lambda e: e | ({"learning_rate": 0.5} if e["step"] > REPLAY_STEPS else {}),
+    )
+
+
+def slow_the_baseline(folder: Path) -> None:
+    for event in ("training_step", "validation_step"):
+        edit_events(run_folders(folder)[0], event, lambda e: e | {"train_elapsed_s": 100 * e["train_elapsed_s"]})
+
+
+def lose_less_than_nothing(folder: Path) -> None:
+    def move(columns: dict[str, list[Any]]) -> None:
+        losses = columns["loss_nats"]
+        columns["loss_nats"] = [losses[0] - 500, losses[1] + 500, *losses[2:]]
+
+    edit_titles(run_folders(folder)[1], move)
+
+
+def evaluate_after_all_training(folder: Path) -> None:
+    run = run_folders(folder)[1]
+    events = read_events(run / "mainrun.log")
+    clocks = ("timestamp", "elapsed_time", "train_elapsed_s")
+    last = {clock: events[-1][clock] for clock in clocks}
+    evaluations = [entry | last for entry in events if entry["event"] == "validation_step"]
+    write_events(run / "mainrun.log", [*(e for e in events if e["event"] != "validation_step"), *evaluations])
+
+
+def edit_plan(folder: Path, change: Callable[[dict[str, Any]], None]) -> None:
+    plan = json.loads((folder / "plan.json").read_text(encoding="utf-8"))
+    change(plan)
+    save_json(folder / "plan.json", plan)
+    for run in run_folders(folder):
+        edit_record(run, plan_sha256=compute_file_sha256(folder / "plan.json"))
+
+
+def hide_a_setting(folder: Path) -> None:
+    edit_plan(folder, lambda plan: plan["arms"][1]["settings"].clear())
+
+
+def plan_seeds_without_runs(folder: Path) -> None:
+    edit_plan(folder, lambda plan: plan.update(seeds=[1337, 1, 2]))
+
+
+def cover_all(folder: Path) -> None:
+    edit_plan(folder, lambda plan: plan["arms"][1]["sizes"].update(coverage=1.0, num_spans=99))
+    edit_nested(run_folders(folder)[1], "sizes", coverage=1.0, num_spans=99)
+
+
+def compute_little(folder: Path) -> None:
+    little = {"training_flops": 1000}
+    edit_plan(folder, lambda plan: plan["arms"][1]["sizes"].update(little))
+    edit_nested(run_folders(folder)[1], "sizes", **little)
+
+
 REBUILT = frozenset({"measurements", "numbers", "reports"})
 TWO_SEEDS = frozenset({"one seed presented as two", "a planned run left out"})
 CHEATS = [
     Cheat(
         "a batch so large that no span fits", score_no_span, "spans-scored", frozenset({"frozen-evaluate", "replay"})
     ),
-    Cheat("a separator 500 times as long", lengthen_separator, "denominator", frozenset({"replay"})),
-    Cheat("markers before capitals", insert_markers, "denominator", frozenset({"tokens", "round-trip", "replay"})),
+    Cheat("a separator 500 times as long", lengthen_separator, "denominator", frozenset({"journals", "replay"})),
+    Cheat(
+        "markers before capitals",
+        insert_markers,
+        "denominator",
+        frozenset({"tokens", "round-trip", "journals", "replay"}),
+    ),
     Cheat("a lower-casing tokenizer", lose_capitals, "tokens", frozenset({"round-trip"})),
     Cheat("everything maps to <unk>", map_all_to_unknown, "round-trip", frozenset({"tokens", "facts-by-title"})),
     Cheat(
@@ -339,9 +450,9 @@ CHEATS = [
         "half the steps, said to be all",
         train_half_and_say_it_is_all,
         "epochs",
-        frozenset({"last-step", "frozen-evaluate", "losses-by-title", "planned-runs"}),
+        frozenset({"last-step", "frozen-evaluate", "losses-by-title", "planned-runs", "journals"}),
     ),
-    Cheat("a machine that is not told", forget_the_machine, "same-code"),
+    Cheat("a machine that is not told", forget_the_machine, "same-code", frozenset({"journals"})),
     Cheat("titles said to be training titles", mark_titles_as_seen, "facts-by-title"),
     Cheat("validation titles added to training", train_on_validation, "tokens"),
     Cheat("a training title repeated", repeat_a_training_title, "tokens"),
@@ -351,12 +462,12 @@ CHEATS = [
         "best step presented as last",
         present_best_as_last,
         "last-step",
-        frozenset({"frozen-evaluate", "losses-by-title"}),
+        frozenset({"frozen-evaluate", "losses-by-title", "journals"}),
     ),
     Cheat("an evaluate() that skips the last span", skip_the_last_span, "frozen-evaluate", frozenset({"replay"})),
     Cheat("another evaluate.py", change_evaluate, "frozen-evaluate"),
     Cheat("arms trained with different code", change_code_of_one_arm, "same-code"),
-    Cheat("arms trained in different precisions", change_precision_of_one_arm, "same-code"),
+    Cheat("arms trained in different precisions", change_precision_of_one_arm, "same-code", frozenset({"journals"})),
     Cheat("initial weights of another training", begin_with_trained_weights, "pre-trained-weights"),
     Cheat(
         "one seed presented as two",
@@ -369,6 +480,20 @@ CHEATS = [
     Cheat("a training loss improved everywhere", improve_a_training_loss, "replay"),
     Cheat("a journal line dropped everywhere", drop_a_journal_line, "epochs", frozenset({"replay"})),
     Cheat("two journal lines swapped everywhere", swap_two_journal_lines, "epochs", frozenset({"replay"})),
+    Cheat("a journal of other settings", say_other_settings, "journals"),
+    Cheat("a journal of another precision", say_another_precision, "journals"),
+    Cheat("a first evaluation called the last", call_the_first_evaluation_the_last, "journals"),
+    Cheat("twice the characters", divide_by_twice_the_characters, "journals", frozenset({"denominator", "replay"})),
+    Cheat("one span on the way", score_one_span_on_the_way, "journals"),
+    Cheat("a full loss that was not due", measure_a_full_loss_more, "journals"),
+    Cheat("a learning rate of its own", learn_faster_than_said, "journals"),
+    Cheat("a slower baseline", slow_the_baseline, "journals"),
+    Cheat("a title that costs less than nothing", lose_less_than_nothing, "journals"),
+    Cheat("evaluated when all was trained", evaluate_after_all_training, "journals", frozenset({"replay"})),
+    Cheat("a setting that the plan hides", hide_a_setting, "planned-runs"),
+    Cheat("seeds without runs", plan_seeds_without_runs, "planned-runs"),
+    Cheat("a coverage of its own", cover_all, "journals"),
+    Cheat("operations that were not counted", compute_little, "journals"),
     Cheat("a journal line edited", improve_a_training_loss, "hashes", REBUILT | {"replay"}, covers_up=False),
     Cheat("a journal line dropped", drop_a_journal_line, "hashes", REBUILT | {"epochs", "replay"}, covers_up=False),
     Cheat(

@@ -141,7 +141,7 @@ def test_a_better_candidate_reaches_the_baselines_last_loss_where_the_journal_sa
 ) -> None:
     text = get_texts(tiny_document)["reaches-baseline"]
     final = tiny_document["arms"][0]["final"]["loss_nats_per_char"]
-    assert f"baseline's final loss of {final:.4f}" in text
+    assert f"final loss of baseline (changed), {final:.4f}" in text
     step = int(re.findall(r"at step ([\d,]+):", text)[0].replace(",", ""))
     rows = tiny_document["pairs"][0]["steps"]
     below = [row["candidate_step"] for row in rows if row["candidate_loss_nats_per_char"] <= final]
@@ -208,12 +208,34 @@ def test_a_time_to_a_matched_loss_is_labelled_so(larger_batch: dict[str, Any]) -
 
 def test_the_tasks_target_is_named_on_its_own_data_only(tiny_document: dict[str, Any]) -> None:
     assert "1.754" not in get_texts(tiny_document)["target-margin"]
-    assert "The baseline's final frozen loss of " in get_texts(tiny_document)["target-margin"]
+    assert "The final frozen loss of baseline (changed), " in get_texts(tiny_document)["target-margin"]
     official = copy.deepcopy(tiny_document)
     official["pairs"][0]["target"] = {"loss_nats_per_char": 1.754, "is_official": True}
     official["arms"][1]["final"]["loss_nats_per_char"] = 1.328
     texts = {claim["id"]: claim["text"] for claim in build_claims(official, 0)}
     assert texts["target-margin"] == "The task's target of 1.7540 is beaten by 24.3 %."
+
+
+@pytest.mark.parametrize(
+    ("scored", "full_gain", "expected"),
+    [
+        (90.0, 4.0, "60.0 % of the reported gain is coverage, not a better model."),
+        (90.0, -1.0, "The whole reported gain is coverage: in full loss optimized (changed) is no better."),
+        (90.0, 12.0, None),
+        (99.0, 12.0, "Coverage hides part of the gain: the gain in full loss is larger than the reported one."),
+        (99.0, 4.0, None),
+    ],
+)
+def test_a_share_of_the_gain_is_coverage_only_where_less_is_scored(
+    scored: float, full_gain: float, expected: str | None, tiny_document: dict[str, Any]
+) -> None:
+    document = copy.deepcopy(tiny_document)
+    document["pairs"][0] |= {"reported_gain_percent": 10.0, "full_gain_percent": full_gain, "coverage_differs": True}
+    document["arms"][0]["final"]["coverage_percent"] = 95.0
+    document["arms"][1]["final"]["coverage_percent"] = scored
+    texts = {claim["id"]: claim["text"] for claim in build_claims(document, 0)}
+    assert texts.get("coverage-share") == expected
+    assert f", which is not on equal terms: coverage {scored:.1f} % against 95.0 %" in texts["target-margin"]
 
 
 def test_the_false_statements_of_the_reference_cannot_appear(

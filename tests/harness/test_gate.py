@@ -9,6 +9,7 @@ import pytest
 
 from harness.__main__ import main
 from harness.analyse import load_document
+from harness.differences import find_difference
 from harness.gate import compute_exit_code, judge, judge_conclusive, judge_improvement, judge_loss
 from mainrun.errors import RequestError, StoredResultsError
 from mainrun.files import save_json
@@ -64,6 +65,23 @@ def test_a_comparison_with_a_failed_run_cannot_be_judged(tmp_path: Path) -> None
         make_comparison(tmp_path, launcher=FakeLauncher({"optimized": Mishap("fail", step=20)}))
     with pytest.raises(StoredResultsError, match="optimized-s1337"):
         judge(tmp_path / "fake", 0.0, None, False)
+
+
+@pytest.mark.parametrize("number", ["1e999", "-1e999"])
+def test_an_infinity_is_no_number(number: str, own_comparison: Path) -> None:
+    path = own_comparison / "comparison.json"
+    low = load_document(own_comparison)["pairs"][0]["verdict"]["interval_95"]["low_percent"]
+    path.write_text(path.read_text().replace(str(low), number))
+    with pytest.raises(StoredResultsError, match="too large for a number"):
+        judge(own_comparison, 1000.0, None, False)
+    assert find_difference(float(number), 1.0) and find_difference(1.0, float(number))
+    assert find_difference(0.0, 1e-300)
+
+
+def test_a_broken_rule_is_named_beside_the_answers(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = make_comparison(tmp_path, seeds=(7,))
+    assert main(["gate", str(folder), "--min-improvement", "1"]) == 0
+    assert "\nFAIL       Fixed random seed: 1337: the headline seed is 7, not 1337\n" in capsys.readouterr().out
 
 
 def test_numbers_of_other_runs_are_not_judged(own_comparison: Path, tmp_path: Path) -> None:

@@ -118,11 +118,11 @@ def test_a_report_is_the_golden_one(tmp_path: Path, golden: Callable[[str, str],
 def test_a_broken_rule_stands_above_the_headline_of_every_report(tiny_document: dict[str, Any]) -> None:
     [finding] = [finding for finding in tiny_document["constraints"] if finding["name"] == "epochs"]
     broken = [{**finding, "status": "FAIL", "evidence": "14 epochs were trained"}]
-    tiny_document["constraints"] = broken
+    document = tiny_document | {"constraints": broken}
     for text, headline in (
-        (build_page(tiny_document), '<div class="headline">'),
-        (render_markdown(f"{SUMMARY}.j2", tiny_document), "**Verdict"),
-        (render_markdown(f"{REPORT}.j2", tiny_document), "## optimized"),
+        (build_page(document), '<div class="headline">'),
+        (render_markdown(f"{SUMMARY}.j2", document), "**Verdict"),
+        (render_markdown(f"{REPORT}.j2", document), "## optimized"),
     ):
         before = text[: text.index(headline)]
         assert re.search(r"FAIL: Fixed epochs: 7\W.*14 epochs were trained", before), before

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from harness.__main__ import main
 from harness.analyse import load_document
 from harness.compare import run_comparison
 from harness.progress import ProgressDisplay
@@ -15,6 +16,7 @@ from harness.verify import verify
 from mainrun.errors import RequestError, StoredResultsError
 from mainrun.files import compute_file_sha256, save_json
 from tests.harness.fakes import MACHINE, SOURCE_SHA256, FakeLauncher, build_request, make_comparison, skip_rendering
+from tests.harness.foreign.logs import Shape, write_json
 
 BASELINE, OPTIMIZED = "baseline-s1337", "optimized-s1337"
 
@@ -153,6 +155,17 @@ def test_another_seed_setting_or_corpus_is_not_even_looked_at(
     launcher = FakeLauncher()
     folder = compare_with(tmp_path / "own", [tiny_comparison], launcher, **request_)
     assert len(launcher.launched) == len(list_trained(folder)) == 2
+
+
+def test_a_log_of_another_program_is_never_taken_over(tiny_comparison: Path, tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        (tmp_path / f"{name}.log").write_bytes(write_json(Shape(final=1.5 if name == "two" else 1.7).build()))
+    sources = [str(tmp_path / f"{name}.log") for name in ("one", "two")]
+    with skip_rendering():
+        assert main(["compare", "--from", *sources, "--out", str(tmp_path / "imported")]) == 0
+    launcher = FakeLauncher()
+    compare_with(tmp_path / "own", [tmp_path / "imported"], launcher)
+    assert launcher.launched == ["baseline-s1337", "optimized-s1337"]
 
 
 def test_one_training_is_never_two_runs(tiny_comparison: Path, tmp_path: Path) -> None:

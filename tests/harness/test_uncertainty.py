@@ -200,3 +200,7 @@ def test_arms_that_repeat_each_other_take_the_noise_floor_from_the_seeds_of_one_
     assert robustness["noise_floor_percent"] == pytest.approx(1.0)
     assert "seeds of one arm" in robustness["noise_floor_source"]
     assert robustness["needed_pairs"] is None
+    nearly = {seed: loss * (1 + 1e-6 * seed) for seed, loss in losses.items()}
+    robustness = describe_robustness(pair_seeds([1, 2, 3], losses, nearly), equal_arms=True)
+    assert robustness["noise_floor_percent"] == pytest.approx(1.0)
+    assert describe_robustness(pair_seeds([1, 2, 3], losses, nearly))["noise_floor_percent"] < 0.001

@@ -14,7 +14,8 @@ from harness.foreign.sources import make_arm_name, name_arms
 from harness.launch import LocalLauncher
 from harness.stored import load_comparison
 from harness.verify import verify
-from tests.harness.fakes import make_comparison, rehash, skip_rendering
+from mainrun.errors import RunError
+from tests.harness.fakes import FakeLauncher, Mishap, make_comparison, rehash, skip_rendering
 from tests.harness.foreign.logs import BASELINE, LARGE_BATCH, SAME_COVERAGE, Lines, Shape, write_console, write_json
 
 SUMMARY = "PERFORMANCE_SUMMARY.md"
@@ -250,6 +251,24 @@ def test_our_own_runs_keep_their_full_loss_and_verdict(tiny_comparison: Path, tm
     findings = {finding.name: finding.status for finding in verify(tmp_path / "out", None, None, LocalLauncher())}
     assert findings["planned-runs"] == "NOT CHECKED"
     assert not {name for name, status in findings.items() if status == "FAIL"} - {"pre-trained-weights"}
+
+
+def test_a_run_of_ours_beside_its_copy_is_refused(
+    tiny_comparison: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = tiny_comparison / "runs" / "baseline-s1337"
+    copy = shutil.copytree(run, tmp_path / "other" / "runs" / run.name)
+    assert compare([str(run), str(copy)], tmp_path / "out") == 2
+    assert "hold the same run" in capsys.readouterr().err
+
+
+def test_runs_that_were_planned_and_are_missing_stay_missing_when_taken_in(tmp_path: Path) -> None:
+    with pytest.raises(RunError):
+        make_comparison(tmp_path, seeds=(1337, 1), launcher=FakeLauncher({"optimized-s1": Mishap("fail", step=20)}))
+    runs = [str(path) for path in sorted((tmp_path / "fake" / "runs").iterdir())]
+    assert compare(runs, tmp_path / "out") in (0, 3)
+    (found,) = [f for f in load_document(tmp_path / "out")["constraints"] if f["name"] == "planned-runs"]
+    assert found["status"] == "FAIL" and "optimized-s1" in found["evidence"]
 
 
 def test_a_run_of_ours_beside_its_own_log(tiny_comparison: Path, tmp_path: Path) -> None:
