@@ -240,9 +240,8 @@ def run_verify(given: argparse.Namespace) -> Answer:
     bad = ("FAIL", "NOT CHECKED") if given.strict else ("FAIL",)
     failed = [finding.name for finding in findings if finding.status in bad]
     values = {"findings": [asdict(finding) for finding in findings]}
-    if not failed:
-        return Answer(format_findings(findings), values)
-    return Answer(format_findings(findings), values, EXIT_NO, f"failed: {', '.join(failed)}")
+    exit_code, reason = (EXIT_NO, f"failed: {', '.join(failed)}") if failed else (EXIT_DONE, None)
+    return Answer(format_findings(findings), values, exit_code, reason)
 
 
 def run_gate(given: argparse.Namespace) -> Answer:
@@ -252,13 +251,12 @@ def run_gate(given: argparse.Namespace) -> Answer:
 
     with hold(given.folder, shared=True), blame_damage(given.folder):
         conditions = judge(given.folder, given.min_improvement, given.max_loss, given.require_conclusive)
-        broken = list_broken_rules(given.folder)
+    broken = list_broken_rules(given.folder)
     exit_code = compute_exit_code(conditions, given.require_conclusive)
-    unmet = [condition.name for condition in conditions if condition.status != "met"]
-    reason = f"not met: {', '.join(unmet)}" if exit_code != EXIT_DONE else None
+    unmet = ", ".join(condition.name for condition in conditions if condition.status != "met")
+    reason = f"not met: {unmet}" if exit_code != EXIT_DONE else None
     values = {"conditions": [asdict(condition) for condition in conditions], "broken_rules": broken}
-    lines = [format_conditions(conditions), *(f"FAIL       {rule}" for rule in broken)]
-    return Answer("\n".join(lines), values, exit_code, reason)
+    return Answer(format_conditions(conditions, broken), values, exit_code, reason)
 
 
 def _parse_seeds(text: str) -> tuple[int, ...]:

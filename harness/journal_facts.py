@@ -89,7 +89,10 @@ def find_other_course(run: StoredRun, sizes: dict[str, Any]) -> str | None:
     ]
     if measured != sizes["full_loss_steps"]:
         return f"its full loss was measured at the steps {measured}, not at {sizes['full_loss_steps']}"
-    if min(run.load_title_losses()["loss_nats"]) < 0:
+    title_losses, num_titles = run.load_title_losses()["loss_nats"], run.record["corpus"]["num_validation_titles"]
+    if len(title_losses) != num_titles:
+        return f"it has losses of {len(title_losses):,} titles, {num_titles:,} are held out"
+    if min(title_losses) < 0:
         return "a title has a negative loss"
     return None if run.record["peak_memory_bytes"] > 0 else "its peak memory is none"
 

@@ -108,9 +108,10 @@ def format_checks_markdown(checks: Mapping[str, str]) -> str:
     )
 
 
-def format_conditions(conditions: Iterable[Condition]) -> str:
-    """One line a condition."""
-    return "\n".join(f"{condition.status:<9}  {condition.name}: {condition.text}" for condition in conditions)
+def format_conditions(conditions: Iterable[Condition], broken_rules: Iterable[str]) -> str:
+    """One line a condition, and one a broken rule."""
+    answers = [(condition.status, f"{condition.name}: {condition.text}") for condition in conditions]
+    return "\n".join(f"{word:<9}  {text}" for word, text in [*answers, *(("FAIL", rule) for rule in broken_rules)])
 
 
 def _describe_sizes(arms: Iterable[Arm]) -> list[list[str]]:

@@ -424,6 +424,22 @@ def compute_little(folder: Path) -> None:
     edit_nested(run_folders(folder)[1], "sizes", **little)
 
 
+def say_that_there_are_more_titles(folder: Path) -> None:
+    counts = {"num_train_titles": 90_000, "num_validation_titles": 10_000}
+
+    def grow(plan: dict[str, Any]) -> None:
+        plan["corpus"] |= counts
+        for arm in plan["arms"]:
+            arm["config"]["num_titles"] = 100_000
+
+    edit_plan(folder, grow)
+    for run in run_folders(folder):
+        edit_nested(run, "corpus", **counts)
+        edit_nested(run, "config", num_titles=100_000)
+        edit_events(run, "dataset_info", lambda e: e | counts | {"titles_count": 90_000})
+        edit_events(run, "hyperparameters_configured", lambda e: e | {"num_titles": 100_000})
+
+
 REBUILT = frozenset({"measurements", "numbers", "reports"})
 TWO_SEEDS = frozenset({"one seed presented as two", "a planned run left out"})
 CHEATS = [
@@ -490,6 +506,12 @@ CHEATS = [
     Cheat("a slower baseline", slow_the_baseline, "journals"),
     Cheat("a title that costs less than nothing", lose_less_than_nothing, "journals"),
     Cheat("evaluated when all was trained", evaluate_after_all_training, "journals", frozenset({"replay"})),
+    Cheat(
+        "titles that are not there",
+        say_that_there_are_more_titles,
+        "journals",
+        frozenset({"tokens", "round-trip", "fingerprints", "replay", "facts-by-title", "denominator"}),
+    ),
     Cheat("a setting that the plan hides", hide_a_setting, "planned-runs"),
     Cheat("seeds without runs", plan_seeds_without_runs, "planned-runs"),
     Cheat("a coverage of its own", cover_all, "journals"),
