@@ -40,6 +40,8 @@ class Measurement:
     """Ours ÷ plain."""
     dense_share_percent: float
     """FLOP/s of our step, of the rate of dense products measured in the same run."""
+    default_dense_share_percent: float
+    """The same, of the rate with the library that torch takes by itself."""
     ours_s: float
     ours_min_s: float
     ours_max_s: float
@@ -52,6 +54,7 @@ class Measurement:
     num_rounds: int
     gflop_per_s: float
     dense_gflop_per_s: float
+    default_dense_gflop_per_s: float
     ours_peak_memory_bytes: int
     plain_peak_memory_bytes: int
     preset: str
@@ -67,30 +70,35 @@ def measure(preset: str, recipe: str, device: torch.device, precision: str, num_
     """Times both steps in turn, ours first in every second round, after one unmeasured round.
 
     Each has a process of its own, as both would have: the memory that one keeps for its next step is not the other's,
-    and the peak of each is its own. The rate of dense products is that of the library our step takes them from.
+    and the peak of each is its own. Dense products are timed with torch's default library and with that of our step.
     """
-    choose_products(device)
     seconds: dict[str, list[float]] = {name: [] for name in ("ours", "plain")}
-    dense_rates = []
+    dense_rates, default_dense_rates = [], []
     given = [f"--preset={preset}", f"--recipe={recipe}", f"--device={device.type}", f"--precision={precision}"]
     with contextlib.ExitStack() as stack:
         workers = {name: stack.enter_context(Worker(name, given)) for name in seconds}
         for number in range(num_rounds + 1):
             for name in sorted(workers, reverse=number % 2 == 0):
+                torch.set_float32_matmul_precision("highest")
+                default_rate = measure_dense_flops_per_s(preset, device, precision)
+                choose_products(device)
                 rate = measure_dense_flops_per_s(preset, device, precision)
                 spent = workers[name].time_step()
                 if number:
                     seconds[name].append(spent)
                     dense_rates.append(rate)
+                    default_dense_rates.append(default_rate)
         memory = {name: worker.measure_peak_memory_bytes() for name, worker in workers.items()}
     ratios = [plain / ours for plain, ours in zip(seconds["plain"], seconds["ours"], strict=True)]
     ours_s, plain_s = median(seconds["ours"]), median(seconds["plain"])
     config = build_named_config(recipe, preset, {})
     flops_per_s, dense = compute_step_flops(config, config.vocab_size) / ours_s, median(dense_rates)
+    default_dense = median(default_dense_rates)
     return Measurement(
         step_time_ratio=plain_s / ours_s,
         peak_memory_ratio=memory["ours"] / memory["plain"],
         dense_share_percent=100 * flops_per_s / dense,
+        default_dense_share_percent=100 * flops_per_s / default_dense,
         ours_s=ours_s,
         ours_min_s=min(seconds["ours"]),
         ours_max_s=max(seconds["ours"]),
@@ -102,6 +110,7 @@ def measure(preset: str, recipe: str, device: torch.device, precision: str, num_
         num_rounds=num_rounds,
         gflop_per_s=flops_per_s / 1e9,
         dense_gflop_per_s=dense / 1e9,
+        default_dense_gflop_per_s=default_dense / 1e9,
         ours_peak_memory_bytes=memory["ours"],
         plain_peak_memory_bytes=memory["plain"],
         preset=preset,
@@ -215,7 +224,8 @@ def format_measurement(found: Measurement) -> str:
             f"time ratio {found.step_time_ratio:.2f} ({found.ratio_min:.2f}–{found.ratio_max:.2f}), "
             f"memory ratio {found.peak_memory_ratio:.2f}",
             f"{found.gflop_per_s:.0f} GFLOP/s, {found.dense_share_percent:.0f} % of the dense rate of "
-            f"{found.dense_gflop_per_s:.0f} GFLOP/s",
+            f"{found.dense_gflop_per_s:.0f} GFLOP/s, {found.default_dense_share_percent:.0f} % of torch's default of "
+            f"{found.default_dense_gflop_per_s:.0f} GFLOP/s",
         ]
     )
 
