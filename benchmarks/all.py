@@ -40,7 +40,10 @@ def _measure_step(precision: str, num_rounds: int) -> list[Row]:
     default = f"{found.default_dense_share_percent:.0f} % of {found.default_dense_gflop_per_s:.0f} GFLOP/s"
     goals = ("≥ 1.5", "≤ 0.5", "≥ 80 %") if precision == "float32" else ("", "", "")
     name = f"share of the rate of dense {precision} products"
-    shares = [(f"{name}, torch's default", default, goals[2]), ("the same, with the library of our step", dense, "")]
+    shares = [
+        (f"{name}, torch's default", default, goals[2]),
+        ("the same, with the library of our step", dense, goals[2]),
+    ]
     return [
         (
             f"{precision} step, plain eager",
