@@ -87,7 +87,7 @@ def save_figures(folder: Path, document: dict[str, Any], rows: Sequence[Row]) ->
                 continue
             figure = Figure(figsize=_SIZE_INCHES)
             FigureCanvasAgg(figure)
-            figure.subplots_adjust(left=0.09, right=0.985, top=_TOP, bottom=_BOTTOM)
+            figure.subplots_adjust(left=0.105, right=0.985, top=_TOP, bottom=_BOTTOM)
             draw(curves, figure.subplots())
             content = io.StringIO()
             figure.savefig(content, format="svg", metadata={"Date": None, "Creator": None})

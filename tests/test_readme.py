@@ -26,7 +26,7 @@ def test_the_table_of_checks_is_the_registrys() -> None:
 
 
 def test_the_excerpt_is_the_beginning_of_the_committed_summary() -> None:
-    summary = (ROOT / "results" / "quick-synthetic" / "PERFORMANCE_SUMMARY.md").read_text(encoding="utf-8")
+    summary = (ROOT / "results" / "mainrun-hn-titles" / "PERFORMANCE_SUMMARY.md").read_text(encoding="utf-8")
     excerpt = "\n".join(line.removeprefix(">").removeprefix(" ") for line in find_part("excerpt").splitlines())
     results = summary[summary.index("## Results Achieved") : summary.index("## Key Changes Made")]
     assert excerpt.strip() == results.split("\n", 1)[1].strip()
@@ -60,3 +60,6 @@ def test_the_committed_comparison_is_that_of_the_readmes_command() -> None:
     assert document["preset"] == "quick"
     assert [arm["name"] for arm in document["arms"]] == ["baseline", "optimized"]
     assert all(not arm["settings"] for arm in document["arms"])
+    before, after = (f"{arm['final']['full_loss_nats_per_char']:.4f}" for arm in document["arms"])
+    gain = f"by {document['pairs'][0]['full_gain_percent']:.1f} %"
+    assert f"the full loss falls from {before} to {after}, {gain}" in README.replace("\n", " ")
