@@ -189,11 +189,13 @@ def _refuse_copies(runs: Sequence[ImportedRun]) -> None:
     names: dict[str, str] = {}
     for run in runs:
         if run.run is not None:
-            said = run.run.record.get("mainrun_log_sha256") or run.source.name
+            said = run.run.record.get("mainrun_log_sha256")
         else:
             assert run.log is not None
             told = [{**event, "line": None} for event in run.log.events if event["event"] != "training_step"]
             said = json.dumps([len(run.log.events), *told])
+        if said is None:
+            continue  # a run that was cut off has no hash
         if said in names:
             raise RequestError(
                 f"--from: {names[said]} and {run.source.name} hold the same run; a run against itself shows nothing."

@@ -262,6 +262,17 @@ def test_a_run_of_ours_beside_its_copy_is_refused(
     assert "hold the same run" in capsys.readouterr().err
 
 
+def test_two_runs_that_were_cut_off_are_no_copies_of_each_other(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, step in (("one", 20), ("two", 30)):
+        with pytest.raises(RunError):
+            make_comparison(tmp_path, name=name, launcher=FakeLauncher({"optimized": Mishap("fail", step=step)}))
+    runs = [str(tmp_path / name / "runs" / "optimized-s1337") for name in ("one", "two")]
+    compare(runs, tmp_path / "out")
+    assert "hold the same run" not in capsys.readouterr().err
+
+
 def test_runs_that_were_planned_and_are_missing_stay_missing_when_taken_in(tmp_path: Path) -> None:
     with pytest.raises(RunError):
         make_comparison(tmp_path, seeds=(1337, 1), launcher=FakeLauncher({"optimized-s1": Mishap("fail", step=20)}))
