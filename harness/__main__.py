@@ -251,7 +251,7 @@ def run_gate(given: argparse.Namespace) -> Answer:
 
     with hold(given.folder, shared=True), blame_damage(given.folder):
         conditions = judge(given.folder, given.min_improvement, given.max_loss, given.require_conclusive)
-    broken = list_broken_rules(given.folder)
+        broken = list_broken_rules(given.folder)
     exit_code = compute_exit_code(conditions, given.require_conclusive)
     unmet = ", ".join(condition.name for condition in conditions if condition.status != "met")
     reason = f"not met: {unmet}" if exit_code != EXIT_DONE else None

@@ -148,8 +148,8 @@ def _run_all(
             continue
         # The revision the plan resolved: upstream may move between two runs.
         source = replace(request.source, revision=plan.corpus["revision"])
-        own = [other for other in plan.runs if other in finished and not is_external(plan.get_arm(other.arm))]
-        beside = get_run_folder(folder, own[0]) if own else None
+        own = (other for other in plan.runs if other in finished and not is_external(plan.get_arm(other.arm)))
+        beside = next((get_run_folder(folder, other) for other in own), None)
         job = build_job(
             run, arm, plan.preset, source, request.device, request.precision, run_folder, plan_sha256, beside
         )

@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 
 from harness.checks import ROUNDING_TOLERANCE, Evidence, Registry, Result, judge_runs, register
-from harness.plan import PlannedRun
+from harness.plan import order_runs
 from harness.stored import StoredRun
 
 EPOCHS = 7
@@ -205,9 +205,8 @@ def check_planned_runs(evidence: Evidence) -> Result:
     if evidence.comparison.unfinished:
         return "FAIL", f"not complete: {', '.join(run.folder_name for run in evidence.comparison.unfinished)}"
     plan = evidence.comparison.plan
-    if plan.sources is None and set(plan.runs) != {
-        PlannedRun(arm.name, seed) for arm in plan.arms for seed in plan.seeds
-    }:
+    due = order_runs([arm.name for arm in plan.arms], plan.seeds)
+    if plan.sources is None and set(plan.runs) != set(due):
         return "FAIL", "the plan does not hold a run of every arm with every seed"
     plan_sha256 = evidence.comparison.compute_hashes()["plan.json"]
     finals: dict[str, str] = {}

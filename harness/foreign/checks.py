@@ -86,11 +86,11 @@ def _find_other_titles(comparison: StoredComparison) -> list[Result]:
     for run in comparison.runs.values():
         facts = read_facts(run.events)
         if facts.train_sha256 and facts.validation_sha256:
-            known.append((run.folder.name, facts.train_sha256, facts.validation_sha256))
+            known.append((run.folder.name, (facts.train_sha256, facts.validation_sha256)))
     return [
         ("FAIL", f"{name} has other titles than {known[0][0]}, by their fingerprints")
-        for name, *fingerprints in known[1:]
-        if fingerprints != [*known[0][1:]]
+        for name, fingerprints in known
+        if fingerprints != known[0][1]
     ]
 
 
