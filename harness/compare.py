@@ -218,6 +218,8 @@ def _watch_run(folder: Path, job: Job, launcher: Launcher, display: ProgressDisp
         log.close()
     if outcome.exit_code == EXIT_INTERRUPTED:
         raise KeyboardInterrupt
+    if outcome.exit_code == EXIT_DONE and not _is_complete(job.folder):
+        outcome = replace(outcome, exit_code=RunError.exit_code, message="its process ended well and left no whole run")
     if outcome.exit_code != EXIT_DONE:
         mark_failed(job.folder, _describe_failure(outcome, folder))
         where = (

@@ -1,7 +1,6 @@
 """Starting runs: one small interface, and the launcher for this machine. A run hands back its folder."""
 
 import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -11,7 +10,7 @@ from typing import Any, Protocol
 from harness.foreign.external import ExternalArm
 from harness.foreign.process import run_command
 from harness.plan import Arm, PlannedRun
-from harness.signals import POLL_S, describe_signal, end_process
+from harness.processes import POLL_S, build_command, describe_signal, end_process
 from mainrun.corpus import CorpusSource
 
 
@@ -57,7 +56,7 @@ class LocalLauncher:
         if job.external is not None:
             assert job.output is not None and job.measure is not None
             return Outcome(*run_command(job.external, job.output, job.measure, watch))
-        command = [sys.executable, "-m", "mainrun.train", *job.arguments]
+        command = build_command("mainrun.train", *job.arguments)
         with tempfile.TemporaryFile() as errors:
             process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=errors)
             try:

@@ -1,6 +1,6 @@
 """HTML to PDF, in a child process that can reach nothing but the document itself.
 
-The child is this module run as `python -m harness.pdf`: the request comes as JSON on stdin, the PDF goes out on
+The child is this module run by its place: the request comes as JSON on stdin, the PDF goes out on
 stdout, or the reason why there is none, told by the exit code. WeasyPrint kills its process where no font is
 installed and keeps its memory, so the parent never imports it.
 """
@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from harness.signals import name_signal
+from harness.processes import build_command, name_signal
 from mainrun.errors import MachineError
 from mainrun.files import atomic_write
 
@@ -61,11 +61,10 @@ def start_renderer() -> Iterator[Renderer]:
     """
     try:
         child = subprocess.Popen(
-            [sys.executable, "-m", "harness.pdf"],
+            build_command("harness.pdf"),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            cwd=Path(__file__).parents[1],  # where `harness` is importable, installed or not
         )
     except OSError as error:
         raise MachineError(f"cannot start the PDF renderer {sys.executable}: {error.strerror}") from error

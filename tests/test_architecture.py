@@ -27,7 +27,7 @@ OWNERS = {
     "tokenizers": {"mainrun/tokenizer.py"},
     "pandas": {"mainrun/corpus_files.py", "harness/reread.py"},  # as above
 }
-COMMAND_LINES = {"harness/__main__.py", "mainrun/train.py"}
+COMMAND_LINES = {"harness/cli.py", "mainrun/train.py"}
 MAX_LINES = 300
 LONG = {"mainrun/headline_words.py"}
 """Word lists, which are data."""

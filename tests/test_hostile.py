@@ -112,7 +112,7 @@ def test_the_same_runs_are_taken_over_for_real_and_verified(compared: tuple[Path
 def test_a_hostile_name_is_a_wrong_request_shown_as_text(
     name: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    from harness.__main__ import main
+    from harness.cli import main
 
     tries = [["compare", name, "baseline"], ["compare", f"--data={name}"], ["compare", f"--preset={name}"],
              ["ablate", name], ["compare", f"--set={name}"], ["compare", f"--set=baseline.{name}=1"],

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.__main__ import build_parser
 from harness.analyse import load_document
+from harness.cli import build_parser
 from harness.text import format_checks_markdown
 from harness.verify import list_checks
 from mainrun.recipes import PRESETS

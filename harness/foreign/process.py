@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from harness.foreign.external import ExternalArm
-from harness.signals import POLL_S, end_process, name_signal
+from harness.processes import POLL_S, end_process, name_signal
 from mainrun.errors import RunError
 from mainrun.files import atomic_write, unwritable
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from harness.__main__ import main
+from harness.cli import main
 from tests.harness.fakes import MACHINE, SOURCE_SHA256, TINY, FakeLauncher, Mishap, skip_rendering, write_titles
 
 VERBS = ("compare", "ablate", "report", "verify", "gate", "list")

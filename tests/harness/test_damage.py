@@ -11,8 +11,8 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from harness.__main__ import main
 from harness.analyse import load_document
+from harness.cli import main
 from harness.safeguard import hold
 from tests.harness.fakes import FakeLauncher, make_comparison, skip_rendering
 from tests.robustness import (

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from harness.__main__ import main
+from harness.cli import main
 from harness.compare import make_reports, run_comparison
 from harness.errors_log import MAX_CHARS, hide_folders, save_errors
 from harness.figures import FIGURES

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from harness.__main__ import main
 from harness.analyse import load_document
+from harness.cli import main
 from harness.differences import find_difference
 from harness.gate import compute_exit_code, judge, judge_conclusive, judge_improvement, judge_loss
 from mainrun.errors import RequestError, StoredResultsError

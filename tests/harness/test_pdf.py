@@ -12,7 +12,7 @@ import pytest
 from pypdf import PdfReader
 
 from harness import pdf
-from harness.__main__ import main
+from harness.cli import main
 from harness.pdf import INSTALL_LINE, Attachment, PdfContentError, render_pdf, start_renderer
 from mainrun.errors import MachineError
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from harness.__main__ import main
 from harness.analyse import load_document
+from harness.cli import main
 from harness.compare import run_comparison
 from harness.progress import ProgressDisplay
 from harness.verify import verify

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.__main__ import main
+from harness.cli import main
 from harness.differences import find_difference
 from harness.foreign.checks import FORENSICS
 from harness.verify import list_checks, verify

@@ -14,17 +14,17 @@ from types import SimpleNamespace
 
 import pytest
 
-from harness.__main__ import main
 from harness.analyse import load_document
+from harness.cli import main
 from harness.compare import run_comparison
 from harness.foreign.external import load_arms
 from harness.foreign.following import ForeignFollower
 from harness.foreign.pairs import MISMATCH, find_mismatch
 from harness.launch import Job, LocalLauncher, Outcome
 from harness.plan import PlannedRun
+from harness.processes import GRACE_S, end_as_by_ctrl_c, end_process
 from harness.progress import ProgressDisplay
 from harness.request import CompareRequest
-from harness.signals import GRACE_S, end_as_by_ctrl_c, end_process
 from harness.stored import load_run
 from harness.verify import verify
 from mainrun.errors import InterruptionError, MachineError, RequestError, RunError

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from harness.__main__ import main
 from harness.analyse import load_document
+from harness.cli import main
 from harness.collect import load_metrics
 from harness.foreign.sources import make_arm_name, name_arms
 from harness.launch import LocalLauncher

@@ -1,14 +1,24 @@
-"""How this program ends, and how it ends the processes that it started and tells how they ended."""
+"""How this program starts processes of its own, ends them, tells how they ended, and ends itself."""
 
 import signal
 import subprocess
+import sys
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
+
+PLACE = Path(__file__).resolve().parents[1]
+"""The folder our packages stand in."""
 
 POLL_S = 0.3
 """How often a process that runs is looked after."""
 GRACE_S = 20.0
 """How long an interrupted process may take to end by itself."""
+
+
+def build_command(module: str, *arguments: str) -> list[str]:
+    """The command that runs a module of ours by its place, whatever else is called so where it runs."""
+    return [sys.executable, "-P", str(PLACE / "harness" / "start.py"), str(PLACE), module, *arguments]
 
 
 def end_as_by_ctrl_c() -> None:
