@@ -31,11 +31,11 @@ clean:
 
 # The PDF needs Pango, HarfBuzz and a font from the system. Without them all else still works, so this never fails.
 .venv/pdf-ready: .venv/ready
-	@if $(BIN)/python -m harness.pdf --check 2>/dev/null; then touch $@; \
+	@if $(BIN)/python -m harness.report.pdf --check 2>/dev/null; then touch $@; \
 	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	  echo "Installing what the PDF needs: apt-get install $(DEBIAN_PACKAGES)"; \
 	  { apt-get update -qq && apt-get install -y -qq --no-install-recommends $(DEBIAN_PACKAGES); } >/dev/null 2>&1; \
-	  if $(BIN)/python -m harness.pdf --check; then touch $@; fi; \
+	  if $(BIN)/python -m harness.report.pdf --check; then touch $@; fi; \
 	else \
 	  echo "note: report.pdf needs system libraries: sudo apt-get install $(DEBIAN_PACKAGES)" >&2; \
 	fi; true

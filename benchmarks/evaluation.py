@@ -4,7 +4,7 @@ import torch
 
 from benchmarks.train_step import build_state, draw_ids, time_call
 from mainrun.devices import choose_products
-from mainrun.evaluate import evaluate
+from mainrun.metric.evaluate import evaluate
 
 CPU = torch.device("cpu")
 

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from mainrun.model import GPT, LAYER_NORM_EPS
-from mainrun.optimizers import clip_gradients
-from mainrun.state import TrainingState, read_batch
+from mainrun.model.gpt import GPT, LAYER_NORM_EPS
+from mainrun.optim.optimizers import clip_gradients
+from mainrun.step import TrainingState, read_batch
 
 
 def take_plain_step(state: TrainingState, train_ids: Tensor) -> float:

@@ -33,9 +33,9 @@ class ReportCost:
 
 def write_comparison(folder: Path, num_arms: int, num_seeds: int) -> int:
     """Writes a comparison of so many arms and seeds, 1,000 steps a run; returns its rows of measurements."""
-    from harness.collect import load_metrics
-    from harness.compare import run_comparison
-    from harness.progress import ProgressDisplay
+    from harness.comparison import run_comparison
+    from harness.launch.progress import ProgressDisplay
+    from harness.store.measurements import load_metrics
     from tests.harness.fakes import FakeLauncher, build_request, skip_rendering
 
     names = [f"{name}-{ARMS[: place + 1].count(name)}".removesuffix("-1") for place, name in enumerate(ARMS[:num_arms])]

@@ -8,11 +8,9 @@ import time
 from pathlib import Path
 
 HARNESS = [sys.executable, "-m", "harness"]
-PREPARE = (
-    "from mainrun.prepare import prepare_data as p; from mainrun.corpus import CorpusSource as C; import sys, time; \
-from mainrun.recipes import build_named_config as b; t = time.perf_counter(); \
+PREPARE = "from mainrun.data.streams import prepare_data as p; from mainrun.data.corpus import CorpusSource as C; \
+import sys, time; from mainrun.recipes import build_named_config as b; t = time.perf_counter(); \
 p(b('baseline', 'mainrun', {}), C(sys.argv[1])); print(time.perf_counter() - t)"
-)
 
 
 def measure_help_s() -> float:

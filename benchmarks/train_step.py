@@ -20,12 +20,12 @@ import torch
 from torch import Tensor
 
 from benchmarks.plain_step import take_plain_step
-from mainrun.contract import SEED
 from mainrun.devices import DEVICES, PRECISIONS, choose_device, choose_precision, choose_products
 from mainrun.provenance import measure_peak_memory_bytes
 from mainrun.recipes import PRESETS, RECIPES, build_named_config
+from mainrun.rules import SEED
 from mainrun.sizes import compute_step_flops
-from mainrun.state import TrainingState
+from mainrun.step import TrainingState
 
 DENSE_SECONDS = 0.5
 

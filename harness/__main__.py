@@ -11,7 +11,7 @@ if __name__ == "__main__" and not sys.flags.safe_path and sys.path[0] != PLACE:
     del sys.path[0]
 find_packages_in(PLACE)
 
-from harness.cli import main  # noqa: E402
+from harness.cli.app import main  # noqa: E402
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -6,8 +6,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
-from mainrun.contract import EPOCHS, EVALS_PER_EPOCH, VAL_FRACTION
-from mainrun.errors import RequestError
+from mainrun.record.errors import RequestError
+from mainrun.rules import EPOCHS, EVALS_PER_EPOCH, VAL_FRACTION
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +43,7 @@ class Recipe:
     dropout: float = 0.1
     """Probability on the embedding sum, the attention weights and both residual branches."""
     optimizer: str = "sgd"
-    """A name in `mainrun.optimizers.OPTIMIZERS`."""
+    """A name in `mainrun.optim.optimizers.OPTIMIZERS`."""
     learning_rate: float = 6e-3
     """Peak learning rate."""
     momentum: float = 0.0
@@ -59,7 +59,7 @@ class Recipe:
     grad_clip: float = 1.0
     """Largest gradient norm over all parameters."""
     schedule: str = "cosine"
-    """A name in `mainrun.schedules.SCHEDULES`."""
+    """A name in `mainrun.optim.schedules.SCHEDULES`."""
     warmup_fraction: float = 0.0
     """Share of all steps in which the learning rate rises linearly from 0."""
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mainrun.errors import RequestError
+from mainrun.record.errors import RequestError
 
 if TYPE_CHECKING:
     import torch

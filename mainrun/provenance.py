@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from mainrun.devices import read_cpuinfo
-from mainrun.files import compute_file_sha256
+from mainrun.record.files import compute_file_sha256
 
 _LIBRARIES = ("torch", "numpy", "tokenizers", "tiktoken", "pandas", "pyarrow", "datasets")
 _PACKAGE = Path(__file__).parent

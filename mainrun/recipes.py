@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from mainrun.config import Config, Recipe, Scale, build_config, unknown_name
-from mainrun.optimizers import OPTIMIZERS
-from mainrun.schedules import SCHEDULES
+from mainrun.optim.optimizers import OPTIMIZERS
+from mainrun.optim.schedules import SCHEDULES
 
 BASELINE = Recipe()
 

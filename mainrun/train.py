@@ -7,13 +7,13 @@ import traceback
 from pathlib import Path
 
 from mainrun.config import check_seed
-from mainrun.contract import SEED
-from mainrun.corpus import CorpusSource
+from mainrun.data.corpus import CorpusSource
 from mainrun.devices import DEVICES, PRECISIONS
-from mainrun.errors import EXIT_BUG, EXIT_DONE, EXIT_INTERRUPTED, ProgramError, RequestError, RunError
-from mainrun.inert import make_inert
 from mainrun.recipes import PRESETS, RECIPES, get_preset
-from mainrun.run_record import RunRequest, mark_failed
+from mainrun.record.errors import EXIT_BUG, EXIT_DONE, EXIT_INTERRUPTED, ProgramError, RequestError, RunError
+from mainrun.record.inert import make_inert
+from mainrun.record.run_record import RunRequest, mark_failed
+from mainrun.rules import SEED
 
 LINE_ENDS = "\n"
 OUT_OF_MEMORY = "the process ran out of memory; a smaller batch_size or preset needs less"
@@ -24,7 +24,7 @@ def main(arguments: list[str] | None = None) -> int:
     request = parse_request(arguments)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        from mainrun.loop import train  # imports torch, which --help need not wait for
+        from mainrun.run import train  # imports torch, which --help need not wait for
 
         for progress in train(request):
             loss = f"{progress.evaluation.loss_nats_per_char:.4f} nats/char"

@@ -14,22 +14,28 @@ ROOT = Path(__file__).parents[1]
 PACKAGES = ("mainrun", "harness")
 FILES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
 OWNERS = {
-    "pyarrow": {"mainrun/parquet.py"},
-    "matplotlib": {"harness/figures.py"},
-    "jinja2": {"harness/render.py"},
-    "markupsafe": {"harness/render.py"},
-    "weasyprint": {"harness/pdf.py"},
-    "tensorboard": {"harness/tensorboard_log.py"},
-    "scipy": {"harness/uncertainty.py"},
-    "datasets": {"mainrun/corpus.py", "harness/reread.py"},  # the checker reads titles without what it checks
-    "huggingface_hub": {"mainrun/corpus.py"},
-    "tiktoken": {"mainrun/tokenizer.py", "harness/integrity.py"},  # the checker encodes without what it checks
-    "tokenizers": {"mainrun/tokenizer.py"},
-    "pandas": {"mainrun/corpus_files.py", "harness/reread.py"},  # as above
+    "pyarrow": {"mainrun/record/parquet.py"},
+    "matplotlib": {"harness/report/figures.py"},
+    "jinja2": {"harness/report/render.py"},
+    "markupsafe": {"harness/report/render.py"},
+    "weasyprint": {"harness/report/pdf.py"},
+    "tensorboard": {"harness/store/tensorboard.py"},
+    "scipy": {"harness/analyse/uncertainty.py"},
+    "datasets": {
+        "mainrun/data/corpus.py",
+        "harness/check/reread.py",
+    },  # the checker reads titles without what it checks
+    "huggingface_hub": {"mainrun/data/corpus.py"},
+    "tiktoken": {
+        "mainrun/data/tokenizer.py",
+        "harness/check/integrity.py",
+    },  # the checker encodes without what it checks
+    "tokenizers": {"mainrun/data/tokenizer.py"},
+    "pandas": {"mainrun/data/title_files.py", "harness/check/reread.py"},  # as above
 }
-COMMAND_LINES = {"harness/cli.py", "mainrun/train.py"}
+COMMAND_LINES = {"harness/cli/app.py", "mainrun/train.py"}
 MAX_LINES = 300
-LONG = {"mainrun/headline_words.py"}
+LONG = {"mainrun/data/synthetic_words.py"}
 """Word lists, which are data."""
 
 
@@ -81,26 +87,28 @@ def test_a_heavy_library_has_one_owner(library: str) -> None:
 
 def test_the_checker_does_not_import_what_it_checks() -> None:
     """The rules stand in the constraints as literals; of the training program they may use errors and files alone."""
-    allowed = {"mainrun.errors", "mainrun.files"}
-    found = {module for module in find_imports(ROOT / "harness" / "constraints.py") if module.startswith("mainrun")}
+    allowed = {"mainrun.record.errors", "mainrun.record.files"}
+    found = {module for module in find_imports(ROOT / "harness" / "check" / "rules.py") if module.startswith("mainrun")}
     assert not {module for module in found if not any(module.startswith(start) for start in allowed)}
 
 
 def test_the_checker_reads_titles_by_its_own_code() -> None:
     """Of the training program it takes what a source is called, the synthetic source itself, and kinds of errors."""
-    found = {module for module in find_imports(ROOT / "harness" / "reread.py") if module.startswith("mainrun.")}
-    assert {module for module in found if module.count(".") == 2} == {
-        "mainrun.corpus.CorpusSource",
-        "mainrun.errors.MachineError",
-        "mainrun.errors.RequestError",
-        "mainrun.headlines.generate_headlines",
+    found = {
+        module for module in find_imports(ROOT / "harness" / "check" / "reread.py") if module.startswith("mainrun.")
     }
-    loaders = {"mainrun.corpus.load_corpus", "mainrun.corpus_files", "mainrun.headlines"}
-    assert not loaders & set(find_imports(ROOT / "harness" / "verify.py"))
+    assert {module for module in found if module.count(".") == 3} == {
+        "mainrun.data.corpus.CorpusSource",
+        "mainrun.record.errors.MachineError",
+        "mainrun.record.errors.RequestError",
+        "mainrun.data.synthetic.generate_headlines",
+    }
+    loaders = {"mainrun.data.corpus.load_corpus", "mainrun.data.title_files", "mainrun.data.synthetic"}
+    assert not loaders & set(find_imports(ROOT / "harness" / "verify" / "verify.py"))
 
 
 def test_the_constraints_hold_the_rules_as_literals() -> None:
-    tree = ast.parse((ROOT / "harness" / "constraints.py").read_text())
+    tree = ast.parse((ROOT / "harness" / "check" / "rules.py").read_text())
     literals = {
         target.id: node.value.value
         for node in tree.body
@@ -113,7 +121,7 @@ def test_the_constraints_hold_the_rules_as_literals() -> None:
 
 
 def test_the_frozen_evaluation_imports_nothing_of_the_project() -> None:
-    assert find_packages(ROOT / "mainrun" / "evaluate.py") == {"dataclasses", "torch"}
+    assert find_packages(ROOT / "mainrun" / "metric" / "evaluate.py") == {"dataclasses", "torch"}
 
 
 @pytest.mark.parametrize("path", FILES, ids=name)

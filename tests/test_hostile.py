@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from pypdf import PdfReader
 
-from mainrun.headlines import generate_headlines
+from mainrun.data.synthetic import generate_headlines
 from tests.robustness import HOSTILE_NAMES, HOSTILE_TITLES
 
 SETTINGS = {"num_titles": "300", "vocab_size": "300", "n_layer": "1", "n_head": "2", "d_model": "16",
@@ -112,7 +112,7 @@ def test_the_same_runs_are_taken_over_for_real_and_verified(compared: tuple[Path
 def test_a_hostile_name_is_a_wrong_request_shown_as_text(
     name: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    from harness.cli import main
+    from harness.cli.app import main
 
     tries = [["compare", name, "baseline"], ["compare", f"--data={name}"], ["compare", f"--preset={name}"],
              ["ablate", name], ["compare", f"--set={name}"], ["compare", f"--set=baseline.{name}=1"],

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from harness.compare import run_comparison
-from harness.launch import Job, Outcome
-from harness.progress import ProgressDisplay
-from mainrun.errors import EXIT_DONE, RunError
+from harness.comparison import run_comparison
+from harness.launch.local import Job, Outcome
+from harness.launch.progress import ProgressDisplay
+from mainrun.record.errors import EXIT_DONE, RunError
 from tests.harness.fakes import TINY, FakeLauncher, build_request
 
 ROOT = Path(__file__).parents[1]

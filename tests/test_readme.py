@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from harness.analyse import load_document
-from harness.cli import build_parser
-from harness.text import format_checks_markdown
-from harness.verify import list_checks
+from harness.analyse.document import load_document
+from harness.cli.app import build_parser
+from harness.cli.text import format_checks_markdown
+from harness.verify.verify import list_checks
 from mainrun.recipes import PRESETS
 
 ROOT = Path(__file__).parents[1]

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.launch import LocalLauncher
-from harness.stored import load_comparison
-from harness.verify import verify
+from harness.launch.local import LocalLauncher
+from harness.store.runs import load_comparison
+from harness.verify.verify import verify
 
 RESULTS = Path(__file__).parents[1] / "results"
 REFERENCES = ("quick-synthetic", "mainrun-hn-titles")
@@ -49,7 +49,7 @@ def test_no_title_is_committed() -> None:
     data = Path(__file__).parents[2] / "shared" / "data" / "hn_titles.parquet"
     if not data.exists():
         pytest.skip("the real titles are not on this machine")
-    from mainrun.corpus_files import load_title_file
+    from mainrun.data.title_files import load_title_file
 
     long_titles = {title for title in load_title_file(str(data), "title").values if len(str(title)) >= 40}
     for path in RESULTS.rglob("*"):

@@ -5,8 +5,9 @@ from pathlib import Path
 
 from tests import test_hostile, test_kill
 from tests.conftest import pytest_addoption
-from tests.harness import test_damage, test_faults, test_faults_of_reports
-from tests.harness.foreign import test_external
+from tests.harness.launch import test_external, test_faults
+from tests.harness.report import test_faults_of_reports
+from tests.harness.verify import test_damage
 from tests.mainrun import test_train_faults
 from tests.robustness import FAULTS, FAULTY_FILES, format_table
 from tests.test_readme import find_part
@@ -56,17 +57,9 @@ WRITTEN_AS = {
 """How a test names the file, where that is not its name."""
 WRITES = ("atomic_write(", "save_text(", "save_json(", "save_table(", '.open("wb"', "os.write(", "symlink_to(")
 WRITERS = {
-    *(
-        "analyse.py",
-        "collect.py",
-        "errors_log.py",
-        "figures.py",
-        "folders.py",
-        "foreign/process.py",
-        "pdf.py",
-        "plan.py",
-    ),
-    *("render.py", "reuse.py", "tensorboard_log.py", "foreign/importing.py", "foreign/running.py"),
-    *("checkpoint.py", "files.py", "journal.py", "loop.py", "parquet.py", "prepare.py", "run_record.py"),
-    "title_losses.py",
+    *("analyse/document.py", "launch/errors_log.py", "launch/external.py", "launch/process.py", "launch/reuse.py"),
+    *("plan/folders.py", "plan/plan.py", "report/figures.py", "report/pdf.py", "report/render.py"),
+    *("sources/take_in.py", "store/measurements.py", "store/tensorboard.py"),
+    *("data/streams.py", "record/checkpoint.py", "record/files.py", "record/journal.py", "record/parquet.py"),
+    *("record/run_record.py", "record/title_losses.py", "run.py"),
 }

@@ -10,10 +10,10 @@ import pytest
 import torch
 
 from benchmarks.plain_step import compute_plain_loss, take_plain_step
-from mainrun import model as model_module
-from mainrun import state as state_module
+from mainrun import step as state_module
+from mainrun.model import gpt as model_module
 from mainrun.recipes import build_named_config
-from mainrun.state import TrainingState, read_batch
+from mainrun.step import TrainingState, read_batch
 
 ROOT = Path(__file__).parents[1]
 CPU = torch.device("cpu")

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 import mainrun  # before torch: it chooses how torch's threads wait
-from harness.pdf import check_renderer
-from mainrun.errors import MachineError
+from harness.report.pdf import check_renderer
+from mainrun.record.errors import MachineError
 from tests.harness.fakes import make_comparison
 
 assert "OMP_WAIT_POLICY" in os.environ, mainrun.__doc__
@@ -44,7 +44,7 @@ def own_comparison(tiny_comparison: Path, tmp_path: Path) -> Path:
 @pytest.fixture(scope="session")
 def tiny_document(tiny_comparison: Path) -> dict[str, Any]:
     """The content of `tiny_comparison`'s comparison.json; to be read only."""
-    from harness.analyse import load_document
+    from harness.analyse.document import load_document
 
     return load_document(tiny_comparison)
 

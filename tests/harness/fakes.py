@@ -1,4 +1,4 @@
-"""A launcher that trains nothing: it writes run folders exactly as `mainrun.loop` would, in milliseconds.
+"""A launcher that trains nothing: it writes run folders exactly as `mainrun.run` would, in milliseconds.
 
 Records and journals are written by the training program's own code; only the losses, the weights' hashes and the clock
 are made up. The clock is synthetic, so that the same request gives the same bytes.
@@ -18,23 +18,23 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from harness.compare import run_comparison
-from harness.launch import Job, Launcher, Outcome
-from harness.pdf import Attachment
-from harness.progress import ProgressDisplay
-from harness.request import CompareRequest
+from harness.comparison import run_comparison
+from harness.launch.local import Job, Launcher, Outcome
+from harness.launch.progress import ProgressDisplay
+from harness.plan.request import CompareRequest
+from harness.report.pdf import Attachment
 from mainrun.config import Config
-from mainrun.errors import EXIT_BUG, EXIT_DONE, EXIT_INTERRUPTED, ProgramError, RunError
-from mainrun.evaluate import Evaluation
-from mainrun.files import compute_file_sha256, compute_sha256, make_folder, save_json
-from mainrun.full_loss import FullLoss
-from mainrun.headlines import generate_headlines
-from mainrun.journal import Journal
-from mainrun.loop import Progress, _write_opening_events, _write_training_step, _write_validation_step
-from mainrun.prepare import PreparedData, prepare_data
+from mainrun.data.streams import PreparedData, prepare_data
+from mainrun.data.synthetic import generate_headlines
+from mainrun.metric.evaluate import Evaluation
+from mainrun.metric.full_loss import FullLoss
+from mainrun.optim.schedules import SCHEDULES
 from mainrun.provenance import compute_source_sha256
 from mainrun.recipes import build_named_config
-from mainrun.run_record import (
+from mainrun.record.errors import EXIT_BUG, EXIT_DONE, EXIT_INTERRUPTED, ProgramError, RunError
+from mainrun.record.files import compute_file_sha256, compute_sha256, make_folder, save_json
+from mainrun.record.journal import Journal
+from mainrun.record.run_record import (
     HASHED_FILES,
     JOURNAL_NAME,
     TITLE_LOSSES_NAME,
@@ -43,9 +43,9 @@ from mainrun.run_record import (
     RunRequest,
     check_beside,
 )
-from mainrun.schedules import SCHEDULES
-from mainrun.state import StepResult
-from mainrun.title_losses import save_title_losses
+from mainrun.record.title_losses import save_title_losses
+from mainrun.run import Progress, _write_opening_events, _write_training_step, _write_validation_step
+from mainrun.step import StepResult
 from mainrun.train import parse_request
 
 TINY: dict[str, str] = {
@@ -348,10 +348,10 @@ def skip_rendering(*, pdf: bool = True, figures: bool = True) -> Iterator[list[s
 
     with pytest.MonkeyPatch.context() as patch:
         if pdf:
-            patch.setattr("harness.render.render_pdf", keep_page)
-            patch.setattr("harness.pdf.start_renderer", nullcontext)
+            patch.setattr("harness.report.render.render_pdf", keep_page)
+            patch.setattr("harness.report.pdf.start_renderer", nullcontext)
         if figures:
-            patch.setattr("harness.render.save_figures", lambda folder, document, rows: None)
+            patch.setattr("harness.report.render.save_figures", lambda folder, document, rows: None)
         yield pages
 
 
@@ -374,7 +374,7 @@ def rehash(run_folder: Path) -> None:
 
 def prepare_tiny(settings: Mapping[str, str] | None = None, data: str = "synthetic") -> tuple[Config, PreparedData]:
     """The configuration and data of a tiny baseline run."""
-    from mainrun.corpus import CorpusSource
+    from mainrun.data.corpus import CorpusSource
 
     config = build_named_config("baseline", "quick", {**TINY, **(settings or {})})
     return config, prepare_data(config, CorpusSource(data))

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mainrun.config import Config, Recipe, Scale, build_config, find_changes, unknown_name
-from mainrun.errors import RequestError
+from mainrun.record.errors import RequestError
 
 SCALE = Scale(num_titles=300, vocab_size=300, n_layer=1, n_head=2, d_model=16, block_size=8, batch_size=4)
 

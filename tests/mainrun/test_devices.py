@@ -13,7 +13,7 @@ from mainrun.devices import (
     choose_products,
     measure_product_error,
 )
-from mainrun.errors import RequestError
+from mainrun.record.errors import RequestError
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
 

@@ -3,8 +3,8 @@ from dataclasses import asdict
 import pytest
 
 from mainrun.config import find_changes
-from mainrun.errors import RequestError
 from mainrun.recipes import PRESETS, RECIPES, build_named_config, get_preset
+from mainrun.record.errors import RequestError
 
 
 def test_optimized_changes_the_optimizer_and_its_schedule_and_nothing_else() -> None:

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mainrun.config import Config
-from mainrun.model import GPT
+from mainrun.model.gpt import GPT
 from mainrun.recipes import build_named_config
 from mainrun.sizes import RunSizes, compute_num_parameters, compute_run_sizes
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mainrun.recipes import build_named_config
-from mainrun.state import StepResult, TrainingState, read_batch
+from mainrun.step import StepResult, TrainingState, read_batch
 
 CPU = torch.device("cpu")
 CONFIG = build_named_config(

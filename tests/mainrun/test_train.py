@@ -18,12 +18,12 @@ from numpy.typing import NDArray
 from torch.nn import functional as F
 
 import mainrun
-from mainrun.model import GPT, init_weights
-from mainrun.parquet import load_table
+from mainrun.data.tokenizer import Tokenizer, train_tokenizer
+from mainrun.model.gpt import GPT, init_weights
 from mainrun.recipes import build_named_config
-from mainrun.state import TrainingState
-from mainrun.title_losses import COLUMNS
-from mainrun.tokenizer import Tokenizer, train_tokenizer
+from mainrun.record.parquet import load_table
+from mainrun.record.title_losses import COLUMNS
+from mainrun.step import TrainingState
 from tests.mainrun.tiny_runs import (
     SETTINGS,
     build_arguments,
@@ -117,7 +117,9 @@ def test_the_hashes_of_its_files_are_those_of_its_files(run: Path) -> None:
 
 def test_the_hashes_of_the_source_are_those_of_every_source_file(run: Path) -> None:
     package = Path(str(mainrun.__file__)).parent
-    assert load_record(run)["source_sha256"] == {path.name: hash_file(path) for path in package.glob("*.py")}
+    assert load_record(run)["source_sha256"] == {
+        path.relative_to(package).as_posix(): hash_file(path) for path in package.rglob("*.py")
+    }
 
 
 def test_the_hashes_of_the_ids_are_those_of_the_titles_tokenized_anew(

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from mainrun import checkpoint as checkpoint_module
+from mainrun.record import checkpoint as checkpoint_module
 from tests.mainrun.tiny_runs import list_losses, load_record, save_titles, train_tiny
 from tests.robustness import FAULTS, FAULTY_FILES
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from mainrun.state import STEPS_AT_ONCE, StepResult, TrainingState
+from mainrun.step import STEPS_AT_ONCE, StepResult, TrainingState
 from mainrun.train import main
 from tests.mainrun.tiny_runs import build_arguments, load_events, load_record, save_titles, train_tiny
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from mainrun import checkpoint as checkpoint_module
-from mainrun.state import STEPS_AT_ONCE, StepResult, TrainingState
+from mainrun.record import checkpoint as checkpoint_module
+from mainrun.step import STEPS_AT_ONCE, StepResult, TrainingState
 from tests.mainrun.tiny_runs import list_losses, load_events, load_record, read_all, save_titles, train_tiny
 
 EACH_STEP = ("--checkpoint-every-s", "0")
@@ -203,13 +203,13 @@ def test_a_checkpoint_of_another_program_is_refused_by_the_name_of_its_file(
     titles: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert train_tiny(titles, tmp_path, "--stop-after", "3", *EACH_STEP, **SHORT) == 0
-    monkeypatch.setattr("mainrun.loop.compute_source_sha256", lambda: {"model.py": "0"})
+    monkeypatch.setattr("mainrun.run.compute_source_sha256", lambda: {"model/gpt.py": "0"})
     assert train_tiny(titles, tmp_path, "--resume", **SHORT) == 4
-    assert "source.model.py" in capsys.readouterr().err
+    assert "source.model/gpt.py" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
-    ("changed", "options"), [("source.model.py", ()), ("machine.precision", ("--precision", "bfloat16"))]
+    ("changed", "options"), [("source.model/gpt.py", ()), ("machine.precision", ("--precision", "bfloat16"))]
 )
 def test_a_run_is_not_trained_beside_one_of_another_program_or_precision(
     changed: str, options: tuple[str, ...], whole: Path, titles: Path, tmp_path: Path,
@@ -218,8 +218,8 @@ def test_a_run_is_not_trained_beside_one_of_another_program_or_precision(
     beside = ("--beside", str(whole))
     assert train_tiny(titles, tmp_path / "a", "--stop-after", "1", *beside, recipe="baseline") == 0
     if changed.startswith("source"):
-        code = load_record(whole)["source_sha256"] | {"model.py": "0"}
-        monkeypatch.setattr("mainrun.loop.compute_source_sha256", lambda: code)
+        code = load_record(whole)["source_sha256"] | {"model/gpt.py": "0"}
+        monkeypatch.setattr("mainrun.run.compute_source_sha256", lambda: code)
     capsys.readouterr()
     assert train_tiny(titles, tmp_path / "b", "--stop-after", "1", *beside, *options, recipe="baseline") == 4
     assert f"whole was trained by other code or otherwise; changed: {changed}. Go back" in capsys.readouterr().err

@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from mainrun.model import GPT
+from mainrun.model.gpt import GPT
 from mainrun.recipes import build_named_config
 
 VOCAB = 23

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from mainrun.headlines import generate_headlines
+from mainrun.data.synthetic import generate_headlines
 from mainrun.train import main
 
 SETTINGS = {"num_titles": "300", "vocab_size": "300", "n_layer": "1", "n_head": "2", "d_model": "16",

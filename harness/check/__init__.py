@@ -1,0 +1,1 @@
+"""Named checks of a comparison, each answered with evidence."""

@@ -1,0 +1,113 @@
+"""What a journal says of its run, against the run's record, the planned sizes and itself.
+
+Like the checks that use it, this module imports nothing of what it checks: the formulas of the contract stand here
+again. Each function gives what is wrong, or None.
+"""
+
+import math
+from typing import Any
+
+from harness.check.registry import ROUNDING_TOLERANCE
+from harness.store.runs import StoredRun
+
+_OF_THE_MACHINE = ("device", "precision", "num_threads", "cpu_capability")
+"""Not its name: a run may go on on a machine of the same kind."""
+_CLOCK_TOLERANCE_S = 0.1
+"""What two clocks of one process may differ by, beside a hundredth."""
+
+
+def find_other_header(run: StoredRun, sizes: dict[str, Any]) -> str | None:
+    """The journal's first events against the record's settings and machine and the planned counts."""
+    record, corpus = run.record, run.record["corpus"]
+    due = {
+        "hyperparameters_configured": record["config"],
+        "device_info": {key: record["machine"][key] for key in _OF_THE_MACHINE},
+        "dataset_info": {
+            "titles_count": corpus["num_train_titles"],
+            "tokens_per_epoch": sizes["num_train_tokens"],
+            "batches_per_epoch": sizes["num_train_tokens"] // _count_step_tokens(run),
+            "num_validation_tokens": sizes["num_validation_tokens"],
+            "num_validation_chars": sizes["num_validation_chars"],
+        },
+    }
+    for event, fields in due.items():
+        header = run.select(event)[0]
+        for key, value in fields.items():
+            if header[key] != value:
+                return f"its journal says {key} {header[key]!r}, its record or plan {value!r}"
+    num_titles = corpus["num_train_titles"] + corpus["num_validation_titles"]
+    if record["config"]["num_titles"] != num_titles:
+        return f"it was to train on {record['config']['num_titles']:,} titles, its corpus has {num_titles:,}"
+    return None
+
+
+def find_other_sizes(run: StoredRun, sizes: dict[str, Any]) -> str | None:
+    """The planned sizes against those that follow from the counts of tokens."""
+    config, step_tokens = run.record["config"], _count_step_tokens(run)
+    width, num_layers = config["d_model"], config["n_layer"]
+    products = 12 * num_layers * width**2 + config["vocab_size"] * width + num_layers * width * config["block_size"]
+    steps_per_epoch = sizes["num_train_tokens"] // step_tokens
+    max_steps = config["epochs"] * steps_per_epoch
+    num_spans = sizes["num_validation_tokens"] // (step_tokens + 1)
+    due = {
+        "steps_per_epoch": steps_per_epoch,
+        "max_steps": max_steps,
+        "num_spans": num_spans,
+        "coverage": num_spans * step_tokens / sizes["num_validation_tokens"],
+        "training_flops": 6 * products * step_tokens * max_steps,
+    }
+    wrong = [key for key, value in due.items() if not math.isclose(sizes[key], value, rel_tol=ROUNDING_TOLERANCE)]
+    return f"its planned {wrong[0]} is {sizes[wrong[0]]}, not {due[wrong[0]]}" if wrong else None
+
+
+def find_other_course(run: StoredRun, sizes: dict[str, Any]) -> str | None:
+    """Step by step: what was scored, the learning rate, the clocks, and losses that no model can have."""
+    last_step = run.select("training_step")[-1]["step"]
+    trained = 0
+    for event in run.events:
+        if event["event"] not in ("training_step", "validation_step"):
+            continue
+        step, where = event["step"], f"step {event['step']}"
+        if event["max_steps"] != last_step:
+            return f"{where} says {event['max_steps']} steps in all, the last is {last_step}"
+        if not event["train_elapsed_s"] <= 1.01 * event["elapsed_time"] + _CLOCK_TOLERANCE_S:
+            return f"{where} was trained for {event['train_elapsed_s']} s of {event['elapsed_time']} s"
+        if event["loss"] < 0:
+            return f"{where} has a loss of {event['loss']}"
+        if event["event"] == "training_step":
+            trained, rate = step, compute_learning_rate(run.record["config"], step, last_step)
+            if rate is not None and not math.isclose(event["learning_rate"], rate, rel_tol=1e-9, abs_tol=1e-15):
+                return f"{where} has the learning rate {event['learning_rate']}, its schedule gives {rate}"
+            continue
+        if step != trained:
+            return f"{where} was evaluated after step {trained}"
+        for key in ("num_tokens", "num_chars"):
+            if event[key] != sizes[f"num_validation_{key.removeprefix('num_')}"]:
+                return f"{where} was evaluated on {event[key]:,} {key.removeprefix('num_')}, not on those planned"
+    measured = [
+        event["step"] for event in run.select("validation_step") if event["full_loss_nats_per_char"] is not None
+    ]
+    if measured != sizes["full_loss_steps"]:
+        return f"its full loss was measured at the steps {measured}, not at {sizes['full_loss_steps']}"
+    title_losses, num_titles = run.load_title_losses()["loss_nats"], run.record["corpus"]["num_validation_titles"]
+    if len(title_losses) != num_titles:
+        return f"it has losses of {len(title_losses):,} titles, {num_titles:,} are held out"
+    if min(title_losses) < 0:
+        return "a title has a negative loss"
+    return None if run.record["peak_memory_bytes"] > 0 else "its peak memory is none"
+
+
+def compute_learning_rate(config: dict[str, Any], step: int, last_step: int) -> float | None:
+    """The learning rate of a step, 1 to `last_step`, by the contract; None for a schedule it does not know."""
+    if config["schedule"] != "cosine":
+        return None
+    warmup = round(last_step * float(config["warmup_fraction"]))
+    peak = float(config["learning_rate"])
+    if step <= warmup:
+        return peak * (step - 1) / warmup
+    return 0.5 * peak * (1 + math.cos(math.pi * (step - 1 - warmup) / (last_step - warmup)))
+
+
+def _count_step_tokens(run: StoredRun) -> int:
+    config = run.record["config"]
+    return int(config["block_size"] * config["batch_size"])

@@ -1,0 +1,102 @@
+"""The titles of a comparison, read again from their source by the checker's own code.
+
+Rows, shuffle, cut and cleaning are not the training program's; of it comes only the generator of the synthetic titles,
+which is a source as the hub is one, and is known by the fingerprint of what it makes.
+"""
+
+import csv
+import gzip
+import hashlib
+import io
+import json
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from harness.check.registry import Titles
+from harness.check.rules import OFFICIAL_DATASET
+from harness.plan.plan import Plan
+from mainrun.data.corpus import CorpusSource
+from mainrun.data.synthetic import generate_headlines
+from mainrun.record.errors import MachineError, RequestError
+
+DATA_SEED = 1337
+SPLIT, HUB_COLUMN = "train", "title"
+NUM_KNOWN_TITLES = 1_000
+KNOWN_TITLES_SHA256 = "ea663abdaf4c1251e567947cff4d8eda9dffaaee309e00c41a4f17263c4339ad"
+"""Fingerprint of the first titles of the one released generator, "synthetic headlines v1"."""
+
+
+def read_titles(plan: Plan, source: CorpusSource) -> Titles | str:
+    """The titles the plan says were drawn, in its two parts, or why they cannot be had.
+
+    Raises `RequestError` for a file that does not hold them, `MachineError` where the hub cannot be read.
+    """
+    num_train_titles = plan.corpus["num_train_titles"]
+    num_titles = num_train_titles + plan.corpus["num_validation_titles"]
+    if source.data == "synthetic":
+        drawn: list[object] = list(generate_headlines(max(num_titles, NUM_KNOWN_TITLES), DATA_SEED))
+        known = b"".join(str(title).encode() + b"\0" for title in drawn[:NUM_KNOWN_TITLES])
+        if hashlib.sha256(known).hexdigest() != KNOWN_TITLES_SHA256:
+            return "the generator of synthetic titles here is not the released one"
+        drawn = drawn[:num_titles]
+    else:
+        values = _read_hub(source.revision) if source.data == "hub" else _read_file(source.data, source.title_column)
+        order = np.random.default_rng(DATA_SEED).permutation(len(values))[:num_titles]
+        drawn = [values[row] for row in order]
+    titles = [_clean(title, source.data) for title in drawn]
+    return Titles(titles[:num_train_titles], titles[num_train_titles:])
+
+
+def _clean(title: object, where: str) -> str:
+    if not isinstance(title, str):
+        raise RequestError(f"{where} holds {title!r} where a title is expected.")
+    return re.sub("[\ud800-\udfff]", "\ufffd", title.strip())
+
+
+def _read_hub(revision: str | None) -> Sequence[object]:
+    try:
+        import datasets
+
+        column: Sequence[object] = datasets.load_dataset(OFFICIAL_DATASET, split=SPLIT, revision=revision)[HUB_COLUMN][
+            :
+        ]
+    except Exception as error:  # the type of a network error depends on the HTTP library the hub's client uses
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise MachineError(
+            f"{OFFICIAL_DATASET} at revision {revision} cannot be read from the hub: {reason}"
+        ) from error
+    return column
+
+
+def _read_file(path: str, column: str) -> Sequence[object]:
+    try:
+        data = Path(path).read_bytes()
+        match Path(path).name.lower().rpartition(".")[2]:
+            case "parquet":
+                import pandas as pd
+
+                table = pd.read_parquet(io.BytesIO(data), columns=[column], use_threads=False, pre_buffer=False)
+                values: list[object] = table[column].tolist()
+                return values
+            case "csv":
+                return _read_csv(data, column)
+            case "gz" if path.lower().endswith(".csv.gz"):
+                return _read_csv(gzip.decompress(data), column)
+            case "jsonl" | "ndjson" | "json":
+                lines = data.decode("utf-8-sig").split("\n")
+                return [json.loads(line)[column] for line in lines if line.strip()]
+        lines = data.decode("utf-8-sig").removesuffix("\n").split("\n")
+        return [line.removesuffix("\r") for line in lines]
+    except (OSError, EOFError, ValueError, LookupError, TypeError, csv.Error) as error:
+        reason = getattr(error, "strerror", None) or f"{type(error).__name__}: {error}"
+        raise RequestError(f"{path!r} cannot be read again: {reason}.") from error
+
+
+def _read_csv(data: bytes, column: str) -> list[object]:
+    """A blank line is an empty title where there is one column, and nothing where there are more."""
+    header, *rows = csv.reader(io.StringIO(data.decode("utf-8-sig").lstrip("\r\n"), newline=""))
+    place = header.index(column)
+    return [row[place] if row else "" for row in rows if row or len(header) == 1]

@@ -1,0 +1,1 @@
+"""The sentences of the reports, each with its proof."""

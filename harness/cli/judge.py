@@ -1,0 +1,82 @@
+"""`compare --from`: judging stored runs and logs of other programs without training anything."""
+
+import argparse
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harness.analyse.verdict import MARGIN_PERCENT
+from harness.cli.any_text import format_import
+from harness.cli.text import format_result
+from harness.comparison import make_reports
+from harness.plan.folders import name_folder, point_latest_at, refuse_filled
+from harness.plan.plan import Plan, plan_to_json, save_plan
+from harness.sources.scalars import LossUnit
+from harness.sources.take_in import ImportedRun, plan_import, read_runs, store_runs
+from harness.store.locks import hold
+from mainrun.record.errors import RequestError
+from mainrun.record.files import make_folder
+from mainrun.rules import SEED
+
+
+@dataclass(frozen=True)
+class ImportRequest:
+    """What is to be judged, as asked for on the command line."""
+
+    sources: tuple[Path, ...]
+    loss_unit: LossUnit | None = None
+    margin_percent: float = MARGIN_PERCENT
+    out: Path | None = None
+    """None is a folder of its own below `results/`."""
+
+
+def run_import(given: argparse.Namespace) -> tuple[str, dict[str, Any]]:
+    """Judges the sources; returns text and values of the answer. `RequestError` for options that only training has."""
+    trained = {
+        "--seeds": given.seeds != str(SEED),
+        "--device": given.device != "auto",
+        "--precision": given.precision != "auto",
+        "--preset": given.preset != "quick",
+        "--data": given.data,
+        "--data-revision": given.data_revision,
+        "--set": given.settings,
+        "--arms": given.arms,
+        "--resume": given.resume,
+        "--reuse": given.reuse,
+        "RECIPE": given.recipes,
+    }
+    stray = [option for option, value in trained.items() if value]
+    if stray:
+        raise RequestError(f"--from trains nothing and takes no {', '.join(stray)}.")
+    margin = MARGIN_PERCENT if given.margin is None else given.margin
+    request = ImportRequest(tuple(given.sources), given.loss_unit, margin, given.out)
+    plan, folder, runs = plan_imported(request)
+    if given.dry_run:
+        return format_import(plan, runs, folder), {"folder": str(folder), "plan": plan_to_json(plan)}
+    document = judge_imported(plan, folder, runs)
+    return format_result(document, folder), {"folder": str(folder), "pairs": document["pairs"]}
+
+
+def plan_imported(request: ImportRequest) -> tuple[Plan, Path, list[ImportedRun]]:
+    """The plan, the folder it would fill and what was read; nothing is written.
+
+    Raises `RequestError` for a source that cannot be read, and where the folder holds something already.
+    """
+    folder = request.out or name_folder("imported")
+    refuse_filled(folder, "Choose another --out.")
+    if not 0 <= request.margin_percent < 100:
+        raise RequestError(f"--margin takes a percentage from 0 to below 100, not {request.margin_percent}.")
+    runs = read_runs(request.sources, request.loss_unit)
+    plan, _ = plan_import(folder.resolve().name, runs, request.margin_percent)
+    return plan, folder, runs
+
+
+def judge_imported(plan: Plan, folder: Path, runs: list[ImportedRun]) -> dict[str, Any]:
+    """Takes the runs in, writes data and reports, and returns the content of `comparison.json`."""
+    make_folder(folder)
+    with hold(folder):
+        make_folder(folder / "runs")
+        plan_sha256 = save_plan(folder, plan)
+        point_latest_at(folder)
+        store_runs(folder, plan, plan_sha256, runs)
+        return make_reports(folder)

@@ -1,0 +1,79 @@
+"""Reading another program's journal while it grows."""
+
+import os
+from pathlib import Path
+
+from harness.sources.lines import parse_line
+from harness.store.journals import Event
+
+CHECKED_BYTES = 4096
+"""Of what stood in a journal before a run, so many bytes tell whether it was written anew."""
+
+
+class ForeignFollower:
+    """Reads somebody else's journal while it grows; what stood in it before the run is not the run's.
+
+    A command may append to its journal or write it anew: where the older bytes are gone, all there is counts, and
+    where the same bytes were written again their time tells. Each call reads only what is new, and the beginning
+    and the end of the older bytes to know them again.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._older = path.read_bytes() if path.is_file() else b""
+        self._older_time = path.stat().st_mtime_ns if path.is_file() else None
+        self._position = 0
+        """In the file: all before it was read, or is not the run's."""
+
+    def measure(self) -> int:
+        """Bytes that the run has written by now."""
+        try:
+            return max(0, self._path.stat().st_size - self._find_start()) if self._path.is_file() else 0
+        except OSError:
+            return 0
+
+    def read_all(self) -> bytes:
+        """All bytes that the run wrote."""
+        try:
+            if not self._path.is_file():
+                return b""  # a device or a pipe might never end
+            start, content = self._find_start(), self._path.read_bytes()
+        except OSError:
+            return b""
+        return content[start:] if content.startswith(self._older) else content
+
+    def read_new(self) -> list[Event]:
+        """The events of the lines that were finished since the last call; lines that cannot be read are passed over."""
+        try:
+            if not self._path.is_file():
+                return []
+            start = self._find_start()
+            with self._path.open("rb") as journal:
+                if self._position > os.fstat(journal.fileno()).st_size or self._position < start:
+                    self._position = start
+                journal.seek(self._position)
+                content = journal.read()
+        except OSError:
+            return []
+        whole, newline, _ = content.rpartition(b"\n")
+        self._position += len(whole) + len(newline)
+        parsed = (parse_line(line.decode("utf-8", "replace"), set()) for line in whole.split(b"\n"))
+        return [event for kind, event in parsed if kind == "event"]
+
+    def _find_start(self) -> int:
+        """Where in the file the run's own bytes begin."""
+        older = self._older
+        if not older:
+            return 0
+        state = self._path.stat()
+        if state.st_size < len(older):
+            return 0
+        with self._path.open("rb") as journal:
+            begin = journal.read(min(CHECKED_BYTES, len(older)))
+            journal.seek(max(0, len(older) - CHECKED_BYTES))
+            end = journal.read(min(CHECKED_BYTES, len(older)))
+        if (begin, end) != (older[:CHECKED_BYTES], older[-CHECKED_BYTES:]):
+            return 0
+        if state.st_size == len(older):
+            return 0 if state.st_mtime_ns != self._older_time else len(older)
+        return len(older)

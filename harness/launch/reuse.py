@@ -1,0 +1,133 @@
+"""Taking over finished runs of other comparisons, where they are the very runs that would be trained here.
+
+The training program itself says what it would train: it is started once without a step, and a stored run is the same
+where its configuration, seed, token streams, source code, torch version, device, precision, threads, CPU capability
+and first weights are. What is taken over says so in its record, and the reports repeat it.
+"""
+
+import shutil
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from harness.launch.local import Job, Launcher
+from harness.plan.plan import Plan, PlannedRun
+from harness.store.runs import StoredComparison, StoredRun, load_comparison
+from mainrun.record.errors import EXIT_DONE, RequestError, StoredResultsError
+from mainrun.record.files import compute_file_sha256, make_folder, save_json, unwritable
+from mainrun.record.run_record import (
+    FILE_NAME,
+    HASHED_FILES,
+    compute_identity,
+    load_run_record,
+)
+
+TAKEN_OVER = "taken_over"
+"""Field of a record: where the run was trained. Absent from the record of a run that was trained where it stands."""
+
+
+@dataclass
+class Offers:
+    """Finished runs that may be taken over, each at most once: one training is never two runs of a comparison."""
+
+    comparisons: Sequence[StoredComparison] = ()
+    taken: set[str] = field(default_factory=set)
+    """SHA-256 of the journals of all runs the comparison has."""
+
+    def find(self, plan: Plan, planned: PlannedRun) -> list[tuple[StoredComparison, StoredRun]]:
+        """Finished runs of the same configuration, seed and titles that were not taken yet."""
+        config = plan.get_arm(planned.arm).config
+        return [
+            (comparison, run)
+            for comparison in self.comparisons
+            for run in comparison.runs.values()
+            if run.is_complete
+            and not run.is_foreign
+            and run.seed == planned.seed
+            and run.record["config"] == config
+            and _same_titles(run.record["corpus"], plan.corpus)
+            and run.record["mainrun_log_sha256"] not in self.taken
+        ]
+
+
+def load_offers(folders: Sequence[Path], out: Path) -> Offers:
+    """The comparisons in `folders`, their hashes checked; `StoredResultsError` where one is absent or damaged."""
+    for folder in folders:
+        if folder.resolve() == out.resolve():
+            raise RequestError(f"--reuse names {folder}, the comparison itself. Its own runs go on with --resume.")
+    return Offers([load_comparison(folder) for folder in folders])
+
+
+def take_over(
+    offers: Offers, plan: Plan, planned: PlannedRun, job: Job, launcher: Launcher, plan_sha256: str
+) -> str | None:
+    """Copies a run into the job's folder where one is the very run the job would train.
+
+    Says what was done; None where no finished run has the configuration, seed and titles. The folder then holds a
+    whole run or nothing. Raises `StoredResultsError` where what is copied is not what its record names, `MachineError`
+    where it cannot be written.
+    """
+    found = offers.find(plan, planned)
+    if not found:
+        return None
+    due = _start_without_a_step(job, launcher)
+    if due is None:
+        return "nothing is taken over: the training program does not start here"
+    asked, refusals = _identify(due), []
+    for comparison, run in found:
+        where, stored = f"{run.folder.name} of {comparison.plan.name}", _identify(run.record)
+        changed = sorted(key for key in stored | asked if stored.get(key) != asked.get(key))
+        if not changed:
+            _copy_run(run, comparison.plan, job.folder, {"arm": planned.arm, "plan_sha256": plan_sha256})
+            offers.taken.add(run.record["mainrun_log_sha256"])
+            return f"complete: taken over from {where}"
+        refusals.append(f"{where} is not taken over, because it is not the same run: {', '.join(changed)}")
+    return "; ".join(refusals)
+
+
+def _start_without_a_step(job: Job, launcher: Launcher) -> dict[str, Any] | None:
+    """The record of the run that the job would train, made and thrown away."""
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch) / "run"
+        arguments = [argument for argument in job.arguments if not argument.startswith("--out=")]
+        arguments += [f"--out={folder}", "--stop-after=0"]
+        outcome = launcher.launch(replace(job, folder=folder, arguments=arguments), lambda: None)
+        return load_run_record(folder) if outcome.exit_code == EXIT_DONE else None
+
+
+def _identify(record: dict[str, Any]) -> dict[str, Any]:
+    """What decides a run's numbers, and what it began with."""
+    return compute_identity(record) | {
+        "machine.device_name": record["machine"]["device_name"],
+        "initial_weights_sha256": record["initial_weights_sha256"],
+    }
+
+
+def _same_titles(one: dict[str, Any], two: dict[str, Any]) -> bool:
+    return all(one[key] == two[key] for key in ("train_sha256", "validation_sha256"))
+
+
+def _copy_run(run: StoredRun, plan: Plan, folder: Path, changes: dict[str, Any]) -> None:
+    """The run's files, its hashes checked again on the copies, under a new record; whole or not at all."""
+    origin = run.record.get(TAKEN_OVER) or {
+        "comparison": plan.name,
+        "run": run.folder.name,
+        "plan_sha256": run.record["plan_sha256"],
+        "run_json_sha256": compute_file_sha256(run.folder / FILE_NAME),
+    }
+    new = folder.with_name(f".{folder.name}.partial")
+    try:
+        shutil.rmtree(new, ignore_errors=True)
+        make_folder(new)
+        for name, key in HASHED_FILES.items():
+            shutil.copyfile(run.folder / name, new / name)
+            if compute_file_sha256(new / name) != run.record[key]:
+                raise StoredResultsError(f"{run.folder / name} was changed while it was taken over.")
+        save_json(new / FILE_NAME, {**run.record, **changes, TAKEN_OVER: origin})
+        new.replace(folder)
+    except OSError as error:
+        raise unwritable(folder, error) from error
+    finally:
+        shutil.rmtree(new, ignore_errors=True)

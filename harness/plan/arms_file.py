@@ -1,0 +1,122 @@
+"""External arms: commands of other programs, named in an arms file (TOML), run back to back with our own.
+
+The command is a list, never a shell's line. `{seed}` and `{out}` in command, env and journal become the run's seed and
+a folder of its own for what the command writes.
+"""
+
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from harness.sources.find import make_printable
+from mainrun.config import unknown_name
+from mainrun.record.errors import RequestError
+
+DEFAULT_STALL_S = 1800.0
+_KEYS = ("command", "cwd", "env", "journal", "stall_s")
+
+
+@dataclass(frozen=True)
+class ExternalArm:
+    """One command, as the arms file gives it."""
+
+    name: str
+    command: tuple[str, ...]
+    journal: str
+    """Where the command writes its log; relative to `cwd`."""
+    cwd: Path
+    env: dict[str, str] = field(default_factory=dict)
+    """On top of this process's own environment."""
+    stall_s: float = DEFAULT_STALL_S
+    """A journal that does not grow for so long has stopped."""
+
+    def fill(self, seed: int, out: Path) -> "ExternalArm":
+        """The same for one run: placeholders replaced; `out` is absolute."""
+
+        def put(text: str) -> str:
+            return text.replace("{seed}", str(seed)).replace("{out}", str(out))
+
+        return ExternalArm(
+            self.name,
+            tuple(map(put, self.command)),
+            put(self.journal),
+            self.cwd,
+            {key: put(value) for key, value in self.env.items()},
+            self.stall_s,
+        )
+
+    @property
+    def takes_seed(self) -> bool:
+        return any("{seed}" in text for text in (*self.command, *self.env.values()))
+
+    @property
+    def journal_path(self) -> Path:
+        return self.cwd / self.journal
+
+    def to_json(self, arms_file: str) -> dict[str, Any]:
+        """What is stored of it: no folder of this machine."""
+        return {
+            "arms_file": arms_file,
+            "command": [_strip_folder(word) for word in self.command],
+            "env": {key: _strip_folder(value) for key, value in self.env.items()},
+            "journal": _strip_folder(self.journal),
+        }
+
+
+def load_arms(path: Path) -> dict[str, ExternalArm]:
+    """The arms of a TOML file by name; a relative `cwd` is one beside the file, which is also the default.
+
+    Raises `RequestError` for a file that is missing or no TOML, an unknown key and a value of the wrong type.
+    """
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise RequestError(f"--arms: {path} cannot be read: {error.strerror}.") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise RequestError(f"--arms: {path} is no TOML: {error}.") from None
+    for key in values:
+        if key != "arms":
+            raise RequestError(f"--arms: {path}: {unknown_name('table', key, ['arms'])}")
+    arms = values.get("arms")
+    if not isinstance(arms, dict) or not arms:
+        raise RequestError(f"--arms: {path} names no arm. Expected a table such as [arms.mine].")
+    return {name: _read_arm(path, name, table) for name, table in arms.items()}
+
+
+def _read_arm(path: Path, name: str, table: Any) -> ExternalArm:
+    where = f"--arms: {path}, [arms.{name}]"
+    if not isinstance(table, dict):
+        raise RequestError(f"{where} is no table.")
+    if not name or any(not (c.isascii() and (c.isalnum() or c in "._-")) for c in name) or name[0] in ".-":
+        raise RequestError(f"{where}: a name has letters, digits, '.', '_' and '-' only.")
+    for key in table:
+        if key not in _KEYS:
+            raise RequestError(f"{where}: {unknown_name('key', key, _KEYS)}")
+    command, journal, env = table.get("command"), table.get("journal"), table.get("env", {})
+    if isinstance(command, str):
+        raise RequestError(f'{where}: command is text; give a list, as no shell reads it: ["python", "train.py"].')
+    if not isinstance(command, list) or not command or not all(isinstance(word, str) and word for word in command):
+        raise RequestError(f"{where}: command must be a list of words.")
+    if not isinstance(journal, str) or not journal:
+        raise RequestError(f"{where}: journal must say where the command's log appears.")
+    if not isinstance(env, dict) or not all(isinstance(value, str) for value in env.values()):
+        raise RequestError(f"{where}: env must be a table of texts.")
+    texts = [*command, journal, *env, *env.values(), str(table.get("cwd", ""))]
+    if any("\0" in text for text in texts):
+        raise RequestError(f"{where}: no text may hold a zero byte.")
+    if any(not key or "=" in key for key in env):
+        raise RequestError(f"{where}: no name in env may be empty or hold an '='.")
+    cwd, stall_s = table.get("cwd", "."), table.get("stall_s", DEFAULT_STALL_S)
+    if not isinstance(cwd, str) or not (path.parent / cwd).is_dir():
+        raise RequestError(f"{where}: cwd {cwd!r} is no folder.")
+    if isinstance(stall_s, bool) or not isinstance(stall_s, int | float) or not stall_s > 0:
+        raise RequestError(f"{where}: stall_s must be a number of seconds above 0.")
+    return ExternalArm(name, tuple(command), journal, (path.parent / cwd).resolve(), env, float(stall_s))
+
+
+def _strip_folder(word: str) -> str:
+    """A word of a command without the folders of an absolute path in it."""
+    prefix, equals, value = word.rpartition("=")
+    plain = Path(value).name if value.startswith(("/", "~")) else value
+    return make_printable(f"{prefix}{equals}{plain}")

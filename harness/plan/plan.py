@@ -1,0 +1,249 @@
+"""What a comparison will do, fixed and hashed before the first run."""
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from harness.analyse.verdict import MARGIN_PERCENT
+from harness.plan.ablation import Ablation
+from mainrun.config import Config, check_seed
+from mainrun.data.corpus import CorpusRecord, CorpusSource
+from mainrun.data.streams import prepare_data
+from mainrun.recipes import build_named_config
+from mainrun.record.errors import RequestError, StoredResultsError
+from mainrun.record.files import compute_file_sha256, load_json, save_json
+
+SCHEMA_VERSION = 1
+FILE_NAME = "plan.json"
+PRIMARY_METRIC = "full_loss_nats_per_char"
+FORBIDDEN_IN_NAMES = frozenset("/\\\0")
+MAX_NAME_BYTES = 200
+"""Of an arm, whose runs' folders are named after it."""
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One side of a comparison."""
+
+    name: str
+    recipe: str
+    settings: dict[str, str]
+    """`--set` values by key, as text."""
+    config: dict[str, Any]
+    """The resolved configuration, with the vocabulary size the tokenizer really has."""
+    sizes: dict[str, Any]
+    """Parameters, steps, evaluations, spans and FLOPs, as `mainrun.sizes.RunSizes`."""
+
+    @property
+    def label(self) -> str:
+        """The name as a person is shown it, which says where the arm is not the recipe it is named after.
+
+        An arm of an ablation is named after what it changes, and needs no more.
+        """
+        return f"{self.name} (changed)" if self.settings and self.name.startswith(self.recipe) else self.name
+
+    @property
+    def tokens_per_step(self) -> int:
+        """0 for another program's arm, whose configuration is not known before it has run."""
+        return int(self.config["block_size"] * self.config["batch_size"]) if self.config else 0
+
+
+@dataclass(frozen=True)
+class PlannedRun:
+    """One training of one arm with one seed."""
+
+    arm: str
+    seed: int
+
+    @property
+    def folder_name(self) -> str:
+        return f"{self.arm}-s{self.seed}"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A whole comparison before it is run."""
+
+    name: str
+    preset: str
+    corpus: dict[str, Any]
+    """`mainrun.data.corpus.CorpusRecord` of the titles all arms share."""
+    arms: tuple[Arm, ...]
+    seeds: tuple[int, ...]
+    """The first one is the headline's; the others show how far the result carries."""
+    runs: tuple[PlannedRun, ...]
+    """In the order in which they are trained."""
+    title_column: str = "title"
+    """Of a local file."""
+    ablation: dict[str, Any] | None = None
+    """`harness.plan.ablation.Ablation` where the arms are those of an ablation."""
+    primary_metric: str = PRIMARY_METRIC
+    """What the verdict is on; fixed here so that a later program which decides on another does not judge this plan."""
+    margin_percent: float = MARGIN_PERCENT
+    """Relative gains in the primary metric smaller than this count as no difference."""
+    sources: list[dict[str, Any]] | None = None
+    """Where the runs of arms come from that this program does not train itself; None where it trains all."""
+
+    def get_arm(self, name: str) -> Arm:
+        return next(arm for arm in self.arms if arm.name == name)
+
+    @property
+    def compared_runs(self) -> frozenset[PlannedRun]:
+        """All but runs taken in of whose seed no pair can be made; an arm that shares none keeps its first."""
+        seeds = {arm.name: [run.seed for run in self.runs if run.arm == arm.name] for arm in self.arms}
+        shared = {name: [seed for seed in own if seed in self.seeds] or own[:1] for name, own in seeds.items()}
+        return frozenset(PlannedRun(name, seed) for name, own in shared.items() for seed in own)
+
+    def describe_run(self, run: PlannedRun) -> str:
+        """A run as a person is shown it: `optimized-s1337 (changed)`."""
+        return self.get_arm(run.arm).label.replace(run.arm, run.folder_name, 1)
+
+
+@dataclass(frozen=True)
+class ArmRequest:
+    """One arm as asked for."""
+
+    name: str
+    recipe: str
+    settings: dict[str, str]
+    """`--set` values by key, as text."""
+
+
+def name_arms(recipes: Sequence[str], settings: Mapping[str, Mapping[str, str]]) -> list[ArmRequest]:
+    """The arms of `compare`: each named after its recipe, numbered from the second time on: `baseline`, `baseline-2`.
+
+    `settings` holds the `--set` values by arm; `RequestError` for an arm that is not compared.
+    """
+    seen: Counter[str] = Counter()
+    names = []
+    for recipe in recipes:
+        seen[recipe] += 1
+        names.append(recipe if seen[recipe] == 1 else f"{recipe}-{seen[recipe]}")
+    stray = [arm for arm in settings if arm not in names]
+    if stray:
+        raise RequestError(f"--set names the arm '{stray[0]}', which is not compared. Arms: {', '.join(names)}.")
+    return [ArmRequest(name, recipe, dict(settings.get(name, {}))) for name, recipe in zip(names, recipes, strict=True)]
+
+
+def plan_comparison(
+    name: str,
+    arms: Sequence[ArmRequest],
+    preset: str,
+    source: CorpusSource,
+    seeds: Sequence[int],
+    ablation: Ablation | None = None,
+    margin_percent: float = MARGIN_PERCENT,
+    min_arms: int = 2,
+) -> Plan:
+    """Plans a comparison of `arms`, the first being the baseline.
+
+    Loads and tokenizes the titles, so that nothing about them can fail after training has begun. Raises
+    `RequestError` for unknown names, values out of range, a repeated seed, a corpus that is too small and arms on
+    different titles.
+    """
+    if len(arms) < min_arms:
+        raise RequestError("A comparison needs two recipes or more; the first is the baseline.")
+    check_rule(seeds, margin_percent)
+    configs = [build_named_config(arm.recipe, preset, arm.settings) for arm in arms]
+    prepared = [_prepare_arm(arm, config, source) for arm, config in zip(arms, configs, strict=True)]
+    for arm, corpus in prepared:
+        if corpus != prepared[0][1]:
+            raise RequestError(
+                f"{arm.name} would be trained on other titles than {arms[0].name}. Arms on different titles are not "
+                "compared: give num_titles and val_fraction to all arms alike, or to none."
+            )
+    return Plan(
+        name=name,
+        preset=preset,
+        corpus=asdict(prepared[0][1]),
+        arms=tuple(arm for arm, _ in prepared),
+        seeds=tuple(seeds),
+        runs=order_runs([arm.name for arm in arms], seeds),
+        title_column=source.title_column,
+        ablation=asdict(ablation) if ablation else None,
+        margin_percent=margin_percent,
+    )
+
+
+def check_rule(seeds: Sequence[int], margin_percent: float) -> None:
+    """`RequestError` for seeds or a margin that no verdict can be reached with."""
+    repeated = [seed for seed, count in Counter(seeds).items() if count > 1]
+    if repeated:
+        raise RequestError(f"Seed {repeated[0]} is given twice; a run of the same arm and seed is no new evidence.")
+    for seed in seeds:
+        check_seed(seed)
+    if not 0 <= margin_percent < 100:
+        raise RequestError(f"--margin takes a percentage from 0 to below 100, not {margin_percent}.")
+
+
+def save_plan(folder: Path, plan: Plan) -> str:
+    """Writes `plan.json`; returns its SHA-256, which every run of the plan carries."""
+    save_json(folder / FILE_NAME, plan_to_json(plan))
+    return compute_file_sha256(folder / FILE_NAME)
+
+
+def plan_to_json(plan: Plan) -> dict[str, Any]:
+    """The plan as it is stored: plain JSON values, tuples being lists."""
+    values: dict[str, Any] = json.loads(json.dumps({"schema_version": SCHEMA_VERSION, **asdict(plan)}))
+    if plan.sources is None:
+        del values["sources"]  # plans of trained arms keep the bytes, and so the hash, that they always had
+    return values
+
+
+def load_plan(folder: Path) -> Plan:
+    """The stored plan; `StoredResultsError` where it is absent, damaged or of another schema version."""
+    values = load_json(folder / FILE_NAME, SCHEMA_VERSION)
+    del values["schema_version"]
+    try:
+        values["arms"] = tuple(Arm(**arm) for arm in values["arms"])
+        values["seeds"] = tuple(values["seeds"])
+        values["runs"] = tuple(PlannedRun(**run) for run in values["runs"])
+        plan = Plan(**values)
+        _check_names(plan)
+        check_rule(plan.seeds, plan.margin_percent)
+    except (KeyError, TypeError, ValueError, RequestError) as error:
+        raise StoredResultsError(f"{folder / FILE_NAME} is damaged: {error}.") from None
+    if plan.primary_metric != PRIMARY_METRIC:
+        raise StoredResultsError(
+            f"{folder / FILE_NAME} is to be decided on {plan.primary_metric}; this program decides on {PRIMARY_METRIC}."
+        )
+    return plan
+
+
+def _check_names(plan: Plan) -> None:
+    """Raises `ValueError` for a run of no planned arm or seed, and for a name that could lead out of the comparison."""
+    names = [arm.name for arm in plan.arms]
+    if len(names) < 2 or len(set(names)) < len(names) or not plan.runs:
+        raise ValueError("it does not plan runs of two arms or more, each name once")
+    for name in names:
+        is_name = isinstance(name, str) and 0 < len(name.encode()) <= MAX_NAME_BYTES
+        if not is_name or name.startswith(".") or set(name) & FORBIDDEN_IN_NAMES:
+            raise ValueError(f"{name!r} cannot name the folder of a run")
+    for run in plan.runs:
+        is_planned_seed = plan.sources is not None or run.seed in plan.seeds
+        if run.arm not in names or not is_planned_seed or type(run.seed) is not int:
+            raise ValueError(f"the run {run.arm!r} with seed {run.seed!r} is of no planned arm and seed")
+
+
+def order_runs(names: Sequence[str], seeds: Sequence[int]) -> tuple[PlannedRun, ...]:
+    """ABBA: every second seed runs the arms in reverse, so that a drift of the machine favours none."""
+    return tuple(
+        PlannedRun(arm, seed)
+        for place, seed in enumerate(seeds)
+        for arm in (names if place % 2 == 0 else reversed(names))
+    )
+
+
+def _prepare_arm(arm: ArmRequest, config: Config, source: CorpusSource) -> tuple[Arm, CorpusRecord]:
+    data = prepare_data(config, source)
+    resolved = {**asdict(config), "vocab_size": data.streams.tokenizer.vocab_size}
+    sizes = {
+        **asdict(data.sizes),
+        "num_train_tokens": len(data.streams.train_ids),
+        "num_validation_tokens": len(data.streams.validation_ids),
+        "num_validation_chars": data.num_chars,
+    }
+    return Arm(arm.name, arm.recipe, arm.settings, resolved, sizes), data.corpus.record

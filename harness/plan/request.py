@@ -1,0 +1,40 @@
+"""What `compare` and `ablate` are asked for."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from harness.analyse.verdict import MARGIN_PERCENT
+from mainrun.data.corpus import CorpusSource
+from mainrun.recipes import get_preset
+
+
+@dataclass(frozen=True)
+class CompareRequest:
+    """One comparison, as asked for on the command line."""
+
+    recipes: tuple[str, ...]
+    preset: str
+    seeds: tuple[int, ...]
+    data: str | None = None
+    """None is the preset's own source."""
+    data_revision: str | None = None
+    title_column: str = "title"
+    settings: dict[str, dict[str, str]] = field(default_factory=dict)
+    """`--set` values of each arm."""
+    ablate: str | None = None
+    """The recipe whose changes are taken apart, instead of comparing `recipes`."""
+    margin_percent: float = MARGIN_PERCENT
+    device: str = "auto"
+    precision: str = "auto"
+    out: Path | None = None
+    """None is a folder of its own below `results/`."""
+    resume: bool = False
+    reuse: tuple[Path, ...] = ()
+    """Comparisons whose finished runs are taken over where they are the same."""
+    arms_file: Path | None = None
+    """An arms file; its names may stand among `recipes`."""
+
+    @property
+    def source(self) -> CorpusSource:
+        data = self.data or get_preset(self.preset).data
+        return CorpusSource(data, self.data_revision, self.title_column)

@@ -1,0 +1,1 @@
+"""From `comparison.json` to Markdown, HTML, figures and PDF."""

@@ -1,0 +1,239 @@
+"""The curves of a comparison as SVG files: the only module that imports matplotlib.
+
+A new figure is a function in `FIGURES`. Arms differ by colour, dash and marker, so that grey print stays readable.
+"""
+
+import io
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
+
+from harness.store.measurements import Row
+from mainrun.record.files import make_folder, save_text
+
+FOLDER = "figures"
+_STYLE: dict[Any, Any] = {
+    "svg.fonttype": "none",
+    "svg.hashsalt": "mainrun",
+    "font.family": ["DejaVu Sans"],
+    "font.size": 8.5,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.alpha": 0.25,
+    "axes.titlesize": 9.5,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "legend.frameon": False,
+    "lines.linewidth": 1.6,
+}
+_COLORS = [mpl.color_sequences["petroff10"][place] for place in (8, 2, 0, 4, 6, 5, 1, 3, 7, 9)]
+_DASHES = ("--", "-", "-.", ":")
+_MARKERS = ("o", "s", "^", "D", "v")
+MAX_POINTS = 5_000
+"""A longer curve is drawn with every second, third … point."""
+_SIZE_INCHES = (6.7, 2.75)
+_TOP, _BOTTOM = 0.9, 0.17
+"""Edges of the axes, as shares of the figure's height."""
+MAX_LEGEND_INSIDE = 4
+"""A legend with more entries would hide the curves, and stands below them."""
+
+
+@dataclass(frozen=True)
+class Curves:
+    """What the figures draw: the document, and the headline runs' rows by arm."""
+
+    document: dict[str, Any]
+    rows: Mapping[str, Sequence[Row]]
+
+    @property
+    def matched(self) -> bool:
+        return any(pair["coverage_differs"] for pair in self.document["pairs"])
+
+    def validation(self, arm: dict[str, Any], field: str) -> tuple[list[float], list[float], list[Row]]:
+        """Steps, values and rows of an arm's evaluations at which `field` was measured."""
+        rows = [row for row in self.rows[arm["name"]] if row["split"] == "validation" and row[field] is not None]
+        return [row["step"] for row in rows], [row[field] for row in rows], rows
+
+
+def save_figures(folder: Path, document: dict[str, Any], rows: Sequence[Row]) -> None:
+    """Draws all figures that have something to show into `folder`/figures."""
+    headline_seed = document["seeds"][0]
+    by_arm = {
+        arm["name"]: [
+            row for row in rows if row["arm"] == arm["name"] and row["seed"] == arm.get("seed", headline_seed)
+        ]
+        for arm in document["arms"]
+    }
+    curves = Curves(document, by_arm)
+    make_folder(folder / FOLDER)
+    with mpl.rc_context(_STYLE):
+        for name, draw in FIGURES.items():
+            path = folder / FOLDER / f"{name}.svg"
+            known = "foreign" not in document or name in document["foreign"]["figures"]
+            if (
+                not known
+                or (name == "gain" and not document["pairs"])
+                or (name == "ablation" and not document["ablation"])
+            ):
+                path.unlink(missing_ok=True)
+                continue
+            figure = Figure(figsize=_SIZE_INCHES)
+            FigureCanvasAgg(figure)
+            figure.subplots_adjust(left=0.105, right=0.985, top=_TOP, bottom=_BOTTOM)
+            draw(curves, figure.subplots())
+            content = io.StringIO()
+            figure.savefig(content, format="svg", metadata={"Date": None, "Creator": None})
+            save_text(path, content.getvalue())
+
+
+def draw_loss_by_step(curves: Curves, axes: Axes) -> None:
+    """Frozen loss, coverage-matched where the arms' coverage differs, and the full loss where it was measured."""
+    _draw_loss(curves, axes, lambda row: row["step"])
+    for place, arm in enumerate(curves.document["arms"]):
+        steps, values, _ = curves.validation(arm, "full_loss_nats_per_char")
+        if not steps and "foreign" in curves.document:
+            continue
+        axes.plot(steps, values, linestyle="none", marker=_MARKERS[place % 5], markerfacecolor="none",
+                  color=_COLORS[place % 10], markersize=5, label=f"{arm['label']}, full loss")  # fmt: skip
+    axes.set(title="Validation loss by step", xlabel="step", ylabel="nats per character")
+    _add_legend(axes, ncols=2)
+
+
+def draw_loss_by_time(curves: Curves, axes: Axes) -> None:
+    """The same loss over the training clock, which stops for evaluations."""
+    longest = max((row["elapsed_s"] or 0.0 for rows in curves.rows.values() for row in rows), default=0.0)
+    unit, seconds = ("minutes", 60.0) if longest >= 300 else ("seconds", 1.0)
+    _draw_loss(curves, axes, lambda row: None if row["elapsed_s"] is None else row["elapsed_s"] / seconds)
+    axes.set(title="Validation loss by training time", xlabel=f"training time, {unit}")
+    _add_legend(axes)
+
+
+def draw_gain(curves: Curves, axes: Axes) -> None:
+    """How much lower each candidate's loss is at each evaluation."""
+    names = [arm["name"] for arm in curves.document["arms"]]
+    for pair in curves.document["pairs"]:
+        place = names.index(pair["candidate"])
+        axes.plot([row["baseline_step"] for row in pair["steps"]], [row["gain_percent"] for row in pair["steps"]],
+                  _DASHES[place % 4], marker=_MARKERS[place % 5], markersize=3, color=_COLORS[place % 10],
+                  label=f"{pair['candidate_label']} against {pair['baseline_label']}")  # fmt: skip
+    axes.axhline(0, color="0.3", linewidth=0.8)
+    axes.set(title="Gain over the baseline by step", xlabel="step of the baseline", ylabel="loss lower by, %")
+    _add_legend(axes)
+
+
+def draw_training_loss(curves: Curves, axes: Axes) -> None:
+    """Loss of each training batch: nats per token, so not comparable between tokenizers."""
+    for place, arm in enumerate(curves.document["arms"]):
+        rows = [row for row in curves.rows[arm["name"]] if row["split"] == "train"]
+        rows = rows[:: 1 + len(rows) // MAX_POINTS]
+        axes.plot([row["step"] for row in rows], [row["loss_nats_per_token"] for row in rows],
+                  _DASHES[place % 4], linewidth=0.7, color=_COLORS[place % 10], label=arm["label"])  # fmt: skip
+    axes.set(title="Training loss by step", xlabel="step", ylabel="nats per token")
+    _add_legend(axes)
+
+
+def draw_learning_rate(curves: Curves, axes: Axes) -> None:
+    """The learning rate each step used, on a logarithmic scale; a rate of 0 is left out."""
+    for place, arm in enumerate(curves.document["arms"]):
+        rows = [row for row in curves.rows[arm["name"]] if row["split"] == "train" and (row["learning_rate"] or 0) > 0]
+        rows = rows[:: 1 + len(rows) // MAX_POINTS]
+        axes.plot([row["step"] for row in rows], [row["learning_rate"] for row in rows],
+                  _DASHES[place % 4], color=_COLORS[place % 10], label=arm["label"])  # fmt: skip
+    peak = max(
+        (row["learning_rate"] or 0 for rows in curves.rows.values() for row in rows if row["split"] == "train"),
+        default=1,
+    )
+    axes.set(title="Learning rate by step", xlabel="step")
+    _use_log_scale(axes)
+    axes.set_ylim(peak / 1e4, peak * 2)
+    _add_legend(axes)
+
+
+def draw_perplexity(curves: Curves, axes: Axes) -> None:
+    """Validation perplexity per token at the steps where the full loss was measured."""
+    for place, arm in enumerate(curves.document["arms"]):
+        steps, values, _ = curves.validation(arm, "perplexity_per_token")
+        axes.plot(steps, values, _DASHES[place % 4], marker=_MARKERS[place % 5], markersize=3,
+                  color=_COLORS[place % 10], label=arm["label"])  # fmt: skip
+    axes.set(title="Validation perplexity by step", xlabel="step", ylabel="per token")
+    _use_log_scale(axes)
+    _add_legend(axes)
+
+
+def draw_ablation(curves: Curves, axes: Axes) -> None:
+    """The ladder as a waterfall: the full loss after each change, and how far each one took it down."""
+    ladder = curves.document["ablation"]["ladder"]
+    before, after = ladder[0]["before_full_loss_nats_per_char"], ladder[-1]["after_full_loss_nats_per_char"]
+    names = ["baseline", *(f"+ {step['unit']}" for step in ladder), curves.document["ablation"]["recipe"]]
+    lowest = 0.9 * min(before, *(step["after_full_loss_nats_per_char"] for step in ladder))
+    axes.bar(0, before - lowest, bottom=lowest, color=_COLORS[0], width=0.6)
+    for place, step in enumerate(ladder, 1):
+        impact = step["impact_nats_per_char"]
+        axes.bar(place, impact, bottom=step["after_full_loss_nats_per_char"], width=0.6,
+                 color=_COLORS[2] if impact >= 0 else _COLORS[1], hatch=None if impact >= 0 else "//")  # fmt: skip
+        axes.annotate(f"{-impact:+.4f}", (place, max(step["before_full_loss_nats_per_char"],
+                      step["after_full_loss_nats_per_char"])), ha="center", va="bottom")  # fmt: skip
+    axes.bar(len(ladder) + 1, after - lowest, bottom=lowest, color=_COLORS[1], width=0.6)
+    axes.set(title="What each change is worth, one more at a time", ylabel="full loss, nats per character",
+             xticks=range(len(names)))  # fmt: skip
+    axes.set_xticklabels(names)
+    highest = max(before, *(step["after_full_loss_nats_per_char"] for step in ladder))
+    axes.set_ylim(lowest, highest + 0.15 * (highest - lowest))
+    axes.grid(visible=False, axis="x")
+
+
+def _use_log_scale(axes: Axes) -> None:
+    """With plain tick labels: matplotlib's own are mathematical text, which takes a third of all the drawing."""
+    axes.set_yscale("log")
+    axes.yaxis.set_major_formatter(lambda value, place: f"{value:g}")
+    axes.yaxis.set_minor_formatter(NullFormatter())
+
+
+def _add_legend(axes: Axes, ncols: int = 1) -> None:
+    """Inside the axes where there is room, else below them, which makes the figure higher."""
+    num_entries = len(axes.get_legend_handles_labels()[1])
+    if num_entries <= MAX_LEGEND_INSIDE:
+        axes.legend(ncols=ncols)
+        return
+    width, height = _SIZE_INCHES
+    extra = 0.2 * -(-num_entries // 2)
+    figure = axes.figure
+    assert isinstance(figure, Figure)
+    figure.set_size_inches(width, height + extra)
+    top, bottom = (1 - (1 - _TOP) * height / (height + extra), (_BOTTOM * height + extra) / (height + extra))
+    figure.subplots_adjust(top=top, bottom=bottom)
+    axes.legend(ncols=2, loc="upper center", bbox_to_anchor=(0.5, -0.21))
+
+
+def _draw_loss(curves: Curves, axes: Axes, place_of: Callable[[Row], float | None]) -> None:
+    metric = "frozen loss / coverage" if curves.matched else "frozen loss"
+    for place, arm in enumerate(curves.document["arms"]):
+        _, values, rows = curves.validation(arm, "loss_nats_per_char")
+        divisor = arm["sizes"]["coverage"] if curves.matched else 1.0
+        places = [place for place in map(place_of, rows) if place is not None]
+        if "foreign" in curves.document and (divisor is None or not places or len(places) < len(rows)):
+            continue
+        axes.plot(places, [value / divisor for value in values],
+                  _DASHES[place % 4], marker=_MARKERS[place % 5], markersize=3, color=_COLORS[place % 10],
+                  label=f"{arm['label']}, {metric}")  # fmt: skip
+    axes.set(ylabel="nats per character")
+
+
+FIGURES: dict[str, Callable[[Curves, Axes], None]] = {
+    "loss_by_step": draw_loss_by_step,
+    "loss_by_time": draw_loss_by_time,
+    "gain": draw_gain,
+    "training_loss": draw_training_loss,
+    "learning_rate": draw_learning_rate,
+    "perplexity": draw_perplexity,
+    "ablation": draw_ablation,
+}
+"""File name → what draws it."""

@@ -1,0 +1,1 @@
+"""What a comparison has stored, read and written."""

@@ -1,0 +1,99 @@
+"""Before a stored comparison is read or made again: nobody else is at it, nothing in it leads outside, and what it was
+made from has not changed since.
+"""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from harness.analyse.document import FILE_NAME as DOCUMENT_NAME
+from harness.analyse.document import load_document
+from harness.plan.plan import FILE_NAME as PLAN_NAME
+from harness.store.runs import COMPLETE, RUNS_FOLDER
+from mainrun.record.errors import ProgramError, RequestError, StoredResultsError
+from mainrun.record.files import compute_file_sha256, unwritable
+from mainrun.record.run_record import FILE_NAME as RECORD_NAME
+
+
+@contextmanager
+def hold(folder: Path, *, shared: bool = False) -> Iterator[None]:
+    """Keeps every other process from the comparison; readers that are `shared` do not keep each other out.
+
+    Raises `RequestError` where another process holds it, `StoredResultsError` where there is no such folder or where
+    a symbolic link in it leads outside.
+    """
+    try:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    except (FileNotFoundError, NotADirectoryError):
+        raise StoredResultsError(f"{folder} is no comparison: there is no such folder.") from None
+    except OSError as error:
+        raise unwritable(folder, error) from error
+    try:
+        fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        raise RequestError(f"Another process is at work in {folder}. Wait for it, or end it.") from None
+    try:
+        _refuse_links(folder)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def find_changes(folder: Path) -> dict[str, tuple[str | None, str]] | None:
+    """Path, SHA-256 now (None: gone) and SHA-256 then of the plan and records that changed since the stored numbers.
+
+    None where nothing can be said: there are no numbers yet, or they are damaged.
+    """
+    try:
+        stored = dict(load_document(folder)["sha256"])
+    except (ProgramError, LookupError, TypeError, ValueError):
+        return None
+    found = {name: compute_file_sha256(folder / name) if (folder / name).is_file() else None for name in stored}
+    return {name: (found[name], due) for name, due in stored.items() if found[name] != due}
+
+
+def refuse_changes(folder: Path) -> None:
+    """Raises `StoredResultsError` where the plan, or the record of a run that was complete, changed since the numbers.
+
+    The record of any other run may change: it was trained on.
+    """
+    changes = find_changes(folder)
+    if not changes:
+        return
+    runs = load_document(folder)["runs"]
+    complete = {f"{RUNS_FOLDER}/{run['arm']}-s{run['seed']}/{RECORD_NAME}" for run in runs if run["status"] in COMPLETE}
+    for name, (found, due) in changes.items():
+        if name in {PLAN_NAME, *complete}:
+            what = "is missing" if found is None else f"was changed: its SHA-256 is {found}"
+            raise StoredResultsError(
+                f"{folder / name} {what}, and {DOCUMENT_NAME} was made from {due}. Put the file back. To make the "
+                f"reports from what is there instead, delete {DOCUMENT_NAME} first."
+            )
+
+
+@contextmanager
+def blame_damage(folder: Path) -> Iterator[None]:
+    """Calls an error inside damage, not a bug of ours, unless the stored files are known to be what we wrote."""
+    as_written = find_changes(folder) == {}
+    try:
+        yield
+    except ProgramError:
+        raise
+    except Exception as error:
+        if as_written:
+            raise
+        raise StoredResultsError(
+            f"{folder} holds a value that is missing or malformed ({type(error).__name__}: {error})."
+        ) from error
+
+
+def _refuse_links(folder: Path) -> None:
+    for path in folder.rglob("*"):
+        if path.is_symlink():
+            raise StoredResultsError(
+                f"{path} is a symbolic link, and a comparison is read and written in its own folder only. "
+                "Put the file itself in its place."
+            )

@@ -1,0 +1,182 @@
+"""What a comparison has stored so far: its plan, and the record and journal of each run."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, get_args
+
+from harness.plan.plan import FILE_NAME as PLAN_NAME
+from harness.plan.plan import Plan, PlannedRun, load_plan
+from harness.store.journals import Event, load_journal
+from mainrun.record.errors import StoredResultsError
+from mainrun.record.files import compute_file_sha256
+from mainrun.record.parquet import load_table
+from mainrun.record.run_record import FILE_NAME as RECORD_NAME
+from mainrun.record.run_record import HASHED_FILES, JOURNAL_NAME, TITLE_LOSSES_NAME, Status, load_run_record
+from mainrun.record.title_losses import COLUMNS as TITLE_COLUMNS
+from mainrun.record.title_losses import SCHEMA_VERSION as TITLE_SCHEMA_VERSION
+
+RUNS_FOLDER = "runs"
+
+
+_FIELDS = (
+    *("status", "reason", "arm", "seed", "config", "corpus", "sizes", "machine", "source_sha256", "plan_sha256"),
+    *("request", "train_ids_sha256", "validation_ids_sha256", "initial_weights_sha256"),
+)
+_FINAL_FIELDS = ("final_weights_sha256", *HASHED_FILES.values(), "peak_memory_bytes")
+"""What a record must hold, and what that of a complete run must hold too."""
+_FOREIGN_FIELDS = ("status", "reason", "arm", "seed", "source", "plan_sha256")
+COMPLETE = ("complete", "imported")
+"""Statuses of runs that are whole: trained here, and taken in from a log."""
+FOREIGN_KINDS = ("log", "csv", "tensorboard")
+"""Kinds of a record's `source` that are no runs of the training program."""
+
+
+@dataclass(frozen=True)
+class StoredRun:
+    """One run that left at least its record."""
+
+    arm: str
+    seed: int
+    folder: Path
+    record: dict[str, Any]
+    """`run.json`."""
+    events: list[Event]
+    """The journal, in order."""
+
+    @property
+    def is_complete(self) -> bool:
+        return self.record["status"] in COMPLETE
+
+    @property
+    def is_foreign(self) -> bool:
+        """Whether its journal was made from a log of another program."""
+        return is_foreign(self.record)
+
+    def select(self, event: str) -> list[Event]:
+        """The events of that name, in order."""
+        return [entry for entry in self.events if entry["event"] == event]
+
+    def load_title_losses(self) -> dict[str, list[Any]]:
+        """The columns of `title_losses.parquet`."""
+        return load_table(self.folder / TITLE_LOSSES_NAME, TITLE_COLUMNS, schema_version=TITLE_SCHEMA_VERSION)
+
+
+@dataclass(frozen=True, eq=False)
+class StoredComparison:
+    """A comparison's plan and the runs there are of it."""
+
+    folder: Path
+    plan: Plan
+    runs: dict[PlannedRun, StoredRun]
+    """In the plan's order; a run that never started is absent."""
+
+    @property
+    def unfinished(self) -> list[PlannedRun]:
+        """Planned runs that are absent or not complete."""
+        return [run for run in self.plan.runs if run not in self.runs or not self.runs[run].is_complete]
+
+    @property
+    def machine_options(self) -> list[str]:
+        """The options that ask for the device and precision which all runs trained here had in common."""
+        machines = [run.record["machine"] for run in self.runs.values() if "machine" in run.record]
+        found = {key: {machine[key] for machine in machines} for key in ("device", "precision")}
+        return [word for key, values in found.items() if len(values) == 1 for word in (f"--{key}", *values)]
+
+    def compute_hashes(self) -> dict[str, str]:
+        """SHA-256 of the plan and of every run's record, by path in the comparison."""
+        paths = [self.folder / PLAN_NAME, *(run.folder / RECORD_NAME for run in self.runs.values())]
+        return {path.relative_to(self.folder).as_posix(): compute_file_sha256(path) for path in paths}
+
+
+def load_comparison(folder: Path, *, check_hashes: bool = True) -> StoredComparison:
+    """Loads a comparison.
+
+    Raises `StoredResultsError` where a file is absent or damaged, and, unless told not to check, where the plan is not
+    the one a run belongs to, or a complete run's files do not have the hashes its record names.
+    """
+    if not folder.is_dir():
+        raise StoredResultsError(f"{folder} is no comparison: there is no such folder.")
+    plan = load_plan(folder)
+    plan_sha256 = compute_file_sha256(folder / PLAN_NAME)
+    runs = {}
+    for run in plan.runs:
+        run_folder = get_run_folder(folder, run)
+        if (run_folder / RECORD_NAME).exists():
+            runs[run] = load_run(run_folder)
+            if check_hashes and (runs[run].arm, runs[run].seed) != (run.arm, run.seed):
+                raise StoredResultsError(f"{run_folder} holds a run of {runs[run].arm} with seed {runs[run].seed}.")
+            if check_hashes and runs[run].record["plan_sha256"] != plan_sha256:
+                raise StoredResultsError(
+                    f"{folder / PLAN_NAME} was changed after its runs began: its SHA-256 is {plan_sha256}, "
+                    f"{run_folder / RECORD_NAME} says {runs[run].record['plan_sha256']}."
+                )
+            if check_hashes:
+                check_run_hashes(runs[run])
+    return StoredComparison(folder, plan, runs)
+
+
+def load_run(folder: Path) -> StoredRun:
+    """Loads one run's record and journal."""
+    record = load_run_record(folder)
+    if is_foreign(record):
+        return _load_foreign_run(folder, record)
+    complete = record.get("status") == "complete"
+    if record.get("status") not in get_args(Status):
+        raise StoredResultsError(f"{folder / RECORD_NAME} is damaged: its status is {record.get('status')!r}.")
+    missing = [key for key in (*_FIELDS, *(_FINAL_FIELDS if complete else ())) if key not in record]
+    if missing:
+        raise StoredResultsError(f"{folder / RECORD_NAME} is damaged: {', '.join(missing)} missing.")
+    for name in HASHED_FILES if complete else ():
+        if not (folder / name).is_file():
+            raise StoredResultsError(f"{folder / name} is missing.")
+    started = complete or (folder / JOURNAL_NAME).exists()
+    events = load_journal(folder / JOURNAL_NAME, finished=complete) if started else []
+    return StoredRun(record["arm"], record["seed"], folder, record, events)
+
+
+def is_foreign(record: dict[str, Any]) -> bool:
+    """Whether a record is of a log or a command of another program."""
+    source = record.get("source")
+    return isinstance(source, dict) and source.get("kind") in FOREIGN_KINDS
+
+
+def _load_foreign_run(folder: Path, record: dict[str, Any]) -> StoredRun:
+    missing = [key for key in _FOREIGN_FIELDS if key not in record]
+    if missing:
+        raise StoredResultsError(f"{folder / RECORD_NAME} is damaged: {', '.join(missing)} missing.")
+    there = record["status"] == "imported" or (folder / JOURNAL_NAME).exists()
+    events = load_journal(folder / JOURNAL_NAME, finished=True, timed=False) if there else []
+    return StoredRun(record["arm"], record["seed"], folder, record, events)
+
+
+def check_run_hashes(run: StoredRun) -> None:
+    """Raises `StoredResultsError` where a complete run's files were changed after it."""
+    for name, found, expected in find_hash_changes(run):
+        raise StoredResultsError(
+            f"{run.folder / name} was changed after the run: its SHA-256 is {found}, {RECORD_NAME} says {expected}."
+        )
+
+
+def find_hash_changes(run: StoredRun) -> list[tuple[str, str, str | None]]:
+    """Name, SHA-256 found and SHA-256 recorded of every file of a run that was changed after it."""
+    changes = []
+    for name, expected in find_hashes(run).items():
+        path = run.folder / name
+        found = compute_file_sha256(path) if path.exists() or not run.is_foreign else "none: the file is missing"
+        if found != expected:
+            changes.append((name, found, expected))
+    return changes
+
+
+def find_hashes(run: StoredRun) -> dict[str, str | None]:
+    """Name and recorded SHA-256 of a run's files: of a complete run of ours, or of a source and its journal."""
+    if not run.is_foreign:
+        return {name: run.record.get(key) for name, key in HASHED_FILES.items()} if run.is_complete else {}
+    journal = run.record.get("mainrun_log_sha256")
+    is_there = journal is not None or (run.folder / JOURNAL_NAME).exists()
+    return {**run.record["source"]["files"], **({JOURNAL_NAME: journal} if is_there else {})}
+
+
+def get_run_folder(folder: Path, run: PlannedRun) -> Path:
+    """Where a run of the comparison in `folder` stands."""
+    return folder / RUNS_FOLDER / run.folder_name

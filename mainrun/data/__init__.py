@@ -1,0 +1,1 @@
+"""From titles to batches of token ids."""

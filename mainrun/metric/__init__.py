@@ -1,0 +1,1 @@
+"""The frozen evaluation of the task, and the full loss beside it."""

@@ -1,0 +1,1 @@
+"""The model and the layers it is made of."""

@@ -1,0 +1,102 @@
+"""Whole files: written to a temporary name, flushed, then renamed, so that a reader never meets half of one."""
+
+import hashlib
+import json
+import math
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO, Any
+
+from mainrun.record.errors import MachineError, StoredResultsError
+
+
+@contextmanager
+def atomic_write(path: Path) -> Iterator[IO[bytes]]:
+    """A binary file that becomes `path` when the block ends well, and leaves `path` as it was when it does not.
+
+    Raises `MachineError` where the disk is full or the place is not writable.
+    """
+    temporary = path.with_name(f".{path.name}.partial")
+    try:
+        with temporary.open("wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        raise unwritable(path, error) from error
+    finally:
+        with suppress(OSError):
+            temporary.unlink()
+
+
+def make_folder(path: Path) -> None:
+    """Makes a folder and its parents; `MachineError` where that is refused."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise unwritable(path, error) from error
+
+
+def save_text(path: Path, text: str) -> None:
+    """Writes UTF-8 text with line feeds, atomically."""
+    with atomic_write(path) as file:
+        file.write(text.encode())
+
+
+def save_json(path: Path, value: Any) -> None:
+    """Writes indented JSON, atomically; a NaN or an infinity in it is our own mistake and raises `ValueError`."""
+    save_text(path, json.dumps(value, indent=1, allow_nan=False, ensure_ascii=False) + "\n")
+
+
+def load_json(path: Path, schema_version: int) -> dict[str, Any]:
+    """A stored JSON object; `StoredResultsError` where it is absent, damaged or of another schema version."""
+    try:
+        value = parse_json(path.read_bytes())
+    except FileNotFoundError:
+        raise StoredResultsError(f"{path} is missing.") from None
+    except (ValueError, RecursionError) as error:
+        raise StoredResultsError(f"{path} is damaged: {error}.") from None
+    except OSError as error:
+        raise StoredResultsError(f"{path} cannot be read: {error.strerror}.") from None
+    if not isinstance(value, dict):
+        raise StoredResultsError(f"{path} is damaged: it holds no JSON object.")
+    if value.get("schema_version") != schema_version:
+        raise StoredResultsError(
+            f"{path} has schema version {value.get('schema_version')!r}; this program reads {schema_version}."
+        )
+    return value
+
+
+def compute_sha256(content: bytes | memoryview) -> str:
+    """SHA-256 in hexadecimal."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def compute_file_sha256(path: Path) -> str:
+    """SHA-256 of a file's bytes, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def unwritable(path: Path, error: OSError) -> MachineError:
+    """The error for a write that the machine refused."""
+    return MachineError(f"Cannot write {path}: {error.strerror or error}. Free the place or choose another --out.")
+
+
+def parse_json(content: bytes) -> Any:
+    """Strict JSON; `ValueError` for a NaN, an infinity and a number too large for a float too."""
+    return json.loads(content, parse_constant=_refuse_constant, parse_float=_parse_finite)
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not a JSON number")
+
+
+def _parse_finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"{text} is too large for a number")
+    return value

@@ -1,0 +1,139 @@
+"""Everything of a run that changes while it trains, and the step that changes it."""
+
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+
+from mainrun.config import Config
+from mainrun.model.gpt import GPT, init_weights
+from mainrun.optim.optimizers import OPTIMIZERS, clip_gradients, set_learning_rate
+from mainrun.optim.schedules import SCHEDULES
+from mainrun.step_clock import StepClock
+
+TOKENS_AT_ONCE = 2048
+"""Tokens of a batch that go through the model together on a CPU."""
+
+STEPS_AT_ONCE = {"cpu": 1, "cuda": 20}
+"""Steps asked of a device before anything is read back from it: a GPU idles where each waits for its loss."""
+
+
+@dataclass(frozen=True)
+class StepResult:
+    """What one training step measured."""
+
+    step: int
+    loss_nats_per_token: float
+    grad_norm: float
+    """Norm over all parameters, before clipping."""
+    learning_rate: float
+    """The one the step used."""
+    train_elapsed_s: float = field(compare=False)
+    """The training clock at its end."""
+
+
+@dataclass
+class TrainingState:
+    """A model in training: parameters, optimizer, position in the data, and training clock."""
+
+    config: Config
+    model: GPT
+    optimizer: Optimizer
+    device: torch.device
+    precision: str
+    """`float32`, or `bfloat16` for autocast: products in it, weights, sums and updates in float32."""
+    step: int = 0
+    """Steps done."""
+    ptr: int = 0
+    """Where in the training stream the next read begins."""
+    train_elapsed_s: float = 0.0
+    """Training clock, stopped for evaluations and checkpoints."""
+
+    @classmethod
+    def build(
+        cls, config: Config, vocab_size: int, seed: int, device: torch.device, precision: str = "float32"
+    ) -> Self:
+        """A fresh state: weights from `seed` on the CPU, then moved; all random generators from `seed`."""
+        model = GPT(config, vocab_size)
+        init_weights(model, seed)
+        model.to(device).train()
+        torch.manual_seed(seed)
+        return cls(config, model, OPTIMIZERS[config.optimizer](model.parameters(), config), device, precision)
+
+    def take_steps(self, train_ids: Tensor, max_steps: int, num_steps: int) -> list[StepResult]:
+        """Trains on the next batches of the stream `train_ids` (n,); waits for the device once, at the end."""
+        first, clock, launched = self.step + 1, StepClock(self.device), []
+        clock.mark()
+        for _ in range(num_steps):
+            launched.append(self._launch_step(train_ids, max_steps))
+            clock.mark()
+        results = []
+        for number, (measured, seconds) in enumerate(zip(launched, clock.read_seconds(), strict=True), first):
+            loss, grad_norm, learning_rate = measured
+            self.train_elapsed_s += seconds
+            results.append(StepResult(number, loss.item(), grad_norm.item(), learning_rate, self.train_elapsed_s))
+        return results
+
+    def _launch_step(self, train_ids: Tensor, max_steps: int) -> tuple[Tensor, Tensor, float]:
+        """One step; its mean loss and gradient norm, scalars that a GPU may still be working on, and learning rate."""
+        config, self.step = self.config, self.step + 1
+        inputs, targets, self.ptr = read_batch(train_ids, self.ptr, config.block_size, config.batch_size)
+        learning_rate = config.learning_rate * SCHEDULES[config.schedule](self.step, max_steps, config)
+        set_learning_rate(self.optimizer, learning_rate)
+        self.optimizer.zero_grad(set_to_none=True)
+        loss = self.accumulate_gradients(inputs, targets)
+        grad_norm = clip_gradients(self.model.parameters(), config.grad_clip)
+        self.optimizer.step()
+        return loss, grad_norm, learning_rate
+
+    def accumulate_gradients(self, inputs: Tensor, targets: Tensor) -> Tensor:
+        """Adds the gradients of the mean loss of one batch (B, T) to the parameters'; returns it, a scalar.
+
+        The batch goes through in parts that a CPU's cache can hold: as many windows as make `TOKENS_AT_ONCE`.
+        """
+        num_tokens, block_size = targets.numel(), targets.shape[1]
+        windows_at_once = len(inputs) if self.device.type == "cuda" else max(1, TOKENS_AT_ONCE // block_size)
+        total = inputs.new_zeros((), dtype=torch.float32)
+        for part in zip(torch.split(inputs, windows_at_once), torch.split(targets, windows_at_once), strict=True):
+            with self.autocast():
+                loss = self.model.compute_loss(*part) / num_tokens
+            loss.backward()  # type: ignore[no-untyped-call]  # torch does not type backward
+            total += loss.detach()
+        return total
+
+    def autocast(self) -> torch.autocast:
+        """The context in which the model computes in the precision of the run."""
+        return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.precision == "bfloat16")
+
+    def to_checkpoint(self) -> dict[str, Any]:
+        """All of it as tensors and plain values, the random generators included."""
+        return {
+            "step": self.step,
+            "ptr": self.ptr,
+            "train_elapsed_s": self.train_elapsed_s,
+            "model": self.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "cpu_generator": torch.get_rng_state(),
+            "cuda_generators": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+        }
+
+    def restore(self, checkpoint: dict[str, Any]) -> None:
+        """Takes over what `to_checkpoint` gave."""
+        self.step, self.ptr = checkpoint["step"], checkpoint["ptr"]
+        self.train_elapsed_s = checkpoint["train_elapsed_s"]
+        self.model.load_state_dict(checkpoint["model"])
+        self.optimizer.load_state_dict(checkpoint["optimizer"])
+        torch.set_rng_state(checkpoint["cpu_generator"])
+        if checkpoint["cuda_generators"]:
+            torch.cuda.set_rng_state_all(checkpoint["cuda_generators"])
+
+
+def read_batch(ids: Tensor, ptr: int, block_size: int, batch_size: int) -> tuple[Tensor, Tensor, int]:
+    """Inputs (B, T), targets (B, T) and the next position; from 0 again where `ids` (n,) has no whole read left."""
+    num_targets = block_size * batch_size
+    if ptr + num_targets + 1 > len(ids):
+        ptr = 0
+    read = ids[ptr : ptr + num_targets + 1]
+    return read[:-1].view(batch_size, block_size), read[1:].view(batch_size, block_size), ptr + num_targets

@@ -1,0 +1,206 @@
+import itertools
+import math
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from harness.analyse import uncertainty
+from harness.analyse.seeds import describe_robustness, pair_seeds
+from harness.analyse.uncertainty import (
+    bootstrap_gains,
+    compute_bootstrap_interval,
+    compute_detectable_gain,
+    compute_needed_pairs,
+    compute_sign_flip_p,
+    compute_t_interval,
+)
+from harness.analyse.verdict import decide_verdict
+
+NUM_SIMULATED = 2_000
+MARGIN_PERCENT = 0.5
+
+
+def draw_gains(true_gain: float, sd: float, num_pairs: int, seed: int) -> NDArray[np.float64]:
+    """(comparisons, pairs) gains in percent of comparisons whose truth is known."""
+    return np.random.default_rng(seed).normal(true_gain, sd, (NUM_SIMULATED, num_pairs))
+
+
+@pytest.mark.parametrize("num_pairs", [3, 5])
+def test_a_95_percent_interval_covers_the_truth_in_95_of_100_comparisons(num_pairs: int) -> None:
+    num_covered = 0
+    for gains in draw_gains(1.3, 0.4, num_pairs, seed=num_pairs):
+        interval = compute_t_interval(gains.tolist(), 0.95)
+        assert interval is not None
+        num_covered += interval.low_percent <= 1.3 <= interval.high_percent
+    assert 0.93 < num_covered / NUM_SIMULATED < 0.97
+
+
+@pytest.mark.parametrize("num_pairs", [3, 5])
+def test_a_90_percent_interval_covers_the_truth_in_90_of_100_comparisons(num_pairs: int) -> None:
+    num_covered = 0
+    for gains in draw_gains(-2.0, 1.0, num_pairs, seed=10 + num_pairs):
+        interval = compute_t_interval(gains.tolist(), 0.90)
+        assert interval is not None
+        num_covered += interval.low_percent <= -2.0 <= interval.high_percent
+    assert 0.88 < num_covered / NUM_SIMULATED < 0.92
+
+
+def test_a_t_interval_is_the_textbooks() -> None:
+    """Mean 2, standard deviation 1, n = 3: 2 ± 4.30265 / √3; with two degrees of freedom the quantile is closed."""
+    half = 0.95 / math.sqrt(2 * 0.975 * 0.025) / math.sqrt(3)
+    interval = compute_t_interval([1.0, 2.0, 3.0], 0.95)
+    assert interval is not None
+    assert interval.low_percent == pytest.approx(2 - half, rel=1e-9)
+    assert interval.high_percent == pytest.approx(2 + half, rel=1e-9)
+    assert (interval.n, interval.level_percent, interval.covers) == (3, 95.0, "noise of training")
+
+
+def test_one_pair_gives_no_interval_and_no_spread() -> None:
+    assert compute_t_interval([3.0], 0.95) is None
+    assert compute_t_interval([], 0.95) is None
+    robustness = describe_robustness(pair_seeds([1337], {1337: 2.0}, {1337: 1.5}))
+    for name in ("sd_gain_percent", "interval_95", "sign_flip_p", "noise_floor_percent", "detectable_gain_percent",
+                 "needed_pairs"):  # fmt: skip
+        assert robustness[name] is None, name
+    assert robustness["mean_gain_percent"] == 25.0
+    assert robustness["noise_floor_source"] == "not measured: one seed"
+
+
+def test_only_seeds_that_both_arms_completed_are_paired_in_the_plans_order() -> None:
+    pairs = pair_seeds([1337, 1, 2], {2: 2.0, 1337: 4.0}, {1: 1.0, 2: 1.5, 1337: 3.0})
+    assert [(pair["seed"], pair["gain_percent"]) for pair in pairs] == [(1337, 25.0), (2, 25.0)]
+
+
+def test_the_bootstrap_has_the_standard_error_of_the_closed_form() -> None:
+    """With a constant baseline of 1 the gain is 100 · (1 − mean), whose standard error is 100 · sd / √n."""
+    candidate = np.random.default_rng(5).normal(0.9, 0.2, 500)
+    gains = bootstrap_gains(np.ones(500), candidate)
+    expected = 100 * candidate.std() / math.sqrt(500)
+    assert len(gains) == 10_000
+    assert gains.mean() == pytest.approx(100 * (1 - candidate.mean()), abs=4 * expected / 100)
+    assert gains.std() == pytest.approx(expected, rel=0.03)
+    interval = compute_bootstrap_interval(gains, 0.95, 500)
+    assert interval.high_percent - interval.low_percent == pytest.approx(2 * 1.96 * expected, rel=0.05)
+    assert (interval.n, interval.covers) == (500, "sampling of the validation titles")
+    assert "10,000 resamples" in interval.method
+
+
+def test_the_bootstrap_is_paired() -> None:
+    """A candidate that is one tenth lower on every title is surely so, however the titles differ."""
+    baseline = np.random.default_rng(6).gamma(2.0, 30.0, 300)
+    gains = bootstrap_gains(baseline, 0.9 * baseline)
+    assert gains == pytest.approx(np.full(10_000, 10.0), abs=1e-9)
+
+
+def test_the_bootstrap_weighs_titles_by_their_loss() -> None:
+    """It resamples the ratio of sums, by the delta method sd(c − r·b) / (mean(b) · √n), not the mean of ratios."""
+    generator = np.random.default_rng(7)
+    baseline = generator.gamma(4.0, 30.0, 800)
+    candidate = 0.95 * baseline + generator.normal(0, 10, 800)
+    gains = bootstrap_gains(baseline, candidate)
+    ratio = candidate.sum() / baseline.sum()
+    expected = 100 * (candidate - ratio * baseline).std() / (baseline.mean() * math.sqrt(800))
+    assert gains.std() == pytest.approx(expected, rel=0.03)
+
+
+def test_the_bootstrap_gives_the_same_numbers_again_however_many_are_held_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    baseline, candidate = np.random.default_rng(8).gamma(2.0, 30.0, (2, 50))
+    gains = bootstrap_gains(baseline, candidate, 200)
+    assert (bootstrap_gains(baseline, candidate, 200) == gains).all()
+    monkeypatch.setattr(uncertainty, "RESAMPLES_AT_ONCE", 7)
+    assert (bootstrap_gains(baseline, candidate, 200) == gains).all()
+
+
+@pytest.mark.parametrize("num_pairs", [2, 3, 5])
+def test_a_gain_at_the_margin_is_called_improved_in_fewer_than_5_of_100_comparisons(num_pairs: int) -> None:
+    words = [
+        decide_verdict(gains.tolist(), None, MARGIN_PERCENT)["word"]
+        for gains in draw_gains(MARGIN_PERCENT, 0.3, num_pairs, seed=20 + num_pairs)
+    ]
+    assert words.count("IMPROVED") / NUM_SIMULATED < 0.05
+    assert words.count("REGRESSED") / NUM_SIMULATED < 0.01
+
+
+def test_a_gain_at_the_margin_is_called_improved_by_titles_in_fewer_than_5_of_100_comparisons() -> None:
+    generator = np.random.default_rng(30)
+    num_improved, num_comparisons = 0, 300
+    for _ in range(num_comparisons):
+        baseline = generator.gamma(4.0, 30.0, 200)
+        candidate = baseline * (1 - MARGIN_PERCENT / 100) + generator.normal(0, 3.0, 200)
+        gains = bootstrap_gains(baseline, candidate, 400)
+        wide, narrow = (compute_bootstrap_interval(gains, level, 200) for level in (0.95, 0.90))
+        num_improved += decide_verdict([1.0], (wide, narrow), MARGIN_PERCENT)["word"] == "IMPROVED"
+    assert num_improved / num_comparisons < 0.05
+
+
+def test_a_large_gain_is_found_and_no_gain_is_called_equivalent() -> None:
+    improved = [decide_verdict(g.tolist(), None, 0.5)["word"] for g in draw_gains(3.0, 0.3, 5, seed=40)]
+    assert improved.count("IMPROVED") / NUM_SIMULATED > 0.99
+    equal = [decide_verdict(g.tolist(), None, 0.5)["word"] for g in draw_gains(0.0, 0.1, 5, seed=41)]
+    assert equal.count("EQUIVALENT") / NUM_SIMULATED > 0.99
+    assert equal.count("IMPROVED") == 0
+
+
+def test_six_gains_of_one_sign_have_a_sign_flip_p_of_one_in_32() -> None:
+    assert compute_sign_flip_p([1.0, 2.0, 0.5, 3.0, 1.5, 0.1]) == 2 / 64
+    assert compute_sign_flip_p([-1.0, -2.0, -0.5, -3.0, -1.5, -0.1]) == 2 / 64
+    assert compute_sign_flip_p([0.0] * 6) == 1.0
+
+
+@pytest.mark.parametrize("num_pairs", [6, 7, 9])
+def test_a_sign_flip_p_is_that_of_all_sign_patterns(num_pairs: int) -> None:
+    gains = np.random.default_rng(num_pairs).normal(0.5, 1.0, num_pairs).tolist()
+    as_extreme = sum(
+        abs(math.fsum(sign * gain for sign, gain in zip(signs, gains, strict=True))) >= abs(math.fsum(gains)) - 1e-12
+        for signs in itertools.product((1, -1), repeat=num_pairs)
+    )
+    assert compute_sign_flip_p(gains) == as_extreme / 2**num_pairs
+
+
+@pytest.mark.parametrize("num_pairs", [1, 5, 21])
+def test_below_six_and_above_twenty_pairs_there_is_no_sign_flip_p(num_pairs: int) -> None:
+    assert compute_sign_flip_p([1.0] * num_pairs) is None
+
+
+@pytest.mark.parametrize(("num_pairs", "gain"), [(5, 1.682), (10, 0.996), (20, 0.660), (34, 0.495)])
+def test_the_detectable_gain_is_the_literatures(num_pairs: int, gain: float) -> None:
+    """Effect sizes d of the two-sided paired t-test, alpha 0.05, power 0.80, as G*Power tabulates them."""
+    assert compute_detectable_gain(1.0, num_pairs) == pytest.approx(gain, abs=5e-4)
+    assert compute_detectable_gain(3.0, num_pairs) == pytest.approx(3 * gain, abs=2e-3)
+    assert compute_detectable_gain(1.0, 1) is None
+
+
+def test_the_needed_pairs_are_the_fewest_that_detect_the_gain() -> None:
+    for num_pairs in (3, 10, 34):
+        gain = compute_detectable_gain(1.0, num_pairs)
+        assert gain is not None
+        assert compute_needed_pairs(1.0001 * gain, 1.0) == num_pairs
+        assert compute_needed_pairs(-0.9999 * gain, 1.0) == num_pairs + 1
+    assert compute_needed_pairs(0.0, 1.0) is None
+    assert compute_needed_pairs(100.0, 0.001) == 2
+
+
+def test_the_detectable_gain_is_detected_in_80_of_100_comparisons() -> None:
+    gain = compute_detectable_gain(1.0, 5)
+    assert gain is not None
+    num_found = 0
+    for gains in draw_gains(gain, 1.0, 5, seed=50):
+        interval = compute_t_interval(gains.tolist(), 0.95)
+        assert interval is not None
+        num_found += interval.low_percent > 0
+    assert 0.77 < num_found / NUM_SIMULATED < 0.83
+
+
+def test_arms_that_repeat_each_other_take_the_noise_floor_from_the_seeds_of_one_arm() -> None:
+    losses = {1: 2.00, 2: 2.02, 3: 1.98}
+    robustness = describe_robustness(pair_seeds([1, 2, 3], losses, losses))
+    assert robustness["noise_floor_percent"] == pytest.approx(1.0)
+    assert "seeds of one arm" in robustness["noise_floor_source"]
+    assert robustness["needed_pairs"] is None
+    nearly = {seed: loss * (1 + 1e-6 * seed) for seed, loss in losses.items()}
+    robustness = describe_robustness(pair_seeds([1, 2, 3], losses, nearly), equal_arms=True)
+    assert robustness["noise_floor_percent"] == pytest.approx(1.0)
+    assert describe_robustness(pair_seeds([1, 2, 3], losses, nearly))["noise_floor_percent"] < 0.001

@@ -1,0 +1,127 @@
+from typing import Any
+
+import pytest
+
+from harness.claims.engine import evaluate_formula, fill, holds, prove, resolve_pointer
+
+DOCUMENT: dict[str, Any] = {
+    "arms": [{"final": {"loss": 2.0}}, {"final": {"loss": 1.5}}],
+    "gains": [3.0, 1.0, 2.0],
+    "count": 4,
+    "a/b": 5,
+    "name": "text",
+}
+
+
+@pytest.mark.parametrize(
+    ("formula", "inputs", "value"),
+    [
+        ("100 * (b - c) / b", {"b": "/arms/0/final/loss", "c": "/arms/1/final/loss"}, 25.0),
+        ("min(gains)", {"gains": "/gains"}, 1.0),
+        ("max(gains) + count", {"gains": "/gains", "count": "/count"}, 7.0),
+        ("2 - 3 * 4", {}, -10.0),
+        ("last", {"last": "/gains/2"}, 2.0),
+        ("len(gains)", {"gains": "/gains"}, 3.0),
+    ],
+)
+def test_a_formula_has_the_value_of_its_arithmetic(formula: str, inputs: dict[str, str], value: float) -> None:
+    assert evaluate_formula(formula, inputs, DOCUMENT) == value
+
+
+@pytest.mark.parametrize(
+    "formula",
+    [
+        "2 ** 1000",
+        "7 // 2",
+        "7 % 2",
+        "-1",
+        "True",
+        "'text'",
+        "None",
+        "1j",
+        "[1, 2]",
+        "gains[0]",
+        "(1).real",
+        "abs(1)",
+        "open('x')",
+        "__import__('os')",
+        "min(gains, key=len)",
+        "min(*gains)",
+        "(lambda: 1)()",
+        "1 if 2 else 3",
+        "1 < 2",
+        "1 and 2",
+        "f'{1}'",
+        "(a := 1)",
+        "",
+        "1 +",
+        "1; 2",
+        "a = 1",
+        "import os",
+    ],
+)
+def test_what_is_no_arithmetic_is_refused(formula: str) -> None:
+    with pytest.raises(ValueError):
+        evaluate_formula(formula, {"gains": "/gains"}, DOCUMENT)
+
+
+@pytest.mark.parametrize(
+    "pointer",
+    ["/absent", "/arms/2/final/loss", "/arms/0/absent", "/arms/-1/final/loss", "/name/0", "arms/0/final/loss"],
+)
+def test_a_pointer_that_finds_nothing_is_a_lookup_error(pointer: str) -> None:
+    with pytest.raises(LookupError):
+        resolve_pointer(DOCUMENT, pointer)
+
+
+def test_an_unknown_name_is_a_lookup_error() -> None:
+    with pytest.raises(LookupError):
+        evaluate_formula("unknown + 1", {}, DOCUMENT)
+
+
+def test_a_pointer_finds_what_rfc_6901_says() -> None:
+    assert resolve_pointer(DOCUMENT, "") == DOCUMENT
+    assert resolve_pointer(DOCUMENT, "/gains/1") == 1.0
+    assert resolve_pointer(DOCUMENT, "/a~1b") == 5
+
+
+@pytest.mark.parametrize(
+    ("condition", "true"),
+    [
+        ("count == 4", True),
+        ("count != 4", False),
+        ("count > max(gains) and max(gains) > min(gains)", True),
+        ("count > 3 and count < 3", False),
+        ("1 < count <= 4", True),
+        ("1 < count < 4", False),
+        ("name == 'text'", True),
+        ('name == "other"', False),
+        ("len(name) == count", True),
+    ],
+)
+def test_a_condition_compares(condition: str, true: bool) -> None:
+    assert holds(condition, {"count": "/count", "gains": "/gains", "name": "/name"}, DOCUMENT) is true
+
+
+@pytest.mark.parametrize(
+    "condition",
+    ["count", "count == 4 or 1 == 1", "not count == 3", "count in gains", "count is 4", "print(count) == 1"],
+)
+def test_what_is_no_comparison_is_refused(condition: str) -> None:
+    with pytest.raises(ValueError):
+        holds(condition, {"count": "/count", "gains": "/gains"}, DOCUMENT)
+
+
+def test_of_several_sentences_the_first_true_one_is_made_and_a_false_one_never() -> None:
+    sentences = {
+        "count > 4": "more",
+        "count > 3": "{count:count} is more than {value:percent}",
+        "count > 2": "much more",
+    }
+    (claim,) = prove(DOCUMENT, "id", sentences, "count - 1", {"count": "/count"})
+    assert (claim.text, claim.condition, claim.value) == ("4 is more than 3.0 %", "count > 3", 3.0)
+    assert list(prove(DOCUMENT, "id", {"count > 4": "more"}, inputs={"count": "/count"})) == []
+
+
+def test_a_name_that_looks_like_a_slot_is_not_filled_again() -> None:
+    assert fill("{name} {count}", None, {"name": "/n", "count": "/c"}, {"n": "{count}", "c": 4}) == "{count} 4"

@@ -1,0 +1,365 @@
+"""External arms: the arms file, how a command can end, and the README's trainer."""
+
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from harness.analyse.any_pairs import MISMATCH, find_mismatch
+from harness.analyse.document import load_document
+from harness.cli.app import main
+from harness.comparison import run_comparison
+from harness.launch.follow import ForeignFollower
+from harness.launch.local import Job, LocalLauncher, Outcome
+from harness.launch.progress import ProgressDisplay
+from harness.plan.arms_file import load_arms
+from harness.plan.plan import PlannedRun
+from harness.plan.request import CompareRequest
+from harness.processes import GRACE_S, end_as_by_ctrl_c, end_process
+from harness.store.runs import load_run
+from harness.verify.verify import verify
+from mainrun.record.errors import InterruptionError, MachineError, RequestError, RunError
+from tests.harness.fakes import FakeLauncher, build_request, skip_rendering
+from tests.harness.launch.test_faults import Disk, failing_disk
+from tests.harness.sources.logs import Shape, write_json
+from tests.robustness import FAULTS
+
+README = (Path(__file__).parents[3] / "README.md").read_text(encoding="utf-8")
+SMALL = Shape(num_train_tokens=6_000, block_size=16, batch_size=16, vocab_size=300, first_training_loss=5.7)
+OF_AN_EXTERNAL_ARM = ("source.log", "mainrun.log", "run.json")
+WRITES_LOG = "import shutil; shutil.copy({src!r}, 'mine.log'); print('done')"
+
+
+@dataclass
+class MixedLauncher:
+    """Commands are run for real, our own runs are made up."""
+
+    fake: FakeLauncher = field(default_factory=FakeLauncher)
+
+    def launch(self, job: Job, watch: Callable[[], None]) -> Outcome:
+        return (LocalLauncher() if job.external else self.fake).launch(job, watch)
+
+
+def read_readme(name: str) -> str:
+    found = re.search(rf"<!-- {name}:start -->\n```\w+\n(.*?)```\n<!-- {name}:end -->", README, re.DOTALL)
+    assert found is not None
+    return found[1]
+
+
+def write_arms(tmp_path: Path, extra: str = "") -> Path:
+    path = tmp_path / "arms.toml"
+    path.write_text(
+        f'[arms.mine]\ncommand = ["{sys.executable}", "run.py", "{{seed}}"]\njournal = "mine.log"\n{extra}',
+        encoding="utf-8",
+    )
+    return path
+
+
+def run(tmp_path: Path, code: str, extra: str = "", seeds: tuple[int, ...] = (1337,), *, resume: bool = False) -> Path:
+    (tmp_path / "run.py").write_text(code, encoding="utf-8")
+    write_arms(tmp_path, extra)
+    own = build_request(tmp_path / "out", ("baseline",), seeds)
+    values = {**own.__dict__, "recipes": ("baseline", "mine"), "arms_file": tmp_path / "arms.toml", "resume": resume}
+    request = CompareRequest(**values)
+    with skip_rendering():
+        return run_comparison(request, MixedLauncher(), ProgressDisplay(lambda text: None, is_terminal=False))
+
+
+def copy_log(tmp_path: Path, content: bytes) -> str:
+    (tmp_path / "written.txt").write_bytes(content)
+    return WRITES_LOG.format(src=str(tmp_path / "written.txt"))
+
+
+def test_an_external_arm_is_run_and_judged(tmp_path: Path) -> None:
+    folder = run(tmp_path, copy_log(tmp_path, write_json(SMALL.build())))
+    document = load_document(folder)
+    assert [arm["name"] for arm in document["arms"]] == ["baseline", "mine"]
+    assert len(document["pairs"]) == 1 and document["pairs"][0]["full_gain_percent"] is None
+    assert (folder / "runs/mine-s1337/output.log").read_text() == "done\n"
+    findings = {finding.name: finding for finding in verify(folder, None, None, FakeLauncher())}
+    failed = {name for name, finding in findings.items() if finding.status == "FAIL"}
+    assert failed == {"same-tokens"}  # the made-up log is that of other titles
+    assert findings["planned-runs"].status == "PASS"
+    assert str(tmp_path) not in (folder / "plan.json").read_text(encoding="utf-8")
+
+
+def test_an_external_arm_on_other_titles_is_not_decided(tmp_path: Path) -> None:
+    given = {"train_sha256": "0" * 64, "validation_sha256": "1" * 64}
+    folder = run(tmp_path, copy_log(tmp_path, write_json(replace(SMALL, hyperparameters=given).build())))
+    findings = {finding.name: finding for finding in verify(folder, None, None, FakeLauncher())}
+    assert findings["same-data"].status == "FAIL"
+    assert "mine-s1337 has other titles than baseline-s1337, by their fingerprints" in findings["same-data"].evidence
+    assert load_document(folder)["pairs"][0]["verdict"]["word"] == "INCONCLUSIVE"
+
+
+def test_fingerprints_that_differ_are_a_mismatch_though_all_counts_agree() -> None:
+    facts = {"num_titles": 100, "num_train_tokens": 5, "vocab_size": 7, "train_sha256": "a", "validation_sha256": "b"}
+    for key, value, expected in (
+        ("train_sha256", "a", None),
+        ("train_sha256", None, None),
+        ("train_sha256", "c", MISMATCH),
+        ("validation_sha256", "c", MISMATCH),
+    ):
+        assert find_mismatch({"facts": facts}, {"facts": {**facts, key: value}}) == expected
+
+
+def test_two_seeds_of_an_external_arm_are_two_runs(tmp_path: Path) -> None:
+    folder = run(tmp_path, copy_log(tmp_path, write_json(SMALL.build())), seeds=(1337, 1))
+    assert load_document(folder)["num_runs_complete"] == 4
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [
+        ("import sys; print('boom'); sys.exit(3)", "exit code 3: boom"),
+        ("pass", "stayed empty"),
+        ("open('mine.log', 'w').write('nothing to see\\n')", "no validation loss"),
+        ("import time; time.sleep(60)", "did not grow for 1 s"),
+        ("import os; os.kill(os.getpid(), 9)", "SIGKILL"),
+    ],
+)
+def test_a_command_that_fails_is_a_failed_run_with_its_reason(tmp_path: Path, code: str, reason: str) -> None:
+    with pytest.raises(RunError, match=re.escape(reason)):
+        run(tmp_path, code, "stall_s = 1\n")
+    stored = load_run(tmp_path / "out/runs/mine-s1337")
+    assert stored.record["status"] == "failed" and reason in stored.record["reason"]
+    assert "mine with seed 1337 is not compared: failed" in (tmp_path / "out/PERFORMANCE_SUMMARY.md").read_text(
+        encoding="utf-8"
+    )
+
+
+def test_a_journal_that_stops_is_a_failed_run(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="the log ends at step"):
+        run(tmp_path, copy_log(tmp_path, write_json(SMALL.build()[:60])))
+
+
+GROWS = "import sys, time\nwhile True: open('grows', 'a').write('x'); time.sleep(0.02)"
+"""A child that shows that it runs."""
+DEAF = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)\n"
+
+
+def start_child(code: str) -> str:
+    return f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', {code!r}])\n"
+
+
+def stands_still(path: Path) -> bool:
+    size = path.stat().st_size
+    time.sleep(0.3)
+    return path.stat().st_size == size
+
+
+def test_what_a_command_leaves_behind_is_ended_with_it(tmp_path: Path) -> None:
+    wait = "import pathlib, time\nwhile not pathlib.Path('grows').exists(): time.sleep(0.02)\n"
+    run(tmp_path, start_child(GROWS) + wait + copy_log(tmp_path, write_json(SMALL.build())))
+    assert stands_still(tmp_path / "grows")
+
+
+@pytest.mark.parametrize("child", [GROWS, DEAF + GROWS])
+def test_an_interruption_ends_a_command_that_ignores_ctrl_c_and_its_children(tmp_path: Path, child: str) -> None:
+    (tmp_path / "run.py").write_text(DEAF + start_child(child) + "import time; time.sleep(60)", encoding="utf-8")
+    arm = load_arms(write_arms(tmp_path))["mine"].fill(1, tmp_path)
+    job = Job(PlannedRun("mine", 1), tmp_path, external=arm, output=tmp_path / "output.log", measure=lambda: 0)
+
+    def interrupt() -> None:
+        if (tmp_path / "grows").exists():
+            raise KeyboardInterrupt
+
+    began = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        LocalLauncher().launch(job, interrupt)
+    assert time.monotonic() - began < GRACE_S and stands_still(tmp_path / "grows")
+
+
+def test_a_process_begun_where_ctrl_c_is_ignored_ends_at_once() -> None:
+    process = subprocess.Popen([sys.executable, "-c", DEAF + "print(flush=True); import time; time.sleep(60)"],
+                               stdout=subprocess.PIPE)  # fmt: skip
+    assert process.stdout is not None and process.stdout.readline() == b"\n"
+    began = time.monotonic()
+    end_process(process, process.send_signal)
+    assert process.returncode == -signal.SIGTERM and time.monotonic() - began < GRACE_S / 2
+    process.stdout.close()
+
+
+@pytest.mark.parametrize(("inherited", "ends"), [(signal.SIG_DFL, True), (signal.SIG_IGN, False)])
+def test_a_closed_terminal_ends_the_program_as_ctrl_c_does_but_not_under_nohup(
+    inherited: signal.Handlers, ends: bool
+) -> None:
+    before = {number: signal.getsignal(number) for number in (signal.SIGHUP, signal.SIGTERM)}
+    try:
+        signal.signal(signal.SIGHUP, inherited)
+        end_as_by_ctrl_c()
+        assert (signal.getsignal(signal.SIGHUP) == signal.default_int_handler) == ends
+        assert signal.getsignal(signal.SIGTERM) == signal.default_int_handler
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def test_much_output_is_cut_while_it_is_written_and_at_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("harness.launch.process.POLL_S", 0.05)
+    monkeypatch.setattr("harness.launch.process.MAX_OUTPUT_BYTES", 1_000)
+    code = "import sys, time\nfor n in range(100): print('line', n, 'x' * 500, flush=True); time.sleep(0.01)\n"
+    (tmp_path / "run.py").write_text(code + "sys.exit('the end')", encoding="utf-8")
+    arm = load_arms(write_arms(tmp_path))["mine"].fill(1, tmp_path)
+    output, sizes = tmp_path / "output.log", [0]
+    job = Job(PlannedRun("mine", 1), tmp_path, external=arm, output=output, measure=lambda: 0)
+    outcome = LocalLauncher().launch(job, lambda: sizes.append(output.stat().st_size))
+    assert outcome.message == "the end" and output.read_bytes().startswith(b"[cut]\n")
+    assert output.stat().st_size < 1_010 and any(after < before for before, after in pairwise(sizes[:-1]))
+
+
+def test_a_second_interruption_leaves_nothing_running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(_: float) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("harness.launch.process.time", SimpleNamespace(monotonic=time.monotonic, sleep=interrupt))
+    stubborn = DEAF.replace("SIGINT", "SIGTERM") + GROWS
+    wait = "import pathlib, time\nwhile not pathlib.Path('grows').exists(): time.sleep(0.02)\n"
+    with pytest.raises(InterruptionError):
+        run(tmp_path, start_child(stubborn) + wait)
+    assert stands_still(tmp_path / "grows")
+
+
+def test_a_command_may_remove_its_own_output(tmp_path: Path) -> None:
+    place = tmp_path / "out/runs/mine-s1337/output.log"
+    code = f"import os; os.remove({str(place)!r})\n" + copy_log(tmp_path, write_json(SMALL.build()))
+    assert len(load_document(run(tmp_path, code))["pairs"]) == 1
+
+
+@pytest.mark.parametrize(
+    "make", ["os.mkfifo('mine.log')", "os.mkdir('mine.log')", "os.symlink('/dev/zero', 'mine.log')"]
+)
+def test_a_journal_that_is_no_file_is_none(tmp_path: Path, make: str) -> None:
+    with pytest.raises(RunError, match="stayed empty"):
+        run(tmp_path, f"import os, time; {make}; time.sleep(1)")
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGRTMIN"), reason="has no signals without a name")
+def test_a_signal_without_a_name_is_an_end_like_any_other(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="ended by signal 40"):
+        run(tmp_path, "import os; os.kill(os.getpid(), 40)")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('[arms.a]\ncommand = "python x.py"\njournal = "j"', "give a list"),
+        ('[arms.a]\ncomand = ["x"]\njournal = "j"', "command"),
+        ('[arms.a]\ncommand = ["x"]', "journal must say"),
+        ('[arm.a]\ncommand = ["x"]', "arms"),
+        ('[arms."../x"]\ncommand = ["x"]\njournal = "j"', "a name has letters"),
+        ("not toml", "is no TOML"),
+        ('[arms.a]\ncommand = ["x\\u0000"]\njournal = "j"', "zero byte"),
+        ('[arms.a]\ncommand = ["x"]\njournal = "j"\nenv = {"A=B" = "c"}', "an '='"),
+        ('[arms.a]\ncommand = ["x"]\njournal = "j"\ncwd = "absent"', "is no folder"),
+    ],
+)
+def test_a_wrong_arms_file_is_one_clear_error(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "arms.toml").write_text(text, encoding="utf-8")
+    with pytest.raises(RequestError, match=message):
+        load_arms(tmp_path / "arms.toml")
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (["--margin", "-5"], "--margin takes a percentage"),
+        (["--seeds", "1,1"], "Seed 1 is given twice"),
+        (["--set", "mine.learning_rate=1"], "--set names mine, an external arm"),
+        (["mine", "mine"], "An external arm stands twice"),
+        (["baseline", "baseline", "baseline-2"], "Two arms would be called baseline-2"),
+    ],
+    ids=str,
+)
+def test_external_arms_are_asked_for_by_the_rules_of_all(
+    given: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    more = (f'[arms.{name}]\ncommand = ["true", "{{seed}}"]\njournal = "j"\n' for name in ("baseline-2", "other"))
+    arms = write_arms(tmp_path, "".join(more))
+    names = [] if not given[0].startswith("--") else ["mine", "other"]
+    assert main(["compare", *names, *given, "--arms", str(arms), "--out", str(tmp_path / "out"), "--dry-run"]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_a_missing_arms_file_ends_with_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["compare", "baseline", "mine", "--arms", str(tmp_path / "absent.toml"), "--dry-run"]) == 2
+    assert "absent.toml" in capsys.readouterr().err
+
+
+def test_the_readmes_trainer_runs_as_the_readme_says(tmp_path: Path) -> None:
+    trainer = read_readme("trainer")
+    assert len([line for line in trainer.splitlines() if line]) <= 40
+    (tmp_path / "trainer.py").write_text(trainer, encoding="utf-8")
+    (tmp_path / "arms.toml").write_text(read_readme("arms").replace("python3", sys.executable), encoding="utf-8")
+    own = build_request(tmp_path / "out", ("baseline",))
+    request = CompareRequest(**{**own.__dict__, "recipes": ("baseline", "mine"), "arms_file": tmp_path / "arms.toml"})
+    with skip_rendering():
+        folder = run_comparison(request, MixedLauncher(), ProgressDisplay(lambda text: None, is_terminal=True))
+    mine = load_document(folder)["arms"][1]
+    assert mine["status"] == "imported" and mine["final"]["is_last"]
+    assert mine["min_frozen"]["loss_nats_per_char"] < 2.5
+
+
+def test_resume_runs_again_what_failed_and_nothing_else(tmp_path: Path) -> None:
+    with pytest.raises(RunError):
+        run(tmp_path, "import sys; sys.exit('no disk')")
+    own = tmp_path / "out/runs/baseline-s1337/mainrun.log"
+    before = own.read_bytes(), own.stat().st_mtime_ns
+    code = copy_log(tmp_path, write_json(SMALL.build()))
+    folder = run(tmp_path, code, resume=True)
+    assert load_run(folder / "runs/mine-s1337").record["status"] == "imported"
+    assert (own.read_bytes(), own.stat().st_mtime_ns) == before
+    taken = (folder / "runs/mine-s1337/run.json").read_bytes()
+    run(tmp_path, "import sys; sys.exit('is not run again')", resume=True)
+    assert (folder / "runs/mine-s1337/run.json").read_bytes() == taken
+
+
+def test_a_follower_reads_what_is_new_and_knows_what_is_old(tmp_path: Path) -> None:
+    path, lines = tmp_path / "mine.log", write_json(SMALL.build()).splitlines(keepends=True)
+    path.write_bytes(lines[0])
+    follower = ForeignFollower(path)
+    assert (follower.measure(), follower.read_new(), follower.read_all()) == (0, [], b"")
+    with path.open("ab") as journal:
+        journal.write(lines[4] + lines[5][:20])
+    assert [event["event"] for event in follower.read_new()] == ["training_step"]
+    with path.open("ab") as journal:
+        journal.write(lines[5][20:])
+    assert len(follower.read_new()) == 1 and follower.read_new() == []
+    assert follower.read_all() == lines[4] + lines[5]
+    path.write_bytes(lines[6])  # written anew, and shorter
+    assert len(follower.read_new()) == 1 and follower.read_all() == lines[6]
+
+
+@pytest.mark.parametrize("operation", FAULTS)
+def test_a_full_disk_under_any_file_of_an_external_arm_ends_with_6_and_resumes(operation: str, tmp_path: Path) -> None:
+    code = copy_log(tmp_path, write_json(SMALL.build()))
+    folders = {name: tmp_path / name for name in ("whole", "cut")}
+    for folder in folders.values():
+        folder.mkdir()
+    disk = Disk(operation, None)
+    with failing_disk(disk):
+        expected = load_document(run(folders["whole"], code))["pairs"]
+    first = disk.names.index("source.log") + 1
+    places = [place for place, name in enumerate(disk.names, 1) if place >= first and name in OF_AN_EXTERNAL_ARM]
+    assert [disk.names[place - 1] for place in places] == list(OF_AN_EXTERNAL_ARM)
+    for place in places:
+        with failing_disk(Disk(operation, place)), pytest.raises(MachineError):
+            run(folders["cut"], code)
+        assert load_document(run(folders["cut"], code, resume=True))["pairs"] == expected
+        shutil.rmtree(folders["cut"] / "out")
+
+
+def test_an_output_that_cannot_be_written_is_the_machines_fault(tmp_path: Path) -> None:
+    arm = load_arms(write_arms(tmp_path))["mine"].fill(1, tmp_path)
+    job = Job(PlannedRun("mine", 1), tmp_path, external=arm, output=tmp_path / "gone" / "output.log", measure=lambda: 0)
+    with pytest.raises(MachineError, match=r"output\.log"):
+        LocalLauncher().launch(job, lambda: None)

@@ -1,0 +1,113 @@
+"""What each change of a recipe is worth."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from harness.analyse.document import load_document
+from harness.comparison import run_comparison
+from harness.launch.progress import ProgressDisplay
+from harness.plan.ablation import find_units, plan_ablation
+from harness.plan.request import CompareRequest
+from mainrun.config import build_config
+from mainrun.recipes import BASELINE, PRESETS, RECIPES, build_named_config
+from mainrun.record.errors import RequestError
+from tests.harness.fakes import Curve, FakeLauncher, skip_rendering
+
+FLOORS = {
+    "baseline": 3.4,
+    "with-1-optimizer": 3.1,
+    "with-2-schedule": 3.0,
+    "without-optimizer": 3.38,
+    "without-schedule": 3.05,
+    "optimized": 2.95,
+}
+
+
+@pytest.fixture(scope="module")
+def ablated(_private_cache: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    request = CompareRequest(
+        recipes=(),
+        preset="quick",
+        seeds=(1337,),
+        data="synthetic",
+        ablate="optimized",
+        device="cpu",
+        out=tmp_path_factory.mktemp("ablated") / "ablation",
+    )
+    launcher = FakeLauncher(curves={arm: Curve(floor=floor, seed_sd=0) for arm, floor in FLOORS.items()})
+    with skip_rendering():
+        return run_comparison(request, launcher, ProgressDisplay(lambda text: None, is_terminal=False))
+
+
+def test_the_units_together_are_the_recipe() -> None:
+    settings = {key: value for unit in find_units(RECIPES["optimized"]) for key, value in unit.settings.items()}
+    assert build_config(PRESETS["quick"].scale, BASELINE, settings) == build_named_config("optimized", "quick", {})
+
+
+def test_an_optimizer_changes_with_its_learning_rate() -> None:
+    units = {unit.name: set(unit.settings) for unit in find_units(RECIPES["optimized"])}
+    assert units == {
+        "optimizer": {"optimizer", "learning_rate"},
+        "schedule": {"warmup_fraction"},
+        "weight_decay": {"weight_decay"},
+    }
+
+
+def test_the_ladder_goes_from_the_baseline_to_the_whole_and_equal_arms_are_one() -> None:
+    ablation = plan_ablation("optimized")
+    assert [(step.before, step.after) for step in ablation.ladder] == [
+        ("baseline", "with-1-optimizer"),
+        ("with-1-optimizer", "with-2-schedule"),
+        ("with-2-schedule", "optimized"),
+    ]
+    assert [step.before for step in ablation.leave_one_out] == [
+        "without-optimizer",
+        "without-schedule",
+        "with-2-schedule",
+    ]
+    assert list(ablation.arms) == list(FLOORS)
+
+
+def test_a_recipe_with_one_change_needs_two_arms(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(RECIPES, "decayed", replace(BASELINE, weight_decay=0.1))
+    ablation = plan_ablation("decayed")
+    assert list(ablation.arms) == ["baseline", "decayed"]
+    assert ablation.ladder == ablation.leave_one_out
+
+
+def test_nothing_to_ablate_is_a_wrong_request() -> None:
+    with pytest.raises(RequestError, match="changes nothing"):
+        plan_ablation("baseline")
+    with pytest.raises(RequestError, match="'optimized'"):
+        plan_ablation("optimised")
+
+
+def test_the_parts_of_the_ladder_add_up_to_the_whole(ablated: Path) -> None:
+    ablation = load_document(ablated)["ablation"]
+    assert ablation["ladder_sum_nats_per_char"] == pytest.approx(ablation["whole_nats_per_char"], rel=1e-9)
+    assert ablation["leave_one_out_sum_nats_per_char"] == pytest.approx(
+        sum(step["impact_nats_per_char"] for step in ablation["leave_one_out"]), rel=1e-9
+    )
+
+
+def test_every_impact_is_between_its_two_arms_and_has_an_interval(ablated: Path) -> None:
+    document = load_document(ablated)
+    finals = {arm["name"]: arm["final"]["full_loss_nats_per_char"] for arm in document["arms"]}
+    for step in [*document["ablation"]["ladder"], *document["ablation"]["leave_one_out"]]:
+        assert step["impact_nats_per_char"] == pytest.approx(finals[step["before"]] - finals[step["after"]], rel=1e-9)
+        assert step["verdict"]["interval_95"]["low_percent"] <= step["verdict"]["gain_percent"]
+
+
+def test_the_summary_gives_the_measured_impact_of_each_setting(ablated: Path) -> None:
+    summary = (ablated / "PERFORMANCE_SUMMARY.md").read_text(encoding="utf-8")
+    rows = [line for line in summary.splitlines() if line.startswith("| `")]
+    assert len(rows) == 4
+    assert all("added: " in row and "left out: " in row for row in rows)
+
+
+def test_only_the_whole_is_compared_with_the_baseline_and_the_command_is_ablate(ablated: Path) -> None:
+    document = load_document(ablated)
+    assert [(pair["baseline"], pair["candidate"]) for pair in document["pairs"]] == [("baseline", "optimized")]
+    assert document["command"].startswith("python -m harness ablate optimized --preset quick")

@@ -1,0 +1,122 @@
+"""What a build may ask of a comparison, and the three answers."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.analyse.document import load_document
+from harness.cli.app import main
+from harness.store.differences import find_difference
+from harness.verify.gate import compute_exit_code, judge, judge_conclusive, judge_improvement, judge_loss
+from mainrun.record.errors import RequestError, StoredResultsError
+from mainrun.record.files import save_json
+from tests.harness.fakes import FakeLauncher, Mishap, make_comparison
+
+
+def build_verdict(low: float, high: float, word: str = "IMPROVED") -> dict[str, Any]:
+    interval = {"low_percent": low, "high_percent": high}
+    return {"word": word, "label": word, "gain_percent": (low + high) / 2, "interval_95": interval, "reason": "tested"}
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "status"),
+    [(5.0, 6.0, "met"), (5.1, 6.0, "met"), (4.0, 4.9, "missed"), (4.9, 5.1, "undecided"), (4.0, 5.0, "undecided")],
+)
+def test_an_improvement_is_judged_by_the_whole_interval(low: float, high: float, status: str) -> None:
+    assert judge_improvement(build_verdict(low, high), 5.0).status == status
+
+
+def test_without_an_interval_nothing_is_decided() -> None:
+    assert judge_improvement(build_verdict(5, 6) | {"interval_95": None}, 1.0).status == "undecided"
+
+
+def test_a_loss_is_met_up_to_and_with_the_highest() -> None:
+    assert [judge_loss(loss, 1.4).status for loss in (1.39, 1.4, 1.41)] == ["met", "met", "missed"]
+
+
+def test_an_interval_that_spans_what_is_asked_never_fails_a_build_unless_a_conclusion_is_required() -> None:
+    undecided = judge_improvement(build_verdict(4, 6), 5.0)
+    missed = judge_loss(2.0, 1.0)
+    assert compute_exit_code([undecided], require_conclusive=False) == 0
+    assert compute_exit_code([undecided], require_conclusive=True) == 5
+    assert compute_exit_code([undecided, missed], require_conclusive=True) == 1
+    assert judge_conclusive(build_verdict(0, 1, "INCONCLUSIVE")).status == "undecided"
+    assert judge_conclusive(build_verdict(0, 0, "EQUIVALENT")).status == "met"
+
+
+def test_the_loss_is_the_frozen_one_of_the_last_named_arm(tiny_comparison: Path) -> None:
+    final = load_document(tiny_comparison)["arms"][-1]["final"]["loss_nats_per_char"]
+    assert judge(tiny_comparison, None, final, False)[0].status == "met"
+    assert judge(tiny_comparison, None, final - 1e-9, False)[0].status == "missed"
+
+
+def test_asking_nothing_is_a_wrong_request(tiny_comparison: Path) -> None:
+    with pytest.raises(RequestError, match="asks nothing"):
+        judge(tiny_comparison, None, None, False)
+
+
+def test_a_comparison_with_a_failed_run_cannot_be_judged(tmp_path: Path) -> None:
+    from mainrun.record.errors import RunError
+
+    with pytest.raises(RunError):
+        make_comparison(tmp_path, launcher=FakeLauncher({"optimized": Mishap("fail", step=20)}))
+    with pytest.raises(StoredResultsError, match="optimized-s1337"):
+        judge(tmp_path / "fake", 0.0, None, False)
+
+
+@pytest.mark.parametrize("number", ["1e999", "-1e999"])
+def test_an_infinity_is_no_number(number: str, own_comparison: Path) -> None:
+    path = own_comparison / "comparison.json"
+    low = load_document(own_comparison)["pairs"][0]["verdict"]["interval_95"]["low_percent"]
+    path.write_text(path.read_text().replace(str(low), number))
+    with pytest.raises(StoredResultsError, match="too large for a number"):
+        judge(own_comparison, 1000.0, None, False)
+    assert find_difference(float(number), 1.0) and find_difference(1.0, float(number))
+    assert find_difference(0.0, 1e-300)
+
+
+def test_a_broken_rule_is_named_beside_the_answers(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = make_comparison(tmp_path, seeds=(7,))
+    assert main(["gate", str(folder), "--min-improvement", "1"]) == 0
+    assert "\nFAIL       Fixed random seed: 1337: the headline seed is 7, not 1337\n" in capsys.readouterr().out
+
+
+def test_numbers_of_other_runs_are_not_judged(own_comparison: Path, tmp_path: Path) -> None:
+    other = make_comparison(tmp_path, seeds=(1,), name="other")
+    shutil.copy(other / "comparison.json", own_comparison / "comparison.json")
+    with pytest.raises(StoredResultsError, match=r"comparison\.json"):
+        judge(own_comparison, 0.0, None, False)
+
+
+@pytest.mark.parametrize(
+    "pointer",
+    ["/pairs/0/verdict/word", "/pairs/0/verdict/interval_95/low_percent", "/arms/1/final/loss_nats_per_char"],
+)
+def test_an_edited_verdict_or_loss_is_named_with_what_the_journals_give(
+    pointer: str, own_comparison: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    document = load_document(own_comparison)
+    *path, last = pointer.split("/")[1:]
+    place: Any = document
+    for part in path:
+        place = place[int(part)] if isinstance(place, list) else place[part]
+    was = place[last]
+    place[last] = "REGRESSED" if isinstance(was, str) else was * 0.5
+    save_json(own_comparison / "comparison.json", document)
+    asked = ["--min-improvement", "0", "--max-loss", "9"]
+    assert main(["gate", str(own_comparison), *asked]) == 4
+    said = capsys.readouterr().err
+    assert f"{pointer}: found {place[last]!r}, expected {was!r}" in said
+
+
+@pytest.mark.parametrize(("asked", "code"), [("0", 0), ("99", 1)])
+def test_the_command_ends_with_the_answer(
+    asked: str, code: int, tiny_comparison: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["gate", str(tiny_comparison), "--min-improvement", asked, "--json"]) == code
+    answer = json.loads(capsys.readouterr().out)
+    assert answer["exit_code"] == code
+    assert (answer["reason"] is None) == (code == 0)

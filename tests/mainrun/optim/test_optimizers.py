@@ -1,0 +1,91 @@
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import nn
+
+from mainrun.optim.optimizers import OPTIMIZERS, clip_gradients, set_learning_rate
+from mainrun.recipes import build_named_config
+
+BASELINE = build_named_config("baseline", "quick", {})
+OPTIMIZED = build_named_config("optimized", "quick", {})
+
+
+def draw_parameters() -> list[nn.Parameter]:
+    generator = torch.Generator().manual_seed(0)
+    return [nn.Parameter(torch.randn(shape, generator=generator, dtype=torch.float64)) for shape in [(4, 3), (5,)]]
+
+
+def draw_gradients(step: int) -> list[torch.Tensor]:
+    generator = torch.Generator().manual_seed(step)
+    return [torch.randn(shape, generator=generator, dtype=torch.float64) for shape in [(4, 3), (5,)]]
+
+
+def take_steps(parameters: list[nn.Parameter], optimizer: torch.optim.Optimizer, num_steps: int) -> None:
+    for step in range(1, num_steps + 1):
+        for parameter, gradient in zip(parameters, draw_gradients(step), strict=True):
+            parameter.grad = gradient
+        optimizer.step()
+
+
+def test_sgd_goes_against_the_gradient_and_nothing_else() -> None:
+    parameters, expected = draw_parameters(), [p.detach().clone() for p in draw_parameters()]
+    take_steps(parameters, OPTIMIZERS["sgd"](parameters, BASELINE), 3)
+    for step in (1, 2, 3):
+        expected = [p - 6e-3 * g for p, g in zip(expected, draw_gradients(step), strict=True)]
+    assert all(map(torch.allclose, parameters, expected))
+
+
+def test_sgd_with_momentum_and_decay_keeps_a_velocity_of_the_decayed_gradient() -> None:
+    parameters, expected = draw_parameters(), [p.detach().clone() for p in draw_parameters()]
+    take_steps(parameters, OPTIMIZERS["sgd"](parameters, replace(BASELINE, momentum=0.9, weight_decay=0.1)), 3)
+    velocity = [torch.zeros_like(p) for p in expected]
+    for step in (1, 2, 3):
+        velocity = [0.9 * v + g + 0.1 * p for v, g, p in zip(velocity, draw_gradients(step), expected, strict=True)]
+        expected = [p - 6e-3 * v for p, v in zip(expected, velocity, strict=True)]
+    assert all(map(torch.allclose, parameters, expected))
+
+
+def test_adamw_is_the_published_formula_with_decay_apart_on_all_parameters() -> None:
+    parameters, expected = draw_parameters(), [p.detach().clone() for p in draw_parameters()]
+    take_steps(parameters, OPTIMIZERS["adamw"](parameters, OPTIMIZED), 5)
+    first = second = [torch.zeros_like(p) for p in expected]
+    for step in range(1, 6):
+        gradients = draw_gradients(step)
+        first = [0.9 * m + 0.1 * g for m, g in zip(first, gradients, strict=True)]
+        second = [0.95 * v + 0.05 * g**2 for v, g in zip(second, gradients, strict=True)]
+        expected = [
+            p - 3e-4 * 0.1 * p - 3e-4 * (m / (1 - 0.9**step)) / (torch.sqrt(v / (1 - 0.95**step)) + 1e-8)
+            for p, m, v in zip(expected, first, second, strict=True)
+        ]
+    assert all(torch.allclose(p, e, rtol=1e-12, atol=1e-12) for p, e in zip(parameters, expected, strict=True))
+
+
+def test_adamw_reads_its_own_settings() -> None:
+    config = replace(OPTIMIZED, adam_beta1=0.8, adam_beta2=0.7, adam_eps=1e-3, weight_decay=0.25, learning_rate=0.5)
+    [group] = OPTIMIZERS["adamw"](draw_parameters(), config).param_groups
+    assert (group["betas"], group["eps"], group["weight_decay"], group["lr"]) == ((0.8, 0.7), 1e-3, 0.25, 0.5)
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_every_optimizer_holds_every_parameter_once(name: str) -> None:
+    parameters = draw_parameters()
+    held = [p for group in OPTIMIZERS[name](parameters, OPTIMIZED).param_groups for p in group["params"]]
+    assert sorted(map(id, held)) == sorted(map(id, parameters))
+
+
+def test_the_learning_rate_of_a_step_reaches_every_group() -> None:
+    one, two = draw_parameters()
+    optimizer = torch.optim.SGD([{"params": [one]}, {"params": [two]}], lr=1.0)
+    set_learning_rate(optimizer, 0.25)
+    assert [group["lr"] for group in optimizer.param_groups] == [0.25, 0.25]
+
+
+@pytest.mark.parametrize(("max_norm", "expected"), [(1.0, 1.0), (6.5, 6.5), (100.0, 13.0)])
+def test_gradients_are_clipped_by_the_norm_over_all_parameters_together(max_norm: float, expected: float) -> None:
+    one, two = nn.Parameter(torch.zeros(1)), nn.Parameter(torch.zeros(2))
+    one.grad, two.grad = torch.tensor([5.0]), torch.tensor([12.0, 0.0])
+    assert clip_gradients([one, two], max_norm).item() == 13.0
+    assert math.hypot(one.grad.item(), *two.grad.tolist()) == pytest.approx(expected, rel=1e-5)
+    assert one.grad.item() / two.grad[0].item() == pytest.approx(5 / 12)
