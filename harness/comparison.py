@@ -1,10 +1,17 @@
 """The main job: plan, launch, collect, analyse, render. Each stage reads only what the one before it stored."""
 
-from dataclasses import replace
+from dataclasses import asdict, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from harness.analyse.document import analyse
+from harness.analyse.document import describe_comparison
+from harness.check.integrity import INTEGRITY
+from harness.check.logs import FORENSICS
+from harness.check.planned import CONSTRAINTS
+from harness.check.registry import Evidence, run_checks
+from harness.check.rules import judge_official_corpus
+from harness.claims.report_order import say_all
 from harness.launch.errors_log import hide_folders, save_errors
 from harness.launch.external import is_external, plan_external, run_external
 from harness.launch.local import Job, Launcher, Outcome, build_job
@@ -26,9 +33,11 @@ from harness.plan.plan import (
 from harness.plan.request import CompareRequest
 from harness.report.pdf import Renderer
 from harness.report.render import render
+from harness.store.document import FILE_NAME as DOCUMENT_NAME
 from harness.store.journals import JournalFollower
 from harness.store.locks import hold
-from harness.store.measurements import collect
+from harness.store.measurements import Row, build_rows, collect, load_metrics
+from harness.store.rounding import round_numbers
 from harness.store.runs import COMPLETE, StoredComparison, check_run_hashes, get_run_folder, load_comparison, load_run
 from harness.store.tensorboard import TensorBoardLog
 from mainrun.data.corpus import HUB
@@ -41,7 +50,7 @@ from mainrun.record.errors import (
     RunError,
     StoredResultsError,
 )
-from mainrun.record.files import compute_file_sha256, make_folder
+from mainrun.record.files import compute_file_sha256, make_folder, save_json
 from mainrun.record.inert import make_inert
 from mainrun.record.run_record import FILE_NAME as RECORD_NAME
 from mainrun.record.run_record import JOURNAL_NAME, load_run_record, mark_failed
@@ -116,9 +125,31 @@ def make_reports(folder: Path, renderer: Renderer | None = None) -> dict[str, An
     """
     comparison = load_comparison(folder)
     collect(comparison)
-    document = analyse(comparison)
+    document = build_document(comparison, load_metrics(folder))
+    save_json(folder / DOCUMENT_NAME, document)
     render(folder, renderer, lambda: _save_tensorboard_logs(comparison))
     return document
+
+
+def build_document(comparison: StoredComparison, rows: list[Row]) -> dict[str, Any]:
+    """The content of `comparison.json`: checked, analysed and said, from what the comparison has stored."""
+    evidence = Evidence(comparison)
+    findings = {
+        "constraints": [asdict(finding) for finding in run_checks(CONSTRAINTS, evidence)],
+        "integrity": [
+            asdict(finding) for registry in (INTEGRITY, FORENSICS) for finding in run_checks(registry, evidence)
+        ],
+    }
+    status, _ = judge_official_corpus(comparison)
+    document = describe_comparison(comparison, rows, findings, official=status == "PASS")
+    return dict(round_numbers(say_all(document)))
+
+
+@lru_cache(maxsize=1)
+def rebuild(comparison: StoredComparison) -> tuple[list[Row], dict[str, Any]]:
+    """Measurements and document made again from the journals, whatever is stored of them."""
+    rows = [row for run in comparison.runs.values() for row in build_rows(run)]
+    return rows, build_document(comparison, rows)
 
 
 def _save_tensorboard_logs(comparison: StoredComparison) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from harness.analyse.pairs import compute_gain
+from harness.analyse.curves import compute_gain
 from harness.analyse.uncertainty import (
     CONFIDENCE,
     POWER,

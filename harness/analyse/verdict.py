@@ -7,9 +7,6 @@ from typing import Any, Literal
 from harness.analyse.uncertainty import Interval, compute_t_interval
 from harness.formats import format_interval
 
-MARGIN_PERCENT = 0.5
-"""Relative gains smaller than this count as no difference, unless a plan sets another margin."""
-
 Word = Literal["IMPROVED", "EQUIVALENT", "REGRESSED", "INCONCLUSIVE"]
 
 

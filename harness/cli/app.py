@@ -158,14 +158,14 @@ class Answer:
 
 
 def run_compare(given: argparse.Namespace) -> Answer:
-    from harness.analyse.document import load_document
-    from harness.analyse.verdict import MARGIN_PERCENT
-    from harness.cli.text import format_plan, format_result
+    from harness.cli.outcome import format_result
+    from harness.cli.text import format_plan
     from harness.comparison import plan_request, run_comparison
     from harness.launch.local import LocalLauncher
     from harness.launch.progress import ProgressDisplay
-    from harness.plan.plan import plan_to_json
+    from harness.plan.plan import MARGIN_PERCENT, plan_to_json
     from harness.plan.request import CompareRequest
+    from harness.store.document import load_document
 
     if given.sources is not None:
         from harness.cli.judge import run_import
@@ -205,7 +205,7 @@ def run_report(given: argparse.Namespace) -> Answer:
     from harness.report.pdf import start_renderer_early
 
     with start_renderer_early() as renderer:  # it loads its libraries while these imports and the analysis go on
-        from harness.cli.text import format_result
+        from harness.cli.outcome import format_result
         from harness.comparison import make_reports
         from harness.store.locks import blame_damage, hold, refuse_changes
 

@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from harness.analyse.document import FILE_NAME, load_document
 from harness.plan.plan import FILE_NAME as PLAN_NAME
+from harness.store.document import FILE_NAME, load_document
 from mainrun.record.errors import StoredResultsError
 
 _EMPTY: dict[str, Any] = {

@@ -5,9 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from harness.check.registry import Finding
-from harness.check.rules import describe_corpus
-from harness.cli.any_text import format_external_plan, format_foreign_result
-from harness.formats import format_count, format_flops, format_gain, format_loss, format_percent, format_value
+from harness.cli.any_text import format_external_plan
+from harness.formats import format_count, format_flops, format_loss, format_percent, format_value
 from harness.plan.plan import Arm, Plan
 from harness.verify.gate import Condition
 from mainrun.config import find_changes
@@ -21,7 +20,7 @@ def format_plan(plan: Plan, folder: Path) -> str:
     baseline = plan.arms[0]
     lines = [
         f"Comparison {plan.name}, preset {plan.preset}",
-        f"Titles: {describe_corpus(corpus)}; {format_count(corpus['num_train_titles'])} training, "
+        f"Titles: {plan.describe_corpus()}; {format_count(corpus['num_train_titles'])} training, "
         f"{format_count(corpus['num_validation_titles'])} validation, "
         f"{format_count(corpus['num_available'])} available",
         f"Fingerprints: training {corpus['train_sha256'][:16]}…, validation {corpus['validation_sha256'][:16]}…",
@@ -42,28 +41,6 @@ def format_plan(plan: Plan, folder: Path) -> str:
         "Order:",
         *(f"  {place}. {folder / 'runs' / plan.describe_run(run)}" for place, run in enumerate(plan.runs, 1)),
     ]
-    return "\n".join(lines)
-
-
-def format_result(document: dict[str, Any], folder: Path) -> str:
-    """The headline of a comparison and where its reports are."""
-    foreign = "foreign" in document
-    lines = format_foreign_result(document) if foreign else []
-    arms = {arm["name"]: arm for arm in document["arms"]}
-    for pair in [] if foreign else document["pairs"]:
-        before, after = arms[pair["baseline"]]["final"], arms[pair["candidate"]]["final"]
-        lines += [
-            f"{pair['candidate_label']} against {pair['baseline_label']}: {pair['verdict']['label']}",
-            f"  {pair['verdict']['reason']}; margin {format_percent(pair['verdict']['margin_percent'])}",
-            f"  full loss    {format_loss(before['full_loss_nats_per_char'])} → "
-            f"{format_loss(after['full_loss_nats_per_char'])} nats/char, {format_gain(pair['full_gain_percent'])}",
-            f"  frozen loss  {format_loss(before['loss_nats_per_char'])} → "
-            f"{format_loss(after['loss_nats_per_char'])} nats/char, {format_gain(pair['reported_gain_percent'])}",
-        ]
-    for caveat in [] if foreign else document["caveats"][:1]:
-        lines.append(f"  {caveat['text']}")
-    lines.append(f"Reports: {folder}/PERFORMANCE_SUMMARY.md, TRAINING_OPTIMIZATION_REPORT.md, report.pdf")
-    lines.append(f"TensorBoard: tensorboard --host 127.0.0.1 --logdir {folder}/logs/tensorboard")
     return "\n".join(lines)
 
 

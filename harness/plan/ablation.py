@@ -4,9 +4,8 @@ The ladder adds one change unit after the other to the baseline; leave-one-out t
 Arms that come to the same configuration are one arm.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
 
 from mainrun.config import Recipe, find_changes
 from mainrun.recipes import BASELINE, CHANGE_UNITS, get_recipe
@@ -84,31 +83,6 @@ def find_units(recipe: Recipe) -> list[Unit]:
         if settings:
             units.append(Unit(name, settings))
     return [*units, *(Unit(key, {key: value}) for key, value in changes.items())]
-
-
-def describe_ablation(
-    ablation: Mapping[str, Any], finals: Mapping[str, float], judge: Callable[[str, str], dict[str, Any]]
-) -> dict[str, Any]:
-    """What every unit was measured to be worth.
-
-    `ablation` is an `Ablation` as stored in a plan, `finals` the full loss of every arm at the last step, and
-    `judge(before, after)` the verdict on two arms.
-    """
-    described: dict[str, Any] = {"recipe": ablation["recipe"]}
-    for kind in ("ladder", "leave_one_out"):
-        described[kind] = [
-            {
-                **step,
-                "before_full_loss_nats_per_char": finals[step["before"]],
-                "after_full_loss_nats_per_char": finals[step["after"]],
-                "impact_nats_per_char": finals[step["before"]] - finals[step["after"]],
-                "verdict": judge(step["before"], step["after"]),
-            }
-            for step in ablation[kind]
-        ]
-        described[f"{kind}_sum_nats_per_char"] = sum(step["impact_nats_per_char"] for step in described[kind])
-    described["whole_nats_per_char"] = finals["baseline"] - finals[ablation["recipe"]]
-    return described
 
 
 def _join(units: Sequence[Unit]) -> dict[str, str]:

@@ -44,7 +44,7 @@ def own_comparison(tiny_comparison: Path, tmp_path: Path) -> Path:
 @pytest.fixture(scope="session")
 def tiny_document(tiny_comparison: Path) -> dict[str, Any]:
     """The content of `tiny_comparison`'s comparison.json; to be read only."""
-    from harness.analyse.document import load_document
+    from harness.store.document import load_document
 
     return load_document(tiny_comparison)
 

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.analyse.document import load_document
 from harness.analyse.uncertainty import Interval
 from harness.analyse.verdict import decide_verdict, judge_intervals
+from harness.store.document import load_document
 from tests.harness.fakes import Curve, FakeLauncher, make_comparison
 
 

@@ -444,7 +444,10 @@ REBUILT = frozenset({"measurements", "numbers", "reports"})
 TWO_SEEDS = frozenset({"one seed presented as two", "a planned run left out"})
 CHEATS = [
     Cheat(
-        "a batch so large that no span fits", score_no_span, "spans-scored", frozenset({"frozen-evaluate", "replay"})
+        "a batch so large that no span fits",
+        score_no_span,
+        "spans-scored",
+        frozenset({"frozen-evaluate", "first-loss", "replay"}),
     ),
     Cheat("a separator 500 times as long", lengthen_separator, "denominator", frozenset({"journals", "replay"})),
     Cheat(

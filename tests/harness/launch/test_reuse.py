@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from harness.analyse.document import load_document
 from harness.cli.app import main
 from harness.comparison import run_comparison
 from harness.launch.progress import ProgressDisplay
+from harness.store.document import load_document
 from harness.verify.verify import verify
 from mainrun.record.errors import RequestError, StoredResultsError
 from mainrun.record.files import compute_file_sha256, save_json

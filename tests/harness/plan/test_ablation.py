@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from harness.analyse.document import load_document
 from harness.comparison import run_comparison
 from harness.launch.progress import ProgressDisplay
 from harness.plan.ablation import find_units, plan_ablation
 from harness.plan.request import CompareRequest
+from harness.store.document import load_document
 from mainrun.config import build_config
 from mainrun.recipes import BASELINE, PRESETS, RECIPES, build_named_config
 from mainrun.record.errors import RequestError

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from harness.analyse.document import load_document
 from harness.cli.app import main
+from harness.store.document import load_document
 from harness.store.locks import hold
 from tests.harness.fakes import FakeLauncher, make_comparison, skip_rendering
 from tests.robustness import (
