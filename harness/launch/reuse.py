@@ -14,7 +14,7 @@ from typing import Any
 
 from harness.launch.local import Job, Launcher
 from harness.plan.plan import Plan, PlannedRun
-from harness.store.runs import StoredComparison, StoredRun, load_comparison
+from harness.store.runs import TAKEN_OVER, StoredComparison, StoredRun, load_comparison
 from mainrun.record.errors import EXIT_DONE, RequestError, StoredResultsError
 from mainrun.record.files import compute_file_sha256, make_folder, save_json, unwritable
 from mainrun.record.run_record import (
@@ -23,9 +23,6 @@ from mainrun.record.run_record import (
     compute_identity,
     load_run_record,
 )
-
-TAKEN_OVER = "taken_over"
-"""Field of a record: where the run was trained. Absent from the record of a run that was trained where it stands."""
 
 
 @dataclass
