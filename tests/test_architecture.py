@@ -17,7 +17,7 @@ OWNERS = {
     "pyarrow": {"mainrun/record/parquet.py"},
     "matplotlib": {"harness/report/figures.py"},
     "jinja2": {"harness/report/render.py"},
-    "markupsafe": {"harness/report/render.py"},
+    "markupsafe": {"harness/report/render.py", "harness/report/escape.py"},
     "weasyprint": {"harness/report/pdf.py"},
     "tensorboard": {"harness/store/tensorboard.py"},
     "scipy": {"harness/analyse/uncertainty.py"},

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from harness.cli.app import build_parser
-from harness.cli.text import format_checks_markdown
+from harness.cli.verify import format_checks_markdown
 from harness.store.document import load_document
 from harness.verify.verify import list_checks
 from mainrun.recipes import PRESETS

@@ -9,6 +9,7 @@ from harness.analyse.arms import describe_arm, describe_final, find_problem
 from harness.analyse.certainty import describe_certainty
 from harness.analyse.command import describe_command
 from harness.analyse.examine import examine_run
+from harness.analyse.overlaps import count_beside
 from harness.analyse.pairs import BASES, FULL, describe_pair
 from harness.analyse.ranking import rank_arms
 from harness.plan.plan import PlannedRun
@@ -42,6 +43,7 @@ def describe_comparison(
     by_run: Rows = {(run.arm, run.seed): [] for run in plan.runs}
     for row in rows:
         by_run[row["arm"], row["seed"]].append(row)
+    beside = count_beside(comparison)
     headlines = {arm.name: plan.find_headline(arm.name) for arm in plan.arms}
     arms = [_describe(comparison, headlines[arm.name], by_run) for arm in plan.arms]
     times = [
@@ -66,7 +68,8 @@ def describe_comparison(
             "started_at": min(times, default=None),
             "finished_at": max(times, default=None),
             "sha256": comparison.compute_hashes(),
-            "runs": [_describe_run(comparison, planned) for planned in plan.runs],
+            "runs": [_describe_run(comparison, planned, beside) for planned in plan.runs],
+            "most_beside": max(beside.values(), default=0),
             "arms": arms,
             "scoring": group_arms(arms, "coverage_percent", "num_spans", "num_unscored_tokens"),
             "tokenizers": group_arms(arms, "tokenizer_trained_on"),
@@ -146,7 +149,7 @@ def _find_final(comparison: StoredComparison, planned: PlannedRun, rows: Sequenc
     return describe_final(run.facts, examine_run(run), training, validation)
 
 
-def _describe_run(comparison: StoredComparison, planned: PlannedRun) -> RunEntry:
+def _describe_run(comparison: StoredComparison, planned: PlannedRun, beside: Mapping[PlannedRun, int]) -> RunEntry:
     """How a planned run ended. A run trained elsewhere, or while the machine's clock was set back, says so besides."""
     plan, run = comparison.plan, comparison.runs.get(planned)
     described: RunEntry = {"arm": planned.arm, "label": plan.get_arm(planned.arm).label, "seed": planned.seed,
@@ -156,6 +159,8 @@ def _describe_run(comparison: StoredComparison, planned: PlannedRun) -> RunEntry
         described |= _describe_clock(run)
     if planned not in plan.compared_runs:
         described["is_left_out"] = True
+    if planned in beside:
+        described["num_runs_beside"] = beside[planned]
     return described
 
 

@@ -82,6 +82,17 @@ TRAINED = (
         on="runs",
     ),
 )
+BESIDE = (
+    Sentence(
+        "runs-beside-others",
+        {
+            "most > 0": "Runs went on at the same time, as many as {most:count} beside one: they took each other's "
+            "time, so their training times and speeds do not compare. Losses do."
+        },
+        {"most": "most_beside"},
+        on="comparison",
+    ),
+)
 NUMBERS = (
     Sentence(
         "single-seed",

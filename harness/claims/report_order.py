@@ -28,6 +28,7 @@ CAVEATS: tuple[tuple[Sentence, ...], ...] = (
     log_caveats.COVERAGE,
     log_caveats.ORIGIN,
     caveats.TRAINED,
+    caveats.BESIDE,
     caveats.NUMBERS,
     caveats.OF_PAIRS,
     log_caveats.READING,

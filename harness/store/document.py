@@ -13,7 +13,7 @@ FILE_NAME = "comparison.json"
 
 
 class RunEntry(TypedDict, total=False):
-    """How a planned run ended; the last three fields are there only where they say something."""
+    """How a planned run ended; the last four fields are there only where they say something."""
 
     arm: str
     """Name of its arm."""
@@ -31,6 +31,8 @@ class RunEntry(TypedDict, total=False):
     """Where it was trained, if in another comparison."""
     clock_set_back_s: float
     """Seconds by which the machine's clock was set back meanwhile."""
+    num_runs_beside: int
+    """Other runs that went on meanwhile."""
     is_left_out: bool
     """No pair can be made of its seed."""
 
@@ -77,6 +79,8 @@ class Document(TypedDict):
     """SHA-256 of the plan and of every run's record, by path."""
     runs: list[RunEntry]
     """Every planned run, in order."""
+    most_beside: int
+    """The most runs that went on beside one."""
     arms: list[Arm]
     """Every arm at its headline seed; the first one is the baseline."""
     scoring: list[Group]

@@ -175,6 +175,14 @@ def _load_read_run(folder: Path, record: dict[str, Any]) -> StoredRun:
     return StoredRun(record["arm"], record["seed"], folder, record, events)
 
 
+def is_complete(folder: Path) -> bool:
+    """Whether the run in a folder is there whole; `StoredResultsError` where its files were changed since."""
+    if not (folder / RECORD_NAME).exists() or load_run_record(folder)["status"] not in COMPLETE:
+        return False
+    check_run_hashes(load_run(folder))
+    return True
+
+
 def check_run_hashes(run: StoredRun) -> None:
     """Raises `StoredResultsError` where a complete run's files were changed after it."""
     for name, found, expected in find_hash_changes(run):

@@ -2,6 +2,7 @@
 
 import tempfile
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,8 @@ from harness.check.logs import FORENSICS
 from harness.check.planned import CONSTRAINTS
 from harness.check.registry import Evidence, Finding, Registry, Result, run_checks
 from harness.check.reread import read_titles
-from harness.launch.local import Job, Launcher, build_arguments
-from harness.plan.plan import PlannedRun
+from harness.launch.job import Launcher, run_alone
+from harness.launch.training import build_arguments, build_job
 from harness.store.journals import load_journal
 from harness.store.runs import StoredComparison, StoredRun, load_comparison
 from harness.verify.derived import REBUILD
@@ -150,8 +151,8 @@ def _train_again(
     arguments = build_arguments(
         arm.recipe, comparison.plan.preset, settings, source, run.seed, machine["device"], machine["precision"], folder
     )
-    job = Job(PlannedRun(run.arm, run.seed), folder, [*arguments, f"--stop-after={num_steps}"])
-    outcome = launcher.launch(job, lambda: None)
+    job = build_job(run.folder.name, [*arguments, f"--stop-after={num_steps}"], folder)
+    outcome = run_alone(launcher, replace(job, num_threads=machine["num_threads"]))  # bits depend on it
     if outcome.exit_code != EXIT_DONE:
         return f"{run.folder.name} cannot be trained again here: {outcome.message}"
     return load_run_record(folder)
