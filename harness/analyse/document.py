@@ -14,7 +14,7 @@ from harness.analyse.arms import describe_arm
 from harness.analyse.pairs import describe_pair
 from harness.analyse.seeds import describe_robustness, pair_seeds
 from harness.analyse.titles import describe_titles
-from harness.analyse.uncertainty import bootstrap_gains, compute_bootstrap_interval
+from harness.analyse.uncertainty import sample_titles
 from harness.analyse.verdict import MARGIN_PERCENT, decide_verdict
 from harness.check.integrity import INTEGRITY
 from harness.check.logs import run_mixed_checks
@@ -160,16 +160,24 @@ def _describe_certainty(
     seed_pairs = pair_seeds(
         plan.seeds, *(_find_final_losses(comparison, run.arm, rows) for run in (baseline, candidate))
     )
-    columns = [comparison.runs[run].load_title_losses() for run in (baseline, candidate)]
-    gains = bootstrap_gains(np.array(columns[0]["loss_nats"]), np.array(columns[1]["loss_nats"]))
-    num_titles = len(columns[0]["loss_nats"])
-    configs = [plan.get_arm(run.arm).config for run in (baseline, candidate)]
-    wide, narrow = (compute_bootstrap_interval(gains, level, num_titles) for level in (0.95, 0.90))
+    arms = baseline.arm, candidate.arm
+    seeds = [baseline.seed, *(pair["seed"] for pair in seed_pairs if pair["seed"] != baseline.seed)]
+    columns = [[comparison.runs[PlannedRun(arm, seed)].load_title_losses() for seed in seeds] for arm in arms]
+    titles = sample_titles(*(np.array([run["loss_nats"] for run in runs]) for runs in columns))
+    configs = [plan.get_arm(arm).config for arm in arms]
     return {
-        "verdict": decide_verdict([pair["gain_percent"] for pair in seed_pairs], (wide, narrow), plan.margin_percent),
-        "evaluation_sampling": {"interval_95": asdict(wide), "interval_90": asdict(narrow)},
-        "robustness": describe_robustness(seed_pairs, equal_arms=configs[0] == configs[1]),
-        "titles": describe_titles(*columns),
+        "verdict": decide_verdict(
+            [pair["gain_percent"] for pair in seed_pairs], titles, plan.margin_percent, plan.known_noise
+        ),
+        "evaluation_sampling": {"interval_95": asdict(titles.wide), "interval_90": asdict(titles.narrow)},
+        "robustness": describe_robustness(
+            seed_pairs,
+            equal_arms=configs[0] == configs[1],
+            titles=titles.variance,
+            margin_percent=plan.margin_percent,
+            known_noise=plan.known_noise,
+        ),
+        "titles": describe_titles(*(runs[0] for runs in columns)),
     }
 
 

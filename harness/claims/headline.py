@@ -11,6 +11,14 @@ VERDICT_RULES = {
     "INCONCLUSIVE": "low <= margin and high >= 0 - margin and max(0 - narrow_low, narrow_high) >= margin",
 }
 """What must hold of the 95 % and the (narrow) 90 % interval for a verdict's word to be the right one."""
+SINGLE_SEED_RULES = {
+    "IMPROVED": "low - margin >= needed * noise",
+    "REGRESSED": "0 - margin - high >= needed * noise",
+    "EQUIVALENT": "low == 0 and high == 0",
+    "INCONCLUSIVE": "max(low - margin, 0 - margin - high) < needed * noise",
+}
+"""The same with one seed, whose interval covers titles only, where noise of training is known."""
+SINGLE_SEED_RULES_WITHOUT_NOISE = {"EQUIVALENT": "low == 0 and high == 0", "INCONCLUSIVE": "max(high, 0 - low) > 0"}
 
 
 def point_at_intervals(view: PairView) -> dict[str, str]:
@@ -61,9 +69,15 @@ def claim_verdict(view: PairView) -> Iterator[Claim]:
         yield from view.prove("verdict", {'word == "INCONCLUSIVE"': "Verdict: {label}"}, **inputs)
         yield from view.prove("decision", "Decided on the full loss: {reason}", reason=reason)
         return
+    rules = VERDICT_RULES
+    if verdict["num_seed_pairs"] == 1:
+        rules = SINGLE_SEED_RULES if verdict["known_noise"] else SINGLE_SEED_RULES_WITHOUT_NOISE
+        if verdict["known_noise"]:
+            inputs["noise"] = view.here("verdict/known_noise/high_percent")
+            inputs["needed"] = view.here("verdict/known_noise/needed_multiple")
     yield from view.prove(
         "verdict",
-        {f'word == "{word}" and {rule}': "Verdict: {label}" for word, rule in VERDICT_RULES.items()},
+        {f'word == "{word}" and {rule}': "Verdict: {label}" for word, rule in rules.items()},
         margin=margin,
         **inputs,
         **point_at_intervals(view),

@@ -6,12 +6,13 @@ import pytest
 from numpy.typing import NDArray
 
 from harness.analyse import uncertainty
+from harness.analyse.power import compute_detectable_gain, compute_needed_pairs
 from harness.analyse.seeds import describe_robustness, pair_seeds
 from harness.analyse.uncertainty import (
+    TitleSampling,
+    TitleVariance,
     bootstrap_gains,
     compute_bootstrap_interval,
-    compute_detectable_gain,
-    compute_needed_pairs,
     compute_sign_flip_p,
     compute_t_interval,
 )
@@ -132,7 +133,8 @@ def test_a_gain_at_the_margin_is_called_improved_by_titles_in_fewer_than_5_of_10
         candidate = baseline * (1 - MARGIN_PERCENT / 100) + generator.normal(0, 3.0, 200)
         gains = bootstrap_gains(baseline, candidate, 400)
         wide, narrow = (compute_bootstrap_interval(gains, level, 200) for level in (0.95, 0.90))
-        num_improved += decide_verdict([1.0], (wide, narrow), MARGIN_PERCENT)["word"] == "IMPROVED"
+        titles = TitleSampling(wide, narrow, TitleVariance(float(gains.var()), 200))
+        num_improved += decide_verdict([1.0], titles, MARGIN_PERCENT)["runs_word"] == "IMPROVED"
     assert num_improved / num_comparisons < 0.05
 
 
