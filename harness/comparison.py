@@ -202,7 +202,8 @@ def _store_plan(folder: Path, plan: Plan) -> str:
         make_folder(folder / "runs")
         return save_plan(folder, plan)
     stored, asked = plan_to_json(load_plan(folder)), plan_to_json(plan)
-    differing = [key for key in asked if stored[key] != asked[key] and key != "name"]  # a folder may be renamed
+    free = ("name", "known_noise")  # a folder may be renamed; what is known of noise now is no part of an older rule
+    differing = [key for key in asked if key not in free and stored.get(key) != asked[key]]
     if differing:
         raise RequestError(
             f"{folder} was planned with another {', '.join(differing)}. Give the command line it was begun with."
