@@ -129,7 +129,8 @@ def _build_training_options() -> Parser:
     options.add_argument("--data-revision", metavar="REV", help="revision of the hub's dataset")
     options.add_argument("--title-column", default="title", metavar="NAME",
                          help="column of a local file (default: %(default)s)")  # fmt: skip
-    options.add_argument("--seeds", default=str(SEED), metavar="S,S,…", help="default: %(default)s")
+    options.add_argument("--seeds", default=str(SEED), metavar="S,S,…",
+                         help="1337+2 is 1337 and the two after it (default: %(default)s)")  # fmt: skip
     options.add_argument("--margin", type=float, metavar="PCT",
                          help="gains smaller than this count as no difference (default: 0.5)")  # fmt: skip
     options.add_argument("--device", choices=DEVICES, default="auto")
@@ -166,6 +167,7 @@ def run_compare(given: argparse.Namespace) -> Answer:
     from harness.launch.progress import ProgressDisplay
     from harness.plan.plan import plan_to_json
     from harness.plan.request import CompareRequest
+    from harness.plan.seeds import parse_seeds
 
     if given.sources is not None:
         from harness.cli.judge import run_import
@@ -179,7 +181,7 @@ def run_compare(given: argparse.Namespace) -> Answer:
     request = CompareRequest(
         recipes=tuple(given.recipes) or ("baseline", "optimized"),
         preset=given.preset,
-        seeds=_parse_seeds(given.seeds),
+        seeds=parse_seeds(given.seeds),
         data=given.data,
         data_revision=given.data_revision,
         title_column=given.title_column,
@@ -257,13 +259,6 @@ def run_gate(given: argparse.Namespace) -> Answer:
     reason = f"not met: {unmet}" if exit_code != EXIT_DONE else None
     values = {"conditions": [asdict(condition) for condition in conditions], "broken_rules": broken}
     return Answer(format_conditions(conditions, broken), values, exit_code, reason)
-
-
-def _parse_seeds(text: str) -> tuple[int, ...]:
-    try:
-        return tuple(int(part) for part in text.split(","))
-    except ValueError:
-        raise RequestError(f"--seeds takes whole numbers with commas between them, not '{text}'.") from None
 
 
 def _parse_settings(texts: list[str]) -> dict[str, dict[str, str]]:
