@@ -64,7 +64,8 @@ def test_a_t_interval_is_the_textbooks() -> None:
     assert interval is not None
     assert interval.low_percent == pytest.approx(2 - half, rel=1e-9)
     assert interval.high_percent == pytest.approx(2 + half, rel=1e-9)
-    assert (interval.n, interval.level_percent, interval.covers) == (3, 95.0, "noise of training")
+    covers = "noise of training, in 89 to 95 % of simulated comparisons"
+    assert (interval.n, interval.level_percent, interval.covers) == (3, 95.0, covers)
 
 
 def draw_title_losses(
@@ -99,7 +100,9 @@ def test_the_joint_interval_lies_between_its_parts_and_their_sum() -> None:
     both = compute_interval(estimate, 0.95)
     half, seeds_half, titles_half = both.high_percent - 2, of_seeds.high_percent - 2, 1.964 * 0.5
     assert max(seeds_half, titles_half) < half < math.hypot(seeds_half, titles_half) + 1e-3
-    assert both.covers == "noise of training and sampling of the validation titles" and "600 titles" in both.method
+    covers = "noise of training and sampling of the validation titles"
+    assert both.covers == f"{covers}, in 90 to 97 % of simulated comparisons" and "600 titles" in both.method
+    assert compute_interval(estimate, 0.90).covers == covers
     alone = estimate_gain([2.0, 2.0, 2.0], titles)
     assert alone is not None
     assert compute_interval(alone, 0.95).high_percent - 2 == pytest.approx(titles_half, abs=1e-3)
