@@ -20,10 +20,10 @@ from harness.plan.plan import (
     load_plan,
     name_arms,
     plan_comparison,
-    plan_to_json,
     save_plan,
 )
 from harness.plan.request import CompareRequest
+from harness.plan.seeds import continue_plan, list_differences
 from harness.report.pdf import Renderer
 from harness.report.render import render
 from harness.store.journals import JournalFollower
@@ -90,7 +90,7 @@ def run_comparison(request: CompareRequest, launcher: Launcher, display: Progres
     offers = load_offers(request.reuse, folder)
     make_folder(folder)
     with hold(folder):
-        plan_sha256 = _store_plan(folder, plan)
+        plan, plan_sha256 = _store_plan(folder, plan)
         point_latest_at(folder)
         try:
             failures = _run_all(request, plan, folder, plan_sha256, offers, launcher, display)
@@ -196,19 +196,19 @@ def _train_alike(request: CompareRequest, plan: Plan, folder: Path) -> CompareRe
     return request
 
 
-def _store_plan(folder: Path, plan: Plan) -> str:
-    """Writes the plan of a new comparison, or makes sure that a stored one is the same; returns its SHA-256."""
+def _store_plan(folder: Path, plan: Plan) -> tuple[Plan, str]:
+    """Writes the plan of a new comparison, or goes on by a stored one; returns it with its SHA-256."""
     if not (folder / PLAN_NAME).exists():
         make_folder(folder / "runs")
-        return save_plan(folder, plan)
-    stored, asked = plan_to_json(load_plan(folder)), plan_to_json(plan)
-    free = ("name", "known_noise")  # a folder may be renamed; what is known of noise now is no part of an older rule
-    differing = [key for key in asked if key not in free and stored.get(key) != asked[key]]
+        return plan, save_plan(folder, plan)
+    begun = load_plan(folder)
+    differing = list_differences(begun, plan)
     if differing:
         raise RequestError(
             f"{folder} was planned with another {', '.join(differing)}. Give the command line it was begun with."
         )
-    return compute_file_sha256(folder / PLAN_NAME)
+    plan = continue_plan(begun, plan)
+    return plan, compute_file_sha256(folder / PLAN_NAME) if plan == begun else save_plan(folder, plan)
 
 
 def _watch_run(folder: Path, job: Job, launcher: Launcher, display: ProgressDisplay) -> Outcome:

@@ -11,6 +11,7 @@ from typing import Any
 
 from harness.check.registry import ROUNDING_TOLERANCE, Evidence, Registry, Result, judge_runs, register
 from harness.plan.plan import order_runs
+from harness.plan.seeds import find_plan_hashes
 from harness.store.runs import StoredRun
 
 EPOCHS = 7
@@ -216,7 +217,8 @@ def check_planned_runs(evidence: Evidence) -> Result:
     elsewhere: list[str] = []
     for planned, run in evidence.comparison.runs.items():
         name, record = run.folder.name, run.record
-        if (run.arm, run.seed) != (planned.arm, planned.seed) or record["plan_sha256"] != plan_sha256:
+        hashes = find_plan_hashes(plan, plan_sha256, planned.seed)
+        if (run.arm, run.seed) != (planned.arm, planned.seed) or record["plan_sha256"] not in hashes:
             return "FAIL", f"{name} was not trained under this plan"
         arm = plan.get_arm(run.arm)
         if record["config"] != arm.config or any(arm.sizes[key] != value for key, value in record["sizes"].items()):
@@ -237,8 +239,8 @@ def check_planned_runs(evidence: Evidence) -> Result:
             return "FAIL", f"{name} has the journal of {twin}: one run presented as two"
         if "taken_over" in record:
             origin = record["taken_over"]
-            hashes = [origin["plan_sha256"], origin["run_json_sha256"]]
-            if not all(re.fullmatch("[0-9a-f]{64}", digest) for digest in hashes) or plan_sha256 in hashes:
+            others = [origin["plan_sha256"], origin["run_json_sha256"]]
+            if not all(re.fullmatch("[0-9a-f]{64}", digest) for digest in others) or hashes & set(others):
                 return "FAIL", f"{name} does not say which plan it was trained under"
             elsewhere.append(f"{name} (of {origin['comparison']}, plan {origin['plan_sha256'][:16]}…)")
     text = f"{len(finals)} of {len(plan.runs)} runs complete, all under plan {plan_sha256[:16]}…"

@@ -2,10 +2,9 @@
 
 import json
 import re
-from collections.abc import Sequence
 from dataclasses import replace
 
-from harness.plan.plan import Plan, check_rule, order_runs, plan_to_json
+from harness.plan.plan import Plan, plan_to_json
 from mainrun.record.errors import RequestError
 from mainrun.record.files import compute_sha256
 
@@ -30,51 +29,48 @@ def parse_seeds(text: str) -> tuple[int, ...]:
     return tuple(seeds)
 
 
-def add_seeds(plan: Plan, seeds: Sequence[int]) -> Plan:
-    """The plan with the further seeds of `seeds`, marked as added; the same plan where there are none.
+def list_differences(begun: Plan, asked: Plan) -> list[str]:
+    """The fields in which a comparison that was begun is asked for otherwise than it was planned.
 
-    Runs go on in the order in which they would have been planned. Raises `RequestError` where `seeds` does not begin
-    with the plan's own, and as `check_rule`.
+    Further seeds after its own are none, nor is a folder's new name, nor what is known of noise by now.
     """
-    planned = len(plan.seeds)
-    if tuple(seeds[:planned]) != plan.seeds:
-        raise RequestError(
-            f"This comparison was begun with the seeds {_list(plan.seeds)}, and --seeds gives {_list(seeds)}. Give "
-            "those first and the further ones after them: a seed that was planned is not left out."
-        )
-    check_rule(seeds, plan.margin_percent)
-    if len(seeds) == planned:
-        return plan
-    return replace(
-        plan,
-        seeds=tuple(seeds),
-        runs=order_runs([arm.name for arm in plan.arms], seeds),
-        seeds_added=[*(plan.seeds_added or []), list(seeds[planned:])],
-    )
+    own = _keep_seeds(asked, len(begun.seeds)) if asked.seeds[: len(begun.seeds)] == begun.seeds else asked
+    own = replace(own, name=begun.name, known_noise=begun.known_noise, seeds_added=begun.seeds_added)
+    stored, found = plan_to_json(begun), plan_to_json(own)
+    return [key for key in found if stored.get(key) != found[key]]
 
 
-def list_plan_hashes(plan: Plan) -> dict[tuple[int, ...], str]:
-    """SHA-256 of `plan.json` as it stood with each set of seeds, the first plan's first.
+def continue_plan(begun: Plan, asked: Plan) -> Plan:
+    """The plan by which a comparison goes on: with its own rule, and the further seeds of `asked` marked as added.
 
-    A run belongs to a plan whose seeds hold its own: one trained before an addition carries the hash of that time.
+    It is `begun` where there are no further seeds. The two must differ in nothing else.
     """
-    hashes: dict[tuple[int, ...], str] = {}
-    num_added = len(plan.seeds_added or [])
-    for kept in range(num_added + 1):
-        earlier = _undo_additions(plan, kept)
-        text = json.dumps(plan_to_json(earlier), indent=1, allow_nan=False, ensure_ascii=False) + "\n"
-        hashes[earlier.seeds] = compute_sha256(text.encode())
+    further = list(asked.seeds[len(begun.seeds) :])
+    if not further:
+        return begun
+    added = [*(begun.seeds_added or []), further]
+    return replace(asked, name=begun.name, known_noise=begun.known_noise, seeds_added=added)
+
+
+def find_plan_hashes(plan: Plan, plan_sha256: str, seed: int) -> set[str]:
+    """SHA-256 of the plans that a run with this seed may have been trained under.
+
+    They are the stored plan's, and those of the plan before seeds were added that has the seed already.
+    """
+    hashes = {plan_sha256}
+    added = plan.seeds_added or []
+    for kept in range(len(added)):
+        num_seeds = len(plan.seeds) - sum(map(len, added[kept:]))
+        earlier = replace(_keep_seeds(plan, num_seeds), seeds_added=added[:kept] or None)
+        if seed in earlier.seeds:
+            text = json.dumps(plan_to_json(earlier), indent=1, allow_nan=False, ensure_ascii=False) + "\n"
+            hashes.add(compute_sha256(text.encode()))
     return hashes
 
 
-def _undo_additions(plan: Plan, kept: int) -> Plan:
-    """The plan with the first `kept` additions only."""
-    added = plan.seeds_added or []
-    num_seeds = len(plan.seeds) - sum(map(len, added[kept:]))
+def _keep_seeds(plan: Plan, num_seeds: int) -> Plan:
+    """The plan with its first seeds only."""
     seeds = plan.seeds[:num_seeds]
     runs = tuple(run for run in plan.runs if run.seed in seeds)
-    return replace(plan, seeds=seeds, runs=runs, seeds_added=added[:kept] or None)
-
-
-def _list(seeds: Sequence[int]) -> str:
-    return ", ".join(map(str, seeds))
+    sources = None if plan.sources is None else [source for source in plan.sources if source["seed"] in seeds]
+    return replace(plan, seeds=seeds, runs=runs, sources=sources)
