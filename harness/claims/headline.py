@@ -83,11 +83,21 @@ def claim_verdict(view: PairView) -> Iterator[Claim]:
         **point_at_intervals(view),
     )
     differs = "; the arms' coverage differs, so their frozen losses are not on equal terms"
+    single, held_to = "", {}
+    if verdict["num_seed_pairs"] == 1 and verdict["word"] == "INCONCLUSIVE":
+        single = "; this is about one pair of runs, and of other seeds nothing is known"
+        if verdict["known_noise"]:
+            single = (
+                "; this is about one pair of runs, {multiple:decimals} times the known noise of training "
+                "({noise:fine_percent}) beyond the margin, of {needed} times that a single seed needs"
+            )
+            held_to = {"multiple": view.here("verdict/noise_multiple"), "noise": inputs["noise"]}
+            held_to["needed"] = inputs["needed"]
     yield from view.prove(
         "decision",
         {
             f"pairs {symbol} 1 and differs == {flag}": f"Decided on the {what} with a margin of {{margin:percent}}: "
-            f"{{interval:interval}}{tail}"
+            f"{{interval:interval}}{single}{tail}"
             for symbol, what in (("==", "full loss"), (">", "mean gain in full loss, {gain:fine_percent},"))
             for flag, tail in ((0, ""), (1, differs))
         },
@@ -96,6 +106,7 @@ def claim_verdict(view: PairView) -> Iterator[Claim]:
         gain=view.here("verdict/gain_percent"),
         pairs=view.here("verdict/num_seed_pairs"),
         differs=view.here("coverage_differs"),
+        **held_to,
     )
 
 
