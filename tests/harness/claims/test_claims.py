@@ -75,6 +75,7 @@ def test_every_sentence_is_its_pattern_filled_from_its_inputs_and_true_by_its_co
         ("reaches-baseline", "tokens", 5, "expected '.* 5 tokens"),
         ("reaches-baseline", "elapsed", 7.0, "expected '.* 7.0 s of training time"),
         ("verdict", "low", -1.0, "it is not so that"),
+        ("verdict", "noise", 9.0, "it is not so that .* needed \\* noise"),
         ("target-margin", "c", 99.0, "it is not so that"),
         ("titles-lower", "lower", 1, r"100 \* lower / n is 2.5"),
         ("final-result", "full", 1.0, "expected '.* full loss 1.0 % lower"),
