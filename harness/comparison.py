@@ -44,7 +44,7 @@ def run_comparison(request: CompareRequest, launcher: Launcher, display: Progres
     offers = load_offers(request.reuse, folder)
     make_folder(folder)
     with hold(folder):
-        plan_sha256 = store_plan(folder, plan)
+        plan, plan_sha256 = store_plan(folder, plan)
         point_latest_at(folder)
         try:
             failures = launch_runs(request, plan, folder, plan_sha256, offers, launcher, display)

@@ -20,7 +20,7 @@ OWNERS = {
     "markupsafe": {"harness/report/render.py", "harness/report/escape.py"},
     "weasyprint": {"harness/report/pdf.py"},
     "tensorboard": {"harness/store/tensorboard.py"},
-    "scipy": {"harness/analyse/uncertainty.py"},
+    "scipy": {"harness/analyse/distributions.py"},
     "datasets": {
         "mainrun/data/corpus.py",
         "harness/check/reread.py",

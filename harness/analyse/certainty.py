@@ -10,7 +10,7 @@ from harness.analyse.curves import compute_gain
 from harness.analyse.pairs import FULL
 from harness.analyse.seeds import describe_robustness, pair_seeds
 from harness.analyse.titles import describe_titles
-from harness.analyse.uncertainty import bootstrap_gains, compute_bootstrap_interval
+from harness.analyse.uncertainty import TitleSampling, sample_titles
 from harness.analyse.verdict import decide_verdict
 from harness.plan.plan import PlannedRun
 from harness.store.arm_fields import Final
@@ -33,17 +33,15 @@ def describe_certainty(
     With one pair and no losses by title nothing is concluded, nor where there are doubts.
     """
     plan, field = comparison.plan, basis["field"]
-    seeds = plan.seeds if baseline.seed == candidate.seed else ()
-    gains = _compute_seed_gains(seeds, baseline, candidate, finals, field)
-    titles = _load_titles(comparison, baseline, candidate) if field == FULL else None
-    sampling = intervals = None
-    if titles:
-        resampled = bootstrap_gains(np.array(titles[0]["loss_nats"]), np.array(titles[1]["loss_nats"]))
-        num_titles = len(titles[0]["loss_nats"])
-        wide, narrow = (compute_bootstrap_interval(resampled, level, num_titles) for level in (0.95, 0.90))
-        intervals = wide, narrow
-        sampling = {"interval_95": asdict(wide), "interval_90": asdict(narrow)}
-    verdict = decide_verdict(gains, intervals, plan.margin_percent) | {"basis": basis["name"]}
+    seeds = _find_shared_seeds(plan.seeds, baseline, candidate, finals, field)
+    gains = [_compute_gain(finals, baseline, candidate, seed, field) for seed in seeds]
+    if not seeds:
+        one, other = finals[baseline.arm, baseline.seed], finals[candidate.arm, candidate.seed]
+        assert one is not None and other is not None
+        gains = [compute_gain(one[field], other[field])]  # type: ignore[literal-required]  # a field of Final
+    columns = _load_titles(comparison, baseline, candidate, seeds) if field == FULL else None
+    titles = sample_titles(*(np.array([run["loss_nats"] for run in runs]) for runs in columns)) if columns else None
+    verdict = decide_verdict(gains, titles, plan.margin_percent, plan.known_noise) | {"basis": basis["name"]}
     if doubts:
         said = [*doubts, *([verdict["reason"]] if verdict["interval_95"] else [])]
         verdict |= {"reason": "; ".join(said)}
@@ -51,28 +49,40 @@ def describe_certainty(
             verdict |= {"word": "INCONCLUSIVE", "label": "INCONCLUSIVE"}
     return {
         "verdict": verdict,
-        "evaluation_sampling": sampling,
-        "robustness": _describe_seeds(comparison, baseline, candidate, finals) if field == FULL else None,
-        "titles": describe_titles(*titles) if titles else None,
+        "evaluation_sampling": {"interval_95": asdict(titles.wide), "interval_90": asdict(titles.narrow)}
+        if titles
+        else None,
+        "robustness": _describe_seeds(comparison, baseline, candidate, finals, titles) if field == FULL else None,
+        "titles": describe_titles(*(runs[0] for runs in columns)) if columns else None,
     }
 
 
-def _compute_seed_gains(
+def _find_shared_seeds(
     seeds: Sequence[int], baseline: PlannedRun, candidate: PlannedRun, finals: Finals, field: str
-) -> list[float]:
-    """The gain for each seed that both arms have, or of the two headline runs where they share none."""
-    both = [(finals.get((baseline.arm, seed)), finals.get((candidate.arm, seed))) for seed in seeds]
-    headline = finals[baseline.arm, baseline.seed], finals[candidate.arm, candidate.seed]
-    found = [(one[field], other[field]) for one, other in both if one and other]  # type: ignore[literal-required]  # a field of Final
-    usable = [pair for pair in found if None not in pair]
-    if not usable:
-        assert headline[0] is not None and headline[1] is not None
-        usable = [(headline[0][field], headline[1][field])]  # type: ignore[literal-required]
-    return [compute_gain(before, after) for before, after in usable]
+) -> list[int]:
+    """The headline's seed and then the others that both arms completed; none where the headline's differ."""
+    if baseline.seed != candidate.seed:
+        return []
+    shared = []
+    for seed in dict.fromkeys((baseline.seed, *seeds)):
+        both = [finals.get((run.arm, seed)) for run in (baseline, candidate)]
+        if all(final is not None and final[field] is not None for final in both):  # type: ignore[literal-required]
+            shared.append(seed)
+    return shared
+
+
+def _compute_gain(finals: Finals, baseline: PlannedRun, candidate: PlannedRun, seed: int, field: str) -> float:
+    one, other = finals[baseline.arm, seed], finals[candidate.arm, seed]
+    assert one is not None and other is not None
+    return compute_gain(one[field], other[field])  # type: ignore[literal-required]  # a field of Final
 
 
 def _describe_seeds(
-    comparison: StoredComparison, baseline: PlannedRun, candidate: PlannedRun, finals: Finals
+    comparison: StoredComparison,
+    baseline: PlannedRun,
+    candidate: PlannedRun,
+    finals: Finals,
+    titles: TitleSampling | None,
 ) -> dict[str, Any] | None:
     losses: list[dict[int, float]] = [
         {
@@ -84,15 +94,26 @@ def _describe_seeds(
     ]
     pairs = pair_seeds(comparison.plan.seeds, losses[0], losses[1])
     configs = [comparison.plan.get_arm(run.arm).config for run in (baseline, candidate)]
-    return describe_robustness(pairs, equal_arms=configs[0] == configs[1] and configs[0] != {}) if pairs else None
+    if not pairs:
+        return None
+    return describe_robustness(
+        pairs,
+        equal_arms=configs[0] == configs[1] and configs[0] != {},
+        titles=titles.variance if titles else None,
+        margin_percent=comparison.plan.margin_percent,
+        known_noise=comparison.plan.known_noise,
+    )
 
 
 def _load_titles(
-    comparison: StoredComparison, baseline: PlannedRun, candidate: PlannedRun
-) -> tuple[dict[str, list[Any]], dict[str, list[Any]]] | None:
-    """Losses of the same validation titles in both runs; None where either has none, or they are of other titles."""
-    runs = [comparison.runs[run] for run in (baseline, candidate)]
-    if not all(run.has_title_losses for run in runs) or len({run.facts.validation_sha256 for run in runs}) > 1:
+    comparison: StoredComparison, baseline: PlannedRun, candidate: PlannedRun, seeds: Sequence[int]
+) -> list[list[dict[str, list[Any]]]] | None:
+    """Losses of the same validation titles in both arms' runs; None where one has none, or they are of other titles."""
+    runs = [[comparison.runs[PlannedRun(run.arm, seed)] for seed in seeds] for run in (baseline, candidate)]
+    every = [run for arm in runs for run in arm]
+    if not every or not all(run.has_title_losses for run in every):
         return None
-    first, last = (run.load_title_losses() for run in runs)
-    return (first, last) if len(first["loss_nats"]) == len(last["loss_nats"]) else None
+    columns = [[run.load_title_losses() for run in arm] for arm in runs]
+    sizes = {(run.facts.validation_sha256, run.facts.corpus and run.facts.corpus["validation_sha256"]) for run in every}
+    same = len(sizes) == 1 and len({len(run["loss_nats"]) for arm in columns for run in arm}) == 1
+    return columns if same else None

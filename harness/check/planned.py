@@ -1,11 +1,13 @@
 """Rules on the runs of a comparison together: one code, and every planned run there, whole, and once."""
 
 import re
+from collections.abc import Collection
 from typing import Any
 
 from harness.check.registry import NO_CODE, Evidence, Result, join_results
 from harness.check.rules import CONSTRAINTS, constraint
 from harness.plan.plan import order_runs
+from harness.plan.seeds import find_plan_hashes
 from harness.store.runs import TAKEN_OVER, StoredRun
 
 REQUIRED_SOURCES = (
@@ -85,7 +87,7 @@ def _judge_trained(evidence: Evidence, runs: list[StoredRun]) -> Result:
     journals: dict[str, str] = {}
     elsewhere: list[str] = []
     for run in runs:
-        problem = _find_other_plan(evidence, run, plan_sha256)
+        problem = _find_other_plan(evidence, run, find_plan_hashes(evidence.comparison.plan, plan_sha256, run.seed))
         if problem:
             return "FAIL", f"{run.folder.name} {problem}"
         name, record = run.folder.name, run.record
@@ -108,11 +110,11 @@ def _judge_trained(evidence: Evidence, runs: list[StoredRun]) -> Result:
     return "PASS", text
 
 
-def _find_other_plan(evidence: Evidence, run: StoredRun, plan_sha256: str) -> str | None:
-    """What of a run is not as its plan says."""
+def _find_other_plan(evidence: Evidence, run: StoredRun, plan_hashes: Collection[str]) -> str | None:
+    """What of a run is not as its plan says, which has one of the hashes."""
     plan, record = evidence.comparison.plan, run.record
     planned = next(key for key, value in evidence.comparison.runs.items() if value is run)
-    if (run.arm, run.seed) != (planned.arm, planned.seed) or record["plan_sha256"] != plan_sha256:
+    if (run.arm, run.seed) != (planned.arm, planned.seed) or record["plan_sha256"] not in plan_hashes:
         return "was not trained under this plan"
     arm = plan.get_arm(run.arm)
     if record["config"] != arm.config or any(arm.sizes[key] != value for key, value in record["sizes"].items()):
@@ -128,6 +130,6 @@ def _find_other_plan(evidence: Evidence, run: StoredRun, plan_sha256: str) -> st
             return f"has no {key}"
     if TAKEN_OVER in record:
         hashes = [record[TAKEN_OVER][key] for key in ("plan_sha256", "run_json_sha256")]
-        if not all(re.fullmatch("[0-9a-f]{64}", digest) for digest in hashes) or plan_sha256 in hashes:
+        if not all(re.fullmatch("[0-9a-f]{64}", digest) for digest in hashes) or {*plan_hashes} & {*hashes}:
             return "does not say which plan it was trained under"
     return None

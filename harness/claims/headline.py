@@ -1,4 +1,4 @@
-"""The sentences around the findings on a pair: headline, verdict, coverage; how sure; by title; the last line."""
+"""The sentences around the findings on a pair: conclusion, headline, verdict, coverage; the last line."""
 
 from itertools import product
 
@@ -12,9 +12,16 @@ VERDICT_RULES = {
     "INCONCLUSIVE": "low <= margin and high >= 0 - margin and max(0 - narrow_low, narrow_high) >= margin",
 }
 """What must hold of the 95 % and the (narrow) 90 % interval for a verdict's word to be the right one."""
+SINGLE_SEED_RULES = {
+    "IMPROVED": "low - margin >= needed * noise",
+    "REGRESSED": "0 - margin - high >= needed * noise",
+    "EQUIVALENT": "low == 0 and high == 0",
+    "INCONCLUSIVE": "max(low - margin, 0 - margin - high) < needed * noise",
+}
+"""The same with one seed, whose interval covers titles only, where noise of training is known."""
+SINGLE_SEED_RULES_WITHOUT_NOISE = {"EQUIVALENT": "low == 0 and high == 0", "INCONCLUSIVE": "max(high, 0 - low) > 0"}
 SEEDED = (("==", ""), (">", ", seed {seed}"))
 """How the number of seed pairs compares with 1 → what a sentence on one seed adds."""
-CERTAINTY = "robustness/"
 _BOUNDS = {
     f"{prefix}{bound}": f"verdict/interval_{level}/{bound}_percent"
     for prefix, level in (("", 95), ("narrow_", 90))
@@ -29,8 +36,16 @@ _VERDICT = {
     "reason": "verdict/reason",
     "doubts": "doubts",
     "differs": "coverage_differs",
+    "noise": "verdict/known_noise/high_percent",
+    "needed": "verdict/known_noise/needed_multiple",
+    "multiple": "verdict/noise_multiple",
     **_BOUNDS,
 }
+_HELD_TO = (
+    "; this is about one pair of runs, {multiple:decimals} times the known noise of training ({noise:fine_percent}) "
+    "beyond the margin, of {needed} times that a single seed needs"
+)
+_UNKNOWN = "; this is about one pair of runs, and of other seeds nothing is known"
 _DIFFERS = "; the arms' coverage differs, so their frozen losses are not on equal terms"
 _ON_BASIS = "Decided on the {basis} with a margin of {margin:percent}: "
 
@@ -141,8 +156,13 @@ HEADLINE = tuple(
             "text": {
                 'word == "INCONCLUSIVE" and len(doubts) > 0': "Verdict: {verdict_label}",
                 **{
-                    f'word == "{word}" and len(doubts) == 0 and {rule}': "Verdict: {verdict_label}"
-                    for word, rule in VERDICT_RULES.items()
+                    f'word == "{word}" and len(doubts) == 0 and pairs {symbol} 1 and {rule}': "Verdict: {verdict_label}"
+                    for symbol, rules in (
+                        (">", VERDICT_RULES),
+                        ("==", SINGLE_SEED_RULES),
+                        ("==", SINGLE_SEED_RULES_WITHOUT_NOISE),
+                    )
+                    for word, rule in rules.items()
                 },
                 'word == "INCONCLUSIVE"': "Verdict: {verdict_label}",
             },
@@ -152,9 +172,14 @@ HEADLINE = tuple(
             "id": "decision",
             "text": {
                 **{
-                    f"len(doubts) == 0 and pairs {symbol} 1 and differs == {flag}": f"Decided on the {what} with a "
-                    f"margin of {{margin:percent}}: {{interval:interval}}{tail}"
-                    for symbol, what in (("==", "{basis}"), (">", "mean gain in {basis}, {gain:fine_percent},"))
+                    f"len(doubts) == 0 and {pairs} and differs == {flag}": f"Decided on the {what} with a margin of "
+                    f"{{margin:percent}}: {{interval:interval}}{single}{tail}"
+                    for pairs, what, single in (
+                        ('pairs == 1 and word == "INCONCLUSIVE" and multiple >= 0', "{basis}", _HELD_TO),
+                        ('pairs == 1 and word == "INCONCLUSIVE"', "{basis}", _UNKNOWN),
+                        ("pairs == 1", "{basis}", ""),
+                        ("pairs > 1", "mean gain in {basis}, {gain:fine_percent},", ""),
+                    )
                     for flag, tail in ((0, ""), (1, _DIFFERS))
                 },
                 "len(doubts) == 0": _ON_BASIS + "{reason}",
@@ -164,77 +189,6 @@ HEADLINE = tuple(
             "inputs": _VERDICT,
         },
     )
-)
-CERTAIN = (
-    Sentence(
-        "evaluation-sampling",
-        "Evaluation sampling, seed {seed}: {interval:interval}",
-        {"interval": "evaluation_sampling/interval_95"},
-        section="certainty",
-    ),
-    Sentence(
-        "training-noise",
-        {
-            "n > 1": "Training noise: mean gain {mean:fine_percent}, {interval:interval}",
-            "n == 1": "Training noise: not measured with one seed pair",
-        },
-        {name: CERTAINTY + path for name, path in
-         (("n", "num_seed_pairs"), ("mean", "mean_gain_percent"), ("interval", "interval_95"))},
-        section="certainty",
-    ),
-    Sentence(
-        "sign-flip",
-        "Sign-flip test over {n} seed pairs: p = {p:value}",
-        {"n": CERTAINTY + "num_seed_pairs", "p": CERTAINTY + "sign_flip_p"},
-        section="certainty",
-    ),
-    Sentence(
-        "noise-floor",
-        {"floor >= 0": "Noise floor: {floor:fine_percent} ({source})", "": "Noise floor: {source}"},
-        {"floor": CERTAINTY + "noise_floor_percent", "source": CERTAINTY + "noise_floor_source"},
-        section="certainty",
-    ),
-    Sentence(
-        "detectable-gain",
-        "Smallest gain that {n} seed pairs can detect ({confidence:whole_percent}, power {power:whole_percent}): "
-        "{gain:fine_percent}",
-        {
-            "n": CERTAINTY + "num_seed_pairs",
-            "confidence": CERTAINTY + "confidence_percent",
-            "power": CERTAINTY + "power_percent",
-            "gain": CERTAINTY + "detectable_gain_percent",
-        },
-        section="certainty",
-    ),
-    Sentence(
-        "needed-pairs",
-        "Seed pairs that a gain of {mean:fine_percent} needs ({confidence:whole_percent}, power "
-        "{power:whole_percent}): {needed:count}",
-        {
-            "mean": CERTAINTY + "mean_gain_percent",
-            "confidence": CERTAINTY + "confidence_percent",
-            "power": CERTAINTY + "power_percent",
-            "needed": CERTAINTY + "needed_pairs",
-        },
-        section="certainty",
-    ),
-)  # fmt: skip
-BY_TITLE = (
-    Sentence(
-        "titles-lower",
-        "{candidate} has the lower loss on {lower:count} of {n:count} validation titles, {value:percent} (full loss, "
-        "last step, seed {seed}).",
-        {"lower": "titles/num_lower", "n": "titles/num_titles"},
-        "100 * lower / n",
-        section="titles",
-    ),
-    Sentence(
-        "slice-intervals",
-        "Intervals: {method} of the slice; they cover {covers}, not the noise of training, and are not adjusted for "
-        "their number.",
-        {"method": "titles/slices/0/interval_95/method", "covers": "titles/slices/0/interval_95/covers"},
-        section="titles",
-    ),
 )
 LAST_LINE = (
     Sentence(

@@ -5,9 +5,10 @@ from dataclasses import replace
 from typing import Any
 
 from harness.claims import caveats, log_caveats
+from harness.claims.certainty import BY_TITLE, CERTAIN
 from harness.claims.course import CONSISTENCY, COST, SPEED, STEADINESS
 from harness.claims.findings import GAINS
-from harness.claims.headline import BY_TITLE, CERTAIN, CONCLUSION, HEADLINE, LAST_LINE
+from harness.claims.headline import CONCLUSION, HEADLINE, LAST_LINE
 from harness.claims.opening import CHECKS, OPENING, ORIGINS
 from harness.claims.sentence import Sentence, say
 

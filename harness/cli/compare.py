@@ -14,7 +14,6 @@ from harness.cli.options import (
     build_json_option,
     build_training_options,
     check_positive,
-    parse_seeds,
     parse_settings,
 )
 from harness.cli.table import format_columns
@@ -73,6 +72,7 @@ def train(given: argparse.Namespace) -> Answer:
     from harness.plan.from_request import plan_request
     from harness.plan.plan import MARGIN_PERCENT, plan_to_json
     from harness.plan.request import CompareRequest
+    from harness.plan.seeds import parse_seeds
     from harness.store.document import load_document
 
     get_preset(given.preset)

@@ -37,7 +37,8 @@ def build_training_options() -> Parser:
     options.add_argument("--data-revision", metavar="REV", help="revision of the hub's dataset")
     options.add_argument("--title-column", default="title", metavar="NAME",
                          help="column of a local file (default: %(default)s)")  # fmt: skip
-    options.add_argument("--seeds", default=str(SEED), metavar="S,S,…", help="default: %(default)s")
+    options.add_argument("--seeds", default=str(SEED), metavar="S,S,…",
+                         help="1337+2 is 1337 and the two after it (default: %(default)s)")  # fmt: skip
     options.add_argument("--margin", type=float, metavar="PCT",
                          help="gains smaller than this count as no difference (default: 0.5)")  # fmt: skip
     options.add_argument("--device", choices=DEVICES, default="auto")
@@ -56,14 +57,6 @@ def build_training_options() -> Parser:
                          "repeated")  # fmt: skip
     options.add_argument("--dry-run", action="store_true", help="print the plan and train nothing")
     return options
-
-
-def parse_seeds(text: str) -> tuple[int, ...]:
-    """The seeds of `--seeds`; `RequestError` for what is no whole number."""
-    try:
-        return tuple(int(part) for part in text.split(","))
-    except ValueError:
-        raise RequestError(f"--seeds takes whole numbers with commas between them, not '{text}'.") from None
 
 
 def check_positive(option: str, value: int | None) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.plan.ablation import Ablation
+from harness.plan.noise import KnownNoise, find_known_noise
 from mainrun.config import Config, check_seed
 from mainrun.data.corpus import CorpusRecord, CorpusSource
 from mainrun.data.streams import prepare_data
@@ -85,6 +86,10 @@ class Plan:
     """What the verdict is on; fixed here so that a later program which decides on another does not judge this plan."""
     margin_percent: float = MARGIN_PERCENT
     """Relative gains in the primary metric smaller than this count as no difference."""
+    known_noise: KnownNoise | None = None
+    """What a single seed is held to; None where no noise of these arms is known."""
+    seeds_added: list[list[int]] | None = None
+    """Seeds that were asked for after the first run, a list each time; None where `seeds` are the first plan's."""
     sources: list[dict[str, Any]] | None = None
     """Where the runs of arms come from that this program does not train itself; None where it trains all."""
 
@@ -182,6 +187,7 @@ def plan_comparison(
         title_column=source.title_column,
         ablation=asdict(ablation) if ablation else None,
         margin_percent=margin_percent,
+        known_noise=find_known_noise(preset, (arm.settings for arm in arms), prepared[0][1].source),
     )
 
 
@@ -205,8 +211,9 @@ def save_plan(folder: Path, plan: Plan) -> str:
 def plan_to_json(plan: Plan) -> dict[str, Any]:
     """The plan as it is stored: plain JSON values, tuples being lists."""
     values: dict[str, Any] = json.loads(json.dumps({"schema_version": SCHEMA_VERSION, **asdict(plan)}))
-    if plan.sources is None:
-        del values["sources"]  # plans of trained arms keep the bytes, and so the hash, that they always had
+    for name in ("known_noise", "seeds_added", "sources"):
+        if values[name] is None:
+            del values[name]  # plans without it keep the bytes, and so the hash, that they always had
     return values
 
 
@@ -218,6 +225,8 @@ def load_plan(folder: Path) -> Plan:
         values["arms"] = tuple(Arm(**arm) for arm in values["arms"])
         values["seeds"] = tuple(values["seeds"])
         values["runs"] = tuple(PlannedRun(**run) for run in values["runs"])
+        if values.get("known_noise") is not None:
+            values["known_noise"] = KnownNoise(**values["known_noise"])
         plan = Plan(**values)
         _check_names(plan)
         check_rule(plan.seeds, plan.margin_percent)
@@ -239,6 +248,9 @@ def _check_names(plan: Plan) -> None:
         is_name = isinstance(name, str) and 0 < len(name.encode()) <= MAX_NAME_BYTES
         if not is_name or name.startswith(".") or set(name) & FORBIDDEN_IN_NAMES:
             raise ValueError(f"{name!r} cannot name the folder of a run")
+    added = [seed for seeds in plan.seeds_added or [] for seed in seeds]
+    if added and (len(added) >= len(plan.seeds) or tuple(added) != plan.seeds[-len(added) :]):
+        raise ValueError(f"the seeds {added} are said to be added, and do not follow those of a first plan")
     for run in plan.runs:
         is_planned_seed = plan.sources is not None or run.seed in plan.seeds
         if run.arm not in names or not is_planned_seed or type(run.seed) is not int:

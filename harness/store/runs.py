@@ -7,6 +7,7 @@ from typing import Any, get_args
 
 from harness.plan.plan import FILE_NAME as PLAN_NAME
 from harness.plan.plan import Plan, PlannedRun, load_plan
+from harness.plan.seeds import find_plan_hashes
 from harness.store.facts import RunFacts, read_facts
 from harness.store.journals import Event, load_journal
 from mainrun.record.errors import StoredResultsError
@@ -131,7 +132,7 @@ def load_comparison(folder: Path, *, check_hashes: bool = True) -> StoredCompari
             runs[run] = load_run(run_folder)
             if check_hashes and (runs[run].arm, runs[run].seed) != (run.arm, run.seed):
                 raise StoredResultsError(f"{run_folder} holds a run of {runs[run].arm} with seed {runs[run].seed}.")
-            if check_hashes and runs[run].record["plan_sha256"] != plan_sha256:
+            if check_hashes and runs[run].record["plan_sha256"] not in find_plan_hashes(plan, plan_sha256, run.seed):
                 raise StoredResultsError(
                     f"{folder / PLAN_NAME} was changed after its runs began: its SHA-256 is {plan_sha256}, "
                     f"{run_folder / RECORD_NAME} says {runs[run].record['plan_sha256']}."

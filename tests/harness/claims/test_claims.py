@@ -76,6 +76,7 @@ def test_every_sentence_is_its_pattern_filled_from_its_inputs_and_true_by_its_co
         ("reaches-baseline", "tokens", 5, "expected '.* 5 tokens"),
         ("reaches-baseline", "elapsed", 7.0, "expected '.* 7.0 s of training time"),
         ("verdict", "low", -1.0, "it is not so that"),
+        ("verdict", "noise", 9.0, "it is not so that .* needed \\* noise"),
         ("target-margin", "c", 99.0, "it is not so that"),
         ("titles-lower", "lower", 1, r"100 \* lower / n is 2.5"),
         ("final-result", "full", 1.0, "expected '.* full loss 1.0 % lower"),
@@ -287,3 +288,23 @@ def test_a_loss_that_rises_is_said_to_rise(tiny_document: dict[str, Any]) -> Non
     assert re.search(r"3 of \d+ gradient norms are above 10 times the median", texts["gradient-spikes-candidate"])
     assert "above the lowest one, 0.5000 at step 9" in texts["last-against-best"]
     assert "never rose" in texts["largest-rise-baseline"]
+
+
+@pytest.mark.parametrize(
+    ("is_known", "said"),
+    [
+        (False, "; this is about one pair of runs, and of other seeds nothing is known"),
+        (True, r"; this is about one pair of runs, \d\.\d\d times the known noise of training \(0\.39 %\) beyond the "
+               r"margin, of 6\.25 times that a single seed needs"),
+    ],
+)  # fmt: skip
+def test_one_seed_that_decides_nothing_says_what_it_lacks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_known: bool, said: str
+) -> None:
+    if not is_known:
+        monkeypatch.setattr("harness.plan.plan.find_known_noise", lambda *_: None)
+    launcher = FakeLauncher(curves={"optimized": Curve(floor=3.25, rate=5.0)})
+    document = load_document(make_comparison(tmp_path, launcher=launcher))
+    assert get_texts(document)["verdict"] == "Verdict: INCONCLUSIVE (single seed)"
+    assert re.search(f"titles\\){said}$", get_texts(document)["decision"])
+    assert {find_flaw(claim, document) for claim in document["pairs"][0]["claims"]} == {None}

@@ -65,7 +65,9 @@ def test_the_help_is_the_golden_one(
 def test_a_comparison_prints_its_result_and_nothing_else_on_stdout(run: Run, tmp_path: Path) -> None:
     exit_code, stdout, stderr = run("compare", *TINY_OPTIONS, "--out", tmp_path / "a")
     assert exit_code == 0
-    assert "\nIMPROVED (single seed): optimized (changed) against baseline (changed), full loss " in stdout
+    assert re.search(
+        r"\nIMPROVED \(single seed, beyond \d+ times the known noise\): optimized \(changed\) against ", stdout
+    )
     assert "[1/2] baseline-s1337 (changed)\n" in stderr
     assert "  optimized-s1337 (changed): complete\n" in stderr
     assert "step" in stderr and "complete" in stderr
@@ -295,7 +297,9 @@ def test_report_prints_what_the_comparison_printed(run: Run, own_comparison: Pat
     before = {path: path.read_bytes() for path in own_comparison.rglob("*") if path.is_file()}
     exit_code, stdout, stderr = run("report", own_comparison)
     assert (exit_code, stderr) == (0, "")
-    assert "\nIMPROVED (single seed): optimized (changed) against baseline (changed), full loss " in stdout
+    assert re.search(
+        r"\nIMPROVED \(single seed, beyond \d+ times the known noise\): optimized \(changed\) against ", stdout
+    )
     assert {path: path.read_bytes() for path in own_comparison.rglob("*") if path.is_file()} == before
 
 
@@ -352,7 +356,8 @@ def test_list_shows_every_stored_comparison_and_what_is_wrong_with_one(
     assert exit_code == 0
     lines = stdout.splitlines()
     assert len(lines) == 4
-    assert re.search(r"^a .*optimized \(changed\) / baseline \(changed\) .*IMPROVED \(single seed\)", lines[1])
+    verdict = r"IMPROVED \(single seed, beyond \d+ times the known noise\)"
+    assert re.search(rf"^a .*optimized \(changed\) / baseline \(changed\) .*{verdict}", lines[1])
     assert "damaged" in lines[2] and "not finished" in lines[3]
     exit_code, stdout, _ = run("list", "--results", tmp_path, "--json")
     names = [entry["name"] for entry in read_object(stdout)["comparisons"]]

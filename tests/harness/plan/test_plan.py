@@ -168,7 +168,7 @@ def test_resuming_a_run_whose_journal_is_written_anew_is_followed_without_error(
 @pytest.mark.parametrize(
     ("differing", "changes"),
     [
-        ("seeds", {"seeds": (1337, 1)}),
+        ("seeds", {"seeds": (1, 1337)}),
         ("arms", {"settings": {"optimized": {"dropout": "0.3"}}}),
         ("arms", {"recipes": ("baseline", "optimized", "baseline")}),
     ],
