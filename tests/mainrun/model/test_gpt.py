@@ -6,13 +6,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from mainrun.model.gpt import GPT, init_weights
+from mainrun.model.gpt import GPT
+from mainrun.model.initialization import init_weights
 from mainrun.recipes import build_named_config
 from tests.mainrun.tiny_models import VOCAB, build_model, draw_ids
 
 CONFIG = build_named_config(
     "baseline", "quick", {"n_layer": "2", "n_head": "2", "d_model": "16", "block_size": "8", "batch_size": "4"}
-)
+).model
 
 
 def build_fresh(seed: int = 1337, vocab_size: int = 500) -> GPT:

@@ -4,13 +4,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mainrun.optim.schedules import SCHEDULES
 from mainrun.recipes import RECIPES, build_named_config
 
 
 def learning_rate(recipe: str, step: int, max_steps: int) -> float:
     config = build_named_config(recipe, "mainrun", {})
-    return config.learning_rate * SCHEDULES[config.schedule](step, max_steps, config)
+    return config.optimizer.learning_rate * config.schedule.compute_factor(step, max_steps)
 
 
 # By hand from the formulas in words: a half cosine from 6e-3; a rise to 3e-4 over 100 of 938 steps, then a half cosine.
@@ -69,5 +68,5 @@ def test_no_step_of_any_length_leaves_the_range_from_zero_to_the_peak(
     recipe: str, warmup_fraction: str, max_steps: int
 ) -> None:
     config = build_named_config(recipe, "quick", {"warmup_fraction": warmup_fraction})
-    factors = [SCHEDULES[config.schedule](step, max_steps, config) for step in range(1, max_steps + 1)]
+    factors = [config.schedule.compute_factor(step, max_steps) for step in range(1, max_steps + 1)]
     assert all(0 <= factor <= 1 for factor in factors)
