@@ -72,8 +72,7 @@ def describe_final(arm: Arm, last_training: Row, last_validation: Row) -> dict[s
         "train_loss_nats_per_token": last_training["loss_nats_per_token"],
         "coverage_percent": 100 * coverage,
         "num_spans": arm.sizes["num_spans"],
-        "num_unscored_tokens": arm.sizes["num_validation_tokens"]
-        - arm.sizes["num_spans"] * arm.config["block_size"] * arm.config["batch_size"],
+        "num_unscored_tokens": arm.sizes["num_validation_tokens"] - arm.sizes["num_spans"] * arm.tokens_per_step,
     }
 
 

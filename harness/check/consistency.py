@@ -20,7 +20,7 @@ def find_other_header(run: StoredRun, sizes: dict[str, Any]) -> str | None:
     """The journal's first events against the record's settings and machine and the planned counts."""
     record, corpus = run.record, run.record["corpus"]
     due = {
-        "hyperparameters_configured": record["config"],
+        "hyperparameters_configured": _find_due_settings(record["config"], run.select("hyperparameters_configured")[0]),
         "device_info": {key: record["machine"][key] for key in _OF_THE_MACHINE},
         "dataset_info": {
             "titles_count": corpus["num_train_titles"],
@@ -36,7 +36,7 @@ def find_other_header(run: StoredRun, sizes: dict[str, Any]) -> str | None:
             if header[key] != value:
                 return f"its journal says {key} {header[key]!r}, its record or plan {value!r}"
     num_titles = corpus["num_train_titles"] + corpus["num_validation_titles"]
-    if record["config"]["num_titles"] != num_titles:
+    if record["config"]["data.num_titles"] != num_titles:
         return f"it was to train on {record['config']['num_titles']:,} titles, its corpus has {num_titles:,}"
     return None
 
@@ -44,10 +44,11 @@ def find_other_header(run: StoredRun, sizes: dict[str, Any]) -> str | None:
 def find_other_sizes(run: StoredRun, sizes: dict[str, Any]) -> str | None:
     """The planned sizes against those that follow from the counts of tokens."""
     config, step_tokens = run.record["config"], _count_step_tokens(run)
-    width, num_layers = config["d_model"], config["n_layer"]
-    products = 12 * num_layers * width**2 + config["vocab_size"] * width + num_layers * width * config["block_size"]
+    width, num_layers = config["model.d_model"], config["model.n_layer"]
+    products = 12 * num_layers * width**2 + config["data.vocab_size"] * width
+    products += num_layers * width * config["model.block_size"]
     steps_per_epoch = sizes["num_train_tokens"] // step_tokens
-    max_steps = config["epochs"] * steps_per_epoch
+    max_steps = config["training.epochs"] * steps_per_epoch
     num_spans = sizes["num_validation_tokens"] // (step_tokens + 1)
     due = {
         "steps_per_epoch": steps_per_epoch,
@@ -99,15 +100,28 @@ def find_other_course(run: StoredRun, sizes: dict[str, Any]) -> str | None:
 
 def compute_learning_rate(config: dict[str, Any], step: int, last_step: int) -> float | None:
     """The learning rate of a step, 1 to `last_step`, by the contract; None for a schedule it does not know."""
-    if config["schedule"] != "cosine":
+    if config["schedule.name"] != "cosine":
         return None
-    warmup = round(last_step * float(config["warmup_fraction"]))
-    peak = float(config["learning_rate"])
+    warmup = round(last_step * float(config["schedule.warmup_fraction"]))
+    peak = float(config["optimizer.learning_rate"])
     if step <= warmup:
         return peak * (step - 1) / warmup
     return 0.5 * peak * (1 + math.cos(math.pi * (step - 1 - warmup) / (last_step - warmup)))
 
 
+def _find_due_settings(config: dict[str, Any], header: dict[str, Any]) -> dict[str, Any]:
+    """What the journal's first event must say of the record's settings: by full name, and by the public short ones.
+
+    Journals of the first release have short names alone, those of AdamW's own settings with `adam_` before them.
+    """
+    short = {key: key.removesuffix(".name").rpartition(".")[2] for key in config}
+    due = {} if "config" not in header else {"config": config}
+    for key, name in short.items():
+        if list(short.values()).count(name) == 1:
+            due[f"adam_{name}" if f"adam_{name}" in header else name] = config[key]
+    return due
+
+
 def _count_step_tokens(run: StoredRun) -> int:
     config = run.record["config"]
-    return int(config["block_size"] * config["batch_size"])
+    return int(config["model.block_size"] * config["training.batch_size"])

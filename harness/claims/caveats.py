@@ -183,7 +183,7 @@ def warn_of_steps(view: PairView) -> Iterator[Claim]:
 def warn_of_vocabulary(view: PairView) -> Iterator[Claim]:
     """Losses per token of different tokenizers."""
     for place, change in enumerate(view.pair["changes"]):
-        if change["key"] == "vocab_size":
+        if change["key"] in ("vocab_size", "data.vocab_size"):
             yield from view.prove(
                 "unequal-vocabulary",
                 {

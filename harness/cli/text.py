@@ -10,7 +10,7 @@ from harness.cli.any_text import format_external_plan, format_foreign_result
 from harness.formats import format_count, format_flops, format_gain, format_loss, format_percent, format_value
 from harness.plan.plan import Arm, Plan
 from harness.verify.gate import Condition
-from mainrun.config import find_changes
+from mainrun.config import find_changes, join_keys
 
 
 def format_plan(plan: Plan, folder: Path) -> str:
@@ -133,8 +133,14 @@ def _describe_sizes(arms: Iterable[Arm]) -> list[list[str]]:
 def _describe_configs(arms: tuple[Arm, ...]) -> list[list[str]]:
     first = arms[0].config
     return [
-        [key, *(format_value(arm.config[key]) + (" *" if arm.config[key] != first[key] else "") for arm in arms)]
-        for key in first
+        [
+            key,
+            *(
+                format_value(arm.config.get(key)) + (" *" if arm.config.get(key) != first.get(key) else "")
+                for arm in arms
+            ),
+        ]
+        for key in join_keys(arm.config for arm in arms)
     ]
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from harness.sources.find import make_printable
-from mainrun.config import unknown_name
 from mainrun.record.errors import RequestError
+from mainrun.settings import unknown_name
 
 DEFAULT_STALL_S = 1800.0
 _KEYS = ("command", "cwd", "env", "journal", "stall_s")

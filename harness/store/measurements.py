@@ -79,7 +79,7 @@ def build_rows(run: StoredRun) -> Iterator[Row]:
         yield from ({**dict.fromkeys(COLUMNS), **measured} for measured in measure_foreign(run))
         return
     config, sizes = run.record["config"], run.record["sizes"]
-    tokens_per_step = config["block_size"] * config["batch_size"]
+    tokens_per_step = config["model.block_size"] * config["training.batch_size"]
     previous_s = 0.0
     clocks_s = dict.fromkeys(CLOCKS, 0.0)
     for number, event in enumerate(run.events, 1):

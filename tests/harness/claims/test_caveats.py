@@ -91,7 +91,7 @@ def change(document: dict[str, Any], name: str) -> None:
         case "warn_of_steps":
             pair["same_steps"] = False
         case "warn_of_vocabulary":
-            pair["changes"] = [{"key": "vocab_size", "baseline": 300, "candidate": 400}]
+            pair["changes"] = [{"key": "data.vocab_size", "baseline": 300, "candidate": 400}]
         case "warn_of_machines":
             document["arms"][1]["machine"]["cpu_capability"] = "AVX512"
         case "warn_of_cost":
