@@ -100,12 +100,15 @@ def find_other_course(run: StoredRun, sizes: dict[str, Any]) -> str | None:
 
 def compute_learning_rate(config: dict[str, Any], step: int, last_step: int) -> float | None:
     """The learning rate of a step, 1 to `last_step`, by the contract; None for a schedule it does not know."""
-    if config["schedule.name"] != "cosine":
+    if config["schedule.name"] not in ("cosine", "wsd"):
         return None
     warmup = round(last_step * float(config["schedule.warmup_fraction"]))
     peak = float(config["optimizer.learning_rate"])
     if step <= warmup:
         return peak * (step - 1) / warmup
+    if config["schedule.name"] == "wsd":
+        decay = round(last_step * float(config["schedule.decay_fraction"]))
+        return peak * (1 - math.sqrt(max(0, step - 1 - last_step + decay) / max(1, decay)))
     return 0.5 * peak * (1 + math.cos(math.pi * (step - 1 - warmup) / (last_step - warmup)))
 
 
