@@ -6,7 +6,7 @@ Pure arithmetic, without torch, so that a plan can be shown before anything is t
 from dataclasses import dataclass
 
 from mainrun.config import Config
-from mainrun.model.counts import compute_num_parameters, compute_token_flops
+from mainrun.model.counts import compute_num_parameters, compute_token_flops, list_shapes
 
 FULL_LOSS_EVERY = 3
 """The full loss is measured with every so-many-th interval evaluation."""
@@ -28,7 +28,7 @@ class RunSizes:
     coverage: float
     """Scored ids / ids of the validation stream, 0 to 1."""
     training_flops: int
-    """Floating-point operations of all training steps, forward and backward, by `compute_step_flops`."""
+    """Floating-point operations of all training steps, by `compute_step_flops`."""
 
 
 def compute_run_sizes(config: Config, *, vocab_size: int, num_train_ids: int, num_validation_ids: int) -> RunSizes:
@@ -52,8 +52,9 @@ def compute_run_sizes(config: Config, *, vocab_size: int, num_train_ids: int, nu
 
 
 def compute_step_flops(config: Config, vocab_size: int) -> int:
-    """FLOPs of one training step."""
-    return compute_token_flops(config.model, vocab_size) * config.model.block_size * config.training.batch_size
+    """FLOPs of one training step: both passes over its tokens, and what the optimizer multiplies."""
+    products = compute_token_flops(config.model, vocab_size) * config.model.block_size * config.training.batch_size
+    return products + config.optimizer.count_update_flops(list_shapes(config.model, vocab_size))
 
 
 def _steps(max_steps: int, at_interval: range) -> tuple[int, ...]:

@@ -44,9 +44,6 @@ def find_other_header(run: StoredRun, sizes: dict[str, Any]) -> str | None:
 def find_other_sizes(run: StoredRun, sizes: dict[str, Any]) -> str | None:
     """The planned sizes against those that follow from the counts of tokens."""
     config, step_tokens = run.record["config"], _count_step_tokens(run)
-    width, num_layers = config["model.d_model"], config["model.n_layer"]
-    products = 12 * num_layers * width**2 + config["data.vocab_size"] * width
-    products += num_layers * width * config["model.block_size"]
     steps_per_epoch = sizes["num_train_tokens"] // step_tokens
     max_steps = config["training.epochs"] * steps_per_epoch
     num_spans = sizes["num_validation_tokens"] // (step_tokens + 1)
@@ -55,7 +52,7 @@ def find_other_sizes(run: StoredRun, sizes: dict[str, Any]) -> str | None:
         "max_steps": max_steps,
         "num_spans": num_spans,
         "coverage": num_spans * step_tokens / sizes["num_validation_tokens"],
-        "training_flops": 6 * products * step_tokens * max_steps,
+        "training_flops": compute_step_flops(config) * max_steps,
     }
     wrong = [key for key, value in due.items() if not math.isclose(sizes[key], value, rel_tol=ROUNDING_TOLERANCE)]
     return f"its planned {wrong[0]} is {sizes[wrong[0]]}, not {due[wrong[0]]}" if wrong else None
@@ -96,6 +93,18 @@ def find_other_course(run: StoredRun, sizes: dict[str, Any]) -> str | None:
     if min(title_losses) < 0:
         return "a title has a negative loss"
     return None if run.record["peak_memory_bytes"] > 0 else "its peak memory is none"
+
+
+def compute_step_flops(config: dict[str, Any]) -> int:
+    """FLOPs of one training step by the contract: products of weights three times over, attention, Newton–Schulz."""
+    width, num_layers, tokens = config["model.d_model"], config["model.n_layer"], config["model.block_size"]
+    matrices = [(width, width)] * 4 + [(4 * width, width)] * 2
+    products = num_layers * sum(rows * columns for rows, columns in matrices) + config["data.vocab_size"] * width
+    flops = 6 * (products + num_layers * width * tokens) * tokens * config["training.batch_size"]
+    if config["optimizer.name"] == "muon":
+        iterations = num_layers * config["optimizer.num_iterations"]
+        flops += iterations * sum(4 * width * width * rows + 2 * width**3 for rows, _ in matrices)
+    return int(flops)
 
 
 def compute_learning_rate(config: dict[str, Any], step: int, last_step: int) -> float | None:

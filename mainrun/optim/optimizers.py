@@ -9,14 +9,15 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from mainrun.optim.adamw import AdamW
+from mainrun.optim.muon import Muon
 from mainrun.optim.sgd import SGD
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
     from torch.optim import Optimizer
 
-OptimizerSettings = SGD | AdamW
-OPTIMIZERS: dict[str, type[OptimizerSettings]] = {kind.name: kind for kind in (SGD, AdamW)}
+OptimizerSettings = SGD | AdamW | Muon
+OPTIMIZERS: dict[str, type[OptimizerSettings]] = {kind.name: kind for kind in (SGD, AdamW, Muon)}
 
 PEAK = "peak_lr"
 """Entry of a parameter group: the learning rate that the schedule's factor is of."""

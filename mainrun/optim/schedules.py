@@ -29,7 +29,7 @@ class Cosine(Section):
 
 @dataclass(frozen=True, kw_only=True)
 class WSD(Section):
-    """Warm-up, stable, decay (Hu et al. 2024, arXiv:2404.06395), the decay as 1 − √x (Hägele et al. 2024, 2405.18392)."""
+    """Warm-up, stable, decay (Hu et al. 2024, arXiv:2404.06395), falling as 1 − √x (Hägele et al. 2024, 2405.18392)."""
 
     section: ClassVar[str] = "schedule"
     name: ClassVar[str] = "wsd"

@@ -97,10 +97,10 @@ def test_the_optimizer_a_recipe_has_already_keeps_what_the_recipe_says() -> None
 @pytest.mark.parametrize(
     ("values", "settings", "said"),
     [
-        (ADAMW, {"momentum": "0.9"}, "'optimizer.momentum' is read by sgd; this recipe has adamw."),
-        (ADAMW, {"optimizer.momentum": "0.9"}, "'optimizer.momentum' is read by sgd; this recipe has adamw."),
+        (ADAMW, {"momentum": "0.9"}, "'optimizer.momentum' is read by sgd and muon; this recipe has adamw."),
+        (ADAMW, {"optimizer.momentum": "0.9"}, "'optimizer.momentum' is read by sgd and muon; this recipe has adamw."),
         ({}, {"beta1": "0.9"}, "The setting 'optimizer.beta1' is read by adamw; this recipe has sgd."),
-        ({}, {"optimizer": "adamw", "momentum": "0.9"}, "read by sgd; this recipe has adamw."),
+        ({}, {"optimizer": "adamw", "momentum": "0.9"}, "read by sgd and muon; this recipe has adamw."),
         ({}, {"lr": "1", "learning_rate": "1"}, "The setting 'optimizer.learning_rate' is given twice"),
         ({}, {"optimizer": "adamw", "optimizer.name": "adamw"}, "The setting 'optimizer.name' is given twice"),
     ],

@@ -2,9 +2,11 @@
 
 import pytest
 
-from harness.check.consistency import compute_learning_rate
+from harness.check.consistency import compute_learning_rate, compute_step_flops
+from mainrun import sizes
+from mainrun.optim.optimizers import OPTIMIZERS
 from mainrun.optim.schedules import SCHEDULES
-from mainrun.recipes import RECIPES, build_named_config
+from mainrun.recipes import PRESETS, RECIPES, build_named_config
 
 
 @pytest.mark.parametrize("max_steps", [1, 2, 7, 938])
@@ -18,3 +20,13 @@ def test_the_checker_knows_the_learning_rate_of_every_schedule(
     for step in range(1, max_steps + 1):
         expected = config.optimizer.learning_rate * config.schedule.compute_factor(step, max_steps)
         assert compute_learning_rate(config.flatten(), step, max_steps) == pytest.approx(expected, rel=1e-12, abs=0)
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_the_checker_counts_the_operations_of_every_recipe_and_optimizer(
+    recipe: str, optimizer: str, preset: str
+) -> None:
+    config = build_named_config(recipe, preset, {"optimizer": optimizer})
+    assert compute_step_flops(config.flatten()) == sizes.compute_step_flops(config, config.data.vocab_size)

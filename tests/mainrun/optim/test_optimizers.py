@@ -7,9 +7,11 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
+from mainrun.model.gpt import GPT
 from mainrun.optim.adamw import AdamW
 from mainrun.optim.optimizers import OPTIMIZERS, build_optimizers, clip_gradients, set_learning_rates
 from mainrun.optim.sgd import SGD
+from mainrun.recipes import build_named_config
 
 BASELINE = SGD()
 OPTIMIZED = AdamW(learning_rate=3e-4, weight_decay=0.1)
@@ -84,7 +86,7 @@ def test_adamw_reads_its_own_settings() -> None:
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_every_optimizer_holds_every_parameter_once(name: str) -> None:
-    parameters = draw_parameters()
+    parameters = dict(GPT(build_named_config("baseline", "quick", {"d_model": "8"}).model, 20).named_parameters())
     optimizers = build_optimizers(OPTIMIZERS[name](), parameters)
     held = [p for optimizer in optimizers for group in optimizer.param_groups for p in group["params"]]
     assert sorted(map(id, held)) == sorted(map(id, parameters.values()))
