@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal, get_args, get_origin, get_
 
 from mainrun.record.errors import RequestError
 
-Value = int | float | str | bool
+Value = int | float | str | bool | None
 """Of a setting."""
 
 
@@ -22,6 +22,7 @@ class Range:
 
 Count = Annotated[int, Range("at least 1", lambda value: value >= 1)]
 Share = Annotated[float, Range("from 0 to below 1", lambda value: 0 <= value < 1)]
+OptionalShare = Annotated[float | None, Range("from 0 to below 1", lambda value: 0 <= value < 1)]
 InnerShare = Annotated[float, Range("above 0 and below 1", lambda value: 0 < value < 1)]
 Positive = Annotated[float, Range("above 0", lambda value: value > 0)]
 NotNegative = Annotated[float, Range("0 or more", lambda value: value >= 0)]
@@ -39,6 +40,8 @@ class Section:
     def __post_init__(self) -> None:
         for name, hint in find_hints(type(self)).items():
             value, kind = getattr(self, name), find_type(hint)
+            if value is None and is_optional(hint):
+                continue
             assert type(value) is kind, f"{self.section}.{name} is no {kind.__name__}: {value!r}"
             self.require(not isinstance(value, float) or math.isfinite(value), name, "a finite number")
             for limit in get_args(hint):
@@ -69,13 +72,22 @@ def find_type(hint: Any) -> type[Any]:
     if get_origin(hint) is Literal:
         return str
     kind = get_args(hint)[0] if get_origin(hint) is Annotated else hint
+    if is_optional(hint):
+        [kind] = [part for part in get_args(kind) if part is not type(None)]
     assert isinstance(kind, type)
     return kind
+
+
+def is_optional(hint: Any) -> bool:
+    """Whether a setting may be None."""
+    return type(None) in get_args(get_args(hint)[0] if get_origin(hint) is Annotated else hint)
 
 
 def parse_value(key: str, hint: Any, text: str) -> Value:
     """A `--set` value; `RequestError` where it is not of the setting's type."""
     kind = find_type(hint)
+    if is_optional(hint) and text.lower() == "none":
+        return None
     try:
         value: Value = {"true": True, "false": False}[text.lower()] if kind is bool else kind(text)
     except (KeyError, ValueError):

@@ -12,6 +12,12 @@ from harness.store.runs import StoredRun
 
 _OF_THE_MACHINE = ("device", "precision", "num_threads", "cpu_capability")
 """Not its name: a run may go on on a machine of the same kind."""
+_FIRST_SETTINGS = frozenset({
+    "num_titles", "vocab_size", "val_fraction", "n_layer", "n_head", "d_model", "block_size", "dropout", "optimizer",
+    "learning_rate", "momentum", "weight_decay", "beta1", "beta2", "eps", "schedule", "warmup_fraction", "batch_size",
+    "epochs", "grad_clip", "evals_per_epoch",
+})  # fmt: skip
+"""What the first release had as settings, by today's short names."""
 _CLOCK_TOLERANCE_S = 0.1
 """What two clocks of one process may differ by, beside a hundredth."""
 
@@ -98,12 +104,15 @@ def find_other_course(run: StoredRun, sizes: dict[str, Any]) -> str | None:
 def compute_step_flops(config: dict[str, Any]) -> int:
     """FLOPs of one training step by the contract: products of weights three times over, attention, Newton–Schulz."""
     width, num_layers, tokens = config["model.d_model"], config["model.n_layer"], config["model.block_size"]
-    matrices = [(width, width)] * 4 + [(4 * width, width)] * 2
+    is_gated = config["model.mlp"] == "swiglu"
+    hidden = 8 * math.ceil(width / 3) if is_gated else 4 * width
+    matrices = [(width, width)] * 4 + [(hidden, width)] * (3 if is_gated else 2)
     products = num_layers * sum(rows * columns for rows, columns in matrices) + config["data.vocab_size"] * width
     flops = 6 * (products + num_layers * width * tokens) * tokens * config["training.batch_size"]
     if config["optimizer.name"] == "muon":
         iterations = num_layers * config["optimizer.num_iterations"]
-        flops += iterations * sum(4 * width * width * rows + 2 * width**3 for rows, _ in matrices)
+        pairs = [(min(shape), max(shape)) for shape in matrices]
+        flops += iterations * sum(4 * small * small * large + 2 * small**3 for small, large in pairs)
     return int(flops)
 
 
@@ -127,9 +136,10 @@ def _find_due_settings(config: dict[str, Any], header: dict[str, Any]) -> dict[s
     Journals of the first release have short names alone, those of AdamW's own settings with `adam_` before them.
     """
     short = {key: key.removesuffix(".name").rpartition(".")[2] for key in config}
-    due = {} if "config" not in header else {"config": config}
+    is_first = "config" not in header
+    due = {} if is_first else {"config": config}
     for key, name in short.items():
-        if list(short.values()).count(name) == 1:
+        if name in _FIRST_SETTINGS if is_first else list(short.values()).count(name) == 1:
             due[f"adam_{name}" if f"adam_{name}" in header else name] = config[key]
     return due
 

@@ -3,6 +3,20 @@
 from collections.abc import Mapping
 from typing import Any
 
+from mainrun.config import join_keys
+
+_AS_IT_WAS: dict[str, Any] = {
+    "model.dropout_embedding": None,
+    "model.dropout_attention": None,
+    "model.positions": "learned",
+    "model.attention": "window",
+    "model.mlp": "gelu",
+    "model.biases": True,
+    "model.residual_init": "plain",
+    "model.shifts": False,
+}
+"""What has become a setting since."""
+
 _READ_BY_ALL = {
     "data": ("num_titles", "vocab_size", "val_fraction"),
     "model": ("n_layer", "n_head", "d_model", "block_size", "dropout"),
@@ -30,4 +44,6 @@ def upgrade_config(flat: Mapping[str, Any]) -> dict[str, Any]:
         "optimizer": {"name": "optimizer", **_READ_BY_OPTIMIZER[flat["optimizer"]]},
         **_READ_LATER,
     }
-    return {f"{section}.{name}": flat[old] for section, own in names.items() for name, old in own.items()}
+    upgraded = {f"{section}.{name}": flat[old] for section, own in names.items() for name, old in own.items()}
+    upgraded |= _AS_IT_WAS
+    return {key: upgraded[key] for key in join_keys([upgraded])}

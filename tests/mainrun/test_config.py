@@ -34,6 +34,14 @@ def test_without_settings_a_config_is_its_scale_and_the_baseline() -> None:
         **SCALE,
         "data.val_fraction": 0.1,
         "model.dropout": 0.1,
+        "model.dropout_embedding": None,
+        "model.dropout_attention": None,
+        "model.positions": "learned",
+        "model.attention": "window",
+        "model.mlp": "gelu",
+        "model.biases": True,
+        "model.residual_init": "plain",
+        "model.shifts": False,
         "optimizer.name": "sgd",
         "optimizer.learning_rate": 6e-3,
         "optimizer.momentum": 0.0,
@@ -138,6 +146,30 @@ def test_an_unknown_name_near_to_nothing_gives_no_hint_but_all_that_is_known() -
 @pytest.mark.parametrize("text", ["1.5", "", "two", "1e3", "nan"])
 def test_a_setting_that_counts_takes_whole_numbers_only(text: str) -> None:
     assert build_error(n_layer=text) == f"Setting 'model.n_layer' takes int, not '{text}'."
+
+
+@pytest.mark.parametrize(
+    ("key", "text", "value"),
+    [("biases", "false", False), ("biases", "True", True), ("dropout_embedding", "None", None),
+     ("dropout_embedding", "0.25", 0.25), ("positions", "rope", "rope")],
+)  # fmt: skip
+def test_switches_choices_and_what_may_be_absent_are_read_from_text(key: str, text: str, value: object) -> None:
+    assert build(**{key: text}).flatten()[f"model.{key}"] == value
+
+
+@pytest.mark.parametrize(
+    ("key", "text", "said"),
+    [("biases", "no", "Setting 'model.biases' takes bool, not 'no'."),
+     ("positions", "ropes", "Unknown model.positions 'ropes'. Did you mean 'rope'? Known: learned, rope."),
+     ("dropout", "none", "Setting 'model.dropout' takes float, not 'none'."),
+     ("dropout_embedding", "1", "Setting 'model.dropout_embedding' must be from 0 to below 1; it is 1.0.")],
+)  # fmt: skip
+def test_other_switches_and_choices_are_refused(key: str, text: str, said: str) -> None:
+    assert build_error(**{key: text}) == said
+
+
+def test_rope_needs_heads_of_even_width() -> None:
+    assert "must be such that a head's width is even for rope" in build_error(positions="rope", n_head="16")
 
 
 @pytest.mark.parametrize("text", ["", "high", "0,1"])

@@ -23,6 +23,9 @@ def test_the_baseline_at_mainrun_is_the_task() -> None:
     assert build_named_config("baseline", "mainrun", {}).flatten() == {
         "data.num_titles": 100_000, "data.vocab_size": 16_000, "data.val_fraction": 0.1, "model.n_layer": 6,
         "model.n_head": 8, "model.d_model": 512, "model.block_size": 128, "model.dropout": 0.1,
+        "model.dropout_embedding": None, "model.dropout_attention": None, "model.positions": "learned",
+        "model.attention": "window", "model.mlp": "gelu", "model.biases": True, "model.residual_init": "plain",
+        "model.shifts": False,
         "optimizer.name": "sgd", "optimizer.learning_rate": 6e-3, "optimizer.momentum": 0.0,
         "optimizer.weight_decay": 0.0, "schedule.name": "cosine", "schedule.warmup_fraction": 0.0,
         "training.batch_size": 64, "training.epochs": 7, "training.grad_clip": 1.0, "training.evals_per_epoch": 3,
