@@ -5,7 +5,7 @@ What decides a run's numbers is all here, except its data source, seed and machi
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from mainrun.data.settings import DataSettings
 from mainrun.model.settings import ModelSettings
@@ -13,7 +13,7 @@ from mainrun.optim.optimizers import OPTIMIZERS, OptimizerSettings
 from mainrun.optim.schedules import SCHEDULES, ScheduleSettings
 from mainrun.record.errors import RequestError
 from mainrun.rules import EPOCHS, EVALS_PER_EPOCH
-from mainrun.settings import Count, Positive, Section, Value, find_hints, parse_value, unknown_name
+from mainrun.settings import Count, NotNegative, Positive, Section, Value, find_hints, parse_value, unknown_name
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +29,10 @@ class TrainingSettings(Section):
     """Largest gradient norm over all parameters."""
     evals_per_epoch: Count = EVALS_PER_EPOCH
     """Frozen evaluations an epoch, beside those at the first and the last step."""
+    order: Literal["fixed", "shuffled"] = "fixed"
+    """Whether the titles are read in the order of the stream, or in another one every epoch."""
+    rdrop: NotNegative = 0.0
+    """Weight of the distance between two passes of different dropout (R-Drop); 0 makes one pass."""
 
 
 @dataclass(frozen=True, kw_only=True)

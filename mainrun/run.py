@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from mainrun.data.batches import Batches
+from mainrun.data.batches import build_batches
 from mainrun.data.streams import prepare_data
 from mainrun.devices import choose_device, choose_precision, choose_products
 from mainrun.metric.evaluate import evaluate
@@ -103,7 +103,10 @@ class _Run:
             check_identity(self.checkpoint["identity"], self.identity)
             self.state.restore(self.checkpoint)
         train_ids = torch.from_numpy(streams.train_ids).long().to(device)
-        self.batches = Batches(train_ids, config.model.block_size, config.training.batch_size)
+        training = config.training
+        self.batches = build_batches(
+            training.order, train_ids, config.model.block_size, training.batch_size, request.seed
+        )
         self.validation_ids = torch.from_numpy(streams.validation_ids).long().to(device)
         self.full_loss: FullLoss | None = None
         """The last one measured."""

@@ -52,9 +52,12 @@ def compute_run_sizes(config: Config, *, vocab_size: int, num_train_ids: int, nu
 
 
 def compute_step_flops(config: Config, vocab_size: int) -> int:
-    """FLOPs of one training step: both passes over its tokens, and what the optimizer multiplies."""
-    products = compute_token_flops(config.model, vocab_size) * config.model.block_size * config.training.batch_size
-    return products + config.optimizer.count_update_flops(list_shapes(config.model, vocab_size))
+    """FLOPs of one training step: all passes over its tokens, and what the optimizer multiplies."""
+    num_passes = 2 if config.training.rdrop else 1
+    num_tokens = num_passes * config.model.block_size * config.training.batch_size
+    return num_tokens * compute_token_flops(config.model, vocab_size) + config.optimizer.count_update_flops(
+        list_shapes(config.model, vocab_size)
+    )
 
 
 def _steps(max_steps: int, at_interval: range) -> tuple[int, ...]:

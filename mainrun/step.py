@@ -90,18 +90,23 @@ class TrainingState:
         return loss, grad_norm, self.config.optimizer.learning_rate * factor
 
     def accumulate_gradients(self, inputs: Tensor, targets: Tensor) -> Tensor:
-        """Adds the gradients of the mean loss of one batch (B, T) to the parameters'; returns it, a scalar.
+        """Adds the gradients of one batch (B, T) to the parameters'; returns its mean loss, a scalar.
 
-        The batch goes through in parts that a CPU's cache can hold: as many windows as make `TOKENS_AT_ONCE`.
+        The batch goes through in parts that a CPU's cache can hold: as many windows as make `TOKENS_AT_ONCE`, each pass
+        of R-Drop counted.
         """
-        num_tokens, block_size = targets.numel(), targets.shape[1]
-        windows_at_once = len(inputs) if self.device.type == "cuda" else max(1, TOKENS_AT_ONCE // block_size)
+        num_tokens, rdrop = targets.numel(), self.config.training.rdrop
+        tokens_at_once = num_tokens if self.device.type == "cuda" else TOKENS_AT_ONCE // (2 if rdrop else 1)
+        windows_at_once = max(1, tokens_at_once // targets.shape[1])
         total = inputs.new_zeros((), dtype=torch.float32)
         for part in zip(torch.split(inputs, windows_at_once), torch.split(targets, windows_at_once), strict=True):
             with self.autocast():
-                loss = self.model.compute_loss(*part) / num_tokens
-            loss.backward()  # type: ignore[no-untyped-call]  # torch does not type backward
-            total += loss.detach()
+                if rdrop:
+                    objective, loss = self.model.compute_rdrop(*part, rdrop)
+                else:
+                    objective = loss = self.model.compute_loss(*part)
+            (objective / num_tokens).backward()  # type: ignore[no-untyped-call]  # torch does not type backward
+            total += loss.detach() / num_tokens
         return total
 
     def autocast(self) -> torch.autocast:

@@ -109,6 +109,7 @@ def compute_step_flops(config: dict[str, Any]) -> int:
     matrices = [(width, width)] * 4 + [(hidden, width)] * (3 if is_gated else 2)
     products = num_layers * sum(rows * columns for rows, columns in matrices) + config["data.vocab_size"] * width
     flops = 6 * (products + num_layers * width * tokens) * tokens * config["training.batch_size"]
+    flops *= 2 if config["training.rdrop"] else 1
     if config["optimizer.name"] == "muon":
         iterations = num_layers * config["optimizer.num_iterations"]
         pairs = [(min(shape), max(shape)) for shape in matrices]

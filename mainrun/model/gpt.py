@@ -14,6 +14,7 @@ from mainrun.model.dropout import dropout
 from mainrun.model.linear_cross_entropy import linear_cross_entropy
 from mainrun.model.mlp import MLP, SwiGLU
 from mainrun.model.positions import Shift, number_titles
+from mainrun.model.rdrop import linear_rdrop
 from mainrun.model.settings import ModelSettings
 
 LAYER_NORM_EPS = 1e-5
@@ -74,6 +75,14 @@ class GPT(nn.Module):
         """Summed cross-entropy in nats, a scalar, of targets (B, T) given ids (B, T)."""
         hidden = self.compute_hidden(ids).flatten(0, 1)  # (N, D)
         return linear_cross_entropy(hidden, self.token_embedding.weight, targets.flatten())
+
+    def compute_rdrop(self, ids: Tensor, targets: Tensor, rdrop: float) -> tuple[Tensor, Tensor]:
+        """What R-Drop minimizes for targets (B, T) given ids (B, T), and the summed cross-entropy in it, two scalars.
+
+        Both passes go through the model side by side, each with dropout of its own.
+        """
+        hidden = self.compute_hidden(torch.cat([ids, ids])).flatten(0, 1)  # (2N, D)
+        return linear_rdrop(hidden, self.token_embedding.weight, targets.flatten(), rdrop)
 
 
 def find_product_type(x: Tensor) -> torch.dtype:

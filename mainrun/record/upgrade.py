@@ -14,6 +14,8 @@ _AS_IT_WAS: dict[str, Any] = {
     "model.biases": True,
     "model.residual_init": "plain",
     "model.shifts": False,
+    "training.order": "fixed",
+    "training.rdrop": 0.0,
 }
 """What has become a setting since."""
 

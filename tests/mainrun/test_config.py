@@ -50,6 +50,8 @@ def test_without_settings_a_config_is_its_scale_and_the_baseline() -> None:
         "schedule.warmup_fraction": 0.0,
         "training.epochs": 7,
         "training.grad_clip": 1.0,
+        "training.order": "fixed",
+        "training.rdrop": 0.0,
         "training.evals_per_epoch": 3,
     }
 

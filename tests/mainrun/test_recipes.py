@@ -28,7 +28,8 @@ def test_the_baseline_at_mainrun_is_the_task() -> None:
         "model.shifts": False,
         "optimizer.name": "sgd", "optimizer.learning_rate": 6e-3, "optimizer.momentum": 0.0,
         "optimizer.weight_decay": 0.0, "schedule.name": "cosine", "schedule.warmup_fraction": 0.0,
-        "training.batch_size": 64, "training.epochs": 7, "training.grad_clip": 1.0, "training.evals_per_epoch": 3,
+        "training.batch_size": 64, "training.epochs": 7, "training.grad_clip": 1.0, "training.order": "fixed",
+        "training.rdrop": 0.0, "training.evals_per_epoch": 3,
     }  # fmt: skip
 
 

@@ -1,4 +1,5 @@
 from copy import deepcopy
+from typing import Any
 
 import pytest
 import torch
@@ -72,12 +73,19 @@ def test_a_seed_decides_the_weights_and_the_dropout() -> None:
     assert one != other
 
 
-def test_a_restored_state_goes_on_bit_for_bit() -> None:
-    straight = build()
+EVERY_CHOICE = {"positions": "rope", "attention": "title", "mlp": "swiglu", "biases": "false", "shifts": "true",
+                "residual_init": "scaled", "rdrop": "1", "schedule": "wsd", "optimizer": "muon"}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "settings", [{}, {"optimizer": "sgd", "momentum": "0.9"}, {"optimizer": "muon"}, EVERY_CHOICE], ids=len
+)
+def test_a_restored_state_goes_on_bit_for_bit(settings: dict[str, Any]) -> None:
+    straight = build(**settings)
     take_steps(straight, 3)
     stored = deepcopy(straight.to_checkpoint())
     expected = take_steps(straight, 4)
-    resumed = build(seed=5)
+    resumed = build(seed=5, **settings)
     resumed.restore(stored)
     assert take_steps(resumed, 4) == expected
     assert all(map(torch.equal, straight.model.parameters(), resumed.model.parameters()))

@@ -24,9 +24,11 @@ def test_the_checker_knows_the_learning_rate_of_every_schedule(
 
 @pytest.mark.parametrize("preset", PRESETS)
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@pytest.mark.parametrize("mlp", ["gelu", "swiglu"])
+@pytest.mark.parametrize("rdrop", ["0", "2"])
 @pytest.mark.parametrize("recipe", RECIPES)
-def test_the_checker_counts_the_operations_of_every_recipe_and_optimizer(
-    recipe: str, optimizer: str, preset: str
+def test_the_checker_counts_the_operations_of_every_recipe_and_choice(
+    recipe: str, rdrop: str, mlp: str, optimizer: str, preset: str
 ) -> None:
-    config = build_named_config(recipe, preset, {"optimizer": optimizer})
+    config = build_named_config(recipe, preset, {"optimizer": optimizer, "mlp": mlp, "rdrop": rdrop})
     assert compute_step_flops(config.flatten()) == sizes.compute_step_flops(config, config.data.vocab_size)
