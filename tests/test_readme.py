@@ -41,7 +41,7 @@ def test_every_verb_stands_in_the_table_of_commands() -> None:
 def test_the_presets_have_the_sizes_the_readme_gives() -> None:
     for name, preset in PRESETS.items():
         row = next(line for line in README.splitlines() if line.startswith(f"| `{name}` |"))
-        for number in (preset.scale.num_titles, preset.scale.n_layer, preset.scale.d_model):
+        for number in (preset.scale[key] for key in ("data.num_titles", "model.n_layer", "model.d_model")):
             assert f"{number:,}" in row
 
 

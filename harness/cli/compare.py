@@ -19,7 +19,7 @@ from harness.cli.options import (
 from harness.cli.table import format_columns
 from harness.cli.terminal import is_terminal, write_stderr
 from harness.formats import format_count, format_flops, format_percent, format_value
-from mainrun.config import find_changes
+from mainrun.config import find_changes, join_keys
 from mainrun.recipes import RECIPES, get_preset
 from mainrun.record.errors import RequestError
 
@@ -170,6 +170,12 @@ def _describe_sizes(arms: Iterable[Arm]) -> list[list[str]]:
 def _describe_configs(arms: tuple[Arm, ...]) -> list[list[str]]:
     first = arms[0].config
     return [
-        [key, *(format_value(arm.config[key]) + (" *" if arm.config[key] != first[key] else "") for arm in arms)]
-        for key in first
+        [
+            key,
+            *(
+                format_value(arm.config.get(key)) + (" *" if arm.config.get(key) != first.get(key) else "")
+                for arm in arms
+            ),
+        ]
+        for key in join_keys(arm.config for arm in arms)
     ]

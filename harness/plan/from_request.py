@@ -27,7 +27,7 @@ def plan_request(request: CompareRequest) -> tuple[Plan, Path]:
         request = _pin_revision(request, load_plan(folder))
     if request.arms_file is not None:
         return plan_external(request, folder), folder
-    ablation = plan_ablation(request.ablate) if request.ablate else None
+    ablation = plan_ablation(request.ablate, request.preset) if request.ablate else None
     arms = name_arms(request.recipes, request.settings)
     if ablation:
         arms = [ArmRequest(name, "baseline", settings) for name, settings in ablation.arms.items()]

@@ -2,10 +2,11 @@
 
 import math
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
-from mainrun.config import Scale
+from mainrun.config import shorten_key
 from mainrun.data.corpus import SYNTHETIC
+from mainrun.recipes import PRESETS
 
 NEEDED_MULTIPLE = 6.25
 """How many times the known noise, at the upper end of its interval, a single seed must lie beyond the margin.
@@ -13,7 +14,8 @@ NEEDED_MULTIPLE = 6.25
 By Cantelli's inequality noise of any shape carries a gain so far up in at most 1 / (1 + 6.25²) = 2.5 % of cases.
 """
 
-_SCALE = frozenset(field.name for field in fields(Scale))
+_SCALE = frozenset(name for key in PRESETS["quick"].scale for name in (key, shorten_key(key)))
+"""Settings that make a preset another scale, by either name."""
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,11 @@ from mainrun.data.streams import prepare_data
 from mainrun.recipes import build_named_config
 from mainrun.record.errors import RequestError, StoredResultsError
 from mainrun.record.files import compute_file_sha256, load_json, save_json
+from mainrun.record.upgrade import upgrade_config
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+FLAT_SCHEMA_VERSION = 1
+"""That of plans whose configurations have no dotted keys; they are read as if they had."""
 FILE_NAME = "plan.json"
 PRIMARY_METRIC = "full_loss_nats_per_char"
 MARGIN_PERCENT = 0.5
@@ -50,7 +53,7 @@ class Arm:
     @property
     def tokens_per_step(self) -> int:
         """0 for another program's arm, whose configuration is not known before it has run."""
-        return int(self.config["block_size"] * self.config["batch_size"]) if self.config else 0
+        return int(self.config["model.block_size"] * self.config["training.batch_size"]) if self.config else 0
 
 
 @dataclass(frozen=True)
@@ -219,9 +222,11 @@ def plan_to_json(plan: Plan) -> dict[str, Any]:
 
 def load_plan(folder: Path) -> Plan:
     """The stored plan; `StoredResultsError` where it is absent, damaged or of another schema version."""
-    values = load_json(folder / FILE_NAME, SCHEMA_VERSION)
-    del values["schema_version"]
+    values = load_json(folder / FILE_NAME, SCHEMA_VERSION, FLAT_SCHEMA_VERSION)
+    is_flat = values.pop("schema_version") == FLAT_SCHEMA_VERSION
     try:
+        if is_flat:
+            values["arms"] = [arm | {"config": upgrade_config(arm["config"])} for arm in values["arms"]]
         values["arms"] = tuple(Arm(**arm) for arm in values["arms"])
         values["seeds"] = tuple(values["seeds"])
         values["runs"] = tuple(PlannedRun(**run) for run in values["runs"])
@@ -268,7 +273,7 @@ def order_runs(names: Sequence[str], seeds: Sequence[int]) -> tuple[PlannedRun, 
 
 def _prepare_arm(arm: ArmRequest, config: Config, source: CorpusSource) -> tuple[Arm, CorpusRecord]:
     data = prepare_data(config, source)
-    resolved = {**asdict(config), "vocab_size": data.streams.tokenizer.vocab_size}
+    resolved = {**config.flatten(), "data.vocab_size": data.streams.tokenizer.vocab_size}
     sizes = {
         **asdict(data.sizes),
         "num_train_tokens": len(data.streams.train_ids),

@@ -139,7 +139,7 @@ def read_facts(events: Sequence[Event], record: Mapping[str, Any] | None = None)
     facts.steps_per_epoch = _read_steps_per_epoch(headers, facts.notes)
     for event in headers:
         if event["event"] == "hyperparameters_configured":
-            skipped = ("event", "timestamp", "line")
+            skipped = ("event", "timestamp", "line", "config")
             facts.config = {key: value for key, value in event.items() if key not in skipped}
         if type(event.get("seed")) is int and 0 <= event["seed"] < 2**63:
             facts.seed = event["seed"]

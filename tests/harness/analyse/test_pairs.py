@@ -38,7 +38,7 @@ def build_arm(
     arm = {
         "name": name,
         "label": name,
-        "config": {"batch_size": max_steps},
+        "config": {"training.batch_size": max_steps},
         "sizes": {"coverage": coverage},
         "final": {
             "loss_nats_per_char": curve[-1],

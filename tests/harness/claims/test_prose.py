@@ -40,7 +40,7 @@ def documents(
         "failed": load_document(folder / "failed"),
     }
     documents["ablation"] = copy.deepcopy(documents["tiny"])
-    planned = plan_ablation("optimized")
+    planned = plan_ablation("optimized", "quick")
     verdict = documents["tiny"]["pairs"][0]["verdict"]
     stored = {name: [vars(step) for step in getattr(planned, name)] for name in ("ladder", "leave_one_out")}
     finals = dict.fromkeys(planned.arms, 2.0)

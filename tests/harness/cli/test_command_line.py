@@ -86,7 +86,13 @@ def test_a_dry_run_prints_the_plan_and_writes_nothing(run: Run, launcher: FakeLa
     out = tmp_path / "results" / "a"
     exit_code, stdout, _ = run("compare", *TINY_OPTIONS, "--out", out, "--dry-run", "--seeds", "1337,1")
     assert exit_code == 0
-    for word in ("baseline-s1337", "optimized-s1", "coverage", "learning_rate: 0.006 → 0.0003", "margin 0.5 %"):
+    for word in (
+        "baseline-s1337",
+        "optimized-s1",
+        "coverage",
+        "optimizer.learning_rate: 0.006 → 0.0003",
+        "margin 0.5 %",
+    ):
         assert word in stdout
     heads = [line.split("  ") for line in stdout.splitlines() if line.startswith("  ") and "baseline" in line]
     assert [[head.strip() for head in line if head.strip()] for line in heads[:2]] == [

@@ -159,7 +159,7 @@ def test_damage_before_the_first_numbers_is_no_bug_of_ours(
     malformed: list[dict[str, Any]] = [
         {"sizes": None},
         {"machine": {}},
-        {"config": {"block_size": "x"}},
+        {"config": {"model.block_size": "x"}},
         {"status": []},
     ]
     for changes in malformed:
