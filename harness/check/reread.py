@@ -4,18 +4,14 @@ Rows, shuffle, cut and cleaning are not the training program's; of it comes only
 which is a source as the hub is one, and is known by the fingerprint of what it makes.
 """
 
-import csv
-import gzip
 import hashlib
-import io
-import json
 import re
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 
 from harness.check.registry import Titles
+from harness.check.reread_files import read_file
 from harness.check.rules import OFFICIAL_DATASET
 from harness.plan.plan import Plan
 from mainrun.data.corpus import CorpusSource
@@ -73,30 +69,7 @@ def _read_hub(revision: str | None) -> Sequence[object]:
 
 def _read_file(path: str, column: str) -> Sequence[object]:
     try:
-        data = Path(path).read_bytes()
-        match Path(path).name.lower().rpartition(".")[2]:
-            case "parquet":
-                import pandas as pd
-
-                table = pd.read_parquet(io.BytesIO(data), columns=[column], use_threads=False, pre_buffer=False)
-                values: list[object] = table[column].tolist()
-                return values
-            case "csv":
-                return _read_csv(data, column)
-            case "gz" if path.lower().endswith(".csv.gz"):
-                return _read_csv(gzip.decompress(data), column)
-            case "jsonl" | "ndjson" | "json":
-                lines = data.decode("utf-8-sig").split("\n")
-                return [json.loads(line)[column] for line in lines if line.strip()]
-        lines = data.decode("utf-8-sig").removesuffix("\n").split("\n")
-        return [line.removesuffix("\r") for line in lines]
-    except (OSError, EOFError, ValueError, LookupError, TypeError, csv.Error) as error:
+        return read_file(path, column)
+    except Exception as error:  # pandas, pyarrow and zlib raise a dozen unrelated types on damaged files
         reason = getattr(error, "strerror", None) or f"{type(error).__name__}: {error}"
         raise RequestError(f"{path!r} cannot be read again: {reason}.") from error
-
-
-def _read_csv(data: bytes, column: str) -> list[object]:
-    """A blank line is an empty title where there is one column, and nothing where there are more."""
-    header, *rows = csv.reader(io.StringIO(data.decode("utf-8-sig").lstrip("\r\n"), newline=""))
-    place = header.index(column)
-    return [row[place] if row else "" for row in rows if row or len(header) == 1]

@@ -31,11 +31,11 @@ class CorpusSource:
     """What the user asked for; the words hub and synthetic always mean the source, ./hub names a file."""
 
     data: str
-    """`synthetic`, `hub`, or the path of a local parquet, CSV, JSON-lines or text file."""
+    """`synthetic`, `hub`, or the path of a local parquet, CSV, TSV, JSON-lines or text file."""
     revision: str | None = None
     """Branch, tag or commit of the hub's dataset; None is its default branch."""
     title_column: str = "title"
-    """The column of a local parquet, CSV or JSON-lines file that holds the titles."""
+    """The column of a local parquet, CSV, TSV or JSON-lines file that holds the titles."""
 
 
 @dataclass(frozen=True)
