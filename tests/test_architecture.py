@@ -22,10 +22,10 @@ OWNERS = {
     "tensorboard": {"harness/store/tensorboard.py"},
     "scipy": {"harness/analyse/uncertainty.py"},
     "datasets": {
-        "mainrun/data/corpus.py",
+        "mainrun/data/hub.py",
         "harness/check/reread.py",
     },  # the checker reads titles without what it checks
-    "huggingface_hub": {"mainrun/data/corpus.py"},
+    "huggingface_hub": {"mainrun/data/hub.py"},
     "tiktoken": {
         "mainrun/data/tokenizer.py",
         "harness/check/integrity.py",

@@ -5,8 +5,10 @@ which is a source as the hub is one, and is known by the fingerprint of what it 
 """
 
 import hashlib
+import json
 import re
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 
@@ -56,15 +58,37 @@ def _read_hub(revision: str | None) -> Sequence[object]:
     try:
         import datasets
 
-        column: Sequence[object] = datasets.load_dataset(OFFICIAL_DATASET, split=SPLIT, revision=revision)[HUB_COLUMN][
-            :
-        ]
+        cached = _read_cache(revision)
+        if cached is not None:
+            return cached
+        loaded = datasets.load_dataset(OFFICIAL_DATASET, split=SPLIT, revision=revision)
+        # Without a network the library takes the newest commit it has, whichever was asked for.
+        if {Path(file["filename"]).parent.name for file in getattr(loaded, "cache_files", [])} - {revision}:
+            raise ConnectionError("the hub is unreachable, and the cache does not hold that revision")
+        column: Sequence[object] = loaded[HUB_COLUMN][:]
     except Exception as error:  # the type of a network error depends on the HTTP library the hub's client uses
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise MachineError(
             f"{OFFICIAL_DATASET} at revision {revision} cannot be read from the hub: {reason}"
         ) from error
     return column
+
+
+def _read_cache(revision: str | None) -> Sequence[object] | None:
+    """The titles that the library prepared of a commit before, or None where it did not, or not of all its files."""
+    import datasets
+
+    folder_name, file_name = OFFICIAL_DATASET.replace("/", "___"), OFFICIAL_DATASET.rpartition("/")[2]
+    try:
+        for folder in Path(datasets.config.HF_DATASETS_CACHE, folder_name).glob(f"*/*/{revision}"):
+            info = json.loads((folder / "dataset_info.json").read_bytes())
+            shards = sorted(folder.glob(f"{file_name}-{SPLIT}*.arrow"))
+            titles = [title for shard in shards for title in datasets.Dataset.from_file(str(shard))[HUB_COLUMN][:]]
+            if info["config_name"] == folder.parts[-3] and info["splits"][SPLIT]["num_examples"] == len(titles):
+                return titles
+    except Exception:  # a cache that cannot be read is none
+        return None
+    return None
 
 
 def _read_file(path: str, column: str) -> Sequence[object]:
