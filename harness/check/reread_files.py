@@ -25,19 +25,19 @@ def read_file(path: str, column: str) -> list[object]:
         data, name = gzip.decompress(data), name.removesuffix(".gz")
     match name.rpartition(".")[2]:
         case "parquet":
-            values = _read_parquet(data, column)
-        case "csv":
-            values = _read_table(_decode(data), column, ",")
-        case "tsv":
-            values = _read_table(_decode(data), column, "\t")
+            return _read_parquet(data, column)
         case "jsonl" | "ndjson" | "json":
-            values = _read_objects(_decode(data), column)
+            return _read_objects(_decode(data), column)
+        case "csv":
+            titles = _read_table(_decode(data), column, ",")
+        case "tsv":
+            titles = _read_table(_decode(data), column, "\t")
         case _:
-            values = _read_lines(_decode(data), column)
-    longest = max((len(value) for value in values if isinstance(value, str)), default=0)
+            titles = _read_lines(_decode(data), column)
+    longest = max(map(len, titles), default=0)
     if longest > MAX_TITLE_CHARS:
         raise ValueError(f"a title of {longest} characters")
-    return values
+    return [*titles]
 
 
 def _decode(data: bytes) -> str:
@@ -77,9 +77,9 @@ def _keep_pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return row
 
 
-def _read_lines(text: str, column: str) -> list[object]:
-    lines: list[object] = [line.removesuffix("\r") for line in text.removesuffix("\n").split("\n")]
-    filled = [str(line) for line in lines if str(line).strip()]
+def _read_lines(text: str, column: str) -> list[str]:
+    lines = [line.removesuffix("\r") for line in text.removesuffix("\n").split("\n")]
+    filled = [line for line in lines if line.strip()]
     if filled and all(isinstance(_parse(line), dict) for line in filled[:5]):
         raise ValueError("JSON lines in a text")
     if filled and filled[0].lstrip().startswith("[") and isinstance(_parse(text), list):
@@ -98,7 +98,7 @@ def _parse(text: str) -> object:
         return None
 
 
-def _read_table(text: str, column: str, usual: str) -> list[object]:
+def _read_table(text: str, column: str, usual: str) -> list[str]:
     """The column after the header; a blank line is an empty title where there is one column, and else nothing."""
     if "\n" in text and "\r" in text.replace("\r\n", ""):
         raise ValueError("two kinds of line ends")
@@ -117,7 +117,7 @@ def _read_table(text: str, column: str, usual: str) -> list[object]:
         raise ValueError(f"{column!r} is not one of the columns of {first!r}")
     separator = usual if usual in fitting else fitting[0]
     num_columns, place = len(headers[separator]), headers[separator].index(column)
-    titles: list[object] = []
+    titles: list[str] = []
     for row in _scan(rest, separator):
         if num_columns > 1 and len(row) == 1 and not row[0].strip():
             continue

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from mainrun.data.title_rows import SEPARATORS, Rows, build_column_error, read_csv, read_json_lines, split_line
+from mainrun.data.title_rows import SEPARATORS, build_column_error, read_csv, read_json_lines, split_line
 from mainrun.record.errors import RequestError
 
 MAX_TITLE_CHARS = 2_000
-"""A longer one is a file read in the wrong way, not a title."""
+"""A longer one in a text or a CSV is a file read in the wrong way; other formats say where a title ends."""
 
 
 @dataclass(frozen=True)
@@ -36,27 +36,27 @@ def load_title_file(path: str, title_column: str) -> TitleFile:
     """
     data = _read_bytes(path)
     name = path.lower()
-    place, where = "line", f"column {title_column!r} of {path!r}"
+    where = f"column {title_column!r} of {path!r}"
     if name.endswith(".parquet"):
-        values = _read_parquet(data, path, title_column)
-        place, rows = "row", Rows(values, range(1, len(values) + 1))
-    elif name.endswith((".csv", ".csv.gz", ".tsv", ".tsv.gz")):
+        return TitleFile(_read_parquet(data, path, title_column), where, len(data))
+    if name.endswith((".jsonl", ".ndjson", ".json")):
+        return TitleFile(read_json_lines(_decode(data, path), path, title_column), where, len(data))
+    if name.endswith((".csv", ".csv.gz", ".tsv", ".tsv.gz")):
         text = _decode(_decompress(data, path) if name.endswith(".gz") else data, path)
-        rows = read_csv(text, path, title_column)
-    elif name.endswith((".jsonl", ".ndjson", ".json")):
-        rows = read_json_lines(_decode(data, path), path, title_column)
+        values, lines = read_csv(text, path, title_column)
     else:
         text = _decode(data, path)
         titles = _split_lines(text)
         _refuse_other_formats(titles, text, path, title_column)
-        where, rows = repr(path), Rows([*titles], range(1, len(titles) + 1))
-    for value, number in zip(rows.values, rows.lines, strict=True):
-        if isinstance(value, str) and len(value) > MAX_TITLE_CHARS:
+        where, values, lines = repr(path), [*titles], range(1, len(titles) + 1)
+    for value, line in zip(values, lines, strict=True):
+        if len(value) > MAX_TITLE_CHARS:
             raise RequestError(
-                f"{path!r} holds a title of {len(value):,} characters at {place} {number}, where at most "
-                f"{MAX_TITLE_CHARS:,} are expected. Look for a wrong line end, quote or column there."
+                f"{path!r} holds a title of {len(value):,} characters at line {line}, where at most "
+                f"{MAX_TITLE_CHARS:,} are expected. Look for a wrong line end, quote or column there; JSON lines and "
+                "parquet may hold longer ones."
             )
-    return TitleFile(rows.values, where, len(data))
+    return TitleFile([*values], where, len(data))
 
 
 def _read_bytes(path: str) -> bytes:

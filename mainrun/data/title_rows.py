@@ -24,7 +24,7 @@ _MIN_LIKENESS = 0.75  # "titel" and "tittle" are like enough to "title", "time" 
 class Rows(NamedTuple):
     """The cells of one column, and the line of the file at which the row of each begins."""
 
-    values: list[object]
+    values: list[str]
     lines: Sequence[int]
 
 
@@ -44,7 +44,7 @@ def read_csv(text: str, path: str, title_column: str) -> Rows:
     lines = enumerate(io.StringIO(text, newline=""), 1)
     header_line, separator, header = _read_header(lines, path, title_column)
     place = header.index(title_column)
-    values: list[object] = []
+    values: list[str] = []
     starts: list[int] = []
     for line, row in _parse((content for _, content in lines), header_line + 1, path, separator):
         if len(header) > 1 and len(row) < 2 and not "".join(row).strip():
@@ -58,11 +58,10 @@ def read_csv(text: str, path: str, title_column: str) -> Rows:
     return Rows(values, starts)
 
 
-def read_json_lines(text: str, path: str, title_column: str) -> Rows:
+def read_json_lines(text: str, path: str, title_column: str) -> list[object]:
     """The column of lines that are one object each, None where one lacks it; `RequestError` for any other line."""
     columns: dict[str, None] = {}
     values: list[object] = []
-    lines: list[int] = []
     for line, content in enumerate(text.split("\n"), 1):
         if not content.strip():
             continue
@@ -75,10 +74,9 @@ def read_json_lines(text: str, path: str, title_column: str) -> Rows:
             raise RequestError(f"{where} holds something else.")
         columns |= dict.fromkeys(row)
         values.append(row.get(title_column))
-        lines.append(line)
     if title_column not in columns:
         raise build_column_error(list(columns), path, title_column)
-    return Rows(values, lines)
+    return values
 
 
 def build_column_error(columns: list[str], path: str, title_column: str) -> RequestError:
