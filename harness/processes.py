@@ -3,7 +3,8 @@
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -11,9 +12,9 @@ PLACE = Path(__file__).resolve().parents[1]
 """The folder our packages stand in."""
 
 POLL_S = 0.3
-"""How often a process that runs is looked after."""
+"""How often what runs is looked after."""
 GRACE_S = 20.0
-"""How long an interrupted process may take to end by itself."""
+"""How long interrupted processes may take to end by themselves."""
 
 
 def build_command(module: str, *arguments: str) -> list[str]:
@@ -28,23 +29,26 @@ def end_as_by_ctrl_c() -> None:
         signal.signal(signal.SIGHUP, signal.default_int_handler)
 
 
-def end_process(process: subprocess.Popen[bytes], send: Callable[[int], object]) -> None:
-    """Ends a process that may still run: by SIGTERM, as SIGINT is ignored by what a script began in the background.
+def end_processes(running: Mapping[subprocess.Popen[bytes], Callable[[int], object]]) -> None:
+    """Ends processes that may still run, all at once; each is given with what sends it a signal.
 
-    One that does not end by itself, or not before the user interrupts again, is killed.
+    They are sent SIGTERM, as SIGINT is ignored by what a script began in the background. One that does not end by
+    itself in `GRACE_S`, or not before the user interrupts again, is killed.
     """
-    if process.poll() is not None:
-        return
-    send(signal.SIGTERM)
+    running = {process: send for process, send in running.items() if process.poll() is None}
+    for send in running.values():
+        send(signal.SIGTERM)
+    deadline = time.monotonic() + GRACE_S
     try:
-        process.wait(GRACE_S)
-    except subprocess.TimeoutExpired:
-        pass
+        for process in running:
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(max(0.0, deadline - time.monotonic()))
     finally:
-        if process.poll() is None:
-            send(signal.SIGKILL)
-            with suppress(subprocess.TimeoutExpired):  # of another user's process, which is not ours to kill
-                process.wait(GRACE_S)
+        for process, send in running.items():
+            if process.poll() is None:
+                send(signal.SIGKILL)
+                with suppress(subprocess.TimeoutExpired):  # of another user's process, which is not ours to kill
+                    process.wait(GRACE_S)
 
 
 def describe_signal(number: int) -> str:

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from harness.comparison import run_comparison
-from harness.launch.local import Job, Outcome
+from harness.launch.job import Job, Outcome
 from harness.launch.progress import ProgressDisplay
 from mainrun.record.errors import EXIT_DONE, RunError
-from tests.harness.fakes import TINY, FakeLauncher, build_request
+from tests.harness.fakes import TINY, FakeLauncher, Writing, build_request
 
 ROOT = Path(__file__).parents[1]
 STRANGERS = ("queue", "token", "types", "enum", "re", "signal", "copy", "logging")
@@ -50,7 +50,8 @@ def test_compare_trains_with_its_own_program_in_the_folder_of_the_public_task(pu
 
 def test_a_run_that_ends_well_and_leaves_no_record_failed(tmp_path: Path) -> None:
     class Idler(FakeLauncher):
-        def launch(self, job: Job, watch: object) -> Outcome:
+        def write_run(self, job: Job) -> Writing:
+            yield
             return Outcome(EXIT_DONE, "")
 
     with pytest.raises(RunError, match="left no whole run"):

@@ -7,7 +7,7 @@ import pytest
 
 from harness.analyse.document import load_document
 from harness.cli.app import build_parser
-from harness.cli.text import format_checks_markdown
+from harness.cli.verify import format_checks_markdown
 from harness.verify.verify import list_checks
 from mainrun.recipes import PRESETS
 

@@ -22,12 +22,11 @@ from harness.check.registry import Evidence
 from harness.check.rules import CONSTRAINTS, describe_corpus
 from harness.claims.caveats import build_caveats, build_document_claims
 from harness.claims.findings import build_claims
-from harness.launch.reuse import TAKEN_OVER
 from harness.plan.ablation import describe_ablation
 from harness.plan.plan import PRIMARY_METRIC, Plan, PlannedRun
 from harness.store.measurements import Row, build_rows, load_metrics
 from harness.store.rounding import round_numbers
-from harness.store.runs import StoredComparison, StoredRun
+from harness.store.runs import TAKEN_OVER, StoredComparison, StoredRun
 from mainrun.record.errors import StoredResultsError
 from mainrun.record.files import load_json, save_json
 

@@ -1,6 +1,5 @@
 """What the command line prints about imported runs and comparisons with them: functions that return text."""
 
-import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -30,17 +29,6 @@ def format_import(plan: Plan, runs: Sequence[ImportedRun], folder: Path) -> str:
             f"  {len(evaluations)} evaluations{last}; coverage {share}",
             *(f"  note: {note}" for note in run.log.notes),
         ]
-    return "\n".join(lines)
-
-
-def format_external_plan(plan: Plan, folder: Path) -> str:
-    """What would be run: every run in order, external ones with their command."""
-    commands = {source["arm"]: source["external"]["command"] for source in plan.sources or []}
-    lines = [f"Comparison {plan.name}, preset {plan.preset}"]
-    for place, run in enumerate(plan.runs, 1):
-        arm = plan.get_arm(run.arm)
-        what = f"command: {shlex.join(commands[run.arm])}" if run.arm in commands else f"recipe {arm.recipe}"
-        lines.append(f"  {place}. {folder / 'runs' / run.folder_name}: {what}")
     return "\n".join(lines)
 
 

@@ -1,1 +1,1 @@
-"""Starting runs and following them."""
+"""Starting runs, several at once if asked, and following them."""

@@ -1,16 +1,54 @@
-"""Reading another program's journal while it grows."""
+"""Reading journals while they grow: our own strictly, other programs' as far as they can be read."""
 
 import os
 from pathlib import Path
+from typing import BinaryIO
 
 from harness.sources.lines import parse_line
-from harness.store.journals import Event
+from harness.store.journals import Event, parse_event
 
 CHECKED_BYTES = 4096
 """Of what stood in a journal before a run, so many bytes tell whether it was written anew."""
 
 
-class ForeignFollower:
+class JournalFollower:
+    """Reads a journal while it grows; a journal that does not exist yet is empty."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._position = self._num_lines = 0
+        self._last_line: bytes | None = None
+
+    def read_new(self) -> list[Event]:
+        """The events whose lines were finished since the last call; all of them again once the journal was cut back."""
+        try:
+            with self._path.open("rb") as file:
+                if not self._is_where_it_was(file):
+                    # A resumed run has cut its journal back, and may have gone on since.
+                    self._position, self._num_lines, self._last_line = 0, 0, None
+                file.seek(self._position)
+                content = file.read()
+        except FileNotFoundError:
+            return []
+        whole, newline, _ = content.rpartition(b"\n")
+        if not newline:
+            return []
+        lines = whole.split(b"\n")
+        self._position += len(whole) + 1
+        self._last_line = lines[-1]
+        first = self._num_lines + 1
+        self._num_lines += len(lines)
+        return [parse_event(self._path, number, line) for number, line in enumerate(lines, first)]
+
+    def _is_where_it_was(self, file: BinaryIO) -> bool:
+        """Whether what was read last still stands before the position."""
+        if self._last_line is None:
+            return True
+        file.seek(self._position - len(self._last_line) - 1)
+        return file.read(len(self._last_line) + 1) == self._last_line + b"\n"
+
+
+class LogFollower:
     """Reads somebody else's journal while it grows; what stood in it before the run is not the run's.
 
     A command may append to its journal or write it anew: where the older bytes are gone, all there is counts, and
@@ -24,13 +62,6 @@ class ForeignFollower:
         self._older_time = path.stat().st_mtime_ns if path.is_file() else None
         self._position = 0
         """In the file: all before it was read, or is not the run's."""
-
-    def measure(self) -> int:
-        """Bytes that the run has written by now."""
-        try:
-            return max(0, self._path.stat().st_size - self._find_start()) if self._path.is_file() else 0
-        except OSError:
-            return 0
 
     def read_all(self) -> bytes:
         """All bytes that the run wrote."""

@@ -1,116 +1,135 @@
-"""Starting runs: one small interface, and the launcher for this machine. A run hands back its folder."""
+"""The launcher for this machine: each run is a fresh process."""
 
+import os
+import signal
 import subprocess
-import tempfile
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+import time
 from pathlib import Path
-from typing import Any, Protocol
 
-from harness.launch.process import run_command
-from harness.plan.arms_file import ExternalArm
-from harness.plan.plan import Arm, PlannedRun
-from harness.processes import POLL_S, build_command, describe_signal, end_process
-from mainrun.data.corpus import CorpusSource
+from harness.launch.job import Job, Outcome
+from harness.launch.output import Output
+from harness.processes import describe_signal, end_processes
+from mainrun.record.errors import RunError
 
-
-@dataclass(frozen=True)
-class Job:
-    """Everything one run needs to start anywhere."""
-
-    run: PlannedRun
-    folder: Path
-    arguments: list[str] = field(default_factory=list)
-    """Of `python -m mainrun.train`."""
-    external: ExternalArm | None = None
-    """The command of another program, with its placeholders filled; then there are no `arguments`."""
-    output: Path | None = None
-    """Where the command's own output is kept."""
-    measure: Callable[[], int] | None = None
-    """Bytes that the command's journal has by now."""
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How a run's process ended."""
-
-    exit_code: int
-    """Of the table both programs share; 128 + n for a process ended by signal n."""
-    message: str
-    """The last line it wrote to stderr, or ''."""
-    errors: str = ""
-    """All it wrote to stderr."""
-
-
-class Launcher(Protocol):
-    """Runs jobs to their end, one call a job."""
-
-    def launch(self, job: Job, watch: Callable[[], None]) -> Outcome:
-        """Runs `job`, calling `watch` a few times a second; ends the run where the caller is interrupted."""
+LOOK_S = 0.05
+"""How often processes are looked at while an end is waited for."""
+LEFT_OVER_S = 2.0
+"""How long what a command left behind may take to end by itself."""
 
 
 class LocalLauncher:
-    """Each run is a fresh process on this machine."""
+    """Runs jobs as processes of this machine, all that are started at once."""
 
-    def launch(self, job: Job, watch: Callable[[], None]) -> Outcome:
-        if job.external is not None:
-            assert job.output is not None and job.measure is not None
-            return Outcome(*run_command(job.external, job.output, job.measure, watch))
-        command = build_command("mainrun.train", *job.arguments)
-        with tempfile.TemporaryFile() as errors:
-            process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=errors)
-            try:
-                while True:
-                    try:
-                        exit_code = process.wait(POLL_S)
-                        break
-                    except subprocess.TimeoutExpired:
-                        watch()
-            except BaseException:
-                end_process(process, process.send_signal)
-                raise
-            errors.seek(0)
-            written = errors.read().decode(errors="replace")
-        watch()
+    def __init__(self) -> None:
+        self._running: dict[str, _Running] = {}
+        self._not_begun: dict[str, Outcome] = {}
+
+    def start(self, job: Job) -> None:
+        try:
+            self._running[job.name] = _Running(job)
+        except _NotBegunError as error:
+            self._not_begun[job.name] = Outcome(RunError.exit_code, str(error))
+
+    def poll(self, wait_s: float) -> dict[str, Outcome]:
+        deadline = time.monotonic() + wait_s
+        ended, self._not_begun = self._not_begun, {}
+        while True:
+            for name, running in list(self._running.items()):
+                if (outcome := running.look()) is not None:
+                    del self._running[name]
+                    ended[name] = outcome
+            if ended or time.monotonic() >= deadline:
+                return ended
+            time.sleep(LOOK_S)
+
+    def stop(self) -> None:
+        running, self._running = list(self._running.values()), {}
+        try:
+            end_processes({one.process: one.send for one in running})
+        finally:
+            for one in running:
+                one.close()
+
+
+class _NotBegunError(Exception):
+    """Why a job's process could not be started."""
+
+
+class _Running:
+    """One job's process and what it prints."""
+
+    def __init__(self, job: Job) -> None:
+        self._job, self._output = job, Output(job.output)
+        try:
+            self.process = subprocess.Popen(
+                job.argv, cwd=job.cwd, env={**os.environ, **job.env}, stdin=subprocess.DEVNULL,
+                stdout=self._output.file, stderr=subprocess.STDOUT, start_new_session=job.own_session,
+            )  # fmt: skip
+        except OSError as error:
+            self._output.close()
+            raise _NotBegunError(f"{Path(job.argv[0]).name} cannot be started: {error.strerror}") from None
+        self._num_bytes, self._grown_at = -1, time.monotonic()
+
+    def look(self) -> Outcome | None:
+        """The outcome once the process has ended, or was ended because its journal stopped growing."""
+        exit_code = self.process.poll()
+        if exit_code is None:
+            self._output.keep_short()
+            if not self._has_stalled():
+                return None
+            end_processes({self.process: self.send})
+        self._end_left_over()
+        last, text = self._output.finish()
+        if exit_code is None:
+            message = f"its journal did not grow for {self._job.stall_s:g} s; the command was ended"
+            return Outcome(RunError.exit_code, message, text)
         if exit_code < 0:
-            return Outcome(128 - exit_code, describe_signal(-exit_code), written)
-        lines = written.strip().splitlines()
-        return Outcome(exit_code, lines[-1].removeprefix("error: ") if lines else "", written)
+            return Outcome(128 - exit_code, describe_signal(-exit_code), text)
+        return Outcome(exit_code, last.removeprefix("error: ") if exit_code else "", text)
+
+    def close(self) -> None:
+        """Ends what an ended process left behind, and keeps what it printed as far as it is written."""
+        self._end_left_over()
+        self._output.close()
+
+    def send(self, number: int) -> bool:
+        """Whether there was a process to send the signal to; where the job has a session, all of its group get it."""
+        try:
+            if self._job.own_session:
+                os.killpg(self.process.pid, number)
+            else:
+                self.process.send_signal(number)
+        except (ProcessLookupError, PermissionError):  # the latter is macOS's word for one that has ended
+            return False
+        return True
+
+    def _has_stalled(self) -> bool:
+        if self._job.stall_s is None:
+            return False
+        if (num_bytes := _measure(self._job.journal)) != self._num_bytes:
+            self._num_bytes, self._grown_at = num_bytes, time.monotonic()
+        return time.monotonic() - self._grown_at > self._job.stall_s
+
+    def _end_left_over(self) -> None:
+        """Ends what a command started and left behind; it would take the next run's time.
+
+        What has ended and was not waited for still counts, so that this takes its whole time where nobody waits.
+        """
+        if not self._job.own_session:
+            return
+        deadline = time.monotonic() + LEFT_OVER_S
+        number: int = signal.SIGTERM
+        try:
+            while self.send(number) and time.monotonic() < deadline:
+                number = 0
+                time.sleep(LEFT_OVER_S / 40)
+        finally:
+            self.send(signal.SIGKILL)
 
 
-def build_job(
-    run: PlannedRun, arm: Arm, preset: str, source: CorpusSource, device: str, precision: str, folder: Path,
-    plan_sha256: str, beside: Path | None,
-) -> Job:  # fmt: skip
-    """The job that trains `run` in `folder`, going on from a checkpoint where there is one.
-
-    It refuses to, where code or kind of machine are not those of the finished run in the folder `beside`.
-    """
-    arguments = [
-        *build_arguments(arm.recipe, preset, arm.settings, source, run.seed, device, precision, folder),
-        f"--arm={arm.name}",
-        f"--plan-sha256={plan_sha256}",
-        "--resume",
-    ]
-    if beside is not None:
-        arguments.append(f"--beside={beside}")
-    return Job(run, folder, arguments)
-
-
-def build_arguments(
-    recipe: str, preset: str, settings: Mapping[str, Any], source: CorpusSource, seed: int, device: str, precision: str,
-    folder: Path,
-) -> list[str]:  # fmt: skip
-    """Arguments of `python -m mainrun.train` for a run by itself."""
-    return [
-        f"--recipe={recipe}",
-        f"--preset={preset}",
-        f"--data={source.data}",
-        f"--title-column={source.title_column}",
-        f"--seed={seed}",
-        f"--out={folder}",
-        f"--device={device}",
-        f"--precision={precision}",
-        *(f"--set={key}={value}" for key, value in settings.items()),
-        *([f"--data-revision={source.revision}"] if source.revision is not None else []),
-    ]
+def _measure(journal: Path) -> int:
+    """Bytes of a journal; of a device or a pipe there are none to wait for."""
+    try:
+        return journal.stat().st_size if journal.is_file() else 0
+    except OSError:
+        return 0

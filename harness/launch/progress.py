@@ -11,23 +11,30 @@ Write = Callable[[str], None]
 
 
 class ProgressDisplay:
-    """Follows one run after the other."""
+    """What is shown of all runs."""
 
     def __init__(self, write: Write, *, is_terminal: bool) -> None:
-        self._write = write
-        self._is_terminal = is_terminal
-        self._name = ""
-        self._tokens_per_step = 0
+        self.write = write
+        self.is_terminal = is_terminal
+
+    def begin(self, name: str, place: str, tokens_per_step: int = 0) -> "RunProgress":
+        """Begins to show a run; `place` says which of how many."""
+        self.write(f"{place} {name}\n")
+        return RunProgress(self, name, tokens_per_step)
+
+    def note(self, name: str, message: str) -> None:
+        """Says something about a run."""
+        self.write(f"  {name}: {message}\n")
+
+
+class RunProgress:
+    """What is shown of one run."""
+
+    def __init__(self, display: ProgressDisplay, name: str, tokens_per_step: int) -> None:
+        self._display, self._name, self._tokens_per_step = display, name, tokens_per_step
         self._losses: dict[str, tuple[int, float]] = {}
         self._first: Event | None = None
         self._latest: Event | None = None
-
-    def start(self, name: str, place: str, tokens_per_step: int) -> None:
-        """Begins a run; `place` says which of how many."""
-        self._name, self._tokens_per_step = name, tokens_per_step
-        self._losses = {}
-        self._first = self._latest = None
-        self._write(f"{place} {name}\n")
 
     def show(self, events: Iterable[Event]) -> None:
         """Shows the newest state after some more of the journal."""
@@ -41,17 +48,17 @@ class ProgressDisplay:
                     for name, key in (("frozen", "loss"), ("full", "full_loss_nats_per_char")):
                         if event.get(key) is not None:
                             self._losses[name] = event["step"], event[key]
-                    if self._latest and not self._is_terminal:
-                        self._write(f"{self._describe(self._latest)}\n")
-        if self._is_terminal and self._latest and self._latest is not shown:
+                    if self._latest and not self._display.is_terminal:
+                        self._display.write(f"{self._describe(self._latest)}\n")
+        if self._display.is_terminal and self._latest and self._latest is not shown:
             width = shutil.get_terminal_size().columns - 1
-            self._write(f"\r{self._describe(self._latest)[:width]:<{width}}")
+            self._display.write(f"\r{self._describe(self._latest)[:width]:<{width}}")
 
     def finish(self, message: str) -> None:
         """Ends a run with how it went."""
-        if self._is_terminal and self._first:
-            self._write("\n")
-        self._write(f"  {self._name}: {message}\n")
+        if self._display.is_terminal and self._first:
+            self._display.write("\n")
+        self._display.note(self._name, message)
 
     def _describe(self, event: Event) -> str:
         step, max_steps = event["step"], event["max_steps"] or event["step"]

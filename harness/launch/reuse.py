@@ -12,9 +12,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from harness.launch.local import Job, Launcher
+from harness.launch.job import Job, Launcher, run_alone
 from harness.plan.plan import Plan, PlannedRun
-from harness.store.runs import StoredComparison, StoredRun, load_comparison
+from harness.store.runs import TAKEN_OVER, StoredComparison, StoredRun, load_comparison
 from mainrun.record.errors import EXIT_DONE, RequestError, StoredResultsError
 from mainrun.record.files import compute_file_sha256, make_folder, save_json, unwritable
 from mainrun.record.run_record import (
@@ -23,9 +23,6 @@ from mainrun.record.run_record import (
     compute_identity,
     load_run_record,
 )
-
-TAKEN_OVER = "taken_over"
-"""Field of a record: where the run was trained. Absent from the record of a run that was trained where it stands."""
 
 
 @dataclass
@@ -91,9 +88,8 @@ def _start_without_a_step(job: Job, launcher: Launcher) -> dict[str, Any] | None
     """The record of the run that the job would train, made and thrown away."""
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch) / "run"
-        arguments = [argument for argument in job.arguments if not argument.startswith("--out=")]
-        arguments += [f"--out={folder}", "--stop-after=0"]
-        outcome = launcher.launch(replace(job, folder=folder, arguments=arguments), lambda: None)
+        kept = [word for word in job.argv if not word.startswith("--out=")]
+        outcome = run_alone(launcher, replace(job, folder=folder, argv=(*kept, f"--out={folder}", "--stop-after=0")))
         return load_run_record(folder) if outcome.exit_code == EXIT_DONE else None
 
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from harness.sources.find import make_printable
 from mainrun.config import unknown_name
 from mainrun.record.errors import RequestError
+from mainrun.record.inert import make_inert
 
 DEFAULT_STALL_S = 1800.0
 _KEYS = ("command", "cwd", "env", "journal", "stall_s")
@@ -119,4 +119,4 @@ def _strip_folder(word: str) -> str:
     """A word of a command without the folders of an absolute path in it."""
     prefix, equals, value = word.rpartition("=")
     plain = Path(value).name if value.startswith(("/", "~")) else value
-    return make_printable(f"{prefix}{equals}{plain}")
+    return make_inert(f"{prefix}{equals}{plain}")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from harness.plan.external import UNKNOWN_CORPUS
 from harness.plan.plan import Arm, Plan, PlannedRun
 from harness.sources.find import (
     DEFAULT_SEED,
@@ -29,16 +30,6 @@ from mainrun.record.run_record import JOURNAL_NAME, SCHEMA_VERSION
 
 ORIGINAL_RECORD = "source.json"
 """The record of a stored run as it was, beside the one that names its new arm and plan."""
-UNKNOWN_CORPUS: dict[str, Any] = {
-    "source": "imported",
-    "name": "titles that the logs do not name",
-    "revision": None,
-    "num_available": None,
-    "num_train_titles": None,
-    "num_validation_titles": None,
-    "train_sha256": None,
-    "validation_sha256": None,
-}
 PRESET = "imported"
 """Where no arm says at what scale it was run."""
 

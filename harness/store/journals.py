@@ -1,7 +1,7 @@
-"""Reading journals: whole ones strictly, growing ones as far as they are written."""
+"""Reading journals: whole, and strictly."""
 
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from mainrun.record.errors import StoredResultsError
 from mainrun.record.files import parse_json
@@ -25,47 +25,11 @@ def load_journal(path: Path, *, finished: bool, timed: bool = True) -> list[Even
     unfinished = lines.pop()
     if unfinished and finished:
         raise StoredResultsError(f"{path}, line {len(lines) + 1}: the line is cut short.")
-    return [_parse_line(path, number, line, timed=timed) for number, line in enumerate(lines, 1)]
+    return [parse_event(path, number, line, timed=timed) for number, line in enumerate(lines, 1)]
 
 
-class JournalFollower:
-    """Reads a journal while it grows; a journal that does not exist yet is empty."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._position = self._num_lines = 0
-        self._last_line: bytes | None = None
-
-    def read_new(self) -> list[Event]:
-        """The events whose lines were finished since the last call; all of them again once the journal was cut back."""
-        try:
-            with self._path.open("rb") as file:
-                if not self._is_where_it_was(file):
-                    # A resumed run has cut its journal back, and may have gone on since.
-                    self._position, self._num_lines, self._last_line = 0, 0, None
-                file.seek(self._position)
-                content = file.read()
-        except FileNotFoundError:
-            return []
-        whole, newline, _ = content.rpartition(b"\n")
-        if not newline:
-            return []
-        lines = whole.split(b"\n")
-        self._position += len(whole) + 1
-        self._last_line = lines[-1]
-        first = self._num_lines + 1
-        self._num_lines += len(lines)
-        return [_parse_line(self._path, number, line) for number, line in enumerate(lines, first)]
-
-    def _is_where_it_was(self, file: BinaryIO) -> bool:
-        """Whether what was read last still stands before the position."""
-        if self._last_line is None:
-            return True
-        file.seek(self._position - len(self._last_line) - 1)
-        return file.read(len(self._last_line) + 1) == self._last_line + b"\n"
-
-
-def _parse_line(path: Path, number: int, line: bytes, *, timed: bool = True) -> Event:
+def parse_event(path: Path, number: int, line: bytes, *, timed: bool = True) -> Event:
+    """One line of a journal, which `path` and `number` name in the `StoredResultsError` for what is no event."""
     where = f"{path}, line {number}"
     try:
         event = parse_json(line)

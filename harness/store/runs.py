@@ -27,6 +27,8 @@ _FINAL_FIELDS = ("final_weights_sha256", *HASHED_FILES.values(), "peak_memory_by
 _FOREIGN_FIELDS = ("status", "reason", "arm", "seed", "source", "plan_sha256")
 COMPLETE = ("complete", "imported")
 """Statuses of runs that are whole: trained here, and taken in from a log."""
+TAKEN_OVER = "taken_over"
+"""Field of a record: where the run was trained. Absent from the record of a run that was trained where it stands."""
 FOREIGN_KINDS = ("log", "csv", "tensorboard")
 """Kinds of a record's `source` that are no runs of the training program."""
 
@@ -147,6 +149,14 @@ def _load_foreign_run(folder: Path, record: dict[str, Any]) -> StoredRun:
     there = record["status"] == "imported" or (folder / JOURNAL_NAME).exists()
     events = load_journal(folder / JOURNAL_NAME, finished=True, timed=False) if there else []
     return StoredRun(record["arm"], record["seed"], folder, record, events)
+
+
+def is_complete(folder: Path) -> bool:
+    """Whether the run in a folder is there whole; `StoredResultsError` where its files were changed since."""
+    if not (folder / RECORD_NAME).exists() or load_run_record(folder)["status"] not in COMPLETE:
+        return False
+    check_run_hashes(load_run(folder))
+    return True
 
 
 def check_run_hashes(run: StoredRun) -> None:

@@ -12,6 +12,9 @@ from harness.store.journals import Event
 from harness.store.measurements import compute_full_loss_per_token, compute_perplexity
 from mainrun.record.files import make_folder, unwritable
 
+FOLDER = Path("logs") / "tensorboard"
+"""In a comparison; each run has a folder in it."""
+
 _TRAINING = {
     "loss": "train/loss_nats_per_token",
     "learning_rate": "train/learning_rate",

@@ -10,8 +10,8 @@ from harness.check.logs import FORENSICS, run_mixed_checks, select_own
 from harness.check.registry import Evidence, Finding, Registry, Result
 from harness.check.reread import read_titles
 from harness.check.rules import CONSTRAINTS
-from harness.launch.local import Job, Launcher, build_arguments
-from harness.plan.plan import PlannedRun
+from harness.launch.job import Launcher, run_alone
+from harness.launch.training import build_arguments, build_job
 from harness.store.journals import load_journal
 from harness.store.runs import StoredComparison, StoredRun, load_comparison
 from harness.verify.derived import REBUILD
@@ -155,8 +155,7 @@ def _train_again(
     arguments = build_arguments(
         arm.recipe, comparison.plan.preset, settings, source, run.seed, machine["device"], machine["precision"], folder
     )
-    job = Job(PlannedRun(run.arm, run.seed), folder, [*arguments, f"--stop-after={num_steps}"])
-    outcome = launcher.launch(job, lambda: None)
+    outcome = run_alone(launcher, build_job(run.folder.name, [*arguments, f"--stop-after={num_steps}"], folder))
     if outcome.exit_code != EXIT_DONE:
         return f"{run.folder.name} cannot be trained again here: {outcome.message}"
     return load_run_record(folder)

@@ -7,7 +7,7 @@ are made up. The clock is synthetic, so that the same request gives the same byt
 import json
 import math
 import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,8 +19,9 @@ import pytest
 from numpy.typing import NDArray
 
 from harness.comparison import run_comparison
-from harness.launch.local import Job, Launcher, Outcome
+from harness.launch.job import Job, Launcher, Outcome
 from harness.launch.progress import ProgressDisplay
+from harness.launch.training import MODULE
 from harness.plan.request import CompareRequest
 from harness.report.pdf import Attachment
 from mainrun.config import Config
@@ -122,9 +123,16 @@ class Mishap:
     """Whether a killed run leaves half a line at the end of its journal."""
 
 
+Writing = Generator[None, None, Outcome]
+"""A run that is being written, and what comes of it."""
+
+
 @dataclass
 class FakeLauncher:
-    """Writes runs instead of training them. Mishaps and curves are by arm, or by folder name (`baseline-s1`)."""
+    """Writes runs instead of training them, a piece of each at every poll.
+
+    Mishaps and curves are by arm, or by folder name (`baseline-s1`).
+    """
 
     mishaps: Mapping[str, Mishap] = field(default_factory=dict)
     curves: Mapping[str, Curve] = field(default_factory=dict)
@@ -135,24 +143,45 @@ class FakeLauncher:
     arguments: list[list[str]] = field(default_factory=list)
     """Of all jobs, in the same order."""
 
-    def launch(self, job: Job, watch: Callable[[], None]) -> Outcome:
-        started_at = STARTED_AT + 1000.0 * len(self.launched)
-        self.launched.append(job.run.folder_name)
-        self.arguments.append(job.arguments)
+    running: dict[str, Writing] = field(default_factory=dict)
+    """By the job's name."""
+
+    def start(self, job: Job) -> None:
+        self.launched.append(job.name)
+        self.running[job.name] = self.write_run(job)
+
+    def poll(self, wait_s: float) -> dict[str, Outcome]:
+        ended = {}
+        for name, writing in list(self.running.items()):
+            try:
+                next(writing)
+            except StopIteration as end:
+                ended[name] = end.value
+                del self.running[name]
+        return ended
+
+    def stop(self) -> None:
+        self.running.clear()
+
+    def write_run(self, job: Job) -> Writing:
+        """Writes the run, stopping wherever a real one would be looked at; the tests' launchers change this."""
+        started_at = STARTED_AT + 1000.0 * (len(self.launched) - 1)
+        arguments = list(job.argv[job.argv.index(MODULE) + 1 :])
+        self.arguments.append(arguments)
         try:
-            request = parse_request(job.arguments)
+            request = parse_request(arguments)
             build_named_config(request.recipe, request.preset, request.settings)
             self._check_beside(request)
         except ProgramError as error:  # a real process ends with its exit code
             return Outcome(error.exit_code, str(error))
         if (request.out / JOURNAL_NAME).exists():
             started_at += 86_400.015625  # a run that is begun again does not write the bytes it wrote before
-        mishap = self.mishaps.get(job.run.folder_name) or self.mishaps.get(request.arm)
+        mishap = self.mishaps.get(job.name) or self.mishaps.get(request.arm)
         if mishap is not None and mishap.kind == "never":
             return Outcome(EXIT_BUG, "ImportError: no module named torch")
-        watch()  # a real process has not opened its journal yet when it is first looked at
-        curve = self.curves.get(job.run.folder_name) or self.curves.get(request.arm) or CURVES.get(request.recipe)
-        return _FakeRun(request, curve or CURVES["baseline"], mishap, started_at, self, watch).write()
+        yield  # a real process has not opened its journal yet when it is first looked at
+        curve = self.curves.get(job.name) or self.curves.get(request.arm) or CURVES.get(request.recipe)
+        return (yield from _FakeRun(request, curve or CURVES["baseline"], mishap, started_at, self).write())
 
     def describe_machine(self, request: RunRequest) -> dict[str, Any]:
         return dict(self.machine) | ({} if request.precision == "auto" else {"precision": request.precision})
@@ -180,9 +209,8 @@ class _FakeRun:
         mishap: Mishap | None,
         started_at: float,
         launcher: FakeLauncher,
-        watch: Callable[[], None],
     ) -> None:
-        self.request, self.curve, self.mishap, self.started_at, self.watch = request, curve, mishap, started_at, watch
+        self.request, self.curve, self.mishap, self.started_at = request, curve, mishap, started_at
         self.config = build_named_config(request.recipe, request.preset, request.settings)
         self.data = prepare_data(self.config, request.source)
         make_folder(request.out)
@@ -196,7 +224,7 @@ class _FakeRun:
         self.title_factors = factors * num_tokens.sum() / (factors @ num_tokens)
         self.own = own
 
-    def write(self) -> Outcome:
+    def write(self) -> Writing:
         record, max_steps = self.record, self.data.sizes.max_steps
         record.values["initial_weights_sha256"] = compute_sha256(f"initial {self.request.seed}".encode())
         record.save("running")
@@ -209,7 +237,10 @@ class _FakeRun:
             for step in range(1, stop + 1):
                 if self.mishap and self.mishap.kind == "fail" and step == self.mishap.step:
                     break
-                num_evaluations += self._write_step(journal, step, num_evaluations)
+                evaluated = self._write_step(journal, step, num_evaluations)
+                if evaluated and num_evaluations % 5 == 0:
+                    yield
+                num_evaluations += evaluated
         if self.mishap:
             return self._go_wrong(self.mishap)
         save_title_losses(self.request.out / TITLE_LOSSES_NAME, self.data, self._split_by_title(max_steps))
@@ -219,7 +250,6 @@ class _FakeRun:
             **{key: compute_file_sha256(self.request.out / name) for name, key in HASHED_FILES.items()},
             peak_memory_bytes=PEAK_MEMORY_BYTES,
         )
-        self.watch()
         return Outcome(EXIT_DONE, "")
 
     def _write_step(self, journal: _ClockJournal, step: int, num_evaluations: int) -> bool:
@@ -240,8 +270,6 @@ class _FakeRun:
         full_loss = FullLoss(self._split_by_title(step), self.data.num_chars) if step in sizes.full_loss_steps else None
         progress = Progress(step, sizes.max_steps, self._evaluate(step), full_loss)
         _write_validation_step(journal, progress, state, len(self.data.streams.validation_ids), wall_s)
-        if num_evaluations % 5 == 0:
-            self.watch()
         return True
 
     def _compute_token_loss(self, step: int) -> float:
@@ -261,7 +289,6 @@ class _FakeRun:
         return losses
 
     def _go_wrong(self, mishap: Mishap) -> Outcome:
-        self.watch()
         if mishap.kind == "fail":
             reason = f"training loss nan, gradient norm nan at step {mishap.step}"
             self.record.save("failed", reason=reason)

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from harness.store.journals import JournalFollower, load_journal
+from harness.launch.follow import JournalFollower
+from harness.store.journals import load_journal
 from mainrun.record.errors import StoredResultsError
 from mainrun.record.journal import Journal
 

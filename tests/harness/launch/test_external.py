@@ -18,13 +18,16 @@ from harness.analyse.any_pairs import MISMATCH, find_mismatch
 from harness.analyse.document import load_document
 from harness.cli.app import main
 from harness.comparison import run_comparison
-from harness.launch.follow import ForeignFollower
-from harness.launch.local import Job, LocalLauncher, Outcome
+from harness.launch.command import build_command_job
+from harness.launch.follow import LogFollower
+from harness.launch.job import Job, Outcome, run_alone
+from harness.launch.local import LocalLauncher
 from harness.launch.progress import ProgressDisplay
+from harness.launch.schedule import run_tasks
 from harness.plan.arms_file import load_arms
 from harness.plan.plan import PlannedRun
 from harness.plan.request import CompareRequest
-from harness.processes import GRACE_S, end_as_by_ctrl_c, end_process
+from harness.processes import GRACE_S, end_as_by_ctrl_c, end_processes
 from harness.store.runs import load_run
 from harness.verify.verify import verify
 from mainrun.record.errors import InterruptionError, MachineError, RequestError, RunError
@@ -44,9 +47,35 @@ class MixedLauncher:
     """Commands are run for real, our own runs are made up."""
 
     fake: FakeLauncher = field(default_factory=FakeLauncher)
+    local: LocalLauncher = field(default_factory=LocalLauncher)
 
-    def launch(self, job: Job, watch: Callable[[], None]) -> Outcome:
-        return (LocalLauncher() if job.external else self.fake).launch(job, watch)
+    def start(self, job: Job) -> None:
+        (self.local if job.own_session else self.fake).start(job)
+
+    def poll(self, wait_s: float) -> dict[str, Outcome]:
+        return self.fake.poll(wait_s) or self.local.poll(0 if self.fake.running else wait_s)
+
+    def stop(self) -> None:
+        self.fake.stop()
+        self.local.stop()
+
+
+@dataclass
+class Watched:
+    """A task that only looks on."""
+
+    job: Job
+    watch: Callable[[], None]
+
+    def finish(self, outcome: Outcome) -> str | None:
+        return outcome.message
+
+    def close(self) -> None:
+        pass
+
+
+def build_job(tmp_path: Path) -> Job:
+    return build_command_job(load_arms(write_arms(tmp_path))["mine"], PlannedRun("mine", 1), tmp_path)
 
 
 def read_readme(name: str) -> str:
@@ -166,8 +195,7 @@ def test_what_a_command_leaves_behind_is_ended_with_it(tmp_path: Path) -> None:
 @pytest.mark.parametrize("child", [GROWS, DEAF + GROWS])
 def test_an_interruption_ends_a_command_that_ignores_ctrl_c_and_its_children(tmp_path: Path, child: str) -> None:
     (tmp_path / "run.py").write_text(DEAF + start_child(child) + "import time; time.sleep(60)", encoding="utf-8")
-    arm = load_arms(write_arms(tmp_path))["mine"].fill(1, tmp_path)
-    job = Job(PlannedRun("mine", 1), tmp_path, external=arm, output=tmp_path / "output.log", measure=lambda: 0)
+    job = build_job(tmp_path)
 
     def interrupt() -> None:
         if (tmp_path / "grows").exists():
@@ -175,7 +203,7 @@ def test_an_interruption_ends_a_command_that_ignores_ctrl_c_and_its_children(tmp
 
     began = time.monotonic()
     with pytest.raises(KeyboardInterrupt):
-        LocalLauncher().launch(job, interrupt)
+        run_tasks(iter([Watched(job, interrupt)]), LocalLauncher())
     assert time.monotonic() - began < GRACE_S and stands_still(tmp_path / "grows")
 
 
@@ -184,7 +212,7 @@ def test_a_process_begun_where_ctrl_c_is_ignored_ends_at_once() -> None:
                                stdout=subprocess.PIPE)  # fmt: skip
     assert process.stdout is not None and process.stdout.readline() == b"\n"
     began = time.monotonic()
-    end_process(process, process.send_signal)
+    end_processes({process: process.send_signal})
     assert process.returncode == -signal.SIGTERM and time.monotonic() - began < GRACE_S / 2
     process.stdout.close()
 
@@ -205,23 +233,25 @@ def test_a_closed_terminal_ends_the_program_as_ctrl_c_does_but_not_under_nohup(
 
 
 def test_much_output_is_cut_while_it_is_written_and_at_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("harness.launch.process.POLL_S", 0.05)
-    monkeypatch.setattr("harness.launch.process.MAX_OUTPUT_BYTES", 1_000)
+    monkeypatch.setattr("harness.launch.schedule.POLL_S", 0.05)
+    monkeypatch.setattr("harness.launch.output.MAX_OUTPUT_BYTES", 1_000)
     code = "import sys, time\nfor n in range(100): print('line', n, 'x' * 500, flush=True); time.sleep(0.01)\n"
     (tmp_path / "run.py").write_text(code + "sys.exit('the end')", encoding="utf-8")
-    arm = load_arms(write_arms(tmp_path))["mine"].fill(1, tmp_path)
     output, sizes = tmp_path / "output.log", [0]
-    job = Job(PlannedRun("mine", 1), tmp_path, external=arm, output=output, measure=lambda: 0)
-    outcome = LocalLauncher().launch(job, lambda: sizes.append(output.stat().st_size))
-    assert outcome.message == "the end" and output.read_bytes().startswith(b"[cut]\n")
+    task = Watched(build_job(tmp_path), lambda: sizes.append(output.stat().st_size))
+    assert run_tasks(iter([task]), LocalLauncher()) == {"mine-s1": "the end"}
+    assert output.read_bytes().startswith(b"[cut]\n")
     assert output.stat().st_size < 1_010 and any(after < before for before, after in pairwise(sizes[:-1]))
 
 
 def test_a_second_interruption_leaves_nothing_running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupt(_: float) -> None:
-        raise KeyboardInterrupt
+    def interrupt(seconds: float) -> None:
+        if seconds > 0.01:  # while it ends what was left behind
+            raise KeyboardInterrupt
+        time.sleep(seconds)
 
-    monkeypatch.setattr("harness.launch.process.time", SimpleNamespace(monotonic=time.monotonic, sleep=interrupt))
+    monkeypatch.setattr("harness.launch.local.LOOK_S", 0.01)
+    monkeypatch.setattr("harness.launch.local.time", SimpleNamespace(monotonic=time.monotonic, sleep=interrupt))
     stubborn = DEAF.replace("SIGINT", "SIGTERM") + GROWS
     wait = "import pathlib, time\nwhile not pathlib.Path('grows').exists(): time.sleep(0.02)\n"
     with pytest.raises(InterruptionError):
@@ -326,8 +356,8 @@ def test_resume_runs_again_what_failed_and_nothing_else(tmp_path: Path) -> None:
 def test_a_follower_reads_what_is_new_and_knows_what_is_old(tmp_path: Path) -> None:
     path, lines = tmp_path / "mine.log", write_json(SMALL.build()).splitlines(keepends=True)
     path.write_bytes(lines[0])
-    follower = ForeignFollower(path)
-    assert (follower.measure(), follower.read_new(), follower.read_all()) == (0, [], b"")
+    follower = LogFollower(path)
+    assert (follower.read_new(), follower.read_all()) == ([], b"")
     with path.open("ab") as journal:
         journal.write(lines[4] + lines[5][:20])
     assert [event["event"] for event in follower.read_new()] == ["training_step"]
@@ -359,7 +389,6 @@ def test_a_full_disk_under_any_file_of_an_external_arm_ends_with_6_and_resumes(o
 
 
 def test_an_output_that_cannot_be_written_is_the_machines_fault(tmp_path: Path) -> None:
-    arm = load_arms(write_arms(tmp_path))["mine"].fill(1, tmp_path)
-    job = Job(PlannedRun("mine", 1), tmp_path, external=arm, output=tmp_path / "gone" / "output.log", measure=lambda: 0)
+    job = replace(build_job(tmp_path), output=tmp_path / "gone" / "output.log")
     with pytest.raises(MachineError, match=r"output\.log"):
-        LocalLauncher().launch(job, lambda: None)
+        run_alone(LocalLauncher(), job)

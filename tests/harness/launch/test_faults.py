@@ -3,7 +3,7 @@
 import errno
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 from harness.analyse.document import load_document
-from harness.launch.local import Job, Outcome
+from harness.launch.job import Job, Outcome
 from harness.verify.verify import verify
 from mainrun.record.errors import MachineError, ProgramError
-from tests.harness.fakes import FakeLauncher, make_comparison
+from tests.harness.fakes import FakeLauncher, Writing, make_comparison
 
 OPERATIONS = ("write", "flush", "rename")
 
@@ -37,9 +37,9 @@ class Disk:
 class CatchingLauncher(FakeLauncher):
     """Ends a run as its process would: an error is an exit code."""
 
-    def launch(self, job: Job, watch: Callable[[], None]) -> Outcome:
+    def write_run(self, job: Job) -> Writing:
         try:
-            return super().launch(job, watch)
+            return (yield from super().write_run(job))
         except ProgramError as error:
             return Outcome(error.exit_code, str(error))
 

@@ -4,9 +4,9 @@ from harness.launch.progress import ProgressDisplay
 def show(*events: dict[str, object], is_terminal: bool = False) -> str:
     written: list[str] = []
     display = ProgressDisplay(written.append, is_terminal=is_terminal)
-    display.start("baseline-s1", "[1/2]", 100)
-    display.show(events)
-    display.finish("complete")
+    run = display.begin("baseline-s1", "[1/2]", 100)
+    run.show(events)
+    run.finish("complete")
     return "".join(written)
 
 

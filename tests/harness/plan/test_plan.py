@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.comparison import plan_request
+from harness.launch.job import Job
+from harness.plan.from_request import plan_request
 from harness.plan.plan import Plan, load_plan, plan_to_json, save_plan
 from mainrun.data.corpus import CorpusSource
 from mainrun.record.errors import InterruptionError, RequestError, StoredResultsError
@@ -130,9 +131,9 @@ def test_every_run_carries_the_hash_of_the_plan(three_seeds: Path) -> None:
 
 def test_the_plan_is_stored_before_the_first_run(tmp_path: Path) -> None:
     class Looking(FakeLauncher):
-        def launch(self, job, watch):  # type: ignore[no-untyped-def]  # as in FakeLauncher
+        def start(self, job: Job) -> None:
             assert (job.folder.parents[1] / "plan.json").exists()
-            return super().launch(job, watch)
+            super().start(job)
 
     launcher = Looking()
     make_comparison(tmp_path, launcher=launcher)
@@ -199,7 +200,7 @@ def test_resuming_on_the_hubs_titles_keeps_their_revision_unless_one_is_named(
     plan = plan_tiny()
     save_plan(tmp_path, dataclasses.replace(plan, corpus={**plan.corpus, "source": "hub", "revision": "a1"}))
     asked: list[CorpusSource] = []
-    monkeypatch.setattr("harness.comparison.plan_comparison", lambda *given: asked.append(given[3]))
+    monkeypatch.setattr("harness.plan.from_request.plan_comparison", lambda *given: asked.append(given[3]))
     request = build_request(tmp_path, data="hub", resume=True)
     plan_request(dataclasses.replace(request, data_revision=given))
     assert [source.revision for source in asked] == [expected]

@@ -16,12 +16,13 @@ import pytest
 from harness.cli.app import main
 from harness.comparison import make_reports, run_comparison
 from harness.launch.errors_log import MAX_CHARS, hide_folders, save_errors
-from harness.launch.local import Job, LocalLauncher, Outcome
+from harness.launch.job import Job, Outcome, run_alone
+from harness.launch.local import LocalLauncher
 from harness.launch.progress import ProgressDisplay
-from harness.plan.plan import PlannedRun
+from harness.launch.training import build_job
 from harness.report.figures import FIGURES
 from mainrun.record.errors import MachineError, RunError
-from tests.harness.fakes import FakeLauncher, build_request, make_comparison, skip_rendering
+from tests.harness.fakes import FakeLauncher, Writing, build_request, make_comparison, skip_rendering
 from tests.harness.launch.test_faults import Disk, failing_disk
 from tests.robustness import FAULTS
 
@@ -153,11 +154,11 @@ def test_where_latest_cannot_be_written_it_ends_with_6_and_still_points_to_the_o
 class Crashing(FakeLauncher):
     """Its second run says much and ends with a traceback of an absolute path."""
 
-    def launch(self, job: Job, watch: Any) -> Outcome:
-        if len(self.launched) == 1:
+    def write_run(self, job: Job) -> Writing:
+        if len(self.launched) == 2:
             said = f'Traceback:\n  File "{Path(__file__)}", line 3, in x\n  File "{HOME}/a b/lib.py"\nValueError: bad'
             return Outcome(70, f"ValueError: bad {HOME}/x/y.txt", f"{said}\x1b[31m")
-        return super().launch(job, watch)
+        return (yield from super().write_run(job))
 
 
 def test_all_a_failed_run_said_is_kept_and_no_folder_of_the_machine(tmp_path: Path) -> None:
@@ -216,7 +217,7 @@ def test_a_process_the_system_kills_for_memory_says_so(tmp_path: Path, monkeypat
     script.write_text(f"#!/bin/sh\necho much >&2\nkill -{int(signal.SIGKILL)} $$\n")
     script.chmod(0o755)
     monkeypatch.setattr(sys, "executable", str(script))
-    outcome = LocalLauncher().launch(Job(PlannedRun("a", 1), tmp_path), lambda: None)
+    outcome = run_alone(LocalLauncher(), build_job("a-s1", [], tmp_path))
     assert (outcome.exit_code, outcome.errors) == (137, "much\n")
     assert outcome.message == "the process was ended by SIGKILL, as the system does where memory runs out"
 

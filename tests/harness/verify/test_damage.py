@@ -3,7 +3,7 @@
 import json
 import random
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from harness.analyse.document import load_document
 from harness.cli.app import main
+from harness.launch.job import Job
 from harness.store.locks import hold
-from tests.harness.fakes import FakeLauncher, make_comparison, skip_rendering
+from tests.harness.fakes import FakeLauncher, Writing, make_comparison, skip_rendering
 from tests.robustness import (
     DAMAGED_FILES,
     DAMAGES,
@@ -247,8 +248,8 @@ def test_while_a_comparison_runs_it_is_neither_reported_on_nor_judged(tmp_path: 
     codes: list[int] = []
 
     class Intruder(FakeLauncher):
-        def launch(self, job: Any, watch: Callable[[], None]) -> Any:
-            outcome = super().launch(job, watch)
+        def write_run(self, job: Job) -> Writing:
+            outcome = yield from super().write_run(job)
             codes.extend(run(verb, tmp_path / "fake", *options) for verb, *options in VERBS)
             return outcome
 

@@ -1,10 +1,14 @@
-"""What `list` says about the comparisons in a folder."""
+"""`list`: the comparisons in a folder with their headline numbers."""
 
+import argparse
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from harness.analyse.document import FILE_NAME, load_document
-from harness.plan.plan import FILE_NAME as PLAN_NAME
+from harness.cli.answer import Answer
+from harness.cli.options import Verbs, build_json_option
+from harness.cli.table import format_columns
+from harness.formats import format_loss, format_percent
 from mainrun.record.errors import StoredResultsError
 
 _EMPTY: dict[str, Any] = {
@@ -18,13 +22,50 @@ _EMPTY: dict[str, Any] = {
 }
 
 
+def add_to(verbs: Verbs) -> None:
+    """Adds the verb's parser."""
+    parser = verbs.add_parser("list", help="stored comparisons with their headline numbers",
+                              parents=[build_json_option()])  # fmt: skip
+    parser.add_argument("--results", type=Path, default=Path("results"), metavar="DIR", help="default: %(default)s")
+    parser.set_defaults(run=run)
+
+
+def run(given: argparse.Namespace) -> Answer:
+    """Reads the numbers of every comparison below a folder."""
+    entries = list_comparisons(given.results)
+    return Answer(format_list(entries), {"comparisons": entries})
+
+
 def list_comparisons(results: Path) -> list[dict[str, Any]]:
     """One entry a pair of every comparison below `results`, oldest name first; a damaged one names its problem."""
+    from harness.plan.plan import FILE_NAME as PLAN_NAME
+
     folders = sorted(path.parent for path in results.glob(f"*/{PLAN_NAME}") if not path.parent.is_symlink())
     return [entry for folder in folders for entry in _describe(folder)]
 
 
+def format_list(entries: Iterable[dict[str, Any]]) -> str:
+    """Stored comparisons, one a line."""
+    rows = [
+        [
+            entry["name"],
+            entry["preset"] or "",
+            entry["pair"] or entry["problem"] or "",
+            format_loss(entry["baseline_full_loss_nats_per_char"]),
+            format_loss(entry["candidate_full_loss_nats_per_char"]),
+            format_percent(entry["full_gain_percent"]),
+            entry["verdict"] or "",
+        ]
+        for entry in entries
+    ]
+    if not rows:
+        return "No comparisons yet. Make one with: python -m harness compare"
+    return "\n".join(format_columns(["name", "preset", "pair", "full loss", "", "gain", "verdict"], rows))
+
+
 def _describe(folder: Path) -> list[dict[str, Any]]:
+    from harness.analyse.document import FILE_NAME, load_document
+
     if not (folder / FILE_NAME).exists():
         return [{"name": folder.name, **_EMPTY, "problem": "not finished"}]
     try:

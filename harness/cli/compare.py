@@ -1,0 +1,166 @@
+"""`compare`: trains arms back to back, or judges what others have run."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.cli.answer import Answer
+from harness.cli.options import Verbs, build_json_option, build_training_options, parse_seeds, parse_settings
+from harness.cli.table import format_columns
+from harness.cli.terminal import is_terminal, write_stderr
+from harness.formats import format_count, format_flops, format_percent, format_value
+from mainrun.config import find_changes
+from mainrun.recipes import RECIPES, get_preset
+from mainrun.record.errors import RequestError
+
+if TYPE_CHECKING:
+    from harness.plan.plan import Arm, Plan
+
+DEFAULT_RECIPES = ("baseline", "optimized")
+
+
+def add_to(verbs: Verbs) -> None:
+    """Adds the verb's parser."""
+    parser = verbs.add_parser(
+        "compare",
+        help="train the arms back to back, check, render",
+        parents=[build_training_options(), build_json_option()],
+        allow_abbrev=False,
+    )
+    parser.add_argument("recipes", nargs="*", metavar="RECIPE",
+                        help=f"two or more of: {', '.join(RECIPES)}; the first is the baseline "
+                        f"(default: {' '.join(DEFAULT_RECIPES)})")  # fmt: skip
+    parser.add_argument("--set", action="append", default=[], dest="settings", metavar="ARM.KEY=VALUE",
+                        help="change one setting of an arm; may be repeated")  # fmt: skip
+    parser.add_argument("--from", nargs="+", type=Path, dest="sources", metavar="SOURCE",
+                        help="judge stored runs and logs of other programs, without training: .log files, "
+                        "comparisons, runs, TensorBoard folders, tables")  # fmt: skip
+    parser.add_argument("--loss-unit", choices=("nats_per_char", "nats_per_token"),
+                        help="unit of the validation losses of tables and TensorBoard sources")  # fmt: skip
+    parser.add_argument("--arms", type=Path, metavar="FILE",
+                        help="arms file (TOML): commands of other programs; their names stand as RECIPE")  # fmt: skip
+    parser.set_defaults(run=run, ablate=None)
+
+
+def run(given: argparse.Namespace) -> Answer:
+    """Judges sources where `--from` names some, and trains otherwise."""
+    if given.sources is not None:
+        from harness.cli.judge import run_import
+
+        return Answer(*run_import(given))
+    if given.loss_unit is not None:
+        raise RequestError("--loss-unit goes with --from: runs of our own say their units.")
+    return train(given)
+
+
+def train(given: argparse.Namespace) -> Answer:
+    """Trains what is asked for and reports on it, or shows the plan where only that is asked for."""
+    from harness.analyse.document import load_document
+    from harness.analyse.verdict import MARGIN_PERCENT
+    from harness.cli.text import format_result
+    from harness.comparison import run_comparison
+    from harness.launch.local import LocalLauncher
+    from harness.launch.progress import ProgressDisplay
+    from harness.plan.from_request import plan_request
+    from harness.plan.plan import plan_to_json
+    from harness.plan.request import CompareRequest
+
+    get_preset(given.preset)
+    if given.resume and given.out is None:
+        raise RequestError("--resume needs --out: which comparison is to go on?")
+    request = CompareRequest(
+        recipes=tuple(given.recipes) or DEFAULT_RECIPES,
+        preset=given.preset,
+        seeds=parse_seeds(given.seeds),
+        data=given.data,
+        data_revision=given.data_revision,
+        title_column=given.title_column,
+        settings=parse_settings(given.settings),
+        ablate=given.ablate,
+        margin_percent=MARGIN_PERCENT if given.margin is None else given.margin,
+        device=given.device,
+        precision=given.precision,
+        out=given.out,
+        resume=given.resume,
+        reuse=tuple(given.reuse),
+        arms_file=given.arms,
+    )
+    if given.dry_run:
+        plan, folder = plan_request(request)
+        return Answer(format_plan(plan, folder), {"folder": str(folder), "plan": plan_to_json(plan)})
+    folder = run_comparison(request, LocalLauncher(), ProgressDisplay(write_stderr, is_terminal=is_terminal()))
+    document = load_document(folder)
+    return Answer(format_result(document, folder), {"folder": str(folder), "pairs": document["pairs"]})
+
+
+def format_plan(plan: Plan, folder: Path) -> str:
+    """The whole plan: data, arms side by side, what differs, order, paths."""
+    from harness.check.rules import describe_corpus
+
+    if plan.sources is not None:
+        return _format_commands(plan, folder)
+    corpus = plan.corpus
+    baseline = plan.arms[0]
+    lines = [
+        f"Comparison {plan.name}, preset {plan.preset}",
+        f"Titles: {describe_corpus(corpus)}; {format_count(corpus['num_train_titles'])} training, "
+        f"{format_count(corpus['num_validation_titles'])} validation, "
+        f"{format_count(corpus['num_available'])} available",
+        f"Fingerprints: training {corpus['train_sha256'][:16]}…, validation {corpus['validation_sha256'][:16]}…",
+        "",
+        *format_columns(["", *(arm.label for arm in plan.arms)], _describe_sizes(plan.arms)),
+        "",
+        "Configuration (* differs from the first arm)",
+        *format_columns(["", *(arm.label for arm in plan.arms)], _describe_configs(plan.arms)),
+        "",
+    ]
+    for arm in plan.arms[1:]:
+        changes = find_changes(baseline.config, arm.config)
+        lines.append(f"{arm.label} differs from {baseline.label} in {len(changes)} settings")
+        lines += [f"  {key}: {format_value(old)} → {format_value(new)}" for key, (old, new) in changes.items()]
+    lines += [
+        "",
+        f"Decided on {plan.primary_metric} at the last step; margin {format_percent(plan.margin_percent)}",
+        "Order:",
+        *(f"  {place}. {folder / 'runs' / plan.describe_run(run)}" for place, run in enumerate(plan.runs, 1)),
+    ]
+    return "\n".join(lines)
+
+
+def _format_commands(plan: Plan, folder: Path) -> str:
+    """Every run in order, those of other programs with their command."""
+    commands = {source["arm"]: source["external"]["command"] for source in plan.sources or []}
+    lines = [f"Comparison {plan.name}, preset {plan.preset}"]
+    for place, run in enumerate(plan.runs, 1):
+        arm = plan.get_arm(run.arm)
+        what = f"command: {shlex.join(commands[run.arm])}" if run.arm in commands else f"recipe {arm.recipe}"
+        lines.append(f"  {place}. {folder / 'runs' / run.folder_name}: {what}")
+    return "\n".join(lines)
+
+
+def _describe_sizes(arms: Iterable[Arm]) -> list[list[str]]:
+    rows: dict[str, Callable[[Arm], str]] = {
+        "parameters": lambda arm: format_count(arm.sizes["num_parameters"]),
+        "training tokens": lambda arm: format_count(arm.sizes["num_train_tokens"]),
+        "validation tokens": lambda arm: format_count(arm.sizes["num_validation_tokens"]),
+        "steps an epoch": lambda arm: format_count(arm.sizes["steps_per_epoch"]),
+        "steps": lambda arm: format_count(arm.sizes["max_steps"]),
+        "evaluations": lambda arm: format_count(len(arm.sizes["evaluation_steps"])),
+        "of these with full loss": lambda arm: format_count(len(arm.sizes["full_loss_steps"])),
+        "spans scored": lambda arm: format_count(arm.sizes["num_spans"]),
+        "coverage": lambda arm: format_percent(100 * arm.sizes["coverage"]),
+        "training compute": lambda arm: format_flops(arm.sizes["training_flops"]),
+    }
+    return [[name, *(describe(arm) for arm in arms)] for name, describe in rows.items()]
+
+
+def _describe_configs(arms: tuple[Arm, ...]) -> list[list[str]]:
+    first = arms[0].config
+    return [
+        [key, *(format_value(arm.config[key]) + (" *" if arm.config[key] != first[key] else "") for arm in arms)]
+        for key in first
+    ]

@@ -1,0 +1,48 @@
+"""`gate`: answers for CI whether a comparison meets what is asked of it."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterable
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.cli.answer import Answer
+from harness.cli.options import Verbs, build_json_option
+from mainrun.record.errors import EXIT_DONE
+
+if TYPE_CHECKING:
+    from harness.verify.gate import Condition
+
+
+def add_to(verbs: Verbs) -> None:
+    """Adds the verb's parser."""
+    parser = verbs.add_parser("gate", help="for CI: does a comparison meet what is asked?",
+                              parents=[build_json_option()])  # fmt: skip
+    parser.add_argument("folder", type=Path, metavar="DIR")
+    parser.add_argument("--min-improvement", type=float, metavar="PCT", help="smallest gain in full loss, in percent")
+    parser.add_argument("--max-loss", type=float, metavar="X", help="largest frozen loss of the last-named arm")
+    parser.add_argument("--require-conclusive", action="store_true", help="end with 5 where nothing can be concluded")
+    parser.set_defaults(run=run)
+
+
+def run(given: argparse.Namespace) -> Answer:
+    """Judges every condition on numbers that are made again from the journals."""
+    from harness.store.locks import blame_damage, hold
+    from harness.verify.gate import compute_exit_code, judge, list_broken_rules
+
+    with hold(given.folder, shared=True), blame_damage(given.folder):
+        conditions = judge(given.folder, given.min_improvement, given.max_loss, given.require_conclusive)
+        broken = list_broken_rules(given.folder)
+    exit_code = compute_exit_code(conditions, given.require_conclusive)
+    unmet = ", ".join(condition.name for condition in conditions if condition.status != "met")
+    reason = f"not met: {unmet}" if exit_code != EXIT_DONE else None
+    values = {"conditions": [asdict(condition) for condition in conditions], "broken_rules": broken}
+    return Answer(format_conditions(conditions, broken), values, exit_code, reason)
+
+
+def format_conditions(conditions: Iterable[Condition], broken_rules: Iterable[str]) -> str:
+    """One line a condition, and one a broken rule."""
+    answers = [(condition.status, f"{condition.name}: {condition.text}") for condition in conditions]
+    return "\n".join(f"{word:<9}  {text}" for word, text in [*answers, *(("FAIL", rule) for rule in broken_rules)])

@@ -1,0 +1,75 @@
+"""`verify`: checks the rules, the metric and every number of a comparison."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.cli.answer import Answer
+from harness.cli.options import Verbs, build_json_option
+from harness.cli.table import format_columns
+from mainrun.record.errors import EXIT_DONE, EXIT_NO, RequestError
+
+if TYPE_CHECKING:
+    from harness.check.registry import Finding
+
+
+def add_to(verbs: Verbs) -> None:
+    """Adds the verb's parser."""
+    parser = verbs.add_parser("verify", help="check rules, metric and every number of a comparison",
+                              parents=[build_json_option()])  # fmt: skip
+    parser.add_argument("folder", type=Path, metavar="DIR", nargs="?")
+    parser.add_argument("--data",
+                        help="the file the titles came from, or hub; without it what needs them is not "
+                        "checked")  # fmt: skip
+    parser.add_argument("--replay", type=int, metavar="STEPS",
+                        help="train the first steps of every run again and compare")  # fmt: skip
+    parser.add_argument("--strict", action="store_true", help="what is not checked counts as failed")
+    parser.add_argument("--list-checks", action="store_true", help="name every check and end")
+    parser.set_defaults(run=run)
+
+
+def run(given: argparse.Namespace) -> Answer:
+    """Checks the comparison; ends with 1 where a check failed."""
+    from harness.launch.local import LocalLauncher
+    from harness.store.locks import blame_damage, hold
+    from harness.verify.verify import list_checks, verify
+
+    if given.list_checks:
+        return Answer(format_checks(list_checks()), {"checks": list_checks()})
+    if given.folder is None:
+        raise RequestError("verify needs the folder of a comparison.")
+    if given.replay is not None and given.replay < 1:
+        raise RequestError(f"--replay takes a number of steps from 1 on, not {given.replay}.")
+    with hold(given.folder, shared=True), blame_damage(given.folder):
+        findings = verify(given.folder, given.data, given.replay, LocalLauncher())
+    bad = ("FAIL", "NOT CHECKED") if given.strict else ("FAIL",)
+    failed = [finding.name for finding in findings if finding.status in bad]
+    values = {"findings": [asdict(finding) for finding in findings]}
+    exit_code, reason = (EXIT_NO, f"failed: {', '.join(failed)}") if failed else (EXIT_DONE, None)
+    return Answer(format_findings(findings), values, exit_code, reason)
+
+
+def format_findings(findings: Sequence[Finding]) -> str:
+    """Every finding with its evidence, and a last line that counts them."""
+    lines = [f"{finding.status:<11}  {finding.name}: {finding.evidence}" for finding in findings]
+    counts = {
+        status: sum(finding.status == status for finding in findings) for status in ("PASS", "FAIL", "NOT CHECKED")
+    }
+    reasons = ", ".join(f"{count} {status}" for status, count in counts.items())
+    return "\n".join([*lines, f"{len(findings)} checks: {reasons}"])
+
+
+def format_checks(checks: Mapping[str, str]) -> str:
+    """Name and title of every check."""
+    return "\n".join(format_columns(["check", "what it asks"], [[name, title] for name, title in checks.items()]))
+
+
+def format_checks_markdown(checks: Mapping[str, str]) -> str:
+    """The same as a Markdown table, for the README."""
+    return "\n".join(
+        ["| check | what it asks |", "|---|---|", *(f"| `{name}` | {title} |" for name, title in checks.items())]
+    )

@@ -1,0 +1,78 @@
+"""Runs of other programs: the job of an external arm's command, and what is made of its end."""
+
+from pathlib import Path
+
+from harness.launch.follow import LogFollower
+from harness.launch.job import Job, Outcome
+from harness.launch.progress import RunProgress
+from harness.plan.arms_file import ExternalArm, load_arms
+from harness.plan.plan import Plan, PlannedRun
+from harness.plan.request import CompareRequest
+from harness.sources.command import take_in_command
+from mainrun.record.errors import EXIT_DONE, EXIT_INTERRUPTED
+from mainrun.record.files import make_folder
+
+WORK_FOLDER = "work"
+OUTPUT_NAME = "output.log"
+MAX_MESSAGE_CHARS = 200
+"""Of the last line that a command printed."""
+
+
+def build_command_job(arm: ExternalArm, run: PlannedRun, folder: Path) -> Job:
+    """The job that runs an arm's command with the run's seed; what it prints is kept in `folder`.
+
+    `{out}` in the command is a folder of the run's own, which is made here.
+    """
+    work = (folder / WORK_FOLDER).resolve()
+    make_folder(work)
+    filled = arm.fill(run.seed, work)
+    return Job(
+        name=run.folder_name,
+        argv=filled.command,
+        folder=folder,
+        journal=filled.journal_path,
+        cwd=filled.cwd,
+        env=filled.env,
+        output=folder / OUTPUT_NAME,
+        stall_s=filled.stall_s,
+        own_session=True,
+    )
+
+
+class CommandTask:
+    """A run of another program while it goes on; its journal is shown as far as it can be read, and then taken in."""
+
+    def __init__(
+        self,
+        request: CompareRequest,
+        plan: Plan,
+        run: PlannedRun,
+        folder: Path,
+        plan_sha256: str,
+        progress: RunProgress,
+    ) -> None:
+        assert request.arms_file is not None and plan.sources is not None
+        self.job = build_command_job(load_arms(request.arms_file)[run.arm], run, folder)
+        self._run, self._plan_sha256, self._progress = run, plan_sha256, progress
+        self._source = next(source for source in plan.sources if (source["arm"], source["seed"]) == (run.arm, run.seed))
+        self._follower = LogFollower(self.job.journal)
+
+    def watch(self) -> None:
+        self._progress.show(self._follower.read_new())
+
+    def close(self) -> None:
+        pass
+
+    def finish(self, outcome: Outcome) -> str | None:
+        if outcome.exit_code == EXIT_INTERRUPTED:
+            raise KeyboardInterrupt
+        end = None if outcome.exit_code == EXIT_DONE else _describe_end(outcome)
+        content = self._follower.read_all()
+        reason = take_in_command(self._run, self._source, self.job.folder, self._plan_sha256, content, end)
+        self._progress.finish("complete" if reason is None else f"failed: {reason}")
+        return reason
+
+
+def _describe_end(outcome: Outcome) -> str:
+    last = f": {outcome.message[:MAX_MESSAGE_CHARS]}" if outcome.message else ""
+    return f"its command ended with exit code {outcome.exit_code}{last}"

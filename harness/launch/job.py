@@ -1,0 +1,71 @@
+"""A job: one run as plain data, which can be started here, beside others or elsewhere; and who starts it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from harness.processes import POLL_S
+
+
+@dataclass(frozen=True)
+class Job:
+    """Everything one run needs to start anywhere, whichever program it runs."""
+
+    name: str
+    """Unlike that of every other job which runs at the same time."""
+    argv: tuple[str, ...]
+    folder: Path
+    """Where the run leaves what it makes."""
+    journal: Path
+    """What the run appends to while it goes on."""
+    cwd: Path | None = None
+    """None is the folder of the process that starts it."""
+    env: Mapping[str, str] = field(default_factory=dict)
+    """On top of the environment of the process that starts it."""
+    output: Path | None = None
+    """File for the end of what the run prints; None keeps it until the run has ended, for the outcome."""
+    stall_s: float | None = None
+    """A run whose journal does not grow for so many seconds is ended; None: it may take its time."""
+    own_session: bool = False
+    """Whether the run has a session of its own, so that what it started is ended with it."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run's process ended."""
+
+    exit_code: int
+    """Of the table both programs share; 128 + n for a process ended by signal n."""
+    message: str
+    """What ended it, or the last line it printed; '' where it ended well."""
+    errors: str = ""
+    """The end of all it printed, where the job names no file for it."""
+
+
+class Launcher(Protocol):
+    """Runs jobs, as many at once as are started. It holds what runs; whoever starts a job polls until it has ended."""
+
+    def start(self, job: Job) -> None:
+        """Begins a job; one that cannot be begun has an outcome that says so.
+
+        Raises `MachineError` where the machine refuses a file.
+        """
+
+    def poll(self, wait_s: float) -> dict[str, Outcome]:
+        """The outcomes of the jobs that ended since the last call, by name; waits so long for the first of them."""
+
+    def stop(self) -> None:
+        """Ends every job that still runs, and returns when none does."""
+
+
+def run_alone(launcher: Launcher, job: Job) -> Outcome:
+    """Runs one job to its end where no other runs; ends it where the caller is interrupted."""
+    try:
+        launcher.start(job)
+        while True:
+            if ended := launcher.poll(POLL_S):
+                return ended[job.name]
+    except BaseException:
+        launcher.stop()
+        raise

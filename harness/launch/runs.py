@@ -1,0 +1,127 @@
+"""The stage that runs: every run of a plan that is not complete is taken over, trained or commanded."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from harness.launch.command import CommandTask
+from harness.launch.job import Job, Launcher
+from harness.launch.progress import ProgressDisplay
+from harness.launch.reuse import Offers, take_over
+from harness.launch.schedule import Task, run_tasks
+from harness.launch.training import TrainingTask, build_training_job
+from harness.plan.external import is_external
+from harness.plan.plan import Plan, PlannedRun
+from harness.plan.request import CompareRequest
+from harness.store.runs import get_run_folder, is_complete
+from mainrun.record.errors import RequestError
+from mainrun.record.run_record import FILE_NAME as RECORD_NAME
+from mainrun.record.run_record import load_run_record
+
+
+def launch_runs(
+    request: CompareRequest,
+    plan: Plan,
+    folder: Path,
+    plan_sha256: str,
+    offers: Offers,
+    launcher: Launcher,
+    display: ProgressDisplay,
+) -> list[str]:
+    """Runs what is missing of the plan in its order; returns how those runs that failed ended.
+
+    Raises what would end every run, and `KeyboardInterrupt` where the user ended one; all that is complete is kept.
+    """
+    stage = _Stage(_train_alike(request, plan, folder), plan, folder, plan_sha256, display)
+    stage.take_over(offers, launcher)
+    failures = run_tasks(stage.build_tasks(), launcher)
+    return [f"{run.folder_name}: {failures[run.folder_name]}" for run in plan.runs if run.folder_name in failures]
+
+
+@dataclass
+class _Stage:
+    request: CompareRequest
+    plan: Plan
+    folder: Path
+    plan_sha256: str
+    display: ProgressDisplay
+    taken_over: set[PlannedRun] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.complete = {run for run in self.plan.runs if is_complete(get_run_folder(self.folder, run))}
+
+    def take_over(self, offers: Offers, launcher: Launcher) -> None:
+        """Fetches the runs that another comparison has; one that was begun here goes on here."""
+        offers.taken |= {
+            load_run_record(get_run_folder(self.folder, run))["mainrun_log_sha256"] for run in self.complete
+        }
+        for run in self.plan.runs:
+            run_folder = get_run_folder(self.folder, run)
+            if is_external(self.plan.get_arm(run.arm)) or (run_folder / RECORD_NAME).exists():
+                continue
+            said = take_over(offers, self.plan, run, self._build_job(run), launcher, self.plan_sha256)
+            if said and is_complete(run_folder):
+                self.taken_over.add(run)
+                self.display.begin(self.plan.describe_run(run), self._find_place(run)).finish(said)
+            elif said:
+                self.display.note(self.plan.describe_run(run), said)
+
+    def build_tasks(self) -> Iterator[Task]:
+        """The tasks of the runs that are missing, each built when it is to be started."""
+        for run in self.plan.runs:
+            if run in self.taken_over:
+                continue
+            arm, name = self.plan.get_arm(run.arm), self.plan.describe_run(run)
+            progress = self.display.begin(name, self._find_place(run), arm.tokens_per_step)
+            if run in self.complete:
+                progress.finish("complete already")
+            elif is_external(arm):
+                run_folder = get_run_folder(self.folder, run)
+                yield CommandTask(self.request, self.plan, run, run_folder, self.plan_sha256, progress)
+            else:
+                yield TrainingTask(self.folder, self._build_job(run), progress)
+
+    def _build_job(self, run: PlannedRun) -> Job:
+        return build_training_job(
+            run,
+            self.plan.get_arm(run.arm),
+            self.plan.preset,
+            # The revision the plan resolved: upstream may move between two runs.
+            replace(self.request.source, revision=self.plan.corpus["revision"]),
+            self.request.device,
+            self.request.precision,
+            get_run_folder(self.folder, run),
+            self.plan_sha256,
+            self._find_trained(),
+        )
+
+    def _find_trained(self) -> Path | None:
+        """The folder of a complete run of ours; all others have to be trained as it was."""
+        for run in self.plan.runs:
+            run_folder = get_run_folder(self.folder, run)
+            is_ours = not is_external(self.plan.get_arm(run.arm)) and (run_folder / RECORD_NAME).exists()
+            if is_ours and load_run_record(run_folder)["status"] == "complete":
+                return run_folder
+        return None
+
+    def _find_place(self, run: PlannedRun) -> str:
+        return f"[{self.plan.runs.index(run) + 1}/{len(self.plan.runs)}]"
+
+
+def _train_alike(request: CompareRequest, plan: Plan, folder: Path) -> CompareRequest:
+    """The request with the device and precision of the runs begun before, where it names none.
+
+    Raises `RequestError` where it names others: arms trained in different ways are not compared.
+    """
+    for run in plan.runs:
+        record = get_run_folder(folder, run) / RECORD_NAME
+        machine = load_run_record(record.parent).get("machine", {}) if record.exists() else {}
+        for key, named in (("device", request.device), ("precision", request.precision)):
+            stored = machine.get(key, named)
+            if named not in ("auto", stored):
+                raise RequestError(
+                    f"{run.folder_name} was begun with --{key} {stored}, not {named}. Go on with that, or begin anew "
+                    "in another folder."
+                )
+            request = replace(request, **{key: stored})
+    return request

@@ -1,0 +1,120 @@
+"""Runs of our own program: the job that trains one, and what is made of its end."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from harness.launch.errors_log import hide_folders, save_errors
+from harness.launch.follow import JournalFollower
+from harness.launch.job import Job, Outcome
+from harness.launch.progress import RunProgress
+from harness.plan.plan import Arm, PlannedRun
+from harness.processes import build_command
+from harness.store.runs import is_complete
+from harness.store.tensorboard import FOLDER as TENSORBOARD_FOLDER
+from harness.store.tensorboard import TensorBoardLog
+from mainrun.data.corpus import CorpusSource
+from mainrun.record.errors import (
+    EXIT_DONE,
+    EXIT_INTERRUPTED,
+    MachineError,
+    RequestError,
+    RunError,
+    StoredResultsError,
+)
+from mainrun.record.files import make_folder
+from mainrun.record.inert import make_inert
+from mainrun.record.run_record import JOURNAL_NAME, mark_failed
+
+MODULE = "mainrun.train"
+EXIT_SIGNAL = 128
+"""Exit codes above this one are signals."""
+
+
+def build_training_job(
+    run: PlannedRun, arm: Arm, preset: str, source: CorpusSource, device: str, precision: str, folder: Path,
+    plan_sha256: str, beside: Path | None,
+) -> Job:  # fmt: skip
+    """The job that trains `run` in `folder`, going on from a checkpoint where there is one.
+
+    It refuses to, where code or kind of machine are not those of the finished run in the folder `beside`.
+    """
+    arguments = [
+        *build_arguments(arm.recipe, preset, arm.settings, source, run.seed, device, precision, folder),
+        f"--arm={arm.name}",
+        f"--plan-sha256={plan_sha256}",
+        "--resume",
+    ]
+    if beside is not None:
+        arguments.append(f"--beside={beside}")
+    return build_job(run.folder_name, arguments, folder)
+
+
+def build_arguments(
+    recipe: str, preset: str, settings: Mapping[str, Any], source: CorpusSource, seed: int, device: str, precision: str,
+    folder: Path,
+) -> list[str]:  # fmt: skip
+    """Arguments of the training program for a run by itself."""
+    return [
+        f"--recipe={recipe}",
+        f"--preset={preset}",
+        f"--data={source.data}",
+        f"--title-column={source.title_column}",
+        f"--seed={seed}",
+        f"--out={folder}",
+        f"--device={device}",
+        f"--precision={precision}",
+        *(f"--set={key}={value}" for key, value in settings.items()),
+        *([f"--data-revision={source.revision}"] if source.revision is not None else []),
+    ]
+
+
+def build_job(name: str, arguments: list[str], folder: Path) -> Job:
+    """The job of the training program with these arguments, which name `folder` as `--out`."""
+    return Job(name, tuple(build_command(MODULE, *arguments)), folder, folder / JOURNAL_NAME)
+
+
+class TrainingTask:
+    """A run of ours while it goes on: its journal is shown and logged as it grows."""
+
+    def __init__(self, comparison: Path, job: Job, progress: RunProgress) -> None:
+        self._comparison, self.job, self._progress = comparison, job, progress
+        make_folder(job.folder)
+        self._follower = JournalFollower(job.journal)
+        self._log = TensorBoardLog(comparison / TENSORBOARD_FOLDER / job.folder.name)
+
+    def watch(self) -> None:
+        events = self._follower.read_new()
+        self._log.write(events)
+        self._progress.show(events)
+
+    def close(self) -> None:
+        self._log.close()
+
+    def finish(self, outcome: Outcome) -> str | None:
+        self.close()
+        if outcome.exit_code == EXIT_INTERRUPTED:
+            raise KeyboardInterrupt
+        exit_code, message = outcome.exit_code, outcome.message
+        if exit_code == EXIT_DONE and is_complete(self.job.folder):
+            self._progress.finish("complete")
+            return None
+        if exit_code == EXIT_DONE:
+            exit_code, message = RunError.exit_code, "its process ended well and left no whole run"
+        mark_failed(self.job.folder, self._describe_failure(exit_code, message))
+        where = ""
+        if outcome.errors:
+            kept = save_errors(self._comparison, self.job.folder, outcome.errors)
+            where = f"; all it said is in {self._comparison / kept}"
+        self._progress.finish(f"failed: {message}{where}")
+        for kind in (RequestError, StoredResultsError, MachineError):
+            if exit_code == kind.exit_code:
+                raise kind(f"{self.job.name}: {message}")
+        return message
+
+    def _describe_failure(self, exit_code: int, message: str) -> str:
+        """Why the run ended, for its record, which holds no path."""
+        if exit_code > EXIT_SIGNAL or exit_code == RunError.exit_code:
+            return message
+        plain = make_inert(hide_folders(message, self._comparison))
+        return f"it ended with exit code {exit_code}{': ' if plain else ''}{plain}"

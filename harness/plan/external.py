@@ -1,0 +1,81 @@
+"""Planning external arms beside our own: which runs there will be, and where each comes from."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from harness.plan.arms_file import load_arms
+from harness.plan.plan import Arm, Plan, check_rule, name_arms, order_runs, plan_comparison
+from harness.plan.request import CompareRequest
+from mainrun.record.errors import RequestError
+
+RECIPE = "external"
+UNKNOWN_CORPUS: dict[str, Any] = {
+    "source": "imported",
+    "name": "titles that the logs do not name",
+    "revision": None,
+    "num_available": None,
+    "num_train_titles": None,
+    "num_validation_titles": None,
+    "train_sha256": None,
+    "validation_sha256": None,
+}
+"""Of a plan none of whose arms is trained by us."""
+
+
+def is_external(arm: Arm) -> bool:
+    """Whether an arm is the command of another program."""
+    return arm.recipe == RECIPE
+
+
+def plan_external(request: CompareRequest, folder: Path) -> Plan:
+    """A plan of external arms and of our own in the order of the request's names.
+
+    Raises `RequestError` as `load_arms` and `plan_comparison`, for an external arm that is named twice, and where
+    several seeds are asked of a command that takes none.
+    """
+    assert request.arms_file is not None
+    arms = load_arms(request.arms_file)
+    chosen = [name for name in request.recipes if name in arms]
+    if len(set(chosen)) < len(chosen):
+        raise RequestError("An external arm stands twice; give it two names in the arms file.")
+    if len(request.recipes) < 2:
+        raise RequestError("A comparison needs two arms or more; the first is the baseline.")
+    for name in chosen:
+        if name in request.settings:
+            raise RequestError(f"--set names {name}, an external arm: give settings to its command in the arms file.")
+        if len(request.seeds) > 1 and not arms[name].takes_seed:
+            raise RequestError(
+                f"--seeds names {len(request.seeds)} seeds, but the command of {name} holds no {{seed}}."
+            )
+    plan = _plan_own(request, folder.resolve().name, [name for name in request.recipes if name not in arms])
+    taken = [arm.name for arm in plan.arms if arm.name in chosen]
+    if taken:
+        raise RequestError(f"Two arms would be called {taken[0]}; give the external one another name in the arms file.")
+    trained = iter(plan.arms)
+    all_arms = tuple(Arm(name, RECIPE, {}, {}, {}) if name in arms else next(trained) for name in request.recipes)
+    runs = order_runs([arm.name for arm in all_arms], request.seeds)
+    sources = [
+        {
+            "arm": run.arm,
+            "seed": run.seed,
+            "kind": "log",
+            "name": Path(arms[run.arm].journal).name,
+            "loss_unit": None,
+            "external": arms[run.arm].to_json(request.arms_file.name),
+        }
+        for run in runs
+        if run.arm in arms
+    ]
+    return replace(plan, arms=all_arms, runs=runs, sources=sources)
+
+
+def _plan_own(request: CompareRequest, name: str, recipes: list[str]) -> Plan:
+    """The plan of those arms that are trained by us; without any of them, one of no arm and unknown titles."""
+    check_rule(request.seeds, request.margin_percent)
+    own = name_arms(recipes, request.settings)
+    if own:
+        return plan_comparison(
+            name, own, request.preset, request.source, request.seeds, None, request.margin_percent, min_arms=1
+        )
+    return Plan(name, "imported", UNKNOWN_CORPUS, (), tuple(request.seeds), (), margin_percent=request.margin_percent)

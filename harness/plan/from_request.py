@@ -1,0 +1,61 @@
+"""From what was asked to the plan that is stored: which folder, which arms, and whether one was begun there already."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from harness.plan.ablation import plan_ablation
+from harness.plan.external import plan_external
+from harness.plan.folders import name_folder, refuse_filled
+from harness.plan.plan import FILE_NAME as PLAN_NAME
+from harness.plan.plan import ArmRequest, Plan, load_plan, name_arms, plan_comparison, plan_to_json, save_plan
+from harness.plan.request import CompareRequest
+from mainrun.data.corpus import HUB
+from mainrun.record.errors import RequestError
+from mainrun.record.files import compute_file_sha256, make_folder
+
+
+def plan_request(request: CompareRequest) -> tuple[Plan, Path]:
+    """The plan a request comes to, and the folder it would fill; nothing is written there.
+
+    Raises `RequestError` where the folder holds something already and `--resume` was not given.
+    """
+    folder = request.out or name_folder(f"{'ablate-' if request.ablate else ''}{request.preset}")
+    if not request.resume:
+        refuse_filled(folder, "Continue it with --resume or choose another --out.")
+    elif (folder / PLAN_NAME).exists():
+        request = _pin_revision(request, load_plan(folder))
+    if request.arms_file is not None:
+        return plan_external(request, folder), folder
+    ablation = plan_ablation(request.ablate) if request.ablate else None
+    arms = name_arms(request.recipes, request.settings)
+    if ablation:
+        arms = [ArmRequest(name, "baseline", settings) for name, settings in ablation.arms.items()]
+        arms[-1] = ArmRequest(ablation.recipe, ablation.recipe, {})
+    plan = plan_comparison(
+        folder.resolve().name, arms, request.preset, request.source, request.seeds, ablation, request.margin_percent
+    )
+    return plan, folder
+
+
+def store_plan(folder: Path, plan: Plan) -> str:
+    """Writes the plan of a new comparison, or makes sure that a stored one is the same; returns its SHA-256.
+
+    Raises `RequestError` where another one is stored.
+    """
+    if not (folder / PLAN_NAME).exists():
+        make_folder(folder / "runs")
+        return save_plan(folder, plan)
+    stored, asked = plan_to_json(load_plan(folder)), plan_to_json(plan)
+    differing = [key for key in asked if stored[key] != asked[key] and key != "name"]  # a folder may be renamed
+    if differing:
+        raise RequestError(
+            f"{folder} was planned with another {', '.join(differing)}. Give the command line it was begun with."
+        )
+    return compute_file_sha256(folder / PLAN_NAME)
+
+
+def _pin_revision(request: CompareRequest, begun: Plan) -> CompareRequest:
+    """The request with the revision of the hub's dataset that a comparison was begun with, where it names none."""
+    if request.source.data != HUB or begun.corpus["source"] != HUB or request.data_revision is not None:
+        return request
+    return replace(request, data_revision=begun.corpus["revision"])
