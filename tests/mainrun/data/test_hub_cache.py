@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from harness.check.reread import read_titles
-from harness.launch.local import build_job
+from harness.launch.training import build_training_job
 from harness.plan.plan import Arm, PlannedRun
 from mainrun.data.corpus import CorpusSource, load_corpus
 from mainrun.record.errors import MachineError
@@ -119,7 +119,7 @@ def test_a_cached_dataset_that_lacks_a_file_or_has_been_cut_to_some_files_is_not
 
 def test_every_run_is_given_the_commit_that_the_plan_resolved() -> None:
     arm = Arm("baseline", "baseline", {}, {}, {})
-    job = build_job(
+    job = build_training_job(
         PlannedRun("baseline", 1), arm, "quick", CorpusSource("hub", COMMIT), "cpu", "auto", Path("x"), "0", None
     )
-    assert f"--data-revision={COMMIT}" in job.arguments
+    assert f"--data-revision={COMMIT}" in job.argv
