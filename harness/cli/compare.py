@@ -9,7 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.cli.answer import Answer
-from harness.cli.options import Verbs, build_json_option, build_training_options, parse_seeds, parse_settings
+from harness.cli.options import (
+    Verbs,
+    build_json_option,
+    build_training_options,
+    check_positive,
+    parse_seeds,
+    parse_settings,
+)
 from harness.cli.table import format_columns
 from harness.cli.terminal import is_terminal, write_stderr
 from harness.formats import format_count, format_flops, format_percent, format_value
@@ -72,6 +79,8 @@ def train(given: argparse.Namespace) -> Answer:
     get_preset(given.preset)
     if given.resume and given.out is None:
         raise RequestError("--resume needs --out: which comparison is to go on?")
+    check_positive("--jobs", given.jobs)
+    check_positive("--threads", given.threads)
     request = CompareRequest(
         recipes=tuple(given.recipes) or DEFAULT_RECIPES,
         preset=given.preset,
@@ -88,6 +97,9 @@ def train(given: argparse.Namespace) -> Answer:
         resume=given.resume,
         reuse=tuple(given.reuse),
         arms_file=given.arms,
+        jobs=given.jobs,
+        threads=given.threads,
+        mixed_machines=given.mixed_machines,
     )
     if given.dry_run:
         plan, folder = plan_request(request)

@@ -43,6 +43,11 @@ def build_training_options() -> Parser:
     options.add_argument("--device", choices=DEVICES, default="auto")
     options.add_argument("--precision", choices=PRECISIONS, default="auto",
                          help="of the products; auto is bfloat16 on a GPU, float32 on a CPU")  # fmt: skip
+    options.add_argument("--jobs", type=int, default=1, metavar="N", help="runs at once (default: %(default)s)")
+    options.add_argument("--threads", type=int, metavar="N",
+                         help="of each run (default: all cores, or an equal part of them for each job)")  # fmt: skip
+    options.add_argument("--mixed-machines", action="store_true",
+                         help="compare runs of different kinds of processors or numbers of threads")  # fmt: skip
     options.add_argument("--out", type=Path, metavar="DIR",
                          help="folder of the comparison (default: a new one in results/)")  # fmt: skip
     options.add_argument("--resume", action="store_true", help="train only what is missing in --out")
@@ -59,6 +64,12 @@ def parse_seeds(text: str) -> tuple[int, ...]:
         return tuple(int(part) for part in text.split(","))
     except ValueError:
         raise RequestError(f"--seeds takes whole numbers with commas between them, not '{text}'.") from None
+
+
+def check_positive(option: str, value: int | None) -> None:
+    """`RequestError` where an option counts something and is below 1."""
+    if value is not None and value < 1:
+        raise RequestError(f"{option} takes a whole number from 1 on, not {value}.")
 
 
 def parse_settings(texts: list[str]) -> dict[str, dict[str, str]]:

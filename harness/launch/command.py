@@ -1,13 +1,13 @@
 """Runs of other programs: the job of an external arm's command, and what is made of its end."""
 
+import shutil
 from pathlib import Path
 
 from harness.launch.follow import LogFollower
 from harness.launch.job import Job, Outcome
 from harness.launch.progress import RunProgress
-from harness.plan.arms_file import ExternalArm, load_arms
+from harness.plan.arms_file import ExternalArm
 from harness.plan.plan import Plan, PlannedRun
-from harness.plan.request import CompareRequest
 from harness.sources.command import take_in_command
 from mainrun.record.errors import EXIT_DONE, EXIT_INTERRUPTED
 from mainrun.record.files import make_folder
@@ -42,23 +42,21 @@ def build_command_job(arm: ExternalArm, run: PlannedRun, folder: Path) -> Job:
 class CommandTask:
     """A run of another program while it goes on; its journal is shown as far as it can be read, and then taken in."""
 
-    def __init__(
-        self,
-        request: CompareRequest,
-        plan: Plan,
-        run: PlannedRun,
-        folder: Path,
-        plan_sha256: str,
-        progress: RunProgress,
-    ) -> None:
-        assert request.arms_file is not None and plan.sources is not None
-        self.job = build_command_job(load_arms(request.arms_file)[run.arm], run, folder)
-        self._run, self._plan_sha256, self._progress = run, plan_sha256, progress
-        self._source = next(source for source in plan.sources if (source["arm"], source["seed"]) == (run.arm, run.seed))
+    def __init__(self, job: Job, plan: Plan, run: PlannedRun, plan_sha256: str, progress: RunProgress) -> None:
+        self.job, self._run, self._plan_sha256, self._progress = job, run, plan_sha256, progress
+        sources = ((source["arm"], source["seed"], source) for source in plan.sources or [])
+        self._source = next(source for arm, seed, source in sources if (arm, seed) == (run.arm, run.seed))
         self._follower = LogFollower(self.job.journal)
 
     def watch(self) -> None:
         self._progress.show(self._follower.read_new())
+
+    def restart(self, reason: str) -> None:
+        self._progress.note(f"begins again from the start: {reason}")
+        work = self.job.folder / WORK_FOLDER
+        shutil.rmtree(work, ignore_errors=True)
+        make_folder(work)
+        self._follower = LogFollower(self.job.journal)
 
     def close(self) -> None:
         pass

@@ -29,6 +29,10 @@ class Job:
     """A run whose journal does not grow for so many seconds is ended; None: it may take its time."""
     own_session: bool = False
     """Whether the run has a session of its own, so that what it started is ended with it."""
+    num_threads: int | None = None
+    """How many threads it computes with; None leaves that to the environment."""
+    own_gpu: bool = False
+    """Whether it gets one GPU for itself, where the machine has any; otherwise it sees all there are."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,8 @@ class Outcome:
     """What ended it, or the last line it printed; '' where it ended well."""
     errors: str = ""
     """The end of all it printed, where the job names no file for it."""
+    is_lost: bool = False
+    """Whether the place it ran at was lost, through no fault of the run: it may be begun again."""
 
 
 class Launcher(Protocol):

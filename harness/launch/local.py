@@ -4,10 +4,12 @@ import os
 import signal
 import subprocess
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 from harness.launch.job import Job, Outcome
 from harness.launch.output import Output
+from harness.launch.shares import Gpus, limit_threads
 from harness.processes import describe_signal, end_processes
 from mainrun.record.errors import RunError
 
@@ -23,10 +25,12 @@ class LocalLauncher:
     def __init__(self) -> None:
         self._running: dict[str, _Running] = {}
         self._not_begun: dict[str, Outcome] = {}
+        self._gpus = Gpus()
 
     def start(self, job: Job) -> None:
+        share = limit_threads(job.num_threads) | (self._gpus.take(job.name) if job.own_gpu else {})
         try:
-            self._running[job.name] = _Running(job)
+            self._running[job.name] = _Running(job, share)
         except _NotBegunError as error:
             self._not_begun[job.name] = Outcome(RunError.exit_code, str(error))
 
@@ -37,6 +41,7 @@ class LocalLauncher:
             for name, running in list(self._running.items()):
                 if (outcome := running.look()) is not None:
                     del self._running[name]
+                    self._gpus.give_back(name)
                     ended[name] = outcome
             if ended or time.monotonic() >= deadline:
                 return ended
@@ -58,11 +63,12 @@ class _NotBegunError(Exception):
 class _Running:
     """One job's process and what it prints."""
 
-    def __init__(self, job: Job) -> None:
+    def __init__(self, job: Job, share: Mapping[str, str]) -> None:
+        """`share` is what the environment says of the job's share of the machine; the job's own has the last word."""
         self._job, self._output = job, Output(job.output)
         try:
             self.process = subprocess.Popen(
-                job.argv, cwd=job.cwd, env={**os.environ, **job.env}, stdin=subprocess.DEVNULL,
+                job.argv, cwd=job.cwd, env={**os.environ, **share, **job.env}, stdin=subprocess.DEVNULL,
                 stdout=self._output.file, stderr=subprocess.STDOUT, start_new_session=job.own_session,
             )  # fmt: skip
         except OSError as error:

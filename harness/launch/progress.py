@@ -1,4 +1,7 @@
-"""Live progress of runs: one line that is rewritten on a terminal, a plain line an evaluation elsewhere."""
+"""Live progress of runs: one line that is rewritten on a terminal, a plain line an evaluation elsewhere.
+
+Where several runs go on at once, the line on the terminal is of all of them, and each plain line names its run.
+"""
 
 import shutil
 from collections.abc import Callable, Iterable
@@ -14,27 +17,60 @@ class ProgressDisplay:
     """What is shown of all runs."""
 
     def __init__(self, write: Write, *, is_terminal: bool) -> None:
-        self.write = write
-        self.is_terminal = is_terminal
+        self._write = write
+        self._is_terminal = is_terminal
+        self._going_on: list[RunProgress] = []
+        self._is_line_open = False
 
     def begin(self, name: str, place: str, tokens_per_step: int = 0) -> "RunProgress":
         """Begins to show a run; `place` says which of how many."""
-        self.write(f"{place} {name}\n")
-        return RunProgress(self, name, tokens_per_step)
+        self._say(f"{place} {name}")
+        progress = RunProgress(self, name, tokens_per_step)
+        self._going_on.append(progress)
+        return progress
 
     def note(self, name: str, message: str) -> None:
         """Says something about a run."""
-        self.write(f"  {name}: {message}\n")
+        self._say(f"  {name}: {message}")
+
+    def end(self, run: "RunProgress") -> None:
+        """Shows a run no longer."""
+        self._going_on.remove(run)
+
+    def show_evaluation(self, run: "RunProgress") -> None:
+        """Shows where a run is that has made an evaluation: one plain line each."""
+        if not self._is_terminal:
+            self._say(f"  {run.name}{run.describe()}" if len(self._going_on) > 1 else run.describe())
+
+    def show_step(self, run: "RunProgress") -> None:
+        """Shows where a run is that has made a step: the terminal's line is of all that go on."""
+        if self._is_terminal:
+            shown = [other.describe_shortly() for other in self._going_on if other.has_begun]
+            text = run.describe() if len(shown) == 1 else f"  {'  '.join(shown)}"
+            width = shutil.get_terminal_size().columns - 1
+            self._write(f"\r{text[:width]:<{width}}")
+            self._is_line_open = True
+
+    def _say(self, line: str) -> None:
+        if self._is_line_open:
+            self._write("\n")
+            self._is_line_open = False
+        self._write(f"{line}\n")
 
 
 class RunProgress:
     """What is shown of one run."""
 
     def __init__(self, display: ProgressDisplay, name: str, tokens_per_step: int) -> None:
-        self._display, self._name, self._tokens_per_step = display, name, tokens_per_step
+        self.name = name
+        self._display, self._tokens_per_step = display, tokens_per_step
         self._losses: dict[str, tuple[int, float]] = {}
         self._first: Event | None = None
         self._latest: Event | None = None
+
+    @property
+    def has_begun(self) -> bool:
+        return self._latest is not None
 
     def show(self, events: Iterable[Event]) -> None:
         """Shows the newest state after some more of the journal."""
@@ -48,19 +84,31 @@ class RunProgress:
                     for name, key in (("frozen", "loss"), ("full", "full_loss_nats_per_char")):
                         if event.get(key) is not None:
                             self._losses[name] = event["step"], event[key]
-                    if self._latest and not self._display.is_terminal:
-                        self._display.write(f"{self._describe(self._latest)}\n")
-        if self._display.is_terminal and self._latest and self._latest is not shown:
-            width = shutil.get_terminal_size().columns - 1
-            self._display.write(f"\r{self._describe(self._latest)[:width]:<{width}}")
+                    if self._latest:
+                        self._display.show_evaluation(self)
+        if self._latest and self._latest is not shown:
+            self._display.show_step(self)
+
+    def note(self, message: str) -> None:
+        """Says something about the run, which goes on."""
+        self._display.note(self.name, message)
 
     def finish(self, message: str) -> None:
         """Ends a run with how it went."""
-        if self._display.is_terminal and self._first:
-            self._display.write("\n")
-        self._display.note(self._name, message)
+        self._display.end(self)
+        self.note(message)
 
-    def _describe(self, event: Event) -> str:
+    def describe_shortly(self) -> str:
+        """How far the run is, in a few words."""
+        assert self._latest is not None
+        step, max_steps = self._latest["step"], self._latest["max_steps"] or self._latest["step"]
+        losses = [format_loss(loss) for _, loss in list(self._losses.values())[:1]]
+        return " ".join([self.name, f"{step}/{max_steps}", *losses])
+
+    def describe(self) -> str:
+        """How far the run is, with its losses, its speed and the time that is left."""
+        assert self._latest is not None
+        event = self._latest
         step, max_steps = event["step"], event["max_steps"] or event["step"]
         text = f"  step {step:>{len(str(max_steps))}}/{max_steps}"
         for name, (measured_at, loss) in self._losses.items():

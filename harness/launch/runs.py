@@ -4,12 +4,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from harness.launch.command import CommandTask
+from harness.launch.alike import Alike
+from harness.launch.command import CommandTask, build_command_job
 from harness.launch.job import Job, Launcher
 from harness.launch.progress import ProgressDisplay
 from harness.launch.reuse import Offers, take_over
 from harness.launch.schedule import Task, run_tasks
+from harness.launch.shares import choose_num_threads
 from harness.launch.training import TrainingTask, build_training_job
+from harness.plan.arms_file import load_arms
 from harness.plan.external import is_external
 from harness.plan.plan import Plan, PlannedRun
 from harness.plan.request import CompareRequest
@@ -34,7 +37,7 @@ def launch_runs(
     """
     stage = _Stage(_train_alike(request, plan, folder), plan, folder, plan_sha256, display)
     stage.take_over(offers, launcher)
-    failures = run_tasks(stage.build_tasks(), launcher)
+    failures = run_tasks(stage.build_tasks(), launcher, request.jobs)
     return [f"{run.folder_name}: {failures[run.folder_name]}" for run in plan.runs if run.folder_name in failures]
 
 
@@ -48,6 +51,7 @@ class _Stage:
     taken_over: set[PlannedRun] = field(default_factory=set)
 
     def __post_init__(self) -> None:
+        self.alike = Alike(mixed_machines=self.request.mixed_machines)
         self.complete = {run for run in self.plan.runs if is_complete(get_run_folder(self.folder, run))}
 
     def take_over(self, offers: Offers, launcher: Launcher) -> None:
@@ -68,6 +72,8 @@ class _Stage:
 
     def build_tasks(self) -> Iterator[Task]:
         """The tasks of the runs that are missing, each built when it is to be started."""
+        if (trained := self._find_trained()) is not None:
+            self.alike.check(trained)
         for run in self.plan.runs:
             if run in self.taken_over:
                 continue
@@ -76,13 +82,19 @@ class _Stage:
             if run in self.complete:
                 progress.finish("complete already")
             elif is_external(arm):
-                run_folder = get_run_folder(self.folder, run)
-                yield CommandTask(self.request, self.plan, run, run_folder, self.plan_sha256, progress)
+                yield CommandTask(self._build_command(run), self.plan, run, self.plan_sha256, progress)
             else:
-                yield TrainingTask(self.folder, self._build_job(run), progress)
+                yield TrainingTask(self.folder, self._build_job(run), progress, self.alike)
+
+    def _build_command(self, run: PlannedRun) -> Job:
+        assert self.request.arms_file is not None
+        arm = load_arms(self.request.arms_file)[run.arm]
+        return self._share_machine(build_command_job(arm, run, get_run_folder(self.folder, run)))
 
     def _build_job(self, run: PlannedRun) -> Job:
-        return build_training_job(
+        # Its thread count may differ from that of another run only where that is asked for.
+        beside = None if self.request.mixed_machines else self._find_trained()
+        job = build_training_job(
             run,
             self.plan.get_arm(run.arm),
             self.plan.preset,
@@ -92,8 +104,14 @@ class _Stage:
             self.request.precision,
             get_run_folder(self.folder, run),
             self.plan_sha256,
-            self._find_trained(),
+            beside,
         )
+        return self._share_machine(job)
+
+    def _share_machine(self, job: Job) -> Job:
+        num_threads = choose_num_threads(self.request.threads, self.request.jobs)
+        own_gpu = self.request.jobs > 1 and self.request.device != "cpu"
+        return replace(job, num_threads=num_threads, own_gpu=own_gpu)
 
     def _find_trained(self) -> Path | None:
         """The folder of a complete run of ours; all others have to be trained as it was."""
@@ -109,9 +127,10 @@ class _Stage:
 
 
 def _train_alike(request: CompareRequest, plan: Plan, folder: Path) -> CompareRequest:
-    """The request with the device and precision of the runs begun before, where it names none.
+    """The request with the device, precision and threads of the runs begun before, where it names none.
 
-    Raises `RequestError` where it names others: arms trained in different ways are not compared.
+    Raises `RequestError` where it names others: arms trained in different ways are not compared, but for the threads
+    where `--mixed-machines` asks for it.
     """
     for run in plan.runs:
         record = get_run_folder(folder, run) / RECORD_NAME
@@ -124,4 +143,14 @@ def _train_alike(request: CompareRequest, plan: Plan, folder: Path) -> CompareRe
                     "in another folder."
                 )
             request = replace(request, **{key: stored})
+        threads = machine.get("num_threads")
+        if threads is None or request.mixed_machines:
+            continue
+        if request.threads not in (None, threads):
+            raise RequestError(
+                f"{run.folder_name} was begun with --threads {threads}, not {request.threads}, and its bits depend on "
+                "it. Go on with that, begin anew in another folder, or ask for both with --mixed-machines."
+            )
+        if request.jobs > 1:  # of a run alone the environment says it
+            request = replace(request, threads=threads)
     return request

@@ -1,9 +1,11 @@
 """Runs of our own program: the job that trains one, and what is made of its end."""
 
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from harness.launch.alike import Alike
 from harness.launch.errors_log import hide_folders, save_errors
 from harness.launch.follow import JournalFollower
 from harness.launch.job import Job, Outcome
@@ -24,6 +26,7 @@ from mainrun.record.errors import (
 )
 from mainrun.record.files import make_folder
 from mainrun.record.inert import make_inert
+from mainrun.record.run_record import FILE_NAME as RECORD_NAME
 from mainrun.record.run_record import JOURNAL_NAME, mark_failed
 
 MODULE = "mainrun.train"
@@ -75,21 +78,33 @@ def build_job(name: str, arguments: list[str], folder: Path) -> Job:
 
 
 class TrainingTask:
-    """A run of ours while it goes on: its journal is shown and logged as it grows."""
+    """A run of ours while it goes on: its journal is shown and logged as it grows, and it is held to be like others."""
 
-    def __init__(self, comparison: Path, job: Job, progress: RunProgress) -> None:
-        self._comparison, self.job, self._progress = comparison, job, progress
+    def __init__(self, comparison: Path, job: Job, progress: RunProgress, alike: Alike) -> None:
+        self._comparison, self.job, self._progress, self._alike = comparison, job, progress, alike
         make_folder(job.folder)
+        self._record = job.folder / RECORD_NAME
+        self._is_refused = False
+        self._is_new = not self._record.exists()
+        self._checked_ns = self._get_record_time()
         self._follower = JournalFollower(job.journal)
         self._log = TensorBoardLog(comparison / TENSORBOARD_FOLDER / job.folder.name)
 
     def watch(self) -> None:
+        if (written_ns := self._get_record_time()) != self._checked_ns:
+            self._checked_ns = written_ns
+            self._check_alike()
         events = self._follower.read_new()
         self._log.write(events)
         self._progress.show(events)
 
+    def restart(self, reason: str) -> None:
+        self._progress.note(f"begins again, from what has come back: {reason}")
+
     def close(self) -> None:
         self._log.close()
+        if self._is_refused and self._is_new:
+            shutil.rmtree(self.job.folder, ignore_errors=True)  # or --resume would meet a run that cannot go on here
 
     def finish(self, outcome: Outcome) -> str | None:
         self.close()
@@ -111,6 +126,16 @@ class TrainingTask:
             if exit_code == kind.exit_code:
                 raise kind(f"{self.job.name}: {message}")
         return message
+
+    def _check_alike(self) -> None:
+        try:
+            self._alike.check(self.job.folder)
+        except RequestError:
+            self._is_refused = True
+            raise
+
+    def _get_record_time(self) -> int | None:
+        return self._record.stat().st_mtime_ns if self._record.exists() else None
 
     def _describe_failure(self, exit_code: int, message: str) -> str:
         """Why the run ended, for its record, which holds no path."""

@@ -1,10 +1,11 @@
 """Planning external arms beside our own: which runs there will be, and where each comes from."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from harness.plan.arms_file import load_arms
+from harness.plan.arms_file import ExternalArm, load_arms
 from harness.plan.plan import Arm, Plan, check_rule, name_arms, order_runs, plan_comparison
 from harness.plan.request import CompareRequest
 from mainrun.record.errors import RequestError
@@ -48,6 +49,8 @@ def plan_external(request: CompareRequest, folder: Path) -> Plan:
             raise RequestError(
                 f"--seeds names {len(request.seeds)} seeds, but the command of {name} holds no {{seed}}."
             )
+    if request.jobs > 1:
+        _refuse_shared_journals([arms[name] for name in chosen], request.seeds)
     plan = _plan_own(request, folder.resolve().name, [name for name in request.recipes if name not in arms])
     taken = [arm.name for arm in plan.arms if arm.name in chosen]
     if taken:
@@ -68,6 +71,21 @@ def plan_external(request: CompareRequest, folder: Path) -> Plan:
         if run.arm in arms
     ]
     return replace(plan, arms=all_arms, runs=runs, sources=sources)
+
+
+def _refuse_shared_journals(arms: Sequence[ExternalArm], seeds: Sequence[int]) -> None:
+    """Raises `RequestError` where two runs that may go on at once would write one journal."""
+    owners: dict[Path, str] = {}
+    for arm in arms:
+        for seed in seeds:
+            run = f"{arm.name}-s{seed}"
+            journal = arm.fill(seed, Path("/", run)).journal_path
+            if journal in owners:
+                raise RequestError(
+                    f"{owners[journal]} and {run} would write one journal, {arm.journal}, at the same time. Put "
+                    "{out} or {seed} into its path in the arms file, or give --jobs 1."
+                )
+            owners[journal] = run
 
 
 def _plan_own(request: CompareRequest, name: str, recipes: list[str]) -> Plan:

@@ -33,6 +33,12 @@ class CompareRequest:
     """Comparisons whose finished runs are taken over where they are the same."""
     arms_file: Path | None = None
     """An arms file; its names may stand among `recipes`."""
+    jobs: int = 1
+    """How many runs go on at once."""
+    threads: int | None = None
+    """Of each run; None is all cores for a run alone, and an equal part of them for several at once."""
+    mixed_machines: bool = False
+    """Whether runs on other kinds of processors, or with other numbers of threads, are compared."""
 
     @property
     def source(self) -> CorpusSource:

@@ -2,6 +2,7 @@
 
 import tempfile
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -155,7 +156,8 @@ def _train_again(
     arguments = build_arguments(
         arm.recipe, comparison.plan.preset, settings, source, run.seed, machine["device"], machine["precision"], folder
     )
-    outcome = run_alone(launcher, build_job(run.folder.name, [*arguments, f"--stop-after={num_steps}"], folder))
+    job = build_job(run.folder.name, [*arguments, f"--stop-after={num_steps}"], folder)
+    outcome = run_alone(launcher, replace(job, num_threads=machine["num_threads"]))  # bits depend on it
     if outcome.exit_code != EXIT_DONE:
         return f"{run.folder.name} cannot be trained again here: {outcome.message}"
     return load_run_record(folder)

@@ -171,7 +171,7 @@ class FakeLauncher:
         try:
             request = parse_request(arguments)
             build_named_config(request.recipe, request.preset, request.settings)
-            self._check_beside(request)
+            self._check_beside(job, request)
         except ProgramError as error:  # a real process ends with its exit code
             return Outcome(error.exit_code, str(error))
         if (request.out / JOURNAL_NAME).exists():
@@ -181,14 +181,16 @@ class FakeLauncher:
             return Outcome(EXIT_BUG, "ImportError: no module named torch")
         yield  # a real process has not opened its journal yet when it is first looked at
         curve = self.curves.get(job.name) or self.curves.get(request.arm) or CURVES.get(request.recipe)
-        return (yield from _FakeRun(request, curve or CURVES["baseline"], mishap, started_at, self).write())
+        return (yield from _FakeRun(job, request, curve or CURVES["baseline"], mishap, started_at, self).write())
 
-    def describe_machine(self, request: RunRequest) -> dict[str, Any]:
-        return dict(self.machine) | ({} if request.precision == "auto" else {"precision": request.precision})
+    def describe_machine(self, job: Job, request: RunRequest) -> dict[str, Any]:
+        threads = {} if job.num_threads is None else {"num_threads": job.num_threads}
+        precision = {} if request.precision == "auto" else {"precision": request.precision}
+        return {**self.machine, **threads, **precision}
 
-    def _check_beside(self, request: RunRequest) -> None:
+    def _check_beside(self, job: Job, request: RunRequest) -> None:
         if request.beside:
-            machine = self.describe_machine(request)
+            machine = self.describe_machine(job, request)
             check_beside(request.beside, {"machine": machine, "source_sha256": self.source_sha256})
 
 
@@ -204,6 +206,7 @@ class _ClockJournal(Journal):
 class _FakeRun:
     def __init__(
         self,
+        job: Job,
         request: RunRequest,
         curve: Curve,
         mishap: Mishap | None,
@@ -214,7 +217,7 @@ class _FakeRun:
         self.config = build_named_config(request.recipe, request.preset, request.settings)
         self.data = prepare_data(self.config, request.source)
         make_folder(request.out)
-        machine, code = launcher.describe_machine(request), dict(launcher.source_sha256)
+        machine, code = launcher.describe_machine(job, request), dict(launcher.source_sha256)
         self.record = RunRecord(request, self.config, self.data, machine, code)
         own = f"{request.recipe} {request.seed}"
         noise = np.random.default_rng(zlib.crc32(own.encode()))

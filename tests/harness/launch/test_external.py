@@ -67,6 +67,9 @@ class Watched:
     job: Job
     watch: Callable[[], None]
 
+    def restart(self, reason: str) -> None:
+        raise AssertionError("a process of this machine is not lost")
+
     def finish(self, outcome: Outcome) -> str | None:
         return outcome.message
 
@@ -307,13 +310,17 @@ def test_a_wrong_arms_file_is_one_clear_error(tmp_path: Path, text: str, message
         (["--set", "mine.learning_rate=1"], "--set names mine, an external arm"),
         (["mine", "mine"], "An external arm stands twice"),
         (["baseline", "baseline", "baseline-2"], "Two arms would be called baseline-2"),
+        (["mine", "other", "--jobs", "2"], "mine-s1337 and other-s1337 would write one journal"),
+        (["baseline", "mine", "--seeds", "1,2", "--jobs", "2"], "mine-s1 and mine-s2 would write one journal"),
     ],
     ids=str,
 )
 def test_external_arms_are_asked_for_by_the_rules_of_all(
     given: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    more = (f'[arms.{name}]\ncommand = ["true", "{{seed}}"]\njournal = "j"\n' for name in ("baseline-2", "other"))
+    more = (
+        f'[arms.{name}]\ncommand = ["true", "{{seed}}"]\njournal = "mine.log"\n' for name in ("baseline-2", "other")
+    )
     arms = write_arms(tmp_path, "".join(more))
     names = [] if not given[0].startswith("--") else ["mine", "other"]
     assert main(["compare", *names, *given, "--arms", str(arms), "--out", str(tmp_path / "out"), "--dry-run"]) == 2
@@ -392,3 +399,18 @@ def test_an_output_that_cannot_be_written_is_the_machines_fault(tmp_path: Path) 
     job = replace(build_job(tmp_path), output=tmp_path / "gone" / "output.log")
     with pytest.raises(MachineError, match=r"output\.log"):
         run_alone(LocalLauncher(), job)
+
+
+def test_two_seeds_of_a_command_run_at_once_where_each_has_a_journal_of_its_own(tmp_path: Path) -> None:
+    (tmp_path / "written.txt").write_bytes(write_json(SMALL.build()))
+    (tmp_path / "run.py").write_text(
+        f"import shutil, sys, time; time.sleep(0.3); shutil.copy({str(tmp_path / 'written.txt')!r}, sys.argv[1])"
+    )
+    (tmp_path / "arms.toml").write_text(
+        f'[arms.mine]\ncommand = ["{sys.executable}", "run.py", "{{out}}/log", "{{seed}}"]\njournal = "{{out}}/log"\n'
+    )
+    own = build_request(tmp_path / "out", ("baseline",), (1337, 1))
+    request = replace(own, recipes=("baseline", "mine"), arms_file=tmp_path / "arms.toml", jobs=4, threads=1)
+    with skip_rendering():
+        folder = run_comparison(request, MixedLauncher(), ProgressDisplay(lambda text: None, is_terminal=False))
+    assert load_document(folder)["num_runs_complete"] == 4

@@ -47,6 +47,9 @@ class Recorded:
     def watch(self) -> None:
         self.happened.append("watch")
 
+    def restart(self, reason: str) -> None:
+        self.happened.append("restart")
+
     def finish(self, outcome: Outcome) -> str | None:
         self.happened.append("finish")
         if isinstance(self.failure, Exception):

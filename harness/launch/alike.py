@@ -1,0 +1,47 @@
+"""What the runs of a comparison that are trained by us have in common: a run that differs is refused while it runs."""
+
+from pathlib import Path
+from typing import Any
+
+from mainrun.record.errors import RequestError
+from mainrun.record.run_record import load_run_record, select_code_and_machine
+
+_MACHINE = "machine."
+_ALWAYS_ALIKE = ("machine.device", "machine.precision")
+
+
+class Alike:
+    """Holds every run's record against that of the first: same code, torch, device and precision, same machine.
+
+    Where `mixed_machines` are asked for, kinds of processors and numbers of threads may differ.
+    """
+
+    def __init__(self, *, mixed_machines: bool) -> None:
+        self._mixed_machines = mixed_machines
+        self._first: tuple[str, dict[str, Any]] | None = None
+
+    def check(self, folder: Path) -> None:
+        """Raises `RequestError` where the run in `folder`, which may be going on, is not like the first one checked."""
+        record = load_run_record(folder)
+        kind = select_code_and_machine(record)
+        kind |= {f"{_MACHINE}{key}": record["machine"][key] for key in ("device_name", "cpu_capability")}
+        if self._mixed_machines:
+            kind = {key: value for key, value in kind.items() if not key.startswith(_MACHINE) or key in _ALWAYS_ALIKE}
+        if self._first is None:
+            self._first = folder.name, kind
+        name, first = self._first
+        changed = sorted(key for key in kind | first if kind.get(key) != first.get(key))
+        if changed:
+            said = [
+                f"{key} ({first.get(key)} there, {kind.get(key)} here)" if key.startswith(_MACHINE) else key
+                for key in changed
+            ]
+            raise RequestError(
+                f"{folder.name} is trained otherwise than {name}, and a part of their difference in loss would be "
+                f"rounding; changed: {', '.join(said)}. {self._advise(changed)}"
+            )
+
+    def _advise(self, changed: list[str]) -> str:
+        if all(key.startswith(_MACHINE) and key not in _ALWAYS_ALIKE for key in changed):
+            return "Give all runs one kind of machine and the same --threads, or ask for this with --mixed-machines."
+        return "Give all runs one version of the code and its libraries."

@@ -1,0 +1,60 @@
+"""What of a machine each of several runs gets: threads, and a GPU of its own."""
+
+import os
+from pathlib import Path
+
+_THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "RAYON_NUM_THREADS")
+"""Variables that the libraries of torch and of the tokenizer take their number of threads from."""
+_VISIBLE = "CUDA_VISIBLE_DEVICES"
+
+
+def count_cores() -> int:
+    """The cores this process may run on."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # macOS has no such list
+        return os.cpu_count() or 1
+
+
+def choose_num_threads(num_threads: int | None, num_at_once: int) -> int | None:
+    """Threads of each of so many runs at once: as asked, else an equal part of the cores.
+
+    None, which leaves it to the libraries, for a run alone.
+    """
+    if num_threads is not None or num_at_once == 1:
+        return num_threads
+    return max(1, count_cores() // num_at_once)
+
+
+def limit_threads(num_threads: int | None) -> dict[str, str]:
+    """The environment under which a process computes with so many threads; None changes nothing."""
+    return {} if num_threads is None else dict.fromkeys(_THREADS, str(num_threads))
+
+
+class Gpus:
+    """The GPUs of this machine, given to jobs by turns: each time the one that fewest jobs have."""
+
+    def __init__(self) -> None:
+        self._holders: dict[str, list[str]] = {gpu: [] for gpu in find_gpus()}
+
+    def take(self, name: str) -> dict[str, str]:
+        """The environment in which the job of that name sees one GPU; nothing where there is none."""
+        if not self._holders:
+            return {}
+        gpu = min(self._holders, key=lambda gpu: len(self._holders[gpu]))
+        self._holders[gpu].append(name)
+        return {_VISIBLE: gpu}
+
+    def give_back(self, name: str) -> None:
+        """Takes the GPU of a job that has ended back."""
+        for holders in self._holders.values():
+            if name in holders:
+                holders.remove(name)
+
+
+def find_gpus(devices: Path = Path("/dev")) -> list[str]:
+    """What names each NVIDIA GPU that this process may use: as the environment says, else all the machine has."""
+    if (visible := os.environ.get(_VISIBLE)) is not None:
+        return [name for name in visible.split(",") if name.strip()]
+    numbers = (path.name.removeprefix("nvidia") for path in devices.glob("nvidia[0-9]*"))
+    return sorted((number for number in numbers if number.isdigit()), key=int)
