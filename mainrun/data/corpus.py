@@ -4,6 +4,7 @@ The draw, the order and the split depend on the source and on the preset alone, 
 """
 
 import hashlib
+import os
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -138,7 +139,7 @@ def _draw_from_file(source: CorpusSource, num_titles: int) -> _Draw:
     _check_enough(num_available, num_titles, repr(source.data))
     rows = _compute_rows(num_available, num_titles)
     titles = _clean_titles([file.values[row] for row in rows], rows, file.where)
-    name = Path(source.data).name
+    name = os.fsencode(Path(source.data).name).decode(errors="replace")  # a name may be no text, and is stored as one
     return _Draw(titles, "file", name, num_available=num_available, file_bytes=file.num_bytes)
 
 
