@@ -11,6 +11,7 @@ import numpy as np
 
 from harness.analyse.any_document import build_foreign_document, describe_import_command
 from harness.analyse.arms import describe_arm
+from harness.analyse.overlaps import count_beside
 from harness.analyse.pairs import describe_pair
 from harness.analyse.seeds import describe_robustness, pair_seeds
 from harness.analyse.titles import describe_titles
@@ -128,9 +129,12 @@ def _share_headline_seed(plan: Plan) -> bool:
 def _describe_runs(comparison: StoredComparison) -> list[dict[str, Any]]:
     plan = comparison.plan
     described = [_describe_run(run, plan.get_arm(run.arm).label, comparison.runs.get(run)) for run in plan.runs]
+    beside = count_beside(comparison)
     for run, values in zip(plan.runs, described, strict=True):
         if run not in plan.compared_runs:
             values["is_left_out"] = True
+        if run in beside:
+            values["num_runs_beside"] = beside[run]
     return described
 
 

@@ -58,9 +58,30 @@ def warn_of_clocks(document: Document) -> Iterator[Claim]:
             )
 
 
+def warn_of_runs_beside_others(document: Document) -> Iterator[Claim]:
+    """Runs that went on at the same time; the one beside most others is named."""
+    beside = {place: run["num_runs_beside"] for place, run in enumerate(document["runs"]) if "num_runs_beside" in run}
+    if beside:
+        place = max(beside, key=lambda place: beside[place])
+        yield from prove(
+            document,
+            "runs-beside-others",
+            {
+                "count > 0": "Runs went on at the same time, {label} with seed {seed} beside {count:count} other(s): "
+                "they took each other's time, so their training times and speeds do not compare. Losses do."
+            },
+            inputs={
+                "count": f"/runs/{place}/num_runs_beside",
+                "label": f"/runs/{place}/label",
+                "seed": f"/runs/{place}/seed",
+            },
+        )
+
+
 RUN_CAVEATS: tuple[Callable[[Document], Iterator[Claim]], ...] = (
     warn_of_missing_runs,
     warn_of_taken_over_runs,
+    warn_of_runs_beside_others,
     warn_of_clocks,
     warn_of_left_out_seeds,
 )

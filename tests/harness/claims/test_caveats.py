@@ -73,6 +73,8 @@ def change(document: dict[str, Any], name: str) -> None:
             document["runs"][1] |= {"label": "optimized", "taken_over": {"comparison": "monday", **times}}
         case "warn_of_left_out_seeds":
             document["runs"][1] |= {"label": "optimized", "is_left_out": True}
+        case "warn_of_runs_beside_others":
+            document["runs"][1] |= {"label": "optimized", "num_runs_beside": 2}
         case "warn_of_clocks":
             document["runs"][1] |= {"label": "optimized", "clock_set_back_s": 90.0}
         case "warn_of_many_intervals":
@@ -105,6 +107,7 @@ EXPECTED = {
     "warn_of_missing_runs": "optimized with seed 1337 is not complete: failed (it stopped).",
     "warn_of_taken_over_runs": "taken over from comparison monday",
     "warn_of_left_out_seeds": "optimized with seed 1337 is left out",
+    "warn_of_runs_beside_others": "optimized with seed 1337 beside 2 other(s)",
     "warn_of_clocks": "set back by 1 min 30 s during optimized with seed 1337",
     "warn_of_many_intervals": "2 arms are compared with baseline; their intervals and verdicts are unadjusted",
     "warn_of_unusable_arms": "optimized cannot be compared: its last evaluation is missing.",
