@@ -30,16 +30,17 @@ from harness.store.runs import StoredComparison, get_run_folder, load_comparison
 from harness.store.tensorboard import FOLDER as TENSORBOARD_FOLDER
 from harness.store.tensorboard import TensorBoardLog
 from mainrun.record.errors import InterruptionError, RunError
-from mainrun.record.files import make_folder, save_json
+from mainrun.record.files import check_temporary_folder, make_folder, save_json
 from mainrun.record.run_record import JOURNAL_NAME
 
 
 def run_comparison(request: CompareRequest, launcher: Launcher, display: ProgressDisplay) -> Path:
     """Runs what is missing of the comparison, then writes its data and reports; returns its folder.
 
-    Raises `RunError` where a run failed, once everything that could be reported on is written, and
-    `InterruptionError` where the user ended it.
+    Raises `MachineError` where this machine lacks what a training needs, `RunError` where a run failed, once everything
+    that could be reported on is written, and `InterruptionError` where the user ended it.
     """
+    check_temporary_folder()
     plan, folder = plan_request(request)
     offers = load_offers(request.reuse, folder)
     make_folder(folder)

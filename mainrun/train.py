@@ -10,7 +10,9 @@ from mainrun.config import check_seed
 from mainrun.data.corpus import CorpusSource
 from mainrun.devices import DEVICES, PRECISIONS
 from mainrun.recipes import PRESETS, RECIPES, get_preset
+from mainrun.record.console import run_program
 from mainrun.record.errors import EXIT_BUG, EXIT_DONE, EXIT_INTERRUPTED, ProgramError, RequestError, RunError
+from mainrun.record.files import check_temporary_folder, find_machine_fault
 from mainrun.record.inert import make_inert
 from mainrun.record.run_record import RunRequest, mark_failed
 from mainrun.rules import SEED
@@ -24,6 +26,7 @@ def main(arguments: list[str] | None = None) -> int:
     request = parse_request(arguments)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
+        check_temporary_folder()
         from mainrun.run import train  # imports torch, which --help need not wait for
 
         for progress in train(request):
@@ -37,6 +40,9 @@ def main(arguments: list[str] | None = None) -> int:
         print("interrupted: go on with --resume", file=sys.stderr)
         return EXIT_INTERRUPTED
     except Exception as error:
+        if fault := find_machine_fault(error):
+            print(f"error: {make_inert(str(fault), keep=LINE_ENDS)}", file=sys.stderr)
+            return fault.exit_code
         traceback.print_exc()
         if not _is_out_of_memory(error):
             return EXIT_BUG
@@ -125,4 +131,4 @@ def parse_settings(texts: list[str]) -> dict[str, str]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_program(main))

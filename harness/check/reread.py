@@ -4,10 +4,7 @@ Rows, shuffle, cut and cleaning are not the training program's; of it comes only
 which is a source as the hub is one, and is known by the fingerprint of what it makes.
 """
 
-import csv
-import gzip
 import hashlib
-import io
 import json
 import re
 from collections.abc import Sequence
@@ -16,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from harness.check.registry import Titles
+from harness.check.reread_files import read_file
 from harness.check.rules import OFFICIAL_DATASET
 from harness.plan.plan import Plan
 from mainrun.data.corpus import CorpusSource
@@ -60,9 +58,15 @@ def _read_hub(revision: str | None) -> Sequence[object]:
     try:
         import datasets
 
-        column: Sequence[object] = datasets.load_dataset(OFFICIAL_DATASET, split=SPLIT, revision=revision)[HUB_COLUMN][
-            :
-        ]
+        cached = _read_cache(revision)
+        if cached is not None:
+            return cached
+        loaded = datasets.load_dataset(OFFICIAL_DATASET, split=SPLIT, revision=revision)
+        # Without a network the library takes the newest commit it has, whichever was asked for.
+        found = {Path(file["filename"]).parent.name for file in getattr(loaded, "cache_files", [])}
+        if revision is not None and any(re.fullmatch("[0-9a-f]{40}", name) for name in found - {revision}):
+            raise ConnectionError("the hub is unreachable, and the cache does not hold that revision")
+        column: Sequence[object] = loaded[HUB_COLUMN][:]
     except Exception as error:  # the type of a network error depends on the HTTP library the hub's client uses
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise MachineError(
@@ -71,32 +75,26 @@ def _read_hub(revision: str | None) -> Sequence[object]:
     return column
 
 
+def _read_cache(revision: str | None) -> Sequence[object] | None:
+    """The titles that the library prepared of a commit before, or None where it did not, or not of all its files."""
+    import datasets
+
+    folder_name, file_name = OFFICIAL_DATASET.replace("/", "___"), OFFICIAL_DATASET.rpartition("/")[2]
+    try:
+        for folder in Path(datasets.config.HF_DATASETS_CACHE, folder_name).glob(f"*/*/{revision}"):
+            info = json.loads((folder / "dataset_info.json").read_bytes())
+            shards = sorted(folder.glob(f"{file_name}-{SPLIT}*.arrow"))
+            titles = [title for shard in shards for title in datasets.Dataset.from_file(str(shard))[HUB_COLUMN][:]]
+            if info["config_name"] == folder.parts[-3] and info["splits"][SPLIT]["num_examples"] == len(titles):
+                return titles
+    except Exception:  # a cache that cannot be read is none
+        return None
+    return None
+
+
 def _read_file(path: str, column: str) -> Sequence[object]:
     try:
-        data = Path(path).read_bytes()
-        match Path(path).name.lower().rpartition(".")[2]:
-            case "parquet":
-                import pandas as pd
-
-                table = pd.read_parquet(io.BytesIO(data), columns=[column], use_threads=False, pre_buffer=False)
-                values: list[object] = table[column].tolist()
-                return values
-            case "csv":
-                return _read_csv(data, column)
-            case "gz" if path.lower().endswith(".csv.gz"):
-                return _read_csv(gzip.decompress(data), column)
-            case "jsonl" | "ndjson" | "json":
-                lines = data.decode("utf-8-sig").split("\n")
-                return [json.loads(line)[column] for line in lines if line.strip()]
-        lines = data.decode("utf-8-sig").removesuffix("\n").split("\n")
-        return [line.removesuffix("\r") for line in lines]
-    except (OSError, EOFError, ValueError, LookupError, TypeError, csv.Error) as error:
+        return read_file(path, column)
+    except Exception as error:  # pandas, pyarrow and zlib raise a dozen unrelated types on damaged files
         reason = getattr(error, "strerror", None) or f"{type(error).__name__}: {error}"
         raise RequestError(f"{path!r} cannot be read again: {reason}.") from error
-
-
-def _read_csv(data: bytes, column: str) -> list[object]:
-    """A blank line is an empty title where there is one column, and nothing where there are more."""
-    header, *rows = csv.reader(io.StringIO(data.decode("utf-8-sig").lstrip("\r\n"), newline=""))
-    place = header.index(column)
-    return [row[place] if row else "" for row in rows if row or len(header) == 1]

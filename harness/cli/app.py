@@ -12,6 +12,7 @@ from harness.cli.options import Parser
 from harness.cli.terminal import LINE_ENDS
 from harness.processes import end_as_by_ctrl_c
 from mainrun.record.errors import EXIT_BUG, EXIT_INTERRUPTED, ProgramError, RequestError
+from mainrun.record.files import find_machine_fault
 from mainrun.record.inert import make_inert
 
 JSON_SCHEMA_VERSION = 1
@@ -34,6 +35,8 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         return _fail(given.json, EXIT_INTERRUPTED, "interrupted")
     except Exception as error:
+        if fault := find_machine_fault(error):
+            return _fail(given.json, fault.exit_code, str(fault))
         traceback.print_exc()
         return _fail(given.json, EXIT_BUG, f"this is a bug of the harness: {error!r}")
     if given.json:

@@ -4,6 +4,7 @@ import re
 import sys
 import sysconfig
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 from mainrun.record.files import make_folder, save_text
@@ -33,14 +34,24 @@ def hide_folders(text: str, comparison: Path) -> str:
         _PROGRAM: "",
         **{Path(path): "…/" for path in sysconfig.get_paths().values()},
         Path(sys.prefix): "…/",
-        Path(tempfile.gettempdir()): "…/",
-        Path.cwd(): "",
-        Path.home(): "…/",
+        **_find_places(),
     }
     for root in sorted(roots, key=lambda path: -len(str(path))):
         if root != Path(root.anchor):
             text = text.replace(f"{root}/", roots[root])
     return _ABSOLUTE_PATH.sub("…/", text)
+
+
+def _find_places() -> dict[Path, str]:
+    """The folders of this machine and user, those that there are."""
+    places: dict[Path, str] = {}
+    with suppress(OSError):
+        places[Path(tempfile.gettempdir())] = "…/"
+    with suppress(OSError):
+        places[Path.cwd()] = ""
+    with suppress(RuntimeError):
+        places[Path.home()] = "…/"
+    return places
 
 
 def _shorten(text: str) -> str:

@@ -16,6 +16,9 @@ MAX_LINE_BYTES = 4096
 """Of the last line."""
 
 
+A_TEMPORARY_FILE = Path("a temporary file")
+
+
 class Output:
     """An open file that a process appends to."""
 
@@ -28,7 +31,7 @@ class Output:
             fcntl.fcntl(self.file, fcntl.F_SETFL, fcntl.fcntl(self.file, fcntl.F_GETFL) | os.O_APPEND)
             self.file.truncate(0)
         except OSError as error:
-            raise unwritable(path or Path(tempfile.gettempdir()), error) from error
+            raise unwritable(path or A_TEMPORARY_FILE, error) from error
 
     def keep_short(self) -> None:
         """Cuts an output that a process still appends to, long before it could fill a disk."""
@@ -39,7 +42,8 @@ class Output:
                 self.file.write(CUT + content)
                 self.file.flush()
         except OSError as error:
-            raise unwritable(self._path or Path(tempfile.gettempdir()), error) from error
+            if self._path is not None:  # what is kept for a failure only is not worth a training
+                raise unwritable(self._path, error) from error
 
     def finish(self) -> tuple[str, str]:
         """Keeps the end of an output and closes it; returns its last line, and all of it where no file keeps it."""

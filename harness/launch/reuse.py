@@ -6,7 +6,6 @@ and first weights are. What is taken over says so in its record, and the reports
 """
 
 import shutil
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -16,7 +15,7 @@ from harness.launch.job import Job, Launcher, run_alone
 from harness.plan.plan import Plan, PlannedRun
 from harness.store.runs import TAKEN_OVER, StoredComparison, StoredRun, load_comparison
 from mainrun.record.errors import EXIT_DONE, RequestError, StoredResultsError
-from mainrun.record.files import compute_file_sha256, make_folder, save_json, unwritable
+from mainrun.record.files import compute_file_sha256, make_folder, make_scratch_folder, save_json, unwritable
 from mainrun.record.identity import compute_identity
 from mainrun.record.run_record import FILE_NAME, HASHED_FILES, load_run_record
 
@@ -82,8 +81,8 @@ def take_over(
 
 def _start_without_a_step(job: Job, launcher: Launcher) -> dict[str, Any] | None:
     """The record of the run that the job would train, made and thrown away."""
-    with tempfile.TemporaryDirectory() as scratch:
-        folder = Path(scratch) / "run"
+    with make_scratch_folder() as scratch:
+        folder = scratch / "run"
         kept = [word for word in job.argv if not word.startswith("--out=")]
         outcome = run_alone(launcher, replace(job, folder=folder, argv=(*kept, f"--out={folder}", "--stop-after=0")))
         return load_run_record(folder) if outcome.exit_code == EXIT_DONE else None

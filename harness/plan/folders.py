@@ -1,13 +1,20 @@
 """Where comparisons stand: each in a folder of its own below `results/`, of which `latest` points to the newest."""
 
+import errno
+import logging
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
 from mainrun.record.errors import RequestError
 from mainrun.record.files import unwritable
+from mainrun.record.inert import make_inert
 
 RESULTS = Path("results")
 LATEST = "latest"
+_DISK_FAULTS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
+"""Those that what is written next would meet too."""
+_log = logging.getLogger(__name__)
 
 
 def name_folder(begin: str) -> Path:
@@ -16,13 +23,18 @@ def name_folder(begin: str) -> Path:
 
 
 def refuse_filled(folder: Path, advice: str) -> None:
-    """Raises `RequestError` where the folder holds something already."""
+    """Raises `RequestError` where the folder holds something already, and where its name cannot be stored."""
+    if any("\ud800" <= character <= "\udfff" for character in str(folder.resolve())):
+        raise RequestError(f"{folder} has a name that is no text in this locale. Choose another --out.")
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise RequestError(f"{folder} exists already. {advice}")
 
 
 def point_latest_at(folder: Path) -> None:
-    """Lets `results/latest` lead to a comparison of that folder."""
+    """Lets `results/latest` lead to a comparison of that folder; where no such link can be made, that is said.
+
+    Raises `MachineError` where the disk is full or fails.
+    """
     if folder.parent.name != RESULTS.name or folder.name == LATEST:
         return
     latest, new = folder.parent / LATEST, folder.parent / f".{LATEST}.partial"
@@ -33,4 +45,11 @@ def point_latest_at(folder: Path) -> None:
         new.symlink_to(folder.name)
         new.replace(latest)
     except OSError as error:
-        raise unwritable(latest, error) from error
+        with suppress(OSError):
+            new.unlink()
+        if error.errno in _DISK_FAULTS:
+            raise unwritable(latest, error) from error
+        _log.warning(
+            "note: %s does not lead to the newest comparison: no symbolic link can be made there (%s).",
+            make_inert(str(latest)), error.strerror,
+        )  # fmt: skip

@@ -4,24 +4,38 @@ A new figure is a function in `FIGURES`. Arms differ by colour, dash and marker,
 """
 
 import io
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+import os
+import warnings
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import matplotlib as mpl
-from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
-from matplotlib.ticker import NullFormatter
-
+from harness.report.curves import Curves
 from harness.store.measurements import Row
+from mainrun.record.errors import MachineError
 from mainrun.record.files import make_folder, save_text
+
+_backend = os.environ.pop("MPLBACKEND", None)  # a notebook's is not one that every process can import
+try:
+    import matplotlib as mpl
+    from matplotlib.axes import Axes
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import NullFormatter
+except Exception as error:  # it reads the user's settings, and writes a list of fonts, as it is imported
+    what = (
+        f"{type(error).__name__}: {error}. Look for a damaged matplotlibrc; MPLCONFIGDIR names a folder for its files"
+    )
+    raise MachineError(f"matplotlib cannot be loaded: {what}.") from error
+finally:
+    if _backend is not None:
+        os.environ["MPLBACKEND"] = _backend
 
 FOLDER = "figures"
 _STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "mainrun",
+    "text.parse_math": False,  # a name with dollar signs is no formula
     "font.family": ["DejaVu Sans"],
     "font.size": 8.5,
     "axes.spines.top": False,
@@ -34,6 +48,8 @@ _STYLE: dict[Any, Any] = {
     "legend.frameon": False,
     "lines.linewidth": 1.6,
 }
+_DEFAULTS = {key: value for key, value in mpl.rcParamsDefault.items() if key != "backend"}
+"""Of matplotlib itself, whatever a matplotlibrc of the user's says."""
 _COLORS = [mpl.color_sequences["petroff10"][place] for place in (8, 2, 0, 4, 6, 5, 1, 3, 7, 9)]
 _DASHES = ("--", "-", "-.", ":")
 _MARKERS = ("o", "s", "^", "D", "v")
@@ -46,23 +62,6 @@ MAX_LEGEND_INSIDE = 4
 """A legend with more entries would hide the curves, and stands below them."""
 
 
-@dataclass(frozen=True)
-class Curves:
-    """What the figures draw: the document, and the headline runs' rows by arm."""
-
-    document: dict[str, Any]
-    rows: Mapping[str, Sequence[Row]]
-
-    @property
-    def matched(self) -> bool:
-        return any(pair["coverage_differs"] for pair in self.document["pairs"])
-
-    def validation(self, arm: dict[str, Any], field: str) -> tuple[list[float], list[float], list[Row]]:
-        """Steps, values and rows of an arm's evaluations at which `field` was measured."""
-        rows = [row for row in self.rows[arm["name"]] if row["split"] == "validation" and row[field] is not None]
-        return [row["step"] for row in rows], [row[field] for row in rows], rows
-
-
 def save_figures(folder: Path, document: dict[str, Any], rows: Sequence[Row]) -> None:
     """Draws all figures that have something to show into `folder`/figures."""
     by_arm = {
@@ -71,7 +70,9 @@ def save_figures(folder: Path, document: dict[str, Any], rows: Sequence[Row]) ->
     }
     curves = Curves(document, by_arm)
     make_folder(folder / FOLDER)
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(), warnings.catch_warnings():
+        mpl.rcParams.update(_DEFAULTS | _STYLE)
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")  # the page's reader has fonts of its own
         for name, draw in FIGURES.items():
             path = folder / FOLDER / f"{name}.svg"
             if name not in document["figures"]:

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.processes import build_command, name_signal
+from harness.report.glyphs import find_missing_characters, name_characters
 from mainrun.record.errors import MachineError
 from mainrun.record.files import atomic_write
 
@@ -38,7 +39,7 @@ _PDF_OPTIONS = {"pdf_variant": "pdf/a-3u", "pdf_tags": True}
 
 
 class PdfContentError(RuntimeError):
-    """The document cannot be rendered faithfully, by a bug of ours: forbidden address, missing glyph, bad CSS."""
+    """The document cannot be rendered faithfully, by a bug of ours: forbidden address or bad CSS."""
 
 
 @dataclass(frozen=True)
@@ -173,13 +174,27 @@ def _load_weasyprint() -> None:
 
 
 def _render(request: dict[str, Any]) -> bytes:
-    import weasyprint
-    from weasyprint.urls import FatalURLFetchingError, URLFetcher
-
+    """The PDF; characters that no font here has are shown by their code points, so that a name never costs it."""
     complaints = _Complaints()
     logger = logging.getLogger("weasyprint")
     logger.addHandler(complaints)
     logger.setLevel(logging.DEBUG)
+    pdf = _render_once(request, complaints)
+    missing = find_missing_characters(complaints.messages)
+    if missing:
+        complaints.messages.clear()
+        pdf = _render_once({**request, "html": name_characters(request["html"], missing)}, complaints)
+    if pdf is not None and not complaints.messages:
+        return pdf
+    if any("HarfBuzz" in message for message in complaints.messages):
+        raise MachineError(f"WeasyPrint lacks a library: {complaints.format_all()}\n{_INSTALL_HINT}")
+    raise PdfContentError(f"WeasyPrint does not accept the document:\n{complaints.format_all()}")
+
+
+def _render_once(request: dict[str, Any], complaints: _Complaints) -> bytes | None:
+    import weasyprint
+    from weasyprint.urls import FatalURLFetchingError, URLFetcher
+
     created = datetime.fromisoformat(request["created"])
     os.environ["SOURCE_DATE_EPOCH"] = str(int(created.timestamp()))
     attachments = [
@@ -197,14 +212,10 @@ def _render(request: dict[str, Any]) -> bytes:
         fetcher = URLFetcher(allowed_protocols={"data"}, fail_on_errors=True)
         document = weasyprint.HTML(string=request["html"], url_fetcher=fetcher).render(**_PDF_OPTIONS)
         document.metadata.created = document.metadata.modified = request["created"]
-        pdf: bytes = document.write_pdf(attachments=attachments, **_PDF_OPTIONS)
+        return bytes(document.write_pdf(attachments=attachments, **_PDF_OPTIONS))
     except FatalURLFetchingError as error:
         complaints.messages.append(f"{error}: {error.__cause__}")
-    if not complaints.messages:
-        return pdf
-    if any("HarfBuzz" in message for message in complaints.messages):
-        raise MachineError(f"WeasyPrint lacks a library: {complaints.format_all()}\n{_INSTALL_HINT}")
-    raise PdfContentError(f"WeasyPrint does not accept the document:\n{complaints.format_all()}")
+        return None
 
 
 def _read_attachment(path: Path) -> bytes:

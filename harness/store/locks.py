@@ -2,7 +2,6 @@
 made from has not changed since.
 """
 
-import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,14 +11,17 @@ from harness.plan.plan import FILE_NAME as PLAN_NAME
 from harness.store.document import FILE_NAME as DOCUMENT_NAME
 from harness.store.document import load_origin
 from harness.store.runs import COMPLETE, RUNS_FOLDER
-from mainrun.record.errors import ProgramError, RequestError, StoredResultsError
-from mainrun.record.files import compute_file_sha256, unwritable
+from mainrun.record.errors import MachineError, ProgramError, RequestError, StoredResultsError
+from mainrun.record.file_lock import lock
+from mainrun.record.files import compute_file_sha256
 from mainrun.record.run_record import FILE_NAME as RECORD_NAME
 
 
 @contextmanager
 def hold(folder: Path, *, shared: bool = False) -> Iterator[None]:
     """Keeps every other process from the comparison; readers that are `shared` do not keep each other out.
+
+    On a file system without locks nobody is kept out, and that is said.
 
     Raises `RequestError` where another process holds it, `StoredResultsError` where there is no such folder or where
     a symbolic link in it leads outside.
@@ -29,9 +31,9 @@ def hold(folder: Path, *, shared: bool = False) -> Iterator[None]:
     except (FileNotFoundError, NotADirectoryError):
         raise StoredResultsError(f"{folder} is no comparison: there is no such folder.") from None
     except OSError as error:
-        raise unwritable(folder, error) from error
+        raise MachineError(f"{folder} cannot be read: {error.strerror}.") from error
     try:
-        fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+        lock(descriptor, folder, shared=shared)
     except BlockingIOError:
         os.close(descriptor)
         raise RequestError(f"Another process is at work in {folder}. Wait for it, or end it.") from None

@@ -1,6 +1,5 @@
 """`verify`: all checks on a stored comparison, with the titles and a fresh initialization where they can be had."""
 
-import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +17,7 @@ from harness.store.runs import StoredComparison, StoredRun, load_comparison
 from harness.verify.derived import REBUILD
 from mainrun.data.corpus import CorpusSource
 from mainrun.record.errors import EXIT_DONE
+from mainrun.record.files import make_scratch_folder
 from mainrun.record.run_record import JOURNAL_NAME, load_run_record
 
 REGISTRIES: tuple[Registry, ...] = (CONSTRAINTS, INTEGRITY, FORENSICS, REBUILD)
@@ -67,8 +67,8 @@ def _initialize_again(comparison: StoredComparison, source: CorpusSource, launch
     for run in comparison.trained:
         key = repr((run.record["config"], run.seed))
         if key not in made:
-            with tempfile.TemporaryDirectory() as scratch:
-                record = _train_again(comparison, run, source, 0, launcher, Path(scratch) / "run")
+            with make_scratch_folder() as scratch:
+                record = _train_again(comparison, run, source, 0, launcher, scratch / "run")
             if isinstance(record, str):
                 return record
             other = [
@@ -92,8 +92,8 @@ def _replay(
         return "NOT CHECKED", NO_TITLES
     exact = True
     for run in comparison.trained:
-        with tempfile.TemporaryDirectory() as scratch:
-            folder = Path(scratch) / "run"
+        with make_scratch_folder() as scratch:
+            folder = scratch / "run"
             record = _train_again(comparison, run, source, num_steps, launcher, folder)
             if isinstance(record, str):
                 return "NOT CHECKED", record

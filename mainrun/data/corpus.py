@@ -4,6 +4,7 @@ The draw, the order and the split depend on the source and on the preset alone, 
 """
 
 import hashlib
+import os
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -12,9 +13,10 @@ from pathlib import Path
 
 import numpy as np
 
+from mainrun.data.hub import load_hub_dataset
 from mainrun.data.title_files import load_title_file
-from mainrun.record.errors import MachineError, RequestError
-from mainrun.rules import HUB_DATASET, HUB_SPLIT, SEED
+from mainrun.record.errors import RequestError
+from mainrun.rules import HUB_DATASET, SEED
 
 DATA_SEED = SEED
 HUB = "hub"
@@ -22,7 +24,6 @@ SYNTHETIC = "synthetic"
 SYNTHETIC_NAME = "synthetic headlines v1"
 
 _HUB_TITLE_COLUMN = "title"
-_HUB_TIMEOUT_S = 20.0
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -31,11 +32,11 @@ class CorpusSource:
     """What the user asked for; the words hub and synthetic always mean the source, ./hub names a file."""
 
     data: str
-    """`synthetic`, `hub`, or the path of a local parquet, CSV, JSON-lines or text file."""
+    """`synthetic`, `hub`, or the path of a local parquet, CSV, TSV, JSON-lines or text file."""
     revision: str | None = None
     """Branch, tag or commit of the hub's dataset; None is its default branch."""
     title_column: str = "title"
-    """The column of a local parquet, CSV or JSON-lines file that holds the titles."""
+    """The column of a local parquet, CSV, TSV or JSON-lines file that holds the titles."""
 
 
 @dataclass(frozen=True)
@@ -138,32 +139,12 @@ def _draw_from_file(source: CorpusSource, num_titles: int) -> _Draw:
     _check_enough(num_available, num_titles, repr(source.data))
     rows = _compute_rows(num_available, num_titles)
     titles = _clean_titles([file.values[row] for row in rows], rows, file.where)
-    name = Path(source.data).name
+    name = os.fsencode(Path(source.data).name).decode(errors="replace")  # a name may be no text, and is stored as one
     return _Draw(titles, "file", name, num_available=num_available, file_bytes=file.num_bytes)
 
 
 def _draw_from_hub(revision: str | None, num_titles: int) -> _Draw:
-    try:
-        import datasets
-        import huggingface_hub
-        from huggingface_hub.errors import RevisionNotFoundError
-    except ImportError as error:
-        raise _build_hub_error("needs the Python library datasets, which cannot be imported", error) from error
-    # Two blind excepts, because the type of a network error depends on the HTTP library that the hub's client uses:
-    # requests, httpx and httpx2 share no base.
-    try:
-        commit = huggingface_hub.HfApi().dataset_info(HUB_DATASET, revision=revision, timeout=_HUB_TIMEOUT_S).sha
-    except RevisionNotFoundError as error:
-        raise RequestError(
-            f"{HUB_DATASET} on the Hugging Face hub has no revision {revision!r}: --data-revision takes a branch,"
-            " tag or commit; without it the newest is loaded."
-        ) from error
-    except Exception as error:
-        raise _build_hub_error("cannot be loaded: the hub is unreachable or refuses", error) from error
-    try:
-        shuffled = datasets.load_dataset(HUB_DATASET, split=HUB_SPLIT, revision=commit).shuffle(seed=DATA_SEED)
-    except Exception as error:
-        raise _build_hub_error(f"cannot be loaded at revision {commit}", error) from error
+    shuffled, commit = load_hub_dataset(revision, DATA_SEED)
     where = f"{HUB_DATASET} at revision {commit}"
     if _HUB_TITLE_COLUMN not in shuffled.column_names:
         raise RequestError(
@@ -175,14 +156,6 @@ def _draw_from_hub(revision: str | None, num_titles: int) -> _Draw:
     values = shuffled.take(num_titles)[_HUB_TITLE_COLUMN][:]
     titles = _clean_titles(values, _compute_rows(num_available, num_titles), where)
     return _Draw(titles, HUB, HUB_DATASET, num_available=num_available, revision=commit)
-
-
-def _build_hub_error(what: str, error: Exception) -> MachineError:
-    reason = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
-    return MachineError(
-        f"{HUB_DATASET} on the Hugging Face hub {what} ({reason}). --data FILE takes a local parquet, CSV,"
-        " JSON-lines or text file; --data synthetic needs nothing."
-    )
 
 
 def _compute_rows(num_available: int, num_titles: int) -> list[int]:

@@ -86,20 +86,26 @@ def _load_or_build_streams(corpus: Corpus, vocab_size: int) -> TokenStreams:
     record = corpus.record
     settings = (record.train_sha256, record.validation_sha256, vocab_size, version("tokenizers"), version("tiktoken"),
                 compute_file_sha256(Path(tokenizer_module.__file__)))  # fmt: skip
-    entry = _cache_folder() / f"{compute_sha256(repr(settings).encode())}.tokens"
-    cached = _load_streams(entry)
+    folder = _find_cache_folder()
+    entry = folder / f"{compute_sha256(repr(settings).encode())}.tokens" if folder else None
+    cached = _load_streams(entry) if entry else None
     if cached:
         return cached
     tokenizer = train_tokenizer([*corpus.train_titles, *corpus.validation_titles], vocab_size)
     train_ids, _ = tokenizer.encode_titles(corpus.train_titles)
     validation_ids, title_num_tokens = tokenizer.encode_titles(corpus.validation_titles)
     streams = TokenStreams(tokenizer, train_ids, validation_ids, title_num_tokens)
-    _save_streams(entry, streams)
+    if entry:
+        _save_streams(entry, streams)
     return streams
 
 
-def _cache_folder() -> Path:
-    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+def _find_cache_folder() -> Path | None:
+    """None for a user without a home, as in some containers: then nothing is cached."""
+    try:
+        home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    except RuntimeError:
+        return None
     return Path(home) / "mainrun"
 
 

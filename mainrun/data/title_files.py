@@ -5,25 +5,18 @@ Everything that is wrong with a file is the user's to mend: a `RequestError` tha
 
 import gzip
 import io
-import re
-import warnings
+import json
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from mainrun.data.title_rows import SEPARATORS, build_column_error, read_csv, read_json_lines, split_line
 from mainrun.record.errors import RequestError
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-_JSON_ESCAPE = re.compile(
-    r"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"  # a pair: one character
-    r"|(?P<lone>u[dD][89a-fA-F][0-9a-fA-F]{2})"
-    r"|.)"  # any other escape, so that the second backslash of two opens none
-)
+MAX_TITLE_CHARS = 2_000
+"""A longer one in a text or a CSV is a file read in the wrong way; other formats say where a title ends."""
 
 
 @dataclass(frozen=True)
@@ -38,15 +31,32 @@ class TitleFile:
 def load_title_file(path: str, title_column: str) -> TitleFile:
     """Reads every title; a text file has one a line and no use for `title_column`.
 
-    The suffix names the format: .parquet, .csv, .csv.gz, .jsonl, .ndjson, .json (which must hold lines); any other
-    file is text.
+    The suffix names the format: .parquet, .csv and .tsv (also with .gz), .jsonl, .ndjson, .json (which must hold
+    lines); any other file is text.
     """
     data = _read_bytes(path)
     name = path.lower()
-    if name.endswith((".parquet", ".csv", ".csv.gz", ".jsonl", ".ndjson", ".json")):
-        values = _read_column(data, path, title_column)
-        return TitleFile(values, f"column {title_column!r} of {path!r}", len(data))
-    return TitleFile(_split_lines(_decode(data, path)), repr(path), len(data))
+    where = f"column {title_column!r} of {path!r}"
+    if name.endswith(".parquet"):
+        return TitleFile(_read_parquet(data, path, title_column), where, len(data))
+    if name.endswith((".jsonl", ".ndjson", ".json")):
+        return TitleFile(read_json_lines(_decode(data, path), path, title_column), where, len(data))
+    if name.endswith((".csv", ".csv.gz", ".tsv", ".tsv.gz")):
+        text = _decode(_decompress(data, path) if name.endswith(".gz") else data, path)
+        values, lines = read_csv(text, path, title_column)
+    else:
+        text = _decode(data, path)
+        titles = _split_lines(text)
+        _refuse_other_formats(titles, text, path, title_column)
+        where, values, lines = repr(path), [*titles], range(1, len(titles) + 1)
+    for value, line in zip(values, lines, strict=True):
+        if len(value) > MAX_TITLE_CHARS:
+            raise RequestError(
+                f"{path!r} holds a title of {len(value):,} characters at line {line}, where at most "
+                f"{MAX_TITLE_CHARS:,} are expected. Look for a wrong line end, quote or column there; JSON lines and "
+                "parquet may hold longer ones."
+            )
+    return TitleFile([*values], where, len(data))
 
 
 def _read_bytes(path: str) -> bytes:
@@ -75,36 +85,17 @@ def _decode(data: bytes, path: str) -> str:
         ) from error
     if not text:
         raise RequestError(f"{path!r} is empty; a file with titles was expected.")
+    if "\0" in text:
+        raise RequestError(
+            f"{path!r} holds zero bytes and so is no UTF-8 text, but UTF-16 or a packed or binary file. Convert it to "
+            "UTF-8, or unpack it."
+        )
     return text
 
 
-def _split_lines(text: str) -> list[object]:
+def _split_lines(text: str) -> list[str]:
     # str.splitlines would also cut at U+2028, U+0085, form feeds and lone carriage returns, which titles may hold.
-    lines: list[object] = [line.removesuffix("\r") for line in text.removesuffix("\n").split("\n")]
-    return lines
-
-
-def _read_column(data: bytes, path: str, title_column: str) -> list[object]:
-    name = path.lower()
-    if name.endswith(".parquet"):
-        kind, read = "parquet", partial(_read_parquet, data, title_column)
-    elif name.endswith((".csv", ".csv.gz")):
-        text = _decode(_decompress(data, path) if name.endswith(".gz") else data, path)
-        kind, read = "CSV", partial(_read_csv, text)
-    else:
-        kind, read = "JSON lines (one object a line)", partial(_read_json_lines, _decode(data, path))
-    try:
-        frame = read()
-        columns = list(frame.columns)
-        values: list[object] = frame[title_column].tolist() if title_column in columns else []
-    except Exception as error:  # pandas and pyarrow raise a dozen unrelated types on damaged files
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
-        raise RequestError(f"{path!r} cannot be read as {kind}: {reason}.") from error
-    if not all(isinstance(column, str) for column in columns):
-        raise RequestError(f"{path!r} cannot be read as {kind}: a line holds something else.")
-    if title_column not in columns:
-        raise _build_column_error(columns, path, title_column)
-    return values
+    return [line.removesuffix("\r") for line in text.removesuffix("\n").split("\n")]
 
 
 def _decompress(data: bytes, path: str) -> bytes:
@@ -114,48 +105,52 @@ def _decompress(data: bytes, path: str) -> bytes:
         raise RequestError(f"{path!r} cannot be read as a gzip file: {error}.") from error
 
 
-def _read_parquet(data: bytes, title_column: str) -> "pd.DataFrame":
+def _read_parquet(data: bytes, path: str, title_column: str) -> list[object]:
     import pandas as pd
 
     read = partial(pd.read_parquet, use_threads=False, pre_buffer=False)  # for the reason in `mainrun.record.parquet`
     try:
-        return read(io.BytesIO(data), columns=[title_column])
-    except ValueError:
-        return read(io.BytesIO(data))  # tells which columns there are, or why there are none
-
-
-def _read_csv(text: str) -> "pd.DataFrame":
-    import pandas as pd
-
-    text = text.lstrip("\r\n")
-    num_columns = len(pd.read_csv(io.StringIO(text), nrows=0, index_col=False).columns)
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", pd.errors.ParserWarning)
         try:
-            return pd.read_csv(
-                io.StringIO(text),
-                dtype=str,
-                keep_default_na=False,
-                index_col=False,  # else one field too many in the first row shifts all columns without a word
-                skip_blank_lines=num_columns > 1,  # where there is one column, a blank line is an empty cell
+            frame = read(io.BytesIO(data), columns=[title_column])
+        except ValueError:
+            frame = read(io.BytesIO(data))  # tells which columns there are, or why there are none
+        columns, levels = list(frame.columns), list(frame.index.names)
+        if title_column in columns:
+            values: list[object] = frame[title_column].tolist()
+            return values
+        if title_column in levels:  # the table was saved with its titles as names of its rows
+            values = frame.index.get_level_values(title_column).tolist()
+            return values
+    except Exception as error:  # pandas and pyarrow raise a dozen unrelated types on damaged files
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
+        raise RequestError(f"{path!r} cannot be read as parquet: {reason}.") from error
+    raise build_column_error([str(name) for name in (*levels, *columns) if name is not None], path, title_column)
+
+
+def _refuse_other_formats(lines: Sequence[str], text: str, path: str, title_column: str) -> None:
+    """Raises `RequestError` for JSON lines, a JSON array or a table that has the name of a text."""
+    first, *more = [line for line in lines if line.strip()][:5] or [""]
+    if all(_is_object(line) for line in (first, *more)):
+        raise RequestError(f"{path!r} holds JSON lines, not a title a line. Give its name the ending .jsonl.")
+    if first.lstrip().startswith("[") and _is_json_array(text):
+        raise RequestError(f"{path!r} holds a JSON array. Write an object a line, and give its name the ending .jsonl.")
+    for separator in (*SEPARATORS, "|"):
+        if title_column.strip().casefold() in [name.strip().casefold() for name in split_line(first, separator)]:
+            raise RequestError(
+                f"{path!r} begins with {first[:80]!r}, which names columns, but a text holds titles alone. Take that "
+                "line away, or give the name of a table with commas, semicolons or tabs the ending .csv."
             )
-        except pd.errors.ParserWarning as warning:
-            raise ValueError("the first row has more fields than the header; quote fields with commas") from warning
 
 
-def _read_json_lines(text: str) -> "pd.DataFrame":
-    import pandas as pd
+def _is_object(line: str) -> bool:
+    try:
+        return isinstance(json.loads(line), dict)
+    except (ValueError, RecursionError):
+        return False
 
-    # pandas drops a lone high surrogate without a word and fails on a lone low one.
-    text = _JSON_ESCAPE.sub(lambda escape: r"\ufffd" if escape["lone"] else escape[0], text)
-    return pd.read_json(io.StringIO(text), lines=True, dtype=False)
 
-
-def _build_column_error(columns: list[str], path: str, title_column: str) -> RequestError:
-    if not columns:
-        return RequestError(f"{path!r} is empty; a file with titles was expected.")
-    nearest = get_close_matches(title_column, columns, n=1, cutoff=0.0)[0]
-    return RequestError(
-        f"{path!r} has no column {title_column!r}; it has {', '.join(map(repr, columns))}."
-        f" Name one with --title-column; the nearest is {nearest!r}."
-    )
+def _is_json_array(text: str) -> bool:
+    try:
+        return isinstance(json.loads(text), list)
+    except (ValueError, RecursionError):
+        return False

@@ -1,15 +1,22 @@
 """Whole files: written to a temporary name, flushed, then renamed, so that a reader never meets half of one."""
 
+import errno
 import hashlib
 import json
 import math
 import os
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
 from mainrun.record.errors import MachineError, StoredResultsError
+
+_MACHINE_FAULTS = (
+    errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.ESTALE, errno.ENOLCK,
+    errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN, errno.ETIMEDOUT, errno.ENOTCONN,
+)  # fmt: skip
 
 
 @contextmanager
@@ -38,6 +45,22 @@ def make_folder(path: Path) -> None:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise unwritable(path, error) from error
+
+
+@contextmanager
+def make_scratch_folder() -> Iterator[Path]:
+    """A temporary folder that is gone after the block; `MachineError` where the machine has no place for one."""
+    check_temporary_folder()
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
+        yield Path(name)
+
+
+def check_temporary_folder() -> None:
+    """Raises `MachineError` where the machine has no folder for temporary files: torch's libraries need one."""
+    try:
+        tempfile.gettempdir()
+    except OSError as error:
+        raise MachineError(f"No temporary file can be written: {error.strerror}. Let TMPDIR name a folder.") from error
 
 
 def save_text(path: Path, text: str) -> None:
@@ -84,6 +107,14 @@ def compute_file_sha256(path: Path) -> str:
 def unwritable(path: Path, error: OSError) -> MachineError:
     """The error for a write that the machine refused."""
     return MachineError(f"Cannot write {path}: {error.strerror or error}. Free the place or choose another --out.")
+
+
+def find_machine_fault(error: Exception) -> MachineError | None:
+    """An unexpected error as the machine's, where it is: a file of another user's, a disk that failed; else None."""
+    if not isinstance(error, OSError) or error.errno not in _MACHINE_FAULTS:
+        return None
+    where = f"{os.fsdecode(error.filename)}: " if isinstance(error.filename, str | bytes) else ""
+    return MachineError(f"{where}{error.strerror}. Give this user what it may not use, or free what is full.")
 
 
 def parse_json(content: bytes) -> Any:

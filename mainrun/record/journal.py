@@ -4,7 +4,6 @@ Event and field names are those of the task's public logs; our own fields stand 
 `loss` is nats per token on a `training_step` and nats per character on a `validation_step`.
 """
 
-import fcntl
 import json
 import os
 import time
@@ -13,6 +12,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from mainrun.record.errors import RequestError, StoredResultsError
+from mainrun.record.file_lock import lock
 from mainrun.record.files import unwritable
 
 
@@ -28,7 +28,7 @@ class Journal:
         self._path = path
         try:
             self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            lock(self._file, path)
             num_bytes = os.fstat(self._file).st_size
             if num_bytes >= keep_bytes:
                 os.ftruncate(self._file, keep_bytes)

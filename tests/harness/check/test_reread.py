@@ -44,7 +44,7 @@ def test_a_file_of_any_format_gives_the_titles_that_were_trained_on(name: str, t
     ("name", "content"),
     [
         ("t.csv", "\ufefftitle,id\r\na,1\r\n\r\nb,2\r\nc,3\r\nd,4\r\n"),
-        ("t.csv", '\ntitle\na\n\n"b ""c"""\n"d\ne"\n'),
+        ("t.csv", '\ntitle\na\n\n"b ""c"""\n"d, e"\n'),
         ("t.jsonl", '{"title": "a \\ud83d"}\n\n{"title": "\\ud83d\\ude00"}\r\n{"title": "c"}\n{"title": "\\\\ud83d"}'),
         ("t.txt", "\ufeffa\r\nb\n\nd\x0ce"),
         ("t.gz", "a\nb\nc\nd\n"),

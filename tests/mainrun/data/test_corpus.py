@@ -237,10 +237,6 @@ def test_blank_lines_between_csv_rows_of_two_columns_are_no_titles(tmp_path: Pat
     assert load_sorted(write(tmp_path / "t.csv", "\n\nid,title\r\n1,a\r\n\r\n2,b\r\n\r\n"), 2) == ["a", "b"]
 
 
-def test_a_quoted_csv_cell_keeps_its_line_breaks(tmp_path: Path) -> None:
-    assert load_sorted(write(tmp_path / "t.csv", 'title\n"a\nb"\n"c\r\nd"\n'), 2) == ["a\nb", "c\r\nd"]
-
-
 @pytest.mark.parametrize("content", ["title\nShow, a\nb\n", "title\nb\nShow, a\n", "id,title\n1,a,b\n2,c,d\n"])
 def test_a_csv_row_with_a_field_too_many_is_an_error(tmp_path: Path, content: str) -> None:
     assert "cannot be read as CSV" in load_error(write(tmp_path / "t.csv", content))
