@@ -22,7 +22,7 @@ from harness.analyse.coverage import (
     size_validation,
 )
 from harness.plan.plan import Arm
-from harness.sources.log import NOTE
+from harness.sources.source_log import NOTE
 from harness.store.facts import LogFacts, read_facts
 from harness.store.journals import Event
 from harness.store.measurements import Row

@@ -14,9 +14,9 @@ from harness.analyse.any_arms import examine
 from harness.analyse.coverage import MIN_LOSS, is_later_data
 from harness.check.registry import Evidence, Finding, Registry, Result, Status, register, run_checks
 from harness.check.rules import EPOCHS, OFFICIAL_DATASET, SEED, VAL_FRACTION
-from harness.sources.find import STORED_NAMES, read_source
+from harness.sources.find import read_stored
 from harness.sources.lines import quote
-from harness.sources.log import NOTE
+from harness.sources.source_log import NOTE
 from harness.store.facts import LogFacts, read_facts
 from harness.store.rows import find_tokens_per_step
 from harness.store.runs import StoredComparison, StoredRun
@@ -249,8 +249,7 @@ def check_reimport(evidence: Evidence) -> Result:
         source = run.record.get("source")
         if not run.is_foreign or source is None or (run.record["status"] == "failed" and not source["files"]):
             continue
-        place = run.folder / STORED_NAMES[source["kind"]]
-        log = read_source(source["kind"], place, source["name"], source["loss_unit"])
+        log = read_stored(run.folder, source)
         again = json.loads(json.dumps(log.to_journal()))
         if again != run.events:
             number = next(

@@ -27,7 +27,7 @@ REQUIRED_SOURCES = (
                "run.py", "step.py"}),
     frozenset({"corpus.py", "evaluate.py", "full_loss.py", "loop.py", "model.py", "state.py", "tokenizer.py"}),
 )  # fmt: skip
-"""Today's and those of the first release: source files without whose hashes nothing shows that two arms have one code."""
+"""Today's and those of the first release: files without whose hashes nothing shows that two arms have one code."""
 
 CONSTRAINTS: Registry = {}
 constraint = partial(register, CONSTRAINTS)

@@ -9,7 +9,7 @@ from harness.analyse.any_arms import examine
 from harness.claims.any_headline import SOURCES
 from harness.formats import format_gain, format_loss, format_percent
 from harness.plan.plan import Plan
-from harness.sources.take_in import ImportedRun
+from harness.sources.planned import ImportedRun
 from harness.store.facts import read_facts
 
 
@@ -31,6 +31,15 @@ def format_import(plan: Plan, runs: Sequence[ImportedRun], folder: Path) -> str:
             *(f"  note: {note}" for note in run.log.notes),
         ]
     return "\n".join(lines)
+
+
+def format_failures(plan: Plan, runs: Sequence[ImportedRun]) -> list[str]:
+    """A line for each run that cannot be compared, with its reason."""
+    return [
+        f"{planned.folder_name} failed: {run.failure}"
+        for planned, run in zip(plan.runs, runs, strict=True)
+        if run.failure is not None
+    ]
 
 
 def format_external_plan(plan: Plan, folder: Path) -> str:

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
+from harness.cli.source_options import add_source_options, find_stray_option
 from harness.processes import end_as_by_ctrl_c
 from mainrun.devices import DEVICES, PRECISIONS
 from mainrun.recipes import PRESETS, RECIPES, get_preset
@@ -75,11 +76,7 @@ def build_parser() -> argparse.ArgumentParser:
                          "(default: baseline optimized)")  # fmt: skip
     compare.add_argument("--set", action="append", default=[], dest="settings", metavar="ARM.KEY=VALUE",
                          help="change one setting of an arm; may be repeated")  # fmt: skip
-    compare.add_argument("--from", nargs="+", type=Path, dest="sources", metavar="SOURCE",
-                         help="judge stored runs and logs of other programs, without training: .log files, "
-                         "comparisons, runs, TensorBoard folders, tables")  # fmt: skip
-    compare.add_argument("--loss-unit", choices=("nats_per_char", "nats_per_token"),
-                         help="unit of the validation losses of tables and TensorBoard sources")  # fmt: skip
+    add_source_options(compare)
     compare.add_argument("--arms", type=Path, metavar="FILE",
                          help="arms file (TOML): commands of other programs; their names stand as RECIPE")  # fmt: skip
     compare.set_defaults(run=run_compare, ablate=None)
@@ -171,8 +168,9 @@ def run_compare(given: argparse.Namespace) -> Answer:
         from harness.cli.judge import run_import
 
         return Answer(*run_import(given))
-    if given.loss_unit is not None:
-        raise RequestError("--loss-unit goes with --from: runs of our own say their units.")
+    stray = find_stray_option(given)
+    if stray is not None:
+        raise RequestError(f"{stray} goes with --from: runs of our own say such things themselves.")
     get_preset(given.preset)
     if given.resume and given.out is None:
         raise RequestError("--resume needs --out: which comparison is to go on?")

@@ -12,7 +12,8 @@ from harness.plan.arms_file import load_arms
 from harness.plan.plan import Arm, Plan, PlannedRun, check_rule, name_arms, order_runs, plan_comparison
 from harness.plan.request import CompareRequest
 from harness.sources.find import STORED_NAMES
-from harness.sources.take_in import UNKNOWN_CORPUS, store_log
+from harness.sources.planned import UNKNOWN_CORPUS
+from harness.sources.take_in import store_log
 from mainrun.record.errors import EXIT_DONE, EXIT_INTERRUPTED, RequestError, RunError, StoredResultsError
 from mainrun.record.files import atomic_write, compute_file_sha256, make_folder, save_json
 from mainrun.record.run_record import FILE_NAME as RECORD_NAME

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from harness.sources.find import make_printable
+from harness.sources.names import make_printable
 from mainrun.config import unknown_name
 from mainrun.record.errors import RequestError
 
