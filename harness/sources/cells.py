@@ -3,9 +3,9 @@
 import re
 from dataclasses import dataclass
 
-_POINT = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
-_COMMA = re.compile(r"([+-]?\d*),(\d+)([eE][+-]?\d+)?")
-_COUNT = re.compile(r"\d+(\.0)?|\d+(\.\d+)?[eE]\+?\d+")
+_POINT = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+_COMMA = re.compile(r"([+-]?\d*),(\d+)([eE][+-]?\d+)?", re.ASCII)
+_COUNT = re.compile(r"\d+(\.0)?|\d+(\.\d+)?[eE]\+?\d+", re.ASCII)
 NO_NUMBERS = frozenset({"null", "none", "nan", "na", "n/a", "-nan", "+nan", "#n/a", "-"})
 """What programs write where there is no number."""
 INFINITIES = frozenset({"inf", "+inf", "-inf", "infinity", "+infinity", "-infinity"})

@@ -1,7 +1,8 @@
 """Steps of a journal made from single values, as tables and event files hold them."""
 
 from harness.sources.lines import MAX_LOSS, LostStep, quote
-from harness.sources.runs import Lost, Runs
+from harness.sources.one_run import Lost
+from harness.sources.runs import Runs
 from harness.sources.source_log import LossUnit
 from harness.store.journals import Event
 

@@ -6,7 +6,9 @@ from harness.sources.columns import TRAINING, VALIDATION, Columns, choose_column
 from harness.sources.curves import enter_step, is_odd, make_training_step, make_validation_step
 from harness.sources.event_folder import SPLITS, EventFile, claims_event_files, list_event_files
 from harness.sources.lines import MAX_STEPS, LostStep, quote, read_time
-from harness.sources.runs import Lost, Runs
+from harness.sources.one_run import Lost
+from harness.sources.ordering import Places
+from harness.sources.runs import Runs
 from harness.sources.source_log import Importer, LossUnit, SourceLog
 from harness.store.journals import Event
 from harness.store.tensorboard import Scalar, load_scalars
@@ -32,7 +34,7 @@ def read_event_files(path: Path, name: str, unit: LossUnit | None) -> SourceLog:
         begin, file = max((entry for entry in begins if entry[0] <= line), key=lambda entry: entry[0])
         return f"{line - begin + 1:,} of {file.label}"
 
-    runs = Runs(name, "folder", "values", place)
+    runs = Runs(name, "folder", Places("value", place))
     reading = _Reading(runs, columns)
     for line, (series, scalar) in enumerate(points, 1):
         reading.take(series, scalar, line)

@@ -46,7 +46,7 @@ def list_event_files(path: Path) -> list[EventFile]:
 def claims_event_files(path: Path) -> bool:
     """Whether a folder is that of one run's event files, or a file is one by its first record."""
     if path.is_file():
-        return _is_event_file(path)
+        return _is_event_file(path) or _is_named_so(path)
     files = [file for file in path.iterdir() if _is_named_so(file)]
     parts = [folder for folder in path.iterdir() if folder.name.lower() in SPLITS and not folder.is_symlink()]
     return bool(files) or any(list(_walk(folder, "", 1)) for folder in parts if folder.is_dir())

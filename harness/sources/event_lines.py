@@ -14,10 +14,10 @@ _PLAIN_FIELDS = {"event", "timestamp", "step", "max_steps", "loss", "elapsed_tim
 """Of a training step as the task itself writes it."""
 LINES_AT_ONCE = 500
 """JSON lines decoded in one call, which takes a quarter of the time; changes no result."""
-_CONSOLE_STEP = re.compile(r"\[\s*(\d{1,15})\s*/\s*(\d{1,15})\]\s*(\w+):\s*(.*)")
+_CONSOLE_STEP = re.compile(r"\[\s*(\d{1,15})\s*/\s*(\d{1,15})\]\s*(\w+):\s*(.*)", re.ASCII)
 _CONSOLE_HEADER = re.compile(rf"\s*({'|'.join(HEADERS)}):\s*(.*)")
 _CONSOLE_PAIR = re.compile(r"(\w+)=(\[[^\]]*\]|[^\s,]+(?:,\d[^\s,=]*(?![^\s,]*=))*)")
-_DECIMAL_COMMA = re.compile(r"^([+-]?\d+),(\d+(?:[eE][+-]?\d+)?)$")
+_DECIMAL_COMMA = re.compile(r"^([+-]?\d+),(\d+(?:[eE][+-]?\d+)?)$", re.ASCII)
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 _BARE = re.compile(r"(?<=[:\[,\s])([+-]?)(nan|inf(?:inity)?)(?=\s*[,}\]])", re.IGNORECASE)
 """What C and other languages print, and JSON does not know."""

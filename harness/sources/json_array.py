@@ -25,11 +25,11 @@ def is_array(lines: Sequence[str]) -> bool:
 
 
 def is_one_object(lines: Sequence[str]) -> bool:
-    """Whether a file that begins so is one JSON object over several lines."""
-    first = next((line.strip() for line in lines if line.strip()), "")
-    return (
-        first.startswith("{") and not first.endswith("}") and re.match(r'\{\s*"', "".join(lines).lstrip()) is not None
-    )
+    """Whether a file that begins so is one JSON object over several lines, or one that holds a list of objects."""
+    filled = [line.strip() for line in lines if line.strip()]
+    if len(filled) == 1:
+        return re.match(r'\{\s*"(?!event"|step").*\[\s*\{', filled[0]) is not None
+    return bool(filled) and not filled[0].endswith("}") and re.match(r'\{\s*"', "\n".join(filled)) is not None
 
 
 def iterate_array(path: Path, name: str) -> Iterator[tuple[int, Any]]:

@@ -14,8 +14,9 @@ from typing import TypeVar
 from harness.sources.event_lines import COMMAS, Found, parse_line, parse_lines, read_label
 from harness.sources.json_array import is_array, iterate_array
 from harness.sources.lines import RENAMED, RENAMED_FIELDS, LostStep, normalize
+from harness.sources.one_run import Lost
 from harness.sources.ordering import count, list_some
-from harness.sources.runs import Lost, Runs
+from harness.sources.runs import Runs
 from harness.sources.source_log import Importer, LossUnit, SourceLog
 from harness.sources.text import Text, read_beginning
 from harness.store.journals import Event

@@ -13,7 +13,30 @@ MAX_NAMED = 5
 MAX_STRETCHES = 1_000
 """A source whose steps go back more often is shuffled, and no run that was resumed."""
 _GET_STEP = itemgetter("step")
-Place = Callable[[int], str]
+
+
+@dataclass(frozen=True)
+class Places:
+    """How notes call the places in a source."""
+
+    noun: str = "line"
+    show: Callable[[int], str] = "{:,}".format
+
+    def name(self, line: int) -> str:
+        """One place: `line 12`."""
+        return f"{self.noun} {self.show(line)}"
+
+
+LINES = Places()
+
+
+@dataclass(frozen=True)
+class _Return:
+    """Where the steps of one kind go back, and to which step."""
+
+    line: int
+    step: int
+    kind: str
 
 
 @dataclass
@@ -27,12 +50,12 @@ class Ordered:
     notes: list[str] = field(default_factory=list)
 
 
-def put_in_order(steps: Sequence[Event], place: Place) -> Ordered:
+def put_in_order(steps: Sequence[Event], places: Places) -> Ordered:
     """Orders the steps of one run as they stand in a source; of two lines for a step the later one counts."""
-    steps, resumed_notes = _drop_what_was_trained_again(steps, place)
-    max_steps, max_notes = _find_max_steps(steps, place)
-    training, training_notes = _order(steps, "training_step", max_steps, place)
-    validation, validation_notes = _order(steps, "validation_step", max_steps, place)
+    steps, resumed_notes = _drop_what_was_trained_again(steps, places)
+    max_steps, max_notes = _find_max_steps(steps, places)
+    training, training_notes = _order(steps, "training_step", max_steps, places)
+    validation, validation_notes = _order(steps, "validation_step", max_steps, places)
     return Ordered(
         training, validation, max_steps, [*resumed_notes, *max_notes, *training_notes, *validation_notes]
     )  # fmt: skip
@@ -54,23 +77,24 @@ def list_some(items: Sequence[str], separator: str = ", ") -> str:
     return text if len(items) <= MAX_NAMED else f"{text} and {len(items) - MAX_NAMED:,} more"
 
 
-def _drop_what_was_trained_again(steps: Sequence[Event], place: Place) -> tuple[Sequence[Event], list[str]]:
+def _drop_what_was_trained_again(steps: Sequence[Event], places: Places) -> tuple[Sequence[Event], list[str]]:
     """The steps without those after which the run went back to an earlier step and trained them once more."""
-    returns: list[tuple[int, int]] = []
+    returns: list[_Return] = []
     for kind in ("training_step", "validation_step"):
         chosen = [event for event in steps if event["event"] == kind]
         if not all(before < after for before, after in pairwise(map(_GET_STEP, chosen))):
-            returns += _find_returns(chosen)
+            returns += _find_returns(kind, chosen)
     if not returns:
         return steps, []
-    kept = [event for event in steps if not any(event["line"] < line and event["step"] >= at for line, at in returns)]
-    where = list_some([f"to step {at:,} at {place(line)}" for line, at in sorted(returns)])
+    attempts = _group_by_attempt(returns)
+    kept = [event for event in steps if not any(_is_trained_again(event, attempt) for attempt in attempts)]
+    where = list_some([f"to step {first.step:,} at {places.name(first.line)}" for first, *_ in attempts])
     dropped = count(len(steps) - len(kept), "measurement")
     return kept, [f"the run goes back {where} and is trained from there again: {dropped} of before left out"]
 
 
-def _find_returns(events: Sequence[Event]) -> list[tuple[int, int]]:
-    """Line and step of every return: a rising stretch of steps of which several lie among several earlier ones."""
+def _find_returns(kind: str, events: Sequence[Event]) -> list[_Return]:
+    """Every return: a rising stretch of steps of which several lie among several earlier ones."""
     seen: dict[int, Event] = {}
     stretches: list[list[Event]] = []
     for event in events:
@@ -93,13 +117,33 @@ def _find_returns(events: Sequence[Event]) -> list[tuple[int, int]]:
         gone = [event for event in alive if event["step"] >= first]
         lies_among = any(event["step"] <= last for event in gone)
         if num_again > 1 and len(gone) > 1 and lies_among:
-            returns.append((stretch[0]["line"], first))
+            returns.append(_Return(stretch[0]["line"], first, kind))
             alive = [event for event in alive if event["step"] < first]
         alive = [*alive, *stretch]
     return returns
 
 
-def _find_max_steps(steps: Sequence[Event], place: Place) -> tuple[int | None, list[str]]:
+def _group_by_attempt(returns: Sequence[_Return]) -> list[list[_Return]]:
+    """The returns of training and evaluation that belong to one attempt, in the order of the attempts."""
+    attempts: list[list[_Return]] = []
+    for found in sorted(returns, key=lambda found: found.line):
+        if attempts and found.kind not in [other.kind for other in attempts[-1]]:
+            attempts[-1].append(found)
+        else:
+            attempts.append([found])
+    return attempts
+
+
+def _is_trained_again(event: Event, attempt: Sequence[_Return]) -> bool:
+    """Whether an event is of before an attempt, and of a step that the attempt came to again."""
+    begin = attempt[0].line
+    return any(
+        event["line"] < (found.line if found.kind == event["event"] else begin) and event["step"] >= found.step
+        for found in attempt
+    )
+
+
+def _find_max_steps(steps: Sequence[Event], places: Places) -> tuple[int | None, list[str]]:
     counts = Counter(map(itemgetter("max_steps"), steps))
     del counts[None]
     if not counts:
@@ -109,12 +153,12 @@ def _find_max_steps(steps: Sequence[Event], place: Place) -> tuple[int | None, l
         return chosen, []
     odd = next(event["line"] for event in steps if event["max_steps"] not in (None, chosen))
     return chosen, [
-        f"max_steps is not the same everywhere (line {place(odd)}); {chosen:,}, the most frequent, is taken"
+        f"max_steps is not the same everywhere ({places.name(odd)}); {chosen:,}, the most frequent, is taken"
     ]
 
 
 def _order(
-    steps: Sequence[Event], kind: str, max_steps: int | None, place: Place
+    steps: Sequence[Event], kind: str, max_steps: int | None, places: Places
 ) -> tuple[list[Event], list[str]]:  # fmt: skip
     """The events of one kind by step, each step once."""
     chosen = [event for event in steps if event["event"] == kind]
@@ -126,12 +170,12 @@ def _order(
     for event in chosen:
         step = event["step"]
         if max_steps is not None and step > max_steps:
-            beyond.append(place(event["line"]))
+            beyond.append(places.show(event["line"]))
             continue
         if step in by_step:
-            again.append(place(event["line"]))
+            again.append(places.show(event["line"]))
         elif step < previous:
-            backwards.append(place(event["line"]))
+            backwards.append(places.show(event["line"]))
         previous = step
         by_step[step] = event
     notes = []
@@ -141,7 +185,7 @@ def _order(
         (backwards, f"{kind} out of order, put in order"),
     ):
         if lines:
-            notes.append(f"{what}: {count(len(lines), 'line')} ({list_some(lines)})")
+            notes.append(f"{what}: {count(len(lines), places.noun)} ({list_some(lines)})")
     numbers = sorted(by_step)
     return [by_step[step] for step in numbers], [*notes, *_describe_missing(numbers, kind)]
 

@@ -70,7 +70,7 @@ def read_runs(
     `StoredResultsError` where a stored run was changed or the runs cannot be compared.
     """
     runs = [_read(source) for source in find_sources(texts, loss_unit, given)]
-    unreadable = [run.failure or "" for run in runs if not run.is_readable]
+    unreadable = [_name_failure(run) for run in runs if not run.is_readable]
     if unreadable and len(runs) - len(unreadable) < 2:
         raise RequestError(" ".join(unreadable))
     readable = [run for run in runs if run.is_readable]
@@ -124,6 +124,11 @@ def _read(source: Source) -> ImportedRun:
     log = try_source(source.kind, source.path, source.name, source.loss_unit, source.given)
     seed = read_facts(log.events).seed
     return ImportedRun(source, DEFAULT_SEED if seed is None else seed, log, None)
+
+
+def _name_failure(run: ImportedRun) -> str:
+    reason = run.failure or ""
+    return reason if run.source.name in reason else f"{run.source.name}: {reason}."
 
 
 def _check_comparable(runs: Sequence[ImportedRun]) -> None:

@@ -4,11 +4,9 @@ A run begins anew with a configuration after steps, with the header of a table w
 before the run's first one after later ones. What goes back less far is a run that was resumed; see `ordering`.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
-
-from harness.sources.lines import HEADERS, LostStep
-from harness.sources.ordering import count, differ, list_some, put_in_order
+from harness.sources.lines import HEADERS
+from harness.sources.one_run import Lost, OneRun
+from harness.sources.ordering import LINES, Places, count, differ, list_some, put_in_order
 from harness.sources.source_log import SourceLog
 from harness.store.journals import Event
 from mainrun.record.errors import RequestError
@@ -17,49 +15,14 @@ MAX_KEPT = 1_000_000
 """Steps of one run; more would not fit into memory together with what is made of them."""
 
 
-@dataclass(frozen=True)
-class Lost:
-    """A step whose loss cannot be used, and where it stands."""
-
-    step: LostStep
-    line: int
-
-
-@dataclass
-class _Run:
-    """One run of a source."""
-
-    first_line: int
-    headers: dict[str, Event] = field(default_factory=dict)
-    steps: list[Event] = field(default_factory=list)
-    first: dict[str, Event] = field(default_factory=dict)
-    """The first step of each kind."""
-    last_step: dict[str, int] = field(default_factory=dict)
-    """The largest step so far of each kind."""
-    last_epoch: dict[str, tuple[int, float]] = field(default_factory=dict)
-    """Step and epoch of the newest step of each kind."""
-    broken: Lost | None = None
-    """The first loss that no training has."""
-    lost: dict[str, Lost] = field(default_factory=dict)
-    """Of each kind the first of those lost steps after which no loss came."""
-    last_seen: int = 0
-    """The largest step that was named, with a loss or without."""
-
-    @property
-    def has_begun(self) -> bool:
-        return bool(self.steps or self.broken or self.lost)
-
-
 class Runs:
     """Takes the events of one source in the order in which they stand there."""
 
-    def __init__(
-        self, name: str, holder: str = "file", places: str = "lines", place: Callable[[int], str] = "{:,}".format
-    ) -> None:
-        """`place` says where a line is, `places` what is counted so."""
-        self._name, self._holder, self._places, self._place = name, holder, places, place
-        self._run = _Run(1)
-        self._begun: list[_Run] = []
+    def __init__(self, name: str, holder: str = "file", places: Places = LINES) -> None:
+        """`holder` is what notes call the source."""
+        self._name, self._holder, self._places = name, holder, places
+        self._run = OneRun(1)
+        self._begun: list[OneRun] = []
         self._idle: list[int] = []
         self._origin: str | None = None
         self._origins: set[str] = set()
@@ -69,7 +32,7 @@ class Runs:
         """A new run, where there is something of the one before."""
         if self._run.has_begun or self._run.headers:
             self._close()
-            self._run = _Run(line)
+            self._run = OneRun(line)
 
     def enter(self, event: Event, line: int, epoch: float | None = None) -> None:
         """Adds an event to the run it belongs to, or begins a new one with it.
@@ -83,11 +46,10 @@ class Runs:
             return
         self._turn(kind, event["step"], line, event, epoch)
         run = self._run
-        run.first.setdefault(kind, event)
-        run.steps.append(event)
-        run.lost.pop(kind, None)
-        if kind == "validation_step" and run.lost and event["step"] >= run.lost["training_step"].step.step:
-            del run.lost["training_step"]
+        run.add(event)
+        if run.copied is not None and run.is_no_copy(event):
+            self._close()
+            self._run = run.split()
         if len(run.steps) > MAX_KEPT:
             raise RequestError(
                 f"{self._name}: a run of more than {MAX_KEPT:,} steps is not read. Keep every tenth training step."
@@ -122,7 +84,7 @@ class Runs:
 
     def see(self, step: int) -> None:
         """Takes a step at which nothing was measured."""
-        self._run.last_seen = max(self._run.last_seen, step)
+        self._run.last_seen = step
 
     @property
     def first_line(self) -> int:
@@ -144,21 +106,23 @@ class Runs:
         begun = [*self._begun, *([self._run] if self._run.has_begun else [])]
         notes = []
         if len(begun) > 1:
-            begins = list_some([self._place(run.first_line) for run in begun])
+            begins = list_some([self._places.show(run.first_line) for run in begun])
             notes.append(
-                f"the {self._holder} holds {len(begun)} runs, which begin at the {self._places} {begins}; "
+                f"the {self._holder} holds {len(begun)} runs, which begin at the {self._places.noun}s {begins}; "
                 "the last one is judged"
             )
         idle = [*self._idle, *([self._run.first_line] if self._run.headers and not self._run.has_begun else [])]
         if idle:
-            listed = list_some([self._place(line) for line in idle])
-            notes.append(f"a configuration without a step after it, left out: {count(len(idle), 'line')} ({listed})")
+            listed = list_some([self._places.show(line) for line in idle])
+            notes.append(
+                f"a configuration without a step after it, left out: {count(len(idle), self._places.noun)} ({listed})"
+            )
         return notes
 
     def conclude(self, notes: list[str]) -> SourceLog:
         """The run that is judged, its steps in order, and how it ended; `notes` come first among its own."""
         run = self._chosen or self._run
-        ordered = put_in_order(run.steps, self._place)
+        ordered = put_in_order(run.steps, self._places)
         notes = [*notes, *ordered.notes]
         training, validation, planned = ordered.training, ordered.validation, ordered.max_steps
         last = max([events[-1]["step"] for events in (training, validation) if events], default=0)
@@ -190,7 +154,7 @@ class Runs:
         return SourceLog(events, notes, "imported", None)
 
     @property
-    def _chosen(self) -> _Run | None:
+    def _chosen(self) -> OneRun | None:
         """The last run that has a step."""
         if self._run.has_begun:
             return self._run
@@ -209,7 +173,7 @@ class Runs:
         kind = event["event"]
         if kind == "hyperparameters_configured" and self._is_another(event):
             self._close()
-            self._run = _Run(line)
+            self._run = OneRun(line)
         elif kind in self._run.headers and differ(self._run.headers[kind], event):
             self.repeated_headers.append(f"{kind} (line {line:,})")
         self._run.headers[kind] = event
@@ -228,16 +192,18 @@ class Runs:
         self._refuse_steps_of_epochs(run, kind, step, line, epoch)
         begun_at = next(iter(run.first.values()), {"step": 0})["step"]
         # Where the steps never rose, as in a table that shows the newest first, going back begins nothing.
-        rose = first is not None and last > first["step"]
-        if rose and step <= max(1, begun_at) and step < last and (event is None or differ(first or {}, event)):
-            self._close()
-            self._run = run = _Run(line)
+        if first is not None and last > first["step"] and step <= max(1, begun_at) and step < last:
+            if event is not None and not differ(first, event):
+                run.watch_copy()
+            else:
+                self._close()
+                self._run = run = OneRun(line)
         run.last_step[kind] = max(run.last_step.get(kind, -1), step)
-        run.last_seen = max(run.last_seen, step)
+        run.last_seen = 0
         if epoch is not None:
             run.last_epoch[kind] = step, epoch
 
-    def _refuse_steps_of_epochs(self, run: _Run, kind: str, step: int, line: int, epoch: float | None) -> None:
+    def _refuse_steps_of_epochs(self, run: OneRun, kind: str, step: int, line: int, epoch: float | None) -> None:
         before = run.last_epoch.get(kind)
         if before is not None and epoch is not None and step < before[0] and epoch > before[1]:
             raise RequestError(
@@ -248,7 +214,7 @@ class Runs:
 
     def _explain(self, lost: Lost, steps: list[Event]) -> str:
         """Why a run is not judged that has a step without a loss."""
-        where = f"at step {lost.step.step:,} ({self._places.removesuffix('s')} {self._place(lost.line)})"
+        where = f"at step {lost.step.step:,} ({self._places.name(lost.line)})"
         evaluations = [event for event in steps if event["event"] == "validation_step" and event["line"] < lost.line]
         finite = "no finite validation loss stands before it"
         if evaluations:

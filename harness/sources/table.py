@@ -11,9 +11,10 @@ from harness.sources.columns import Columns, choose_columns, list_bounds
 from harness.sources.curves import enter_step, make_training_step, make_validation_step
 from harness.sources.layout import Layout, find_layout
 from harness.sources.lines import MAX_STEPS, LostStep, quote
+from harness.sources.one_run import Lost
 from harness.sources.ordering import count, list_some
 from harness.sources.rows import Row, Rows, find_dialect
-from harness.sources.runs import Lost, Runs
+from harness.sources.runs import Runs
 from harness.sources.source_log import Importer, LossUnit, SourceLog
 from harness.sources.text import read_beginning
 from mainrun.record.errors import RequestError
@@ -70,6 +71,9 @@ class _Table:
         self._blank: list[tuple[int, int]] = []
         """Step and line of the rows without a loss that follow rows of which each has one."""
         self._has_gaps = False
+        self._has_no_number = False
+        self._writes_no_number_for_none = False
+        """Whether an evaluation followed rows whose evaluation is no number: so the table writes none."""
         self.runs = Runs(name)
 
     def take(self, row: Row) -> None:
@@ -89,12 +93,14 @@ class _Table:
         if self._layout.run is not None and self._layout.run in row.cells:
             self.runs.come_from(f"{self._layout.run} {row.cells[self._layout.run]}", row.line)
         epoch = read_number(row.cells.get(self._layout.epoch or "", ""), comma=self._comma)
-        self._watch_blank(step, row.line, any(column in cells for column in self._columns.losses))
+        is_filled = any(column in cells for column in self._columns.losses)
+        self._watch_blank(step, row.line, is_filled)
         if self._columns.training in cells:
             self._take_training(step, row.line, cells, epoch)
         if self._columns.validation in cells:
             self._take_validation(step, row.line, cells, epoch)
-        self.runs.see(step)
+        if not is_filled:
+            self.runs.see(step)
 
     def end(self) -> None:
         """Rows that go on without losses after rows that all had one are those of a run that diverged."""
@@ -124,7 +130,14 @@ class _Table:
             enter_step(self.runs, make_training_step(step, loss, rate), line, epoch)
 
     def _take_validation(self, step: int, line: int, cells: dict[str, str], epoch: float | None) -> None:
+        text = cells[self._columns.validation].lower()
+        trained = read_number(cells.get(self._columns.training or "", ""), comma=self._comma) is not None
+        if text in NO_NUMBERS and trained and self._writes_no_number_for_none:
+            self._left_out.append(f"{quote(text)} in line {line:,}, column {self._columns.validation}")
+            return
         loss = self._read_loss("validation_step", self._columns.validation, cells, step, line, epoch)
+        self._writes_no_number_for_none |= loss is not None and self._has_no_number
+        self._has_no_number |= text in NO_NUMBERS
         if loss is None:
             return
         for bound in self._bounds:
