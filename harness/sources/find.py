@@ -154,7 +154,7 @@ def _find_in_folder(path: Path, name: str, depth: int) -> Iterator[Source]:
         raise RequestError(
             f"--from: {path} holds no comparison, no run, no event files, no log and no table. Name the file."
         )
-    if len(found) == 1 and found[0].kind != OWN_KIND:
+    if depth == 0 and len(found) == 1 and found[0].kind != OWN_KIND:
         found = [replace(found[0], arm=Wish(make_arm_name(name), path))]
     yield from found
 
