@@ -241,13 +241,18 @@ def check_same_tokens(evidence: Evidence) -> Result:
     return "PASS", f"{next(iter(next(iter(counts.values())))):,} training tokens in every run"
 
 
+def _has_no_journal(run: StoredRun) -> bool:
+    """Whether a command failed, of whose log nothing was taken in."""
+    return run.record["status"] == "failed" and "mainrun_log_sha256" not in run.record
+
+
 @forensic("reimport", "Imported logs: the journals follow from the sources")
 def check_reimport(evidence: Evidence) -> Result:
     """Every source, read again from its stored bytes, gives the stored journal, status and notes."""
     checked = 0
     for run in evidence.comparison.runs.values():
         source = run.record.get("source")
-        if not run.is_foreign or source is None or (run.record["status"] == "failed" and not source["files"]):
+        if not run.is_foreign or source is None or _has_no_journal(run):
             continue
         log = read_stored(run.folder, source)
         again = json.loads(json.dumps(log.to_journal()))

@@ -3,7 +3,7 @@
 import csv
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -63,8 +63,13 @@ class Rows:
         self._text = Text(path, name)
         beginning = read_beginning(path)
         self.dialect = find_dialect(beginning) or Dialect("csv", header_line=_find_first_line(beginning))
+        self._kept: frozenset[str] | None = None
         self.num_ignored = 0
         """Lines of other text among JSON lines, of the newest reading."""
+
+    def keep_only(self, columns: Iterable[str]) -> None:
+        """From the next reading on, rows of a wide table have the cells of these columns alone."""
+        self._kept = frozenset(columns)
 
     @property
     def notes(self) -> list[str]:
@@ -87,6 +92,7 @@ class Rows:
     def _read_csv(self) -> Iterator[Row]:
         reader = csv.reader(_part_lines(self._text), delimiter=self.dialect.separator, strict=True)
         header: list[str] = []
+        kept: list[tuple[int, str]] = []
         try:
             before = 0
             for cells in reader:
@@ -98,6 +104,7 @@ class Rows:
                 stripped = [cell.strip() for cell in cells]
                 if not header:
                     header = self._check_header(line, stripped)
+                    kept = [(n, key) for n, key in enumerate(header) if key and self._is_kept(key)]
                 elif stripped == header:
                     yield Row(line, {}, is_header=True)
                 elif len(stripped) != len(header):
@@ -105,11 +112,14 @@ class Rows:
                         f"{self._name}, line {line}: {len(stripped)} cells where the header has {len(header)}."
                     )
                 else:
-                    yield Row(line, {key: cell for key, cell in zip(header, stripped, strict=True) if cell and key})
+                    yield Row(line, {key: stripped[n] for n, key in kept if stripped[n]})
         except csv.Error as error:
             raise RequestError(f"{self._name}, line {before + 1}: it is no row of a table: {error}.") from None
         if not header:
             raise RequestError(f"{self._name}, line 1: no column named step. It has: nothing.")
+
+    def _is_kept(self, column: str) -> bool:
+        return self._kept is None or column in self._kept
 
     def _check_header(self, line: int, header: list[str]) -> list[str]:
         if not any(cell.lower() in STEPS for cell in header):

@@ -25,6 +25,8 @@ def read_table(path: Path, name: str, unit: LossUnit | None) -> SourceLog:
     rows = Rows(path, name)
     layout = find_layout(rows, name)
     columns = choose_columns(layout.names, unit, name)
+    rows.keep_only({*layout.keys, layout.value or "", columns.rate or "", *columns.losses,
+                    *list_bounds(layout.names, columns.validation)})  # fmt: skip
     table = _Table(name, layout, columns, _find_comma(rows, name, layout, columns), rows.dialect.form == "csv")
     for row in rows:
         table.take(row)

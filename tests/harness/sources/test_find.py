@@ -111,6 +111,17 @@ def test_a_stub_a_stopped_run_and_an_unreadable_file_fail_while_the_others_are_j
     assert {findings[name] for name in ("reimport", "hashes", "numbers", "claims", "reports")} == {"PASS"}
 
 
+def test_a_command_that_failed_and_left_no_journal_is_not_read_again(tmp_path: Path) -> None:
+    assert compare(write(tmp_path, base=CONTENT, other=OTHER, cut=THIRD[:60_000]), tmp_path / "out") == 3
+    folder = tmp_path / "out/runs/cut-s1337"
+    record = json.loads((folder / "run.json").read_text())
+    del record["mainrun_log_sha256"]
+    (folder / "run.json").write_text(json.dumps(record | {"status": "failed"}))
+    (folder / "mainrun.log").unlink()
+    findings = {finding.name: finding.status for finding in verify(tmp_path / "out", None, None, LocalLauncher())}
+    assert findings["reimport"] == "PASS"
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root reads every file")
 def test_a_file_that_may_not_be_read_is_a_run_that_failed(tmp_path: Path) -> None:
     sources = write(tmp_path, base=CONTENT, other=OTHER, closed=THIRD)
