@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
+from harness.sources.cells import read_count
 from harness.sources.columns import EPOCHS, STEPS, TRAINING, VALIDATION, list_names
 from harness.sources.rows import DOWNLOAD, Row, Rows
 from mainrun.record.errors import RequestError
@@ -55,11 +56,17 @@ def find_layout(rows: Rows, name: str) -> Layout:
     """The layout of a table, of which all rows are looked at; `RequestError` where it has no step."""
     columns: dict[str, None] = {}
     texts: dict[str, dict[str, None]] = {}
+    counts: dict[str, int] = {}
+    backwards: set[str] = set()
     for row in rows:
         columns |= dict.fromkeys(row.cells)
         for column, cell in row.cells.items():
             if column.lower() in (*_NAMES, *_SPLITS) and len(texts.setdefault(column, {})) < MAX_METRICS:
                 texts[column][cell] = None
+            elif column.lower() in STEPS:
+                number = read_count(cell) or 0
+                backwards |= {column} if number < counts.get(column, 0) else set()
+                counts[column] = number
     found = {column.lower(): column for column in columns}
     for one, other in pairwise(sorted(columns, key=str.lower)):
         if one.lower() == other.lower() and one.lower() in STEPS:
@@ -67,6 +74,8 @@ def find_layout(rows: Rows, name: str) -> Layout:
     steps = [found[step] for step in STEPS if step in found]
     if not steps:
         raise RequestError(f"{name}: no column named step has a value. It has: {list_names(list(columns))}.")
+    # A counter that goes back beside one that goes on counts the steps of an epoch.
+    steps.sort(key=lambda column: column in backwards)
     notes = [f"{steps[0]} is taken for the step, beside {', '.join(steps[1:])}"] if len(steps) > 1 else []
     epoch, run = (next((found[wanted] for wanted in names if wanted in found), None) for names in (EPOCHS, _RUNS))
     for layout in _find_long(name, found, texts):

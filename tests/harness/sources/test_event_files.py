@@ -97,6 +97,26 @@ def test_two_runs_with_folders_for_their_parts_are_told_apart_by_time(tmp_path: 
     assert get_last(log) == RIGHT and max(get_losses(log, "training_step")) == 800
 
 
+def test_a_resumed_run_keeps_what_it_trained_again_wherever_its_parts_are_written(tmp_path: Path) -> None:
+    for part, first, again in (("train", 2.0, 3.0), ("validation", 1.25, 1.5)):
+        write_events(tmp_path / part / name_file(1), series("loss", 1600, first))
+        write_events(tmp_path / part / name_file(2), [("loss", step, again) for step in (400, 500, 600)])
+    log = read(tmp_path)
+    for kind, again in (("training_step", 3.0), ("validation_step", 1.5)):
+        losses = get_losses(log, kind)
+        assert [*losses] == [0, 100, 200, 300, 400, 500, 600] and losses[400] == losses[600] == again
+
+
+def test_a_full_loss_written_before_its_frozen_loss_is_not_the_run_befores(tmp_path: Path) -> None:
+    frozen, full = "validation/frozen_loss_nats_per_char", "validation/full_loss_nats_per_char"
+    write_events(tmp_path / name_file(1), [(frozen, step, 2.0 - step / 1600) for step in (0, 400, 800)])
+    again = [value for step in (0, 400, 800) for value in ((full, step, 2.25), (frozen, step, 3.0 - step / 800))]
+    write_events(tmp_path / name_file(2), again)
+    evaluations = [event for event in read(tmp_path, None).events if event["event"] == "validation_step"]
+    assert [event["loss"] for event in evaluations] == [3.0, 2.5, 2.0]
+    assert [event[FULL] for event in evaluations[1:]] == [2.25, 2.25]
+
+
 def test_a_full_loss_belongs_to_the_frozen_loss_it_was_written_beside(tmp_path: Path) -> None:
     frozen, full = "validation/frozen_loss_nats_per_char", "validation/full_loss_nats_per_char"
     first = [value for step in (0, 400, 800) for value in ((frozen, step, 2.0 - step / 1600), (full, step, 2.25))]

@@ -167,6 +167,10 @@ def test_what_a_log_states_itself_is_not_replaced(tmp_path: Path) -> None:
     arm = load_document(tmp_path / "out")["arms"][0]
     assert arm["config"]["block_size"] == 128 and arm["final"]["num_spans"] == 14
     assert "--block-size 256 is not used: the source itself states block_size" in arm["notes"]
+    sources = write(tmp_path, **{name: content.replace(b'"block_size"', b'"context_length"')
+                                 for name, content in (("base", CONTENT), ("other", OTHER))})  # fmt: skip
+    assert compare([*sources, "--block-size", "256"], tmp_path / "renamed") == 0
+    assert load_document(tmp_path / "renamed")["arms"][0]["final"]["num_spans"] == 14
 
 
 @pytest.mark.parametrize("option", ["--block-size", "--batch-size", "--train-tokens", "--validation-tokens"])

@@ -84,8 +84,10 @@ READ: dict[str, str | bytes] = {
     "sparse-nan.csv": write("step,train_loss,val_loss", [(s, 5.0, v if s % 100 == 0 else "nan") for s, v in RUN]),
     "half-a-line.jsonl": lines_of(LINES) + '{"step": 650, "val',
     "global-step.csv": write("step,trainer/global_step,val_loss", [(step % 100, step, loss) for step, loss in RUN]),
+    "iteration-that-goes-on.csv": write("iter,step,val_loss", [(step, step % 200, loss) for step, loss in RUN]),
     "blank-lines.csv": PLAIN.replace("\n", "\n\n"),
     "unused-texts.csv": write("time,step,val_loss", [(f"2026-01-01 00:{step // 60}", step, v) for step, v in RUN]),
+    "three-decimals.csv": write("step;val_loss", [(s, f"{v:.3f}".replace(".", ",")) for s, v in fall(600, 1.65)], ";"),
     "latin.csv": write("step,größe,val_loss", BOTH).encode("latin-1"),
 }
 
@@ -191,6 +193,19 @@ def test_a_table_that_cannot_be_read_in_one_way_is_refused_by_name_and_place(nam
 def test_rows_after_the_last_evaluation_are_steps_that_were_not_evaluated(tmp_path: Path) -> None:
     log = read_text(tmp_path, "x.csv", write("step,lr,val_loss", [*BOTH, (650, 0.1, "")]))
     assert "the last step, 650, was not evaluated" in " ".join(log.notes)
+
+
+def test_no_number_where_there_was_no_evaluation_before_is_no_divergence(tmp_path: Path) -> None:
+    rows: list[tuple[object, ...]] = [(0, 9, 2.0), (1, 9, "nan"), (2, 9, 1.9), (3, 9, "nan")]
+    log = read_text(tmp_path, "x.csv", write("step,train_loss,val_loss", rows))
+    assert get_last(log) == (2, 1.9) and "the last step, 3, was not evaluated" in " ".join(log.notes)
+    rows[3] = (3, "nan", "nan")
+    assert "it diverged" in str(read_text(tmp_path, "x.csv", write("step,train_loss,val_loss", rows)).reason)
+
+
+def test_a_run_that_begins_where_the_first_one_began_is_another_run(tmp_path: Path) -> None:
+    log = read_text(tmp_path, "x.csv", str(READ["without-step-0.csv"]))
+    assert "the file holds 2 runs, which begin at the lines 1, 22; the last one is judged" in log.notes
 
 
 def test_a_run_that_was_resumed_is_judged_by_what_it_was_trained_to_in_the_end(tmp_path: Path) -> None:
