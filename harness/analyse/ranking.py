@@ -94,4 +94,6 @@ def _is_apart(best: Mapping[str, Any], row: Mapping[str, Any], judge: Judge) -> 
     if best["high"] is not None and row["low"] is not None and row["low"] <= best["high"]:
         return False
     verdict = judge(row["arm"], best["arm"])
-    return None if verdict["interval_95"] is None else bool(verdict["word"] == "IMPROVED")
+    if verdict["interval_95"] is None or verdict["runs_word"] == "IMPROVED" != verdict["word"]:
+        return None
+    return bool(verdict["word"] == "IMPROVED")

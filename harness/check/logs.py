@@ -5,7 +5,7 @@ from functools import partial
 
 from harness.analyse.examine import examine_run
 from harness.check.registry import Evidence, Registry, Result, register, register_of_runs
-from harness.sources.find import STORED_NAMES, read_source
+from harness.sources.find import read_stored
 from harness.store.facts import AbsentError
 from harness.store.journals import NOTE
 from harness.store.runs import StoredComparison, StoredRun
@@ -52,6 +52,11 @@ def check_same_tokens(evidence: Evidence) -> Result:
     return "PASS", f"{next(iter(next(iter(counts.values())))):,} training tokens in every run"
 
 
+def _has_no_journal(run: StoredRun) -> bool:
+    """Whether a command failed, of whose log nothing was taken in."""
+    return run.record["status"] == "failed" and "mainrun_log_sha256" not in run.record
+
+
 def _has_logs(comparison: StoredComparison) -> bool:
     return any(run.is_read for run in comparison.runs.values())
 
@@ -62,10 +67,9 @@ def check_reimport(evidence: Evidence) -> Result:
     checked = 0
     for run in evidence.comparison.runs.values():
         source = run.record.get("source")
-        if not run.is_read or source is None or (run.record["status"] == "failed" and not source["files"]):
+        if not run.is_read or source is None or _has_no_journal(run):
             continue
-        place = run.folder / STORED_NAMES[source["kind"]]
-        log = read_source(source["kind"], place, source["name"], source["loss_unit"])
+        log = read_stored(run.folder, source)
         again = json.loads(json.dumps(log.to_journal()))
         if again != run.events:
             number = next(

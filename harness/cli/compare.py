@@ -16,6 +16,7 @@ from harness.cli.options import (
     check_positive,
     parse_settings,
 )
+from harness.cli.source_options import add_source_options, find_stray_option
 from harness.cli.table import format_columns
 from harness.cli.terminal import is_terminal, write_stderr
 from harness.formats import format_count, format_flops, format_percent, format_value
@@ -42,11 +43,7 @@ def add_to(verbs: Verbs) -> None:
                         f"(default: {' '.join(DEFAULT_RECIPES)})")  # fmt: skip
     parser.add_argument("--set", action="append", default=[], dest="settings", metavar="ARM.KEY=VALUE",
                         help="change one setting of an arm; may be repeated")  # fmt: skip
-    parser.add_argument("--from", nargs="+", type=Path, dest="sources", metavar="SOURCE",
-                        help="judge stored runs and logs of other programs, without training: .log files, "
-                        "comparisons, runs, TensorBoard folders, tables")  # fmt: skip
-    parser.add_argument("--loss-unit", choices=("nats_per_char", "nats_per_token"),
-                        help="unit of the validation losses of tables and TensorBoard sources")  # fmt: skip
+    add_source_options(parser)
     parser.add_argument("--arms", type=Path, metavar="FILE",
                         help="arms file (TOML): commands of other programs; their names stand as RECIPE")  # fmt: skip
     parser.set_defaults(run=run, ablate=None)
@@ -58,8 +55,9 @@ def run(given: argparse.Namespace) -> Answer:
         from harness.cli.judge import run_import
 
         return Answer(*run_import(given))
-    if given.loss_unit is not None:
-        raise RequestError("--loss-unit goes with --from: runs of our own say their units.")
+    stray = find_stray_option(given)
+    if stray is not None:
+        raise RequestError(f"{stray} goes with --from: runs of our own say such things themselves.")
     return train(given)
 
 

@@ -5,15 +5,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.cli.any_text import format_import
 from harness.cli.outcome import format_result
+from harness.cli.source_text import format_failures, format_import
 from harness.comparison import make_reports
 from harness.plan.folders import name_folder, point_latest_at, refuse_filled
 from harness.plan.plan import MARGIN_PERCENT, Plan, plan_to_json, save_plan
-from harness.sources.scalars import LossUnit
-from harness.sources.take_in import ImportedRun, plan_import, read_runs, store_runs
+from harness.sources.given import NOTHING_GIVEN, Given
+from harness.sources.planned import ImportedRun, plan_import, read_runs
+from harness.sources.source_log import LossUnit
+from harness.sources.take_in import store_runs
 from harness.store.locks import hold
-from mainrun.record.errors import RequestError
+from mainrun.record.errors import EXIT_DONE, RequestError, RunError
 from mainrun.record.files import make_folder
 from mainrun.rules import SEED
 
@@ -22,15 +24,21 @@ from mainrun.rules import SEED
 class ImportRequest:
     """What is to be judged, as asked for on the command line."""
 
-    sources: tuple[Path, ...]
+    sources: tuple[str, ...]
+    """Paths, each with `NAME=` before it where it has one."""
     loss_unit: LossUnit | None = None
+    given: Given = NOTHING_GIVEN
     margin_percent: float = MARGIN_PERCENT
     out: Path | None = None
     """None is a folder of its own below `results/`."""
 
 
-def run_import(given: argparse.Namespace) -> tuple[str, dict[str, Any]]:
-    """Judges the sources; returns text and values of the answer. `RequestError` for options that only training has."""
+def run_import(given: argparse.Namespace) -> tuple[str, dict[str, Any], int, str | None]:
+    """Judges the sources; returns text, values, exit code and reason of the answer.
+
+    A source that cannot be compared is a run that failed, once all others are judged. `RequestError` for options that
+    only training has.
+    """
     trained = {
         "--seeds": given.seeds != str(SEED),
         "--device": given.device != "auto",
@@ -48,12 +56,18 @@ def run_import(given: argparse.Namespace) -> tuple[str, dict[str, Any]]:
     if stray:
         raise RequestError(f"--from trains nothing and takes no {', '.join(stray)}.")
     margin = MARGIN_PERCENT if given.margin is None else given.margin
-    request = ImportRequest(tuple(given.sources), given.loss_unit, margin, given.out)
+    facts = Given(given.block_size, given.batch_size, given.train_tokens, given.validation_tokens)
+    request = ImportRequest(tuple(given.sources), given.loss_unit, facts, margin, given.out)
     plan, folder, runs = plan_imported(request)
     if given.dry_run:
-        return format_import(plan, runs, folder), {"folder": str(folder), "plan": plan_to_json(plan)}
+        text, values = format_import(plan, runs, folder), {"folder": str(folder), "plan": plan_to_json(plan)}
+        return text, values, EXIT_DONE, None
     document = judge_imported(plan, folder, runs)
-    return format_result(document, folder), {"folder": str(folder), "pairs": document["pairs"]}
+    failures = format_failures(plan, runs)
+    text = "\n".join([format_result(document, folder), *failures])
+    reason = " ".join(failures) or None
+    exit_code = RunError.exit_code if failures else EXIT_DONE
+    return text, {"folder": str(folder), "pairs": document["pairs"]}, exit_code, reason
 
 
 def plan_imported(request: ImportRequest) -> tuple[Plan, Path, list[ImportedRun]]:
@@ -65,7 +79,7 @@ def plan_imported(request: ImportRequest) -> tuple[Plan, Path, list[ImportedRun]
     refuse_filled(folder, "Choose another --out.")
     if not 0 <= request.margin_percent < 100:
         raise RequestError(f"--margin takes a percentage from 0 to below 100, not {request.margin_percent}.")
-    runs = read_runs(request.sources, request.loss_unit)
+    runs = read_runs(request.sources, request.loss_unit, request.given)
     plan, _ = plan_import(folder.resolve().name, runs, request.margin_percent)
     return plan, folder, runs
 

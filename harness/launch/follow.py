@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from typing import BinaryIO
 
-from harness.sources.lines import parse_line
+from harness.sources.event_lines import parse_line
 from harness.store.journals import Event, parse_event
 
 CHECKED_BYTES = 4096
@@ -88,7 +88,7 @@ class LogFollower:
             return []
         whole, newline, _ = content.rpartition(b"\n")
         self._position += len(whole) + len(newline)
-        parsed = (parse_line(line.decode("utf-8", "replace"), set()) for line in whole.split(b"\n"))
+        parsed = (entry for line in whole.split(b"\n") for entry in parse_line(line.decode("utf-8", "replace"), set()))
         return [event for kind, event in parsed if kind == "event"]
 
     def _find_start(self) -> int:

@@ -1,147 +1,177 @@
-"""What `compare --from` was given: logs, tables, event files, runs, whole comparisons; and what arms are called."""
+"""What `compare --from` was given: logs, tables, event files, runs, whole comparisons, and folders of all these."""
 
-import re
-import unicodedata
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any
 
 from harness.plan.plan import FILE_NAME as PLAN_NAME
 from harness.plan.plan import load_plan
-from harness.sources.log import ForeignLog, read_log
-from harness.sources.scalars import LossUnit, is_json_table, read_event_files, read_table
+from harness.sources.event_folder import list_event_files
+from harness.sources.given import NOTHING_GIVEN, Given
+from harness.sources.names import Wish, make_arm_name, make_printable, split_name
+from harness.sources.registry import IMPORTERS, claim, find_importer
+from harness.sources.source_log import LossUnit, SourceLog
 from harness.store.facts import read_facts
 from harness.store.runs import get_run_folder, load_run
 from mainrun.record.errors import RequestError, StoredResultsError
 from mainrun.record.run_record import FILE_NAME as RECORD_NAME
 from mainrun.record.run_record import JOURNAL_NAME
 
-Kind = Literal["log", "csv", "tensorboard", "run"]
-STORED_NAMES = {"log": "source.log", "csv": "source.csv", "tensorboard": "source"}
+STORED_NAMES = {kind: importer.stored_name for kind, importer in IMPORTERS.items()}
 """Under which name the bytes of a source are kept in its run's folder; event files are a folder."""
-EVENT_FILES = "events.out.tfevents.*"
+EVENT_KIND = "tensorboard"
+OWN_KIND = "run"
+"""Of a run that the training program made."""
 DEFAULT_SEED = 1337
-MAX_NAME = 60
-MAX_LINE = 100_000
-"""A first line of more bytes is no table's."""
+LOG_SUFFIXES = (".log", ".log.gz", ".log.bz2", ".log.xz")
+MAX_DEPTH = 8
+MAX_SOURCES = 1_000
 
 
 @dataclass(frozen=True)
 class Source:
     """One thing to be judged: one run."""
 
-    kind: Kind
+    kind: str
+    """An importer's, or `run` for one of our own."""
     path: Path
     """A file; of event files and of our own runs the folder."""
     name: str
     """As it is shown: no folder of the machine, and nothing that cannot be printed."""
-    arm: str
-    """The wish for an arm's name: the file's own, or that of our own run."""
+    arm: Wish
+    """What its arm would be called."""
     loss_unit: LossUnit | None = None
+    given: Given = NOTHING_GIVEN
 
 
-def find_sources(paths: Sequence[Path], loss_unit: LossUnit | None) -> list[Source]:
-    """The runs that paths lead to, in order; a comparison gives all of its runs. `RequestError` for anything else."""
-    return [source for path in paths for source in _find(path, loss_unit)]
+def find_sources(texts: Sequence[str], loss_unit: LossUnit | None, given: Given = NOTHING_GIVEN) -> list[Source]:
+    """The runs that `PATH` or `NAME=PATH` lead to, in order; a comparison gives all of its runs.
+
+    Raises `RequestError` where nothing is there, and where a name is given to several runs.
+    """
+    sources = []
+    for text in texts:
+        name, path = split_name(text)
+        found = [replace(source, loss_unit=loss_unit, given=given) if source.loss_unit is None else source
+                 for source in _find(path)]  # fmt: skip
+        if name is not None and len(found) > 1:
+            raise RequestError(f"--from: {path} holds {len(found)} runs, which cannot all be called {name}.")
+        sources += [replace(source, arm=Wish(name)) for source in found] if name is not None else found
+        if len(sources) > MAX_SOURCES:
+            raise RequestError(f"--from leads to more than {MAX_SOURCES:,} runs. Name the folders that matter.")
+    return sources
 
 
-def _find(path: Path, loss_unit: LossUnit | None) -> Iterator[Source]:
-    name = make_printable(path.resolve().name)
-    if not path.exists():
-        raise RequestError(f"--from: there is no {path}.")
-    if path.is_file():
-        if path.match(EVENT_FILES):
-            raise RequestError(f"--from: {path} is one event file; give the folder it is in.")
-        yield Source("csv" if _is_table(path) else "log", path, name, make_arm_name(path.stem), loss_unit)
-    elif (path / PLAN_NAME).exists():
-        for run in load_plan(path).runs:
-            folder = get_run_folder(path, run)
-            if not (folder / RECORD_NAME).exists():
-                raise StoredResultsError(f"{folder} holds no run: {run.folder_name} of {path} never started.")
-            yield from _find(folder, loss_unit)
-    elif (path / RECORD_NAME).exists():
-        yield _find_run(path, name)
-    elif any(path.glob(EVENT_FILES)):
-        yield Source("tensorboard", path, name, make_arm_name(name), loss_unit)
-    else:
-        logs = sorted(path.glob("*.log"))
-        if len(logs) != 1:
-            raise RequestError(
-                f"--from: {path} holds no comparison, no run, no event files and not one single .log file. "
-                "Name the file."
-            )
-        yield Source("log", logs[0], make_printable(logs[0].name), make_arm_name(name), loss_unit)
+def read_source(
+    kind: str, path: Path, name: str, loss_unit: LossUnit | None, given: Given = NOTHING_GIVEN
+) -> SourceLog:  # fmt: skip
+    """Reads a source; the same bytes always give the same events and notes.
 
-
-def _is_table(path: Path) -> bool:
-    if path.suffix.lower() == ".csv":
-        return True
+    Raises `RequestError` with file and line where nothing in it can be judged, or the file cannot be read.
+    """
     try:
-        with path.open("rb") as file:
-            return is_json_table(file.readline(MAX_LINE))
+        log = IMPORTERS[kind].read(path, name, loss_unit)
     except OSError as error:
-        raise RequestError(f"--from: {path} cannot be read: {error.strerror}.") from None
+        raise RequestError(f"{name} cannot be read: {error.strerror}.") from None
+    log = given.add_to(log)
+    facts = read_facts(log.events)
+    notes = [*log.notes, *facts.notes]
+    if facts.seed is None:
+        notes.append(f"its seed is not given; it is filed under {DEFAULT_SEED}, which is not a finding")
+    return SourceLog(log.events, notes, log.status, log.reason)
+
+
+def try_source(
+    kind: str, path: Path, name: str, loss_unit: LossUnit | None, given: Given = NOTHING_GIVEN
+) -> SourceLog:  # fmt: skip
+    """The same, but what cannot be judged is a run that failed, without events."""
+    try:
+        return read_source(kind, path, name, loss_unit, given)
+    except RequestError as error:
+        return SourceLog([], [], "failed", str(error))
+
+
+def read_stored(folder: Path, source: Mapping[str, Any]) -> SourceLog:
+    """Reads the bytes kept in a run's folder again, as its record's `source` says they were read."""
+    place = folder / STORED_NAMES[source["kind"]]
+    given = Given(**source.get("given", {}))
+    return try_source(source["kind"], place, source["name"], source["loss_unit"], given)
+
+
+def list_files(kind: str, path: Path) -> list[tuple[Path, str]]:
+    """The files whose bytes a source is, in order, and under which name each is stored in a run's folder."""
+    if kind == EVENT_KIND:
+        return [(file.path, f"{STORED_NAMES[kind]}/{file.stored_name}") for file in list_event_files(path)]
+    if kind == OWN_KIND:
+        names = (RECORD_NAME, JOURNAL_NAME, "tokenizer.json", "title_losses.parquet")
+        return [(path / name, name) for name in names if (path / name).exists()]
+    return [(path, STORED_NAMES[kind])]
+
+
+def _find(path: Path, depth: int = 0) -> Iterator[Source]:
+    name = make_printable(path.resolve().name)
+    try:
+        if not path.exists():
+            raise RequestError(f"--from: there is no {path}.")
+        if path.is_file():
+            yield Source(find_importer(path).kind, path, name, Wish(make_arm_name(_strip_suffixes(path)), path))
+        elif not path.is_dir():
+            raise RequestError(f"--from: {path} is no regular file but a pipe or a device. Write it to a file first.")
+        elif (path / PLAN_NAME).exists():
+            for run in load_plan(path).runs:
+                folder = get_run_folder(path, run)
+                if not (folder / RECORD_NAME).exists():
+                    raise StoredResultsError(f"{folder} holds no run: {run.folder_name} of {path} never started.")
+                yield from _find(folder)
+        elif (path / RECORD_NAME).exists():
+            yield _find_run(path, name)
+        elif claim(path):
+            yield Source(EVENT_KIND, path, name, Wish(make_arm_name(name), path))
+        else:
+            yield from _find_in_folder(path, name, depth)
+    except OSError as error:
+        if path.is_file():
+            yield Source("log", path, name, Wish(make_arm_name(_strip_suffixes(path)), path))
+        else:
+            raise RequestError(f"--from: {path} cannot be read: {error.strerror}.") from None
+
+
+def _find_in_folder(path: Path, name: str, depth: int) -> Iterator[Source]:
+    """The runs in a folder and below it: its logs, or where it has none what is known by its content."""
+    files = [file for file in sorted(path.iterdir()) if file.is_file() and not file.is_symlink()]
+    logs = [file for file in files if file.name.lower().endswith(LOG_SUFFIXES)]
+    found = [
+        source
+        for file in logs or [file for file in files if not file.name.startswith(".") and claim(file)]
+        for source in _find(file)
+    ]
+    if depth < MAX_DEPTH:
+        inner = [folder for folder in sorted(path.iterdir()) if folder.is_dir() and not folder.is_symlink()]
+        for folder in inner:
+            found += _find(folder, depth + 1)
+    if not found and depth == 0:
+        raise RequestError(
+            f"--from: {path} holds no comparison, no run, no event files, no log and no table. Name the file."
+        )
+    if depth == 0 and len(found) == 1 and found[0].kind != OWN_KIND:
+        found = [replace(found[0], arm=Wish(make_arm_name(name), path))]
+    yield from found
+
+
+def _strip_suffixes(path: Path) -> str:
+    """A file's name without the end that says its format, and without that of its packing."""
+    plain = path.with_suffix("") if path.suffix.lower() in (".gz", ".bz2", ".xz") else path
+    return plain.stem
 
 
 def _find_run(path: Path, name: str) -> Source:
     """A run folder of ours; one that was itself imported gives the source it keeps."""
     run = load_run(path)
     if not run.is_read:
-        return Source("run", path, name, run.arm)
+        return Source(OWN_KIND, path, name, Wish(run.arm))
     record = run.record["source"]
-    return Source(record["kind"], path / STORED_NAMES[record["kind"]], record["name"], run.arm, record["loss_unit"])
-
-
-def read_source(kind: str, path: Path, name: str, loss_unit: LossUnit | None) -> ForeignLog:
-    """Reads a foreign source; the same bytes always give the same events and notes.
-
-    Raises `RequestError` with file and line where nothing in it can be judged, or the file cannot be read.
-    """
-    try:
-        if kind == "tensorboard":
-            log = read_event_files(path, name, loss_unit)
-        else:
-            content = path.read_bytes()
-            log = read_table(content, name, loss_unit) if kind == "csv" else read_log(content, name)
-    except OSError as error:
-        raise RequestError(f"{name} cannot be read: {error.strerror}.") from None
-    facts = read_facts(log.events)
-    notes = [*log.notes, *facts.notes]
-    if facts.seed is None:
-        notes.append(f"its seed is not given; it is filed under {DEFAULT_SEED}, which is not a finding")
-    return ForeignLog(log.events, notes, log.status, log.reason)
-
-
-def list_files(kind: str, path: Path) -> list[Path]:
-    """The files whose bytes a source is, in order."""
-    if kind == "tensorboard":
-        return sorted(path.glob(EVENT_FILES))
-    if kind == "run":
-        names = (JOURNAL_NAME, "tokenizer.json", "title_losses.parquet")
-        return [path / name for name in (RECORD_NAME, *names) if (path / name).exists()]
-    return [path]
-
-
-def name_arms(wishes: Sequence[str]) -> list[str]:
-    """A name for every wish, unlike all before it: `mainrun`, `mainrun-2`."""
-    names: list[str] = []
-    for wish in wishes:
-        number, name = 1, wish
-        while name in names:
-            number += 1
-            name = f"{wish}-{number}"
-        names.append(name)
-    return names
-
-
-def make_arm_name(text: str) -> str:
-    """A name that is safe as a folder's and on a command line: letters, digits, `.`, `_` and `-`."""
-    plain = unicodedata.normalize("NFKC", make_printable(text))
-    safe = re.sub(r"[^A-Za-z0-9._-]+", "_", plain).strip("._-")
-    return safe[:MAX_NAME] or "log"
-
-
-def make_printable(text: str) -> str:
-    """Without surrogates, control and direction-changing characters, each shown as U+FFFD."""
-    return "".join("\ufffd" if unicodedata.category(c) in ("Cc", "Cf", "Cs", "Co", "Cn") else c for c in text)
+    place = path / STORED_NAMES[record["kind"]]
+    return Source(
+        record["kind"], place, record["name"], Wish(run.arm), record["loss_unit"], Given(**record.get("given", {}))
+    )

@@ -1,13 +1,12 @@
-"""One line of somebody else's log: a JSON object or a line of a console, in the words of our own journal.
+"""Fields that somebody else's log gave an event, in the words of our own journal.
 
 What public logs of the task look like is known, and what else they hold is not: a line is an event of ours, an event
 that is not used, plain text, or an event that cannot be read, and whoever calls is told which.
 """
 
-import json
 import math
 import re
-from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
 
@@ -15,8 +14,28 @@ from harness.formats import quote
 from harness.store.facts import MAX_STEPS
 from harness.store.journals import HEADERS, MAX_COUNT, Event
 
-Kind = Literal["event", "unused", "text", "bad", "diverged"]
-"""What a line is; `bad` is an event of ours that cannot be read, `diverged` one with a loss that no training has."""
+Kind = Literal["event", "unused", "text", "bad", "lost", "diverged"]
+"""What a line is; `bad` is an event of ours that cannot be read, `lost` a step without a loss that can be used, and
+`diverged` one with a loss that no training has."""
+
+
+@dataclass(frozen=True)
+class LostStep:
+    """A step whose loss cannot be used."""
+
+    kind: str
+    """`training_step` or `validation_step`."""
+    step: int
+    found: str
+    """What stands in the place of the loss."""
+    is_no_number: bool
+    """Whether programs write that where a loss is no number any more."""
+    epoch: float | None = None
+
+    @property
+    def reason(self) -> str:
+        return f"the loss of {self.kind} is {self.found} at step {self.step}"
+
 
 RENAMED = {
     "train_step": "training_step",
@@ -29,12 +48,20 @@ RENAMED = {
     "config": "hyperparameters_configured",
 }
 """Other names of the events, as public logs have them."""
-_EVENTS = {name: name for name in (*HEADERS, "training_step", "validation_step")} | RENAMED
+EVENTS = {name: name for name in (*HEADERS, "training_step", "validation_step")} | RENAMED
+"""Our name of each event by its name in a log."""
+RENAMED_FIELDS = {"global_step": "step", "iteration": "step", "iter": "step"}
 _OTHER_LOSS = {
     "training_step": frozenset({"train_loss", "training_loss"}),
     "validation_step": frozenset({"val_loss", "validation_loss"}),
 }
 """Other names of `loss`."""
+_STEP = ("global_step", "step", "iteration", "iter")
+"""The first that is there counts; `step` begins anew in each epoch where `global_step` stands beside it."""
+_ORIGIN = ("run_id", "run_name", "run", "rank")
+"""Fields that tell the lines of several programs apart."""
+NO_NUMBER = re.compile(r"[+-]?(nan|inf|infinity)", re.IGNORECASE)
+"""What programs write where a loss is no number any more."""
 _ELAPSED = ("elapsed_time", "elapsed", "time")
 _RATE = ("learning_rate", "lr", "adamw_lr")
 _MEASURED = {
@@ -50,125 +77,42 @@ MAX_TIME_S = 1e11
 """A larger timestamp is in no seconds."""
 MAX_LOSS = 1e6
 """A larger loss has diverged as one that is not finite has."""
-_PLAIN_FIELDS = {"event", "timestamp", "step", "max_steps", "loss", "elapsed_time", "prnt"}
-"""Of a training step as the task itself writes it."""
-LINES_AT_ONCE = 500
-"""JSON lines decoded in one call, which takes a quarter of the time; changes no result."""
-_CONSOLE_STEP = re.compile(r"\[\s*(\d{1,15})\s*/\s*(\d{1,15})\]\s*(\w+):\s*(.*)")
-_CONSOLE_HEADER = re.compile(rf"\s*({'|'.join(HEADERS)}):\s*(.*)")
-_CONSOLE_PAIR = re.compile(r"(\w+)=(\[[^\]]*\]|[^\s,]+)")
-_ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
-
-
-def parse_lines(lines: Sequence[str], renamed: set[str]) -> Iterator[tuple[Kind, Any]]:
-    """`parse_line` of each line, in order, and several times as fast on JSON lines."""
-    for first in range(0, len(lines), LINES_AT_ONCE):
-        batch = lines[first : first + LINES_AT_ONCE]
-        for line, raw in zip(batch, _decode_batch(batch), strict=True):
-            # As many keys as fields: nothing is nested in the line, and no field stands in it twice.
-            if type(raw) is dict and type(raw.get("event")) is str and line.count('":') == len(raw):
-                step = _read_plain_step(raw)
-                yield normalize(raw["event"], raw, renamed) if step is None else ("event", step)
-            else:
-                yield parse_line(line, renamed)
-
-
-def _read_plain_step(raw: dict[str, Any]) -> Event | None:
-    """A training step of which nothing has to be looked at twice; None for anything else."""
-    if raw["event"] != "training_step" or not raw.keys() <= _PLAIN_FIELDS:
-        return None
-    step, max_steps, loss = raw.get("step"), raw.get("max_steps"), raw.get("loss")
-    elapsed, time = raw.get("elapsed_time"), raw.get("timestamp")
-    if not (type(step) is type(max_steps) is int and type(loss) is type(elapsed) is type(time) is float):
-        return None
-    if not (
-        0 <= step <= MAX_STEPS
-        and 0 < max_steps <= MAX_STEPS
-        and 0 <= loss <= MAX_LOSS
-        and abs(elapsed) < MAX_TIME_S
-        and 0 < time < MAX_TIME_S
-    ):
-        return None
-    return {
-        "event": "training_step",
-        "timestamp": time,
-        "step": step,
-        "max_steps": max_steps,
-        "loss": loss,
-        "elapsed_time": elapsed,
-        "learning_rate": None,
-        "grad_norm": None,
-        "train_elapsed_s": None,
-    }
-
-
-def _decode_batch(lines: Sequence[str]) -> Sequence[Any]:
-    """The JSON value of each line, or None for all of them where one is not a JSON object."""
-    try:
-        values = json.loads(f"[{','.join(lines)}]")
-    except (ValueError, RecursionError):
-        return [None] * len(lines)
-    whole = len(values) == len(lines) and all(line[:1] == "{" and line.rstrip()[-1:] == "}" for line in lines)
-    return values if whole else [None] * len(lines)
-
-
-def parse_line(line: str, renamed: set[str]) -> tuple[Kind, Any]:
-    """What one line holds: a normalized event, or the name, or the reason that goes with its kind.
-
-    `loss` keeps its two units: nats per token on a training step, nats per character on a validation step. Names of
-    events that are read as ours are added to `renamed`.
-    """
-    text = line.strip()
-    if text.startswith("{"):
-        return _parse_json(text, renamed)
-    parts = [part for part in _ANSI.sub("", text).split("\r") if part.strip()]
-    found = [entry for entry in (_parse_console(part, renamed) for part in parts) if entry[0] != "text"]
-    return found[-1] if found else ("text", None)
-
-
-def _parse_json(text: str, renamed: set[str]) -> tuple[Kind, Any]:
-    try:
-        raw = json.loads(text, object_pairs_hook=_refuse_repeats)
-    except (ValueError, RecursionError) as error:
-        return "bad", f"it is no JSON object ({getattr(error, 'msg', None) or error})"
-    name = raw.get("event")
-    if not isinstance(name, str):
-        return "bad", "it has no 'event'"
-    return normalize(name, raw, renamed)
-
-
-def _refuse_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    values = dict(pairs)
-    if len(values) < len(pairs):
-        raise ValueError("a field stands in it twice")
-    return values
 
 
 def normalize(name: str, raw: dict[str, Any], renamed: set[str]) -> tuple[Kind, Any]:
-    """An event of ours from the fields a log gave it."""
-    event = _EVENTS.get(name)
+    """An event of ours from the fields a log gave it.
+
+    `loss` keeps its two units: nats per token on a training step, nats per character on a validation step. Names that
+    are read as ours are added to `renamed`. A step has `epoch` and `origin` beside what a journal keeps, where given.
+    """
+    event = EVENTS.get(name)
     if event is None:
         return "unused", name
     if name in RENAMED:
         renamed.add(name)
     if event in HEADERS:
         return "event", {"event": event, "timestamp": read_time(raw.get("timestamp")), **_keep_header(raw)}
-    step, max_steps = raw.get("step"), raw.get("max_steps")
+    place = next((field for field in _STEP if raw.get(field) is not None), "step")
+    step, max_steps = raw.get(place), raw.get("max_steps")
+    if place in RENAMED_FIELDS:
+        renamed.add(place)
     if type(step) is not int or not 0 <= step <= MAX_STEPS:
-        return "bad", f"its step is {quote(step)}"
+        return "bad", f"its {place} is {quote(step)}"
     if max_steps is not None and (type(max_steps) is not int or not 1 <= max_steps <= MAX_STEPS):
         return "bad", f"its max_steps is {quote(max_steps)}"
+    epoch = _read_number(raw.get("epoch"))
     loss: Any = raw.get("loss")
     for other in () if raw.keys().isdisjoint(_OTHER_LOSS[event]) else raw.keys() & _OTHER_LOSS[event]:
         if loss is not None and raw[other] != loss:
             return "bad", f"its loss and its {other} differ"
         loss = raw[other]
-    if type(loss) not in (int, float):
-        return "bad", f"its loss is {quote(loss)}"
+    if isinstance(loss, str) and NO_NUMBER.fullmatch(loss.strip()):
+        loss = float(loss)
+    if type(loss) not in (int, float) or -math.inf < loss < 0:
+        # A number that is said to be text may have been cut or put together, and is not believed.
+        return "lost", LostStep(event, step, "null" if loss is None else quote(loss), loss is None, epoch)
     if not -math.inf < loss <= MAX_LOSS:
-        return "diverged", f"the loss of {event} is {quote(loss)} at step {step}"
-    if loss < 0:
-        return "bad", f"its loss is {quote(loss)}"
+        return "diverged", LostStep(event, step, quote(loss), True, epoch)
     values: Event = {
         "event": event,
         "timestamp": read_time(raw.get("timestamp")),
@@ -189,6 +133,11 @@ def normalize(name: str, raw: dict[str, Any], renamed: set[str]) -> tuple[Kind, 
         if raw.get("ema") is True:
             values["is_averaged"] = True
     values["train_elapsed_s"] = _read_elapsed(raw.get("train_elapsed_s"))
+    if epoch is not None:
+        values["epoch"] = epoch
+    origin = [f"{field} {quote(raw[field])}" for field in _ORIGIN if raw.get(field) is not None]
+    if origin:
+        values["origin"] = ", ".join(origin)
     return "event", values
 
 
@@ -257,23 +206,3 @@ def _shorten(text: str) -> str:
 def _make_text(text: str) -> str:
     """Without surrogates, and not longer than a line."""
     return text.encode("utf-8", "replace").decode()[:MAX_TEXT]
-
-
-def _parse_console(text: str, renamed: set[str]) -> tuple[Kind, Any]:
-    step = _CONSOLE_STEP.search(text)
-    if step and step[3] in _EVENTS:
-        fields = {key: _read_console(value.removesuffix("s")) for key, value in _CONSOLE_PAIR.findall(step[4])}
-        return normalize(step[3], {**fields, "step": int(step[1]), "max_steps": int(step[2])}, renamed)
-    header = _CONSOLE_HEADER.match(text)
-    if header:
-        return normalize(
-            header[1], {key: _read_console(value) for key, value in _CONSOLE_PAIR.findall(header[2])}, renamed
-        )
-    return "text", None
-
-
-def _read_console(text: str) -> Any:
-    try:
-        return json.loads(text.replace("nan", "NaN").replace("inf", "Infinity"))
-    except (ValueError, RecursionError):
-        return {"True": True, "False": False, "None": None}.get(text, text)

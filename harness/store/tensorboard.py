@@ -4,16 +4,25 @@ is needed, so that a PDF need not wait for it.
 Times are the journal's and the file name holds no host, so that a file can be made again byte for byte.
 """
 
+import os
+import struct
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from harness.store.journals import Event
 from harness.store.measurements import compute_full_loss_per_token, compute_perplexity
+from mainrun.record.errors import RequestError
 from mainrun.record.files import make_folder, unwritable
 
 FOLDER = Path("logs") / "tensorboard"
 """In a comparison; each run has a folder in it."""
+HEAD_BYTES, TAIL_BYTES = 12, 4
+"""Of a record: its length with a checksum before it, the checksum of its bytes behind it."""
+MAX_RECORD_BYTES = 1024**2
+"""A longer record is a picture's or a graph's, and is passed over."""
 
 _TRAINING = {
     "loss": "train/loss_nats_per_token",
@@ -92,14 +101,77 @@ class TensorBoardLog:
         self._writer.write(proto.SerializeToString())
 
 
-def load_scalars(folder: Path) -> dict[str, list[tuple[int, float, float | None]]]:
-    """Step, value and Unix seconds of every scalar of the event files in `folder`, by tag; all are kept."""
-    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+@dataclass(frozen=True)
+class Scalar:
+    """One value of an event file."""
 
-    accumulator = EventAccumulator(str(folder), size_guidance={"scalars": 0, "tensors": 0})
-    accumulator.Reload()
-    tags = accumulator.Tags()["scalars"]
-    return {tag: [(point.step, point.value, point.wall_time) for point in accumulator.Scalars(tag)] for tag in tags}
+    tag: str
+    step: int
+    value: float
+    wall_time: float
+    """Unix seconds; 0 where the writer gave none."""
+
+
+def load_scalars(path: Path, name: str) -> tuple[list[Scalar], list[str]]:
+    """Every scalar of an event file in the order in which it was written, and notes; `name` is how they call the file.
+
+    Raises `RequestError` with the record where the file is damaged. One that ends within a record, as of a writer that
+    was stopped, is read up to there.
+    """
+    from tensorboard.compat.proto.event_pb2 import Event as ProtoEvent
+
+    scalars: list[Scalar] = []
+    notes: list[str] = []
+    for number, record in enumerate(_read_records(path, name, notes), 1):
+        try:
+            event = ProtoEvent.FromString(record)
+        except Exception:  # protobuf has its own error, and its name changes with the implementation
+            raise RequestError(f"{name}, record {number:,}: it is no event of TensorBoard.") from None
+        for value in event.summary.value:
+            number_in_it = _read_scalar(value)
+            if number_in_it is not None:
+                scalars.append(Scalar(value.tag, event.step, number_in_it, event.wall_time))
+    return scalars, notes
+
+
+def _read_records(path: Path, name: str, notes: list[str]) -> Iterator[bytes]:
+    """The records of a file, each with both of its checksums."""
+    from tensorboard.compat.tensorflow_stub.pywrap_tensorflow import masked_crc32c
+
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        number = 0
+        while head := file.read(HEAD_BYTES):
+            number += 1
+            where = f"{name}, record {number:,}: the record is damaged"
+            length = 0
+            if len(head) == HEAD_BYTES:
+                length, checksum = struct.unpack("<QI", head)
+                if masked_crc32c(head[:8]) != checksum:
+                    raise RequestError(f"{where}; its length does not have its checksum.")
+            if len(head) < HEAD_BYTES or size - file.tell() < length + TAIL_BYTES:
+                notes.append(f"{name} ends within its record {number:,}; what stands before it is read")
+                return
+            if length > MAX_RECORD_BYTES:
+                file.seek(length + TAIL_BYTES, os.SEEK_CUR)
+                continue
+            record, tail = file.read(length), file.read(TAIL_BYTES)
+            if masked_crc32c(record) != struct.unpack("<I", tail)[0]:
+                raise RequestError(f"{where}; its bytes do not have their checksum.")
+            yield record
+
+
+def _read_scalar(value: Any) -> float | None:
+    """A scalar as older and newer writers store it, or None for anything else."""
+    from tensorboard.util.tensor_util import make_ndarray
+
+    if value.WhichOneof("value") == "simple_value":
+        return float(value.simple_value)
+    plugin = value.metadata.plugin_data.plugin_name
+    if value.WhichOneof("value") != "tensor" or plugin not in ("", "scalars") or value.tensor.string_val:
+        return None
+    array = make_ndarray(value.tensor)
+    return float(array.item()) if array.size == 1 and array.dtype.kind in "fiu" else None
 
 
 def _select(event: Event, tags: dict[str, str]) -> dict[str, float]:

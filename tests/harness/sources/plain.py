@@ -25,6 +25,8 @@ class Plain:
     configuration: dict[str, Any] | None = None
     max_steps: Counter[int] = field(default_factory=Counter)
     is_finite: bool = True
+    steps: dict[str, set[int]] = field(default_factory=lambda: {TRAINING: set(), VALIDATION: set()})
+    """All that are named, with a loss or without."""
     first: dict[str, dict[str, Any]] = field(default_factory=dict)
     """The first step of each kind."""
 
@@ -37,7 +39,10 @@ class Plain:
         if kind == "hyperparameters_configured":
             told = {"dataset_info", "model_info"} & {*self.headers.get("event", [])}
             return bool(self.first) or bool(told and self.configuration not in (None, {**values, "timestamp": 0}))
-        again = kind in self.first and max(self.losses[kind]) > 1 >= values["step"]
+        if kind not in self.first:
+            return False
+        begun, begun_kind = next(iter(self.first.values()))["step"], self.first[kind]["step"]
+        again = values["step"] <= max(1, begun) and values["step"] < max(self.steps[kind]) > begun_kind
         return again and {**values, "timestamp": 0} != {**self.first[kind], "timestamp": 0}
 
 
@@ -58,12 +63,13 @@ def read_plainly(content: bytes) -> Plain:
                 plain.headers.setdefault(key, []).append(value)
         elif kind in LOSSES and is_step(values):
             loss = next((values[name] for name in LOSSES[kind] if name in values), None)
+            plain = begun = Plain() if plain.begins_anew(kind, values) else plain
+            plain.steps[kind].add(values["step"])
             if isinstance(loss, bool) or not isinstance(loss, int | float) or -math.inf < loss < 0:
                 continue
             if not 0 <= loss <= MAX_LOSS:
-                plain.is_finite, begun = False, plain
+                plain.is_finite = False
                 continue
-            plain = begun = Plain() if plain.begins_anew(kind, values) else plain
             plain.first.setdefault(kind, values)
             plain.losses[kind][values["step"]] = float(loss)
             plain.max_steps.update([values["max_steps"]] if values.get("max_steps") is not None else [])

@@ -2,15 +2,18 @@
 
 import json
 import random
+import tempfile
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.sources.log import ForeignLog, read_log
+from harness.sources.log import read_log as read_file
+from harness.sources.source_log import SourceLog
 from harness.store.facts import read_facts
 from mainrun.record.errors import RequestError
 from tests.harness.sources.logs import BASELINE, Lines, Shape, write_console, write_json
@@ -18,7 +21,13 @@ from tests.harness.sources.logs import BASELINE, Lines, Shape, write_console, wr
 SMALL = Shape(num_train_tokens=6_000, block_size=16, batch_size=16, vocab_size=300, first_training_loss=5.7)
 
 
-def losses(log: ForeignLog) -> dict[int, float]:
+def read_log(content: bytes, name: str) -> SourceLog:
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "content").write_bytes(content)
+        return read_file(Path(folder) / "content", name)
+
+
+def losses(log: SourceLog) -> dict[int, float]:
     return {event["step"]: event["loss"] for event in log.events if event["event"] == "validation_step"}
 
 

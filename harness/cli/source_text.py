@@ -1,4 +1,4 @@
-"""What the command line prints about imported runs and comparisons with them: functions that return text."""
+"""What the command line prints about sources before they are judged, and about those that cannot be."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,7 +7,7 @@ from harness.analyse.examine import examine
 from harness.claims.opening import SOURCES
 from harness.formats import format_percent
 from harness.plan.plan import Plan
-from harness.sources.take_in import ImportedRun
+from harness.sources.planned import ImportedRun
 from harness.store.facts import read_facts
 
 
@@ -29,3 +29,12 @@ def format_import(plan: Plan, runs: Sequence[ImportedRun], folder: Path) -> str:
             *(f"  note: {note}" for note in run.log.notes),
         ]
     return "\n".join(lines)
+
+
+def format_failures(plan: Plan, runs: Sequence[ImportedRun]) -> list[str]:
+    """A line for each run that cannot be compared, with its reason."""
+    return [
+        f"{planned.folder_name} failed: {run.failure}"
+        for planned, run in zip(plan.runs, runs, strict=True)
+        if run.failure is not None
+    ]

@@ -1,0 +1,115 @@
+"""Which column of a table, or tag of event files, is the step, the validation loss and the training loss.
+
+A name is known or it is not: what else a source holds is named in a note, and nothing is taken for a loss by its
+place or its values.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from harness.formats import quote
+from harness.sources.source_log import LOSS_UNITS, LossUnit
+from mainrun.record.errors import RequestError
+
+STEPS = (
+    *("global_step", "trainer/global_step", "train/global_step", "step", "steps", "training_step", "_step"),
+    *("iteration", "iterations", "iter"),
+)
+"""The first that is there counts; `step` may begin anew in each epoch where a global step stands beside it."""
+TRAINING = ("train/loss_nats_per_token", "train/loss", "loss/train", "train_loss", "training_loss", "loss_train")
+_OWN = "validation/frozen_loss_nats_per_char"
+VALIDATION = (
+    *(_OWN, "validation/loss", "val/loss", "loss/val", "loss/validation", "valid/loss", "loss/valid"),
+    *("eval/loss", "loss/eval", "val_loss", "validation_loss", "valid_loss", "eval_loss", "loss_val"),
+    *("loss_validation", "loss_eval", "val"),
+)
+FULL = "validation/full_loss_nats_per_char"
+RATES = ("train/learning_rate", "learning_rate", "lr", "train/lr")
+EPOCHS = ("epoch", "trainer/epoch", "train/epoch", "epochs")
+MAX_NAMES = 20
+"""Of so many columns or tags a message gives the names."""
+_WANDB = re.compile(r"(.+) - (.+?)(__(?:min|max))?")
+
+
+@dataclass(frozen=True)
+class Columns:
+    """The names by what they are, as they stand in the source; None for what is not there."""
+
+    validation: str
+    training: str | None
+    full: str | None
+    rate: str | None
+    unit: LossUnit
+    notes: tuple[str, ...] = ()
+
+    @property
+    def losses(self) -> tuple[str, ...]:
+        return tuple(name for name in (self.validation, self.training, self.full) if name is not None)
+
+
+def choose_columns(names: Sequence[str], unit: LossUnit | None, where: str, unused: Iterable[str] = ()) -> Columns:
+    """The columns among `names`, which a message calls by `where`.
+
+    Raises `RequestError` where there is no validation loss, more than one that could be it, or no unit; `unused` are
+    columns that have another use and are not counted among those that are left over.
+    """
+    notes: list[str] = []
+    validation = _choose(names, VALIDATION, "validation loss", where)
+    if validation is None:
+        raise RequestError(
+            f"{where} has no validation loss: a column or tag named one of {', '.join(VALIDATION)}. "
+            f"It has: {list_names(sorted(names))}."
+        )
+    found, runs = _strip_run(validation), sorted({run for name in names if (run := _find_run(name)) is not None})
+    if runs:
+        notes.append(f"{quote(validation)} is taken for the {found} of the run {quote(runs[0])}")
+    if found.endswith("nats_per_char"):
+        unit = "nats_per_char"
+    if unit is None:
+        raise RequestError(f"{where} does not say the unit of its losses. Give --loss-unit {' or '.join(LOSS_UNITS)}.")
+    training = _choose(names, TRAINING, "training loss", where)
+    full = _choose(names, (FULL,), "full loss", where)
+    rate = next((name for wanted in RATES for name in names if name.lower() == wanted), None)
+    used = {validation, training, full, rate, *unused}
+    rest = sorted(name for name in names if name not in used)
+    if rest:
+        notes.append(f"columns or tags that are not used: {list_names(rest)}")
+    return Columns(validation, training, full, rate, unit, tuple(notes))
+
+
+def list_names(names: Sequence[str]) -> str:
+    """Names as a message shows them."""
+    shown = ", ".join(map(quote, names[:MAX_NAMES]))
+    return f"{shown}{' and more' * (len(names) > MAX_NAMES)}" or "nothing"
+
+
+def list_bounds(names: Sequence[str], column: str) -> list[str]:
+    """The columns in which a chart's export keeps the lowest and highest value behind each value of `column`."""
+    return [name for name in names if name.lower() in (f"{column.lower()}__min", f"{column.lower()}__max")]
+
+
+def _choose(names: Sequence[str], wanted: Sequence[str], what: str, where: str) -> str | None:
+    """The one name among the wanted ones; the program's own goes before all others."""
+    there = [name for name in names if _strip_run(name) in wanted]
+    own = [name for name in there if _strip_run(name).endswith(("nats_per_char", "nats_per_token"))]
+    there = own or there
+    if len(there) > 1:
+        raise RequestError(
+            f"{where} has more than one {what}: {list_names(there)}. Which one is meant is not known: leave one."
+        )
+    return there[0] if there else None
+
+
+def _strip_run(name: str) -> str:
+    """The known name in a column's: in small letters, and without the run that a chart's export puts before it."""
+    lowered = name.lower()
+    match = _WANDB.fullmatch(lowered)
+    return match[2] if match and not match[3] else lowered
+
+
+def _find_run(name: str) -> str | None:
+    """The run in a column of a chart's export."""
+    match = _WANDB.fullmatch(name)
+    known = (*VALIDATION, *TRAINING)
+    return match[1] if match and not match[3] and match[2].lower() in known else None

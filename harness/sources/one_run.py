@@ -1,0 +1,73 @@
+"""One run of a source as it is read: its steps, and those that have no loss."""
+
+from dataclasses import dataclass, field
+
+from harness.sources.lines import LostStep
+from harness.sources.ordering import differ
+from harness.store.journals import Event
+
+
+@dataclass(frozen=True)
+class Lost:
+    """A step whose loss cannot be used, and where it stands."""
+
+    step: LostStep
+    line: int
+
+
+@dataclass
+class OneRun:
+    """One run of a source."""
+
+    first_line: int
+    headers: dict[str, Event] = field(default_factory=dict)
+    steps: list[Event] = field(default_factory=list)
+    first: dict[str, Event] = field(default_factory=dict)
+    """The first step of each kind."""
+    last_step: dict[str, int] = field(default_factory=dict)
+    """The largest step so far of each kind."""
+    last_epoch: dict[str, tuple[int, float]] = field(default_factory=dict)
+    """Step and epoch of the newest step of each kind."""
+    broken: Lost | None = None
+    """The first loss that no training has."""
+    lost: dict[str, Lost] = field(default_factory=dict)
+    """Of each kind the first of those lost steps after which no loss came."""
+    last_seen: int = 0
+    """The step that was named last, where nothing was measured at it; else 0."""
+
+    copied: dict[tuple[str, int], Event] | None = None
+    """All steps by kind and number, from where the first one came again as it was: a copy of the run, or a new one."""
+    copied_from: int = 0
+    """Where among the steps that is."""
+
+    @property
+    def has_begun(self) -> bool:
+        return bool(self.steps or self.broken or self.lost)
+
+    def add(self, event: Event) -> None:
+        """Adds a step with a loss."""
+        kind, step = event["event"], event["step"]
+        self.first.setdefault(kind, event)
+        self.last_step[kind] = max(self.last_step.get(kind, -1), step)
+        self.steps.append(event)
+        self.lost.pop(kind, None)
+        if kind == "validation_step" and self.lost and step >= self.lost["training_step"].step.step:
+            del self.lost["training_step"]
+
+    def watch_copy(self) -> None:
+        """The next step is the first one again: what follows tells whether the run is copied or another one begins."""
+        self.copied = {(event["event"], event["step"]): event for event in self.steps}
+        self.copied_from = len(self.steps)
+
+    def is_no_copy(self, event: Event) -> bool:
+        """Whether a step has another content than it had before."""
+        before = (self.copied or {}).get((event["event"], event["step"]))
+        return before is not None and differ(before, event)
+
+    def split(self) -> "OneRun":
+        """The run that began with what looked like a copy, taken out of this one."""
+        other = OneRun(self.steps[self.copied_from]["line"], self.headers)
+        for event in self.steps[self.copied_from :]:
+            other.add(event)
+        del self.steps[self.copied_from :]
+        return other

@@ -1,0 +1,196 @@
+"""The steps of one run in order: each once, without those that a resumed run has trained again."""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from operator import itemgetter, lt
+
+from harness.store.journals import Event
+
+MAX_NAMED = 5
+"""Lines or names listed in one note; of more, the number is given."""
+MAX_STRETCHES = 1_000
+"""A source whose steps go back more often is shuffled, and no run that was resumed."""
+_GET_STEP = itemgetter("step")
+
+
+@dataclass(frozen=True)
+class Places:
+    """How notes call the places in a source."""
+
+    noun: str = "line"
+    show: Callable[[int], str] = "{:,}".format
+
+    def name(self, line: int) -> str:
+        """One place: `line 12`."""
+        return f"{self.noun} {self.show(line)}"
+
+
+LINES = Places()
+
+
+@dataclass(frozen=True)
+class _Return:
+    """Where the steps of one kind go back, and to which step."""
+
+    line: int
+    step: int
+    kind: str
+
+
+@dataclass
+class Ordered:
+    """The steps of a run by kind, in order."""
+
+    training: list[Event]
+    validation: list[Event]
+    max_steps: int | None
+    """As most steps give it, or None where none does."""
+    notes: list[str] = field(default_factory=list)
+
+
+def put_in_order(steps: Sequence[Event], places: Places) -> Ordered:
+    """Orders the steps of one run as they stand in a source; of two lines for a step the later one counts."""
+    steps, resumed_notes = _drop_what_was_trained_again(steps, places)
+    max_steps, max_notes = _find_max_steps(steps, places)
+    training, training_notes = _order(steps, "training_step", max_steps, places)
+    validation, validation_notes = _order(steps, "validation_step", max_steps, places)
+    return Ordered(
+        training, validation, max_steps, [*resumed_notes, *max_notes, *training_notes, *validation_notes]
+    )  # fmt: skip
+
+
+def differ(one: Event, other: Event) -> bool:
+    """Whether two events say different things, wherever and whenever they do."""
+    return {**one, "line": 0, "timestamp": 0} != {**other, "line": 0, "timestamp": 0}
+
+
+def count(number: int, what: str) -> str:
+    """A number with its noun."""
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
+def list_some(items: Sequence[str], separator: str = ", ") -> str:
+    """The first items, and how many more there are."""
+    text = separator.join(items[:MAX_NAMED])
+    return text if len(items) <= MAX_NAMED else f"{text} and {len(items) - MAX_NAMED:,} more"
+
+
+def _drop_what_was_trained_again(steps: Sequence[Event], places: Places) -> tuple[Sequence[Event], list[str]]:
+    """The steps without those after which the run went back to an earlier step and trained them once more."""
+    returns: list[_Return] = []
+    for kind in ("training_step", "validation_step"):
+        chosen = [event for event in steps if event["event"] == kind]
+        if not all(before < after for before, after in pairwise(map(_GET_STEP, chosen))):
+            returns += _find_returns(kind, chosen)
+    if not returns:
+        return steps, []
+    attempts = _group_by_attempt(returns)
+    kept = [event for event in steps if not any(_is_trained_again(event, attempt) for attempt in attempts)]
+    where = list_some([f"to step {first.step:,} at {places.name(first.line)}" for first, *_ in attempts])
+    dropped = count(len(steps) - len(kept), "measurement")
+    return kept, [f"the run goes back {where} and is trained from there again: {dropped} of before left out"]
+
+
+def _find_returns(kind: str, events: Sequence[Event]) -> list[_Return]:
+    """Every return: a rising stretch of steps of which several lie among several earlier ones."""
+    seen: dict[int, Event] = {}
+    stretches: list[list[Event]] = []
+    for event in events:
+        step = event["step"]
+        if step in seen and not differ(seen[step], event):
+            continue  # a copy of a line says nothing new
+        seen[step] = event
+        if stretches and stretches[-1][-1]["step"] < step:
+            stretches[-1].append(event)
+        else:
+            stretches.append([event])
+    if len(stretches) > MAX_STRETCHES:
+        return []
+    returns = []
+    alive = stretches[0]
+    for stretch in stretches[1:]:
+        first, last = stretch[0]["step"], stretch[-1]["step"]
+        highest = max(map(_GET_STEP, alive))
+        num_again = sum(event["step"] <= highest for event in stretch)
+        gone = [event for event in alive if event["step"] >= first]
+        lies_among = any(event["step"] <= last for event in gone)
+        if num_again > 1 and len(gone) > 1 and lies_among:
+            returns.append(_Return(stretch[0]["line"], first, kind))
+            alive = [event for event in alive if event["step"] < first]
+        alive = [*alive, *stretch]
+    return returns
+
+
+def _group_by_attempt(returns: Sequence[_Return]) -> list[list[_Return]]:
+    """The returns of training and evaluation that belong to one attempt, in the order of the attempts."""
+    attempts: list[list[_Return]] = []
+    for found in sorted(returns, key=lambda found: found.line):
+        if attempts and found.kind not in [other.kind for other in attempts[-1]]:
+            attempts[-1].append(found)
+        else:
+            attempts.append([found])
+    return attempts
+
+
+def _is_trained_again(event: Event, attempt: Sequence[_Return]) -> bool:
+    """Whether an event is of before an attempt, and of a step that the attempt came to again."""
+    begin = attempt[0].line
+    return any(
+        event["line"] < (found.line if found.kind == event["event"] else begin) and event["step"] >= found.step
+        for found in attempt
+    )
+
+
+def _find_max_steps(steps: Sequence[Event], places: Places) -> tuple[int | None, list[str]]:
+    counts = Counter(map(itemgetter("max_steps"), steps))
+    del counts[None]
+    if not counts:
+        return None, []
+    chosen: int = counts.most_common()[0][0]
+    if len(counts) == 1:
+        return chosen, []
+    odd = next(event["line"] for event in steps if event["max_steps"] not in (None, chosen))
+    return chosen, [
+        f"max_steps is not the same everywhere ({places.name(odd)}); {chosen:,}, the most frequent, is taken"
+    ]
+
+
+def _order(
+    steps: Sequence[Event], kind: str, max_steps: int | None, places: Places
+) -> tuple[list[Event], list[str]]:  # fmt: skip
+    """The events of one kind by step, each step once."""
+    chosen = [event for event in steps if event["event"] == kind]
+    numbers = list(map(_GET_STEP, chosen))
+    if all(map(lt, numbers, numbers[1:])) and (max_steps is None or not numbers or numbers[-1] <= max_steps):
+        return chosen, _describe_missing(numbers, kind)
+    by_step: dict[int, Event] = {}
+    beyond, again, backwards, previous = [], [], [], -1
+    for event in chosen:
+        step = event["step"]
+        if max_steps is not None and step > max_steps:
+            beyond.append(places.show(event["line"]))
+            continue
+        if step in by_step:
+            again.append(places.show(event["line"]))
+        elif step < previous:
+            backwards.append(places.show(event["line"]))
+        previous = step
+        by_step[step] = event
+    notes = []
+    for lines, what in (
+        (beyond, f"{kind} beyond the last step, left out"),
+        (again, f"{kind} of a step that was there before, the later one is taken"),
+        (backwards, f"{kind} out of order, put in order"),
+    ):
+        if lines:
+            notes.append(f"{what}: {count(len(lines), places.noun)} ({list_some(lines)})")
+    numbers = sorted(by_step)
+    return [by_step[step] for step in numbers], [*notes, *_describe_missing(numbers, kind)]
+
+
+def _describe_missing(numbers: Sequence[int], kind: str) -> list[str]:
+    """The training steps that a run of ordered steps leaves out; evaluations are not due at every step."""
+    missing = numbers[-1] - numbers[0] + 1 - len(numbers) if numbers and kind == "training_step" else 0
+    return [f"{missing:,} training steps between the first and the last are not in the log"] if missing else []

@@ -1,0 +1,218 @@
+"""The plan that runs make which were not trained here: read, told apart, and refused where they cannot be compared."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harness.plan.external import UNKNOWN_CORPUS
+from harness.plan.noise import KnownNoise, find_known_noise
+from harness.plan.plan import Arm, Plan, PlannedRun
+from harness.sources.find import DEFAULT_SEED, OWN_KIND, Source, find_sources, list_files, try_source
+from harness.sources.given import NOTHING_GIVEN, Given
+from harness.sources.names import name_arms
+from harness.sources.source_log import LossUnit, SourceLog
+from harness.store.facts import read_facts
+from harness.store.runs import StoredRun, check_run_hashes, load_run
+from mainrun.record.errors import RequestError, StoredResultsError
+from mainrun.record.files import compute_file_sha256
+
+PRESET = "imported"
+"""Where no arm says at what scale it was run."""
+
+
+@dataclass(frozen=True)
+class ImportedRun:
+    """A source that was read: either a log, or a run of our own."""
+
+    source: Source
+    seed: int
+    log: SourceLog | None
+    run: StoredRun | None
+
+    @property
+    def fingerprints(self) -> tuple[str | None, str | None]:
+        if self.run is not None:
+            return self.run.record["corpus"]["train_sha256"], self.run.record["corpus"]["validation_sha256"]
+        assert self.log is not None
+        facts = read_facts(self.log.events)
+        return facts.train_sha256, facts.validation_sha256
+
+    @property
+    def is_readable(self) -> bool:
+        """Whether anything of it was read, a run that stopped or diverged included."""
+        return self.log is None or bool(self.log.events)
+
+    @property
+    def failure(self) -> str | None:
+        """Why it cannot be compared, or None."""
+        if self.run is not None:
+            return None if self.run.is_complete else self.run.record["reason"] or self.run.record["status"]
+        assert self.log is not None
+        return None if self.log.status == "imported" else self.log.reason or self.log.status
+
+
+def read_runs(
+    texts: Sequence[str], loss_unit: LossUnit | None, given: Given = NOTHING_GIVEN
+) -> list[ImportedRun]:  # fmt: skip
+    """Reads all sources, each `PATH` or `NAME=PATH`; those that can be compared come first.
+
+    One that cannot be read is a run that failed. Raises `RequestError` where fewer than two can be read,
+    `StoredResultsError` where a stored run was changed or the runs cannot be compared.
+    """
+    runs = [_read(source) for source in find_sources(texts, loss_unit, given)]
+    unreadable = [_name_failure(run) for run in runs if not run.is_readable]
+    if unreadable and len(runs) - len(unreadable) < 2:
+        raise RequestError(" ".join(unreadable))
+    readable = [run for run in runs if run.is_readable]
+    _check_comparable(readable)
+    _refuse_copies(readable)
+    # The first arm is what all others are compared with, which no run can be that was not finished.
+    return sorted(runs, key=lambda run: run.failure is not None)
+
+
+def plan_import(name: str, runs: Sequence[ImportedRun], margin_percent: float) -> tuple[Plan, list[PlannedRun]]:
+    """The plan that imported runs make, and the planned run of each of them, in the order of `runs`.
+
+    Runs of one arm of one comparison stay one arm; any other run is an arm of its own.
+    """
+    groups: list[tuple[tuple[Path, str] | None, list[ImportedRun]]] = []
+    for run in runs:
+        key = (run.source.path.parent.resolve(), run.source.arm.name) if run.run else None
+        group = next((members for other, members in groups if key is not None and other == key), None)
+        if group is None:
+            groups.append((key, [run]))
+        else:
+            group.append(run)
+    names = name_arms([members[0].source.arm for _, members in groups])
+    if len(names) < 2:
+        raise RequestError("--from needs two arms or more; the first is the baseline.")
+    planned = {
+        id(run): PlannedRun(name, run.seed) for name, (_, members) in zip(names, groups, strict=True) for run in members
+    }
+    seeds = _choose_seeds([[run.seed for run in members] for _, members in groups])
+    own = [run.run for run in runs if run.run is not None]
+    plan = Plan(
+        name=name,
+        preset=own[0].record["request"]["preset"] if own else PRESET,
+        corpus=own[0].record["corpus"] if own else UNKNOWN_CORPUS,
+        arms=tuple(_plan_arm(name, members[0]) for name, (_, members) in zip(names, groups, strict=True)),
+        seeds=tuple(seeds),
+        runs=tuple(planned[id(run)] for run in runs),
+        margin_percent=margin_percent,
+        known_noise=_find_noise_of([run.record for run in own]),
+        sources=[_describe(planned[id(run)], run) for run in runs],
+    )
+    if len(set(plan.runs)) < len(plan.runs):
+        raise RequestError("--from names the same run twice; a run against itself shows nothing.")
+    return plan, [planned[id(run)] for run in runs]
+
+
+def _read(source: Source) -> ImportedRun:
+    if source.kind == OWN_KIND:
+        run = load_run(source.path)
+        check_run_hashes(run)
+        return ImportedRun(source, run.seed, None, run)
+    log = try_source(source.kind, source.path, source.name, source.loss_unit, source.given)
+    seed = read_facts(log.events).seed
+    return ImportedRun(source, DEFAULT_SEED if seed is None else seed, log, None)
+
+
+def _name_failure(run: ImportedRun) -> str:
+    reason = run.failure or ""
+    return reason if run.source.name in reason else f"{run.source.name}: {reason}."
+
+
+def _check_comparable(runs: Sequence[ImportedRun]) -> None:
+    """Fingerprints that both exist and differ, and losses in different units, are not compared."""
+    for place, what in enumerate(("training", "validation")):
+        known = [(run.source.name, run.fingerprints[place]) for run in runs if run.fingerprints[place]]
+        for name, digest in known[1:]:
+            if digest != known[0][1]:
+                raise StoredResultsError(
+                    f"{known[0][0]} and {name} have other {what} titles: their fingerprints are {known[0][1]} and "
+                    f"{digest}. Runs on different titles are not compared."
+                )
+    units = {run.source.name: _find_unit(run) for run in runs}
+    if len(set(units.values())) > 1:
+        listed = ", ".join(f"{name}: {unit}" for name, unit in units.items())
+        raise StoredResultsError(f"The validation losses have different units ({listed}) and are not compared.")
+
+
+def _refuse_copies(runs: Sequence[ImportedRun]) -> None:
+    """Raises `RequestError` where two sources say the same: what they have in common would be no finding."""
+    names: dict[str, str] = {}
+    for run in runs:
+        if run.run is not None:
+            said = run.run.record.get("mainrun_log_sha256")
+        else:
+            assert run.log is not None
+            told = [{**event, "line": None} for event in run.log.events if event["event"] != "training_step"]
+            said = json.dumps([len(run.log.events), *told])
+        if said is None:
+            continue  # a run that was cut off has no hash
+        if said in names:
+            raise RequestError(
+                f"--from: {names[said]} and {run.source.name} hold the same run; a run against itself shows nothing."
+            )
+        names[said] = run.source.name
+
+
+def _find_unit(run: ImportedRun) -> str:
+    if run.log is None:
+        return "nats_per_char"
+    units = [event.get("loss_unit") for event in run.log.events if event["event"] == "validation_step"]
+    return next((unit for unit in units if unit), "nats_per_char")
+
+
+def _choose_seeds(seeds: Sequence[Sequence[int]]) -> list[int]:
+    """The first arm's seeds that some other arm has, those that all have before the rest; without any, its first."""
+    baseline, *others = seeds
+    shared = [seed for seed in baseline if any(seed in other for other in others)]
+    return sorted(shared, key=lambda seed: not all(seed in other for other in others)) or [baseline[0]]
+
+
+def _plan_arm(name: str, run: ImportedRun) -> Arm:
+    if run.run is None:
+        return Arm(name, PRESET, {}, {}, {})
+    record, data = run.run.record, run.run.select("dataset_info")
+    tokens = {
+        "num_train_tokens": data[0]["tokens_per_epoch"] if data else None,
+        "num_validation_tokens": data[0]["num_validation_tokens"] if data else None,
+        "num_validation_chars": data[0]["num_validation_chars"] if data else None,
+    }
+    request = record["request"]
+    return Arm(name, request["recipe"], request["settings"], record["config"], {**record["sizes"], **tokens})
+
+
+def _describe(planned: PlannedRun, run: ImportedRun) -> dict[str, Any]:
+    files = _hash_files(run.source)
+    given: Mapping[str, Any] = {"given": run.source.given.to_json()} if run.source.given.to_json() else {}
+    return {
+        "arm": planned.arm,
+        "seed": planned.seed,
+        "kind": run.source.kind,
+        "name": run.source.name,
+        "loss_unit": run.source.loss_unit,
+        **given,
+        "num_bytes": sum(num_bytes for num_bytes, _ in files),
+        "sha256": [digest for _, digest in files],
+    }
+
+
+def _hash_files(source: Source) -> list[tuple[int, str]]:
+    """Size and SHA-256 of each file of a source; none of one that cannot be read, which is its run's reason."""
+    try:
+        return [(path.stat().st_size, compute_file_sha256(path)) for path, _ in list_files(source.kind, source.path)]
+    except (OSError, StoredResultsError):
+        return []
+
+
+def _find_noise_of(records: Sequence[dict[str, Any]]) -> KnownNoise | None:
+    """What is known of the noise of runs of our own, where they are all of one preset."""
+    requests = [record["request"] for record in records]
+    if len({request["preset"] for request in requests}) != 1:
+        return None
+    settings = [request["settings"] for request in requests]
+    return find_known_noise(requests[0]["preset"], settings, records[0]["corpus"]["source"])

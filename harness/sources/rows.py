@@ -1,0 +1,221 @@
+"""The rows of a table as it is written: CSV with any usual separator, JSON lines, a JSON array."""
+
+import csv
+import json
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harness.sources.columns import STEPS, list_names
+from harness.sources.event_lines import find_object, load_object
+from harness.sources.json_array import is_array, is_one_object, iterate_array, load_one_object
+from harness.sources.text import Text, read_beginning
+from mainrun.record.errors import RequestError
+
+SEPARATORS = (",", ";", "\t")
+DOWNLOAD = ("wall time", "step", "value")
+"""The header of a table that TensorBoard lets its user download, and what each element of its JSON holds."""
+_SEPARATOR_LINE = re.compile(r"sep=(.)\s*", re.IGNORECASE)
+MAX_CELL_CHARS = 10_000_000
+csv.field_size_limit(MAX_CELL_CHARS)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row, or where a new header stands."""
+
+    line: int
+    cells: dict[str, str]
+    """By column; what is absent or blank is not there."""
+    is_header: bool = False
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """How a table is written."""
+
+    form: str
+    """`csv`, `lines`, `array` or `object`."""
+    separator: str = ","
+    header_line: int = 1
+
+
+def find_dialect(beginning: Sequence[str]) -> Dialect | None:
+    """The dialect of a table that begins so; None where it is none."""
+    if is_array(beginning):
+        return Dialect("array")
+    if is_one_object(beginning):
+        return Dialect("object")
+    header = _find_header(beginning)
+    if header is not None:
+        return header
+    objects = [value for line in beginning if isinstance(value := _load_row(line), dict)]
+    return Dialect("lines") if any(not _is_event(row) and _has_step(row) for row in objects) else None
+
+
+class Rows:
+    """The rows of one table; can be gone through again."""
+
+    def __init__(self, path: Path, name: str) -> None:
+        self._path, self._name = path, name
+        self._text = Text(path, name)
+        beginning = read_beginning(path)
+        self.dialect = find_dialect(beginning) or Dialect("csv", header_line=_find_first_line(beginning))
+        self._kept: frozenset[str] | None = None
+        self.num_ignored = 0
+        """Lines of other text among JSON lines, of the newest reading."""
+
+    def keep_only(self, columns: Iterable[str]) -> None:
+        """From the next reading on, rows of a wide table have the cells of these columns alone."""
+        self._kept = frozenset(columns)
+
+    @property
+    def notes(self) -> list[str]:
+        return self._text.notes
+
+    def __iter__(self) -> Iterator[Row]:
+        """`RequestError` with file and line for what is no row."""
+        self._text, self.num_ignored = Text(self._path, self._name), 0
+        match self.dialect.form:
+            case "csv":
+                yield from self._read_csv()
+            case "lines":
+                yield from self._read_lines()
+            case "array":
+                for line, value in iterate_array(self._path, self._name):
+                    yield Row(line, _flatten(self._check_element(line, value)))
+            case _:
+                self._refuse_object()
+
+    def _read_csv(self) -> Iterator[Row]:
+        reader = csv.reader(_part_lines(self._text), delimiter=self.dialect.separator, strict=True)
+        header: list[str] = []
+        kept: list[tuple[int, str]] = []
+        try:
+            before = 0
+            for cells in reader:
+                line, before = before + 1, reader.line_num
+                if line < self.dialect.header_line or not any(cell.strip() for cell in cells):
+                    continue
+                if before > line:
+                    raise RequestError(f"{self._name}, line {line}: a quoted cell goes on to line {before}.")
+                stripped = [cell.strip() for cell in cells]
+                if not header:
+                    header = self._check_header(line, stripped)
+                    kept = [(n, key) for n, key in enumerate(header) if key and self._is_kept(key)]
+                elif stripped == header:
+                    yield Row(line, {}, is_header=True)
+                elif len(stripped) != len(header):
+                    raise RequestError(
+                        f"{self._name}, line {line}: {len(stripped)} cells where the header has {len(header)}."
+                    )
+                else:
+                    yield Row(line, {key: stripped[n] for n, key in kept if stripped[n]})
+        except csv.Error as error:
+            raise RequestError(f"{self._name}, line {before + 1}: it is no row of a table: {error}.") from None
+        if not header:
+            raise RequestError(f"{self._name}, line 1: no column named step. It has: nothing.")
+
+    def _is_kept(self, column: str) -> bool:
+        return self._kept is None or column in self._kept
+
+    def _check_header(self, line: int, header: list[str]) -> list[str]:
+        if not any(cell.lower() in STEPS for cell in header):
+            raise RequestError(f"{self._name}, line {line}: no column named step. It has: {list_names(header)}.")
+        twice = next((cell for cell in header if cell and header.count(cell) > 1), None)
+        if twice is not None:
+            raise RequestError(f"{self._name}, line {line}: the column {twice!r} stands twice.")
+        return header
+
+    def _read_lines(self) -> Iterator[Row]:
+        for line, text in enumerate(self._text, 1):
+            value = _load_row(text)
+            if isinstance(value, dict):
+                yield Row(line, _flatten(value))
+            elif "{" not in text:
+                self.num_ignored += bool(text.strip())
+            elif text.endswith("\n"):
+                raise RequestError(f"{self._name}, line {line}: it is no JSON object.")
+            else:
+                self.num_ignored += 1  # a line that is being written
+
+    def _check_element(self, line: int, value: Any) -> dict[str, Any]:
+        if isinstance(value, list) and len(value) == len(DOWNLOAD):
+            return dict(zip(DOWNLOAD, value, strict=True))
+        if not isinstance(value, dict):
+            raise RequestError(f"{self._name}, line {line}: expected an object with a step, found {str(value)[:60]!r}.")
+        return value
+
+    def _refuse_object(self) -> None:
+        value = load_one_object(self._path, self._name)
+        fields = list_names(list(value) if isinstance(value, dict) else [])
+        raise RequestError(
+            f"{self._name} is one JSON object with the fields {fields}. Expected an array with one object a step, or "
+            "one object a line: write the list that holds the steps alone."
+        )
+
+
+def _find_header(beginning: Sequence[str]) -> Dialect | None:
+    """The first line of a table in CSV, after one that names the separator."""
+    lines = [(number, line) for number, line in enumerate(beginning, 1) if line.strip()]
+    named = _SEPARATOR_LINE.fullmatch(lines[0][1].strip()) if lines else None
+    lines = lines[1:] if named else lines
+    if not lines:
+        return None
+    number, line = lines[0]
+    first = re.split(r"[\r\n]", line)[0]
+    for separator in (named[1],) if named else SEPARATORS:
+        try:
+            cells = [cell.strip().lower() for cell in next(csv.reader([first], delimiter=separator))]
+        except (csv.Error, StopIteration):
+            continue
+        if len(cells) > 1 and not {*cells}.isdisjoint(STEPS):
+            return Dialect("csv", separator, number)
+    return Dialect("csv", named[1], number) if named else None
+
+
+def _find_first_line(beginning: Sequence[str]) -> int:
+    return next((number for number, line in enumerate(beginning, 1) if line.strip()), 1)
+
+
+def _part_lines(lines: Iterator[str] | Text) -> Iterator[str]:
+    """The lines, also where carriage returns alone end them."""
+    for line in lines:
+        if "\r" in line.rstrip("\r\n"):
+            yield from re.split(r"(?<=\r)(?!\n)", line)
+        else:
+            yield line
+
+
+def _load_row(line: str) -> Any:
+    """The JSON object that a line is or ends with; None where there is none."""
+    found = find_object(line)
+    if found is None:
+        return None
+    try:
+        return load_object(found[1])
+    except (ValueError, RecursionError):
+        return None
+
+
+def _is_event(row: dict[str, Any]) -> bool:
+    return isinstance(row.get("event"), str)
+
+
+def _has_step(row: dict[str, Any]) -> bool:
+    return not {key.lower() for key in row}.isdisjoint(STEPS)
+
+
+def _flatten(row: dict[str, Any], before: str = "", depth: int = 0) -> dict[str, str]:
+    """The cells of an object, those of an object in it under `name/field`; null is a cell and not absent."""
+    cells: dict[str, str] = {}
+    for key, value in row.items():
+        if isinstance(value, dict) and depth < 5:
+            cells |= _flatten(value, f"{before}{key}/", depth + 1)
+        elif isinstance(value, str):
+            cells |= {f"{before}{key}": value} if value.strip() else {}
+        else:
+            cells[f"{before}{key}"] = json.dumps(value)
+    return cells

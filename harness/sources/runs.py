@@ -1,0 +1,225 @@
+"""Several runs in one source, by one rule for logs, tables and event files: the last is judged, the others are named.
+
+A run begins anew with a configuration after steps, with the header of a table written again, and with a step at or
+before the run's first one after later ones. What goes back less far is a run that was resumed; see `ordering`.
+"""
+
+from harness.sources.one_run import Lost, OneRun
+from harness.sources.ordering import LINES, Places, count, differ, list_some, put_in_order
+from harness.sources.source_log import SourceLog
+from harness.store.journals import HEADERS, Event
+from mainrun.record.errors import RequestError
+
+MAX_KEPT = 1_000_000
+"""Steps of one run; more would not fit into memory together with what is made of them."""
+
+
+class Runs:
+    """Takes the events of one source in the order in which they stand there."""
+
+    def __init__(self, name: str, holder: str = "file", places: Places = LINES) -> None:
+        """`holder` is what notes call the source."""
+        self._name, self._holder, self._places = name, holder, places
+        self._run = OneRun(1)
+        self._begun: list[OneRun] = []
+        self._idle: list[int] = []
+        self._origin: str | None = None
+        self._origins: set[str] = set()
+        self.repeated_headers: list[str] = []
+
+    def begin(self, line: int) -> None:
+        """A new run, where there is something of the one before."""
+        if self._run.has_begun or self._run.headers:
+            self._close()
+            self._run = OneRun(line)
+
+    def enter(self, event: Event, line: int, epoch: float | None = None) -> None:
+        """Adds an event to the run it belongs to, or begins a new one with it.
+
+        `RequestError` where steps are counted anew in each epoch, and where there are more than can be kept.
+        """
+        kind = event["event"]
+        event["line"] = line
+        if kind in HEADERS:
+            self._enter_header(event, line)
+            return
+        self._turn(kind, event["step"], line, event, epoch)
+        run = self._run
+        run.add(event)
+        if run.copied is not None and run.is_no_copy(event):
+            self._close()
+            self._run = run.split()
+        if len(run.steps) > MAX_KEPT:
+            raise RequestError(
+                f"{self._name}: a run of more than {MAX_KEPT:,} steps is not read. Keep every tenth training step."
+            )
+
+    def lose(self, lost: Lost) -> None:
+        """Takes a step whose loss cannot be used; what comes after it decides what that means."""
+        self._turn(lost.step.kind, lost.step.step, lost.line, None, lost.step.epoch)
+        self._run.lost.setdefault(lost.step.kind, lost)
+
+    def break_off(self, lost: Lost) -> None:
+        """Takes a step whose loss no training has: the run has failed, whatever comes after it."""
+        self._turn(lost.step.kind, lost.step.step, lost.line, None, lost.step.epoch)
+        self._run.broken = self._run.broken or lost
+
+    def come_from(self, origin: str, line: int) -> None:
+        """What the next event says of the program it is from: another one begins a new run.
+
+        `RequestError` where the first one comes again: the source holds several runs line by line.
+        """
+        if origin == self._origin:
+            return
+        if origin in self._origins:
+            raise RequestError(
+                f"{self._name}, line {line:,}: lines of several programs stand among each other: "
+                f"{list_some(sorted({*self._origins, origin}))}. Give each its own file."
+            )
+        if self._origin is not None:
+            self.begin(line)
+        self._origins.add(origin)
+        self._origin = origin
+
+    def see(self, step: int) -> None:
+        """Takes a step at which nothing was measured."""
+        self._run.last_seen = step
+
+    @property
+    def first_line(self) -> int:
+        """Where the run that is judged begins."""
+        return (self._chosen or self._run).first_line
+
+    @property
+    def can_be_judged(self) -> bool:
+        """Whether the run that is judged has a validation loss, or says that it has none any more."""
+        run = self._chosen
+        return run is not None and (
+            any(event["event"] == "validation_step" for event in run.steps)
+            or run.broken is not None
+            or any(lost.step.is_no_number for lost in run.lost.values())
+        )
+
+    def describe(self) -> list[str]:
+        """Notes on the runs that are not judged."""
+        begun = [*self._begun, *([self._run] if self._run.has_begun else [])]
+        notes = []
+        if len(begun) > 1:
+            begins = list_some([self._places.show(run.first_line) for run in begun])
+            notes.append(
+                f"the {self._holder} holds {len(begun)} runs, which begin at the {self._places.noun}s {begins}; "
+                "the last one is judged"
+            )
+        idle = [*self._idle, *([self._run.first_line] if self._run.headers and not self._run.has_begun else [])]
+        if idle:
+            listed = list_some([self._places.show(line) for line in idle])
+            notes.append(
+                f"a configuration without a step after it, left out: {count(len(idle), self._places.noun)} ({listed})"
+            )
+        return notes
+
+    def conclude(self, notes: list[str]) -> SourceLog:
+        """The run that is judged, its steps in order, and how it ended; `notes` come first among its own."""
+        run = self._chosen or self._run
+        ordered = put_in_order(run.steps, self._places)
+        notes = [*notes, *ordered.notes]
+        training, validation, planned = ordered.training, ordered.validation, ordered.max_steps
+        last = max([events[-1]["step"] for events in (training, validation) if events], default=0)
+        if planned is None:
+            last = max(last, run.last_seen)
+        for event in (*training, *validation):
+            event["max_steps"] = planned or last
+        # Both are in order, which sorting makes use of; of one step the training comes first, as it stands first here.
+        steps = sorted([*training, *validation], key=lambda event: int(event["step"]))
+        events = [*sorted(run.headers.values(), key=lambda event: int(event["line"])), *steps]
+        lost = run.broken or min(run.lost.values(), key=lambda lost: lost.line, default=None)
+        if lost is not None:
+            return SourceLog(events, notes, "failed", self._explain(lost, run.steps))
+        if not validation:
+            return SourceLog(events, notes, "stopped", "no validation loss of it can be used")
+        at, loss = validation[-1]["step"], validation[-1]["loss"]
+        if not training:
+            notes.append("no training step is in it")
+        if planned is None:
+            notes.append(f"the number of planned steps is not given; step {last:,}, the last one here, is taken for it")
+        elif last < planned:
+            reason = f"the log ends at step {last:,} of {planned:,}; its last evaluation is at step {at:,}, {loss:.6g}"
+            return SourceLog(events, notes, "stopped", reason)
+        if at <= 1:
+            reason = f"its last evaluation is at step {at}, where nothing is trained yet"
+            return SourceLog(events, notes, "stopped", reason)
+        if at < last:
+            notes.append(f"the last step, {last:,}, was not evaluated; the last evaluation, at step {at:,}, is judged")
+        return SourceLog(events, notes, "imported", None)
+
+    @property
+    def _chosen(self) -> OneRun | None:
+        """The last run that has a step."""
+        if self._run.has_begun:
+            return self._run
+        return self._begun[-1] if self._begun else None
+
+    def _close(self) -> None:
+        run = self._run
+        if run.has_begun:
+            for before in self._begun:
+                before.steps = []  # only where it began is said of it
+            self._begun.append(run)
+        elif run.headers:
+            self._idle.append(run.first_line)
+
+    def _enter_header(self, event: Event, line: int) -> None:
+        kind = event["event"]
+        if kind == "hyperparameters_configured" and self._is_another(event):
+            self._close()
+            self._run = OneRun(line)
+        elif kind in self._run.headers and differ(self._run.headers[kind], event):
+            self.repeated_headers.append(f"{kind} (line {line:,})")
+        self._run.headers[kind] = event
+
+    def _is_another(self, configuration: Event) -> bool:
+        """Whether a configuration is a new run's: after a step, or after the data or the model of another one."""
+        run = self._run
+        before = run.headers.get("hyperparameters_configured")
+        told = not run.headers.keys().isdisjoint(("dataset_info", "model_info"))
+        return run.has_begun or (before is not None and told and differ(before, configuration))
+
+    def _turn(self, kind: str, step: int, line: int, event: Event | None, epoch: float | None) -> None:
+        """Begins a new run where a step at or before the first one comes after later ones and is no copy of it."""
+        run = self._run
+        first, last = run.first.get(kind), run.last_step.get(kind, -1)
+        self._refuse_steps_of_epochs(run, kind, step, line, epoch)
+        begun_at = next(iter(run.first.values()), {"step": 0})["step"]
+        # Where the steps never rose, as in a table that shows the newest first, going back begins nothing.
+        if first is not None and last > first["step"] and step <= max(1, begun_at) and step < last:
+            if event is not None and not differ(first, event):
+                run.watch_copy()
+            else:
+                self._close()
+                self._run = run = OneRun(line)
+        run.last_step[kind] = max(run.last_step.get(kind, -1), step)
+        run.last_seen = 0
+        if epoch is not None:
+            run.last_epoch[kind] = step, epoch
+
+    def _refuse_steps_of_epochs(self, run: OneRun, kind: str, step: int, line: int, epoch: float | None) -> None:
+        before = run.last_epoch.get(kind)
+        if before is not None and epoch is not None and step < before[0] and epoch > before[1]:
+            raise RequestError(
+                f"{self._name}, line {line:,}: the step goes back from {before[0]:,} to {step:,} where the epoch goes "
+                f"from {before[1]:g} to {epoch:g}: steps are counted anew in each epoch. Give them a column or field "
+                "'global_step' that goes on."
+            )
+
+    def _explain(self, lost: Lost, steps: list[Event]) -> str:
+        """Why a run is not judged that has a step without a loss."""
+        where = f"at step {lost.step.step:,} ({self._places.name(lost.line)})"
+        evaluations = [event for event in steps if event["event"] == "validation_step" and event["line"] < lost.line]
+        finite = "no finite validation loss stands before it"
+        if evaluations:
+            at, loss = evaluations[-1]["step"], evaluations[-1]["loss"]
+            finite = f"the last finite validation loss before it is {loss:.6g}, at step {at:,}"
+        what = f"the loss of {lost.step.kind} is {lost.step.found} {where}"
+        if lost.step.is_no_number:
+            return f"it diverged: {what}; {finite}"
+        return f"{what}, which is no loss, and none comes after it; {finite}"

@@ -1,0 +1,188 @@
+"""A table with one row a step, or one row a step and metric, in our journal's words.
+
+A table does not say its unit, so `--loss-unit` does: a validation loss per character is the task's frozen loss; one
+per token compares between equal tokenizers only.
+"""
+
+from pathlib import Path
+
+from harness.formats import quote
+from harness.sources.cells import INFINITIES, NO_NUMBERS, Marks, read_count, read_number
+from harness.sources.columns import Columns, choose_columns, list_bounds
+from harness.sources.curves import enter_step, make_training_step, make_validation_step
+from harness.sources.layout import Layout, find_layout
+from harness.sources.lines import LostStep
+from harness.sources.one_run import Lost
+from harness.sources.ordering import count, list_some
+from harness.sources.rows import Row, Rows, find_dialect
+from harness.sources.runs import Runs
+from harness.sources.source_log import Importer, LossUnit, SourceLog
+from harness.sources.text import read_beginning
+from harness.store.facts import MAX_STEPS
+from mainrun.record.errors import RequestError
+
+
+def read_table(path: Path, name: str, unit: LossUnit | None) -> SourceLog:
+    """Reads a table; `RequestError` with file and line for what is none, or can be read in more than one way."""
+    rows = Rows(path, name)
+    layout = find_layout(rows, name)
+    columns = choose_columns(layout.names, unit, name)
+    rows.keep_only({*layout.keys, layout.value or "", columns.rate or "", *columns.losses,
+                    *list_bounds(layout.names, columns.validation)})  # fmt: skip
+    table = _Table(name, layout, columns, _find_comma(rows, name, layout, columns), rows.dialect.form == "csv")
+    for row in rows:
+        table.take(row)
+    table.end()
+    if not table.runs.can_be_judged:
+        raise RequestError(f"{name}: no row has a number in the column {quote(columns.validation)}.")
+    notes = [*rows.notes, *layout.notes, *columns.notes, *table.runs.describe(), *table.describe()]
+    if rows.num_ignored:
+        notes.append(f"{count(rows.num_ignored, 'line')} of other text ignored")
+    return table.runs.conclude(notes)
+
+
+def claims_table(path: Path) -> bool:
+    """Whether the beginning of a file is a table's."""
+    return find_dialect(read_beginning(path)) is not None
+
+
+IMPORTER = Importer("csv", "source.csv", claims_table, read_table, frozenset({".csv", ".tsv"}))
+
+
+def _find_comma(rows: Rows, name: str, layout: Layout, columns: Columns) -> bool:
+    """Whether the losses are written with decimal commas; `RequestError` where that is not clear."""
+    marks = Marks()
+    for row in rows:
+        cells = layout.get_cells(row)
+        for column in columns.losses:
+            if column in cells:
+                marks.look_at(row.line, cells[column])
+    problem = marks.find_problem(rows.dialect.separator)
+    if problem is not None:
+        raise RequestError(f"{name}, {problem}")
+    return marks.comma is not None
+
+
+class _Table:
+    """The rows of one table on their way into runs."""
+
+    def __init__(self, name: str, layout: Layout, columns: Columns, comma: bool, is_csv: bool) -> None:
+        self._name, self._layout, self._columns, self._comma, self._is_csv = name, layout, columns, comma, is_csv
+        self._bounds = list_bounds(layout.names, columns.validation)
+        self._left_out: list[str] = []
+        self._num_without_step = 0
+        self._num_filled = 0
+        self._blank: list[tuple[int, int]] = []
+        """Step and line of the rows without a loss that follow rows of which each has one."""
+        self._has_gaps = False
+        self._has_no_number = False
+        self._writes_no_number_for_none = False
+        """Whether an evaluation followed rows whose evaluation is no number: so the table writes none."""
+        self.runs = Runs(name)
+
+    def take(self, row: Row) -> None:
+        """Takes one row; `RequestError` where it cannot be read."""
+        if row.is_header:
+            self.runs.begin(row.line)
+            self._forget_blank()
+            return
+        cells = self._layout.get_cells(row)
+        text = row.cells.get(self._layout.step)
+        if text is None and not (self._is_csv and any(column in cells for column in self._columns.losses)):
+            self._num_without_step += 1
+            return
+        step = None if text is None else read_count(text)
+        if step is None or step > MAX_STEPS:
+            raise RequestError(f"{self._name}, line {row.line}: the step is {quote(text or '')}, no whole number.")
+        if self._layout.run is not None and self._layout.run in row.cells:
+            self.runs.come_from(f"{self._layout.run} {row.cells[self._layout.run]}", row.line)
+        epoch = read_number(row.cells.get(self._layout.epoch or "", ""), comma=self._comma)
+        is_filled = any(column in cells for column in self._columns.losses)
+        self._watch_blank(step, row.line, is_filled)
+        if self._columns.training in cells:
+            self._take_training(step, row.line, cells, epoch)
+        if self._columns.validation in cells:
+            self._take_validation(step, row.line, cells, epoch)
+        if not is_filled:
+            self.runs.see(step)
+
+    def end(self) -> None:
+        """Rows that go on without losses after rows that all had one are those of a run that diverged."""
+        if not self._has_gaps and self._num_filled > 1 and len(self._blank) > 1 and self._layout.value is None:
+            step, line = self._blank[0]
+            kind = "validation_step" if self._columns.training is None else "training_step"
+            self.runs.lose(Lost(LostStep(kind, step, "blank, as in all rows after it,", True), line))
+
+    def describe(self) -> list[str]:
+        """Notes on what was left out."""
+        notes = []
+        if self._comma:
+            notes.append("decimal commas are read as decimal points")
+        if self._left_out:
+            notes.append(
+                f"{count(len(self._left_out), 'cell')} left out, without a number: {list_some(self._left_out)}"
+            )
+        if self._num_without_step:
+            notes.append(f"{count(self._num_without_step, 'row')} without a step left out")
+        return notes
+
+    def _take_training(self, step: int, line: int, cells: dict[str, str], epoch: float | None) -> None:
+        assert self._columns.training is not None
+        loss = self._read_loss("training_step", self._columns.training, cells, step, line, epoch)
+        if loss is not None:
+            rate = read_number(cells.get(self._columns.rate or "", ""), comma=self._comma)
+            enter_step(self.runs, make_training_step(step, loss, rate), line, epoch)
+
+    def _take_validation(self, step: int, line: int, cells: dict[str, str], epoch: float | None) -> None:
+        text = cells[self._columns.validation].lower()
+        trained = read_number(cells.get(self._columns.training or "", ""), comma=self._comma) is not None
+        if text in NO_NUMBERS and trained and self._writes_no_number_for_none:
+            self._left_out.append(f"{quote(text)} in line {line:,}, column {self._columns.validation}")
+            return
+        loss = self._read_loss("validation_step", self._columns.validation, cells, step, line, epoch)
+        self._writes_no_number_for_none |= loss is not None and self._has_no_number
+        self._has_no_number |= text in NO_NUMBERS
+        if loss is None:
+            return
+        for bound in self._bounds:
+            other = read_number(cells.get(bound, ""), comma=self._comma)
+            if other is not None and other != loss:
+                raise RequestError(
+                    f"{self._name}, line {line}: {loss:g} is made of several values, {bound} being {other:g}, and "
+                    "is no measurement. Export the history of the run instead of the chart."
+                )
+        full = None
+        if self._columns.full in cells:
+            assert self._columns.full is not None
+            full = self._read_loss("validation_step", self._columns.full, cells, step, line, epoch, is_full=True)
+        enter_step(self.runs, make_validation_step(step, loss, full, self._columns.unit), line, epoch)
+
+    def _read_loss(
+        self, kind: str, column: str, cells: dict[str, str], step: int, line: int, epoch: float | None,
+        is_full: bool = False,
+    ) -> float | None:  # fmt: skip
+        """The number in a cell; where there is none, what that means for the run is told to `runs`."""
+        text = cells[column]
+        number = read_number(text, comma=self._comma)
+        if number is not None:
+            return number
+        lost = Lost(LostStep(kind, step, quote(text), text.lower() in NO_NUMBERS | INFINITIES, epoch), line)
+        if text.lower() in INFINITIES:
+            self.runs.break_off(lost)
+        elif not is_full:
+            self.runs.lose(lost)
+        self._left_out.append(f"{quote(text)} in line {line:,}, column {column}")
+        return None
+
+    def _watch_blank(self, step: int, line: int, is_filled: bool) -> None:
+        if step <= 1:
+            self._forget_blank()
+        if is_filled:
+            self._has_gaps |= bool(self._blank)
+            self._blank = []
+            self._num_filled += 1
+        else:
+            self._blank.append((step, line))
+
+    def _forget_blank(self) -> None:
+        self._blank, self._has_gaps, self._num_filled = [], False, 0

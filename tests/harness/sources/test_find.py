@@ -1,0 +1,198 @@
+"""What `--from` leads to: names of arms, folders, files that are none, runs that failed, facts that are given."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from harness.cli.app import main
+from harness.launch.local import LocalLauncher
+from harness.sources.find import find_sources
+from harness.sources.names import Wish, name_arms
+from harness.store.document import load_document
+from harness.store.runs import load_comparison
+from harness.verify.verify import verify
+from mainrun.record.errors import RequestError
+from tests.harness.sources.logs import BASELINE, SAME_COVERAGE, Shape, write_json
+from tests.harness.sources.test_imports import compare, write
+from tests.harness.sources.test_tables import LONGER, PLAIN
+from tests.harness.sources.test_tables import write as write_table
+
+CONTENT, OTHER = write_json(BASELINE.build()), write_json(SAME_COVERAGE.build())
+THIRD = write_json(Shape(final=1.2).build())
+
+
+def put(path: Path, content: bytes | str) -> str:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return str(path)
+
+
+def list_arms(out: Path) -> dict[str, str]:
+    """Status of the runs by arm, in the plan's order."""
+    return {run.arm: stored.record["status"] for run, stored in load_comparison(out).runs.items()}
+
+
+def test_a_name_before_the_path_is_the_arms_and_a_path_with_an_equals_sign_is_a_path(tmp_path: Path) -> None:
+    one, two = put(tmp_path / "a" / "mainrun.log", CONTENT), put(tmp_path / "wd=0.1" / "x.log", OTHER)
+    assert compare([f"sgd={one}", two], tmp_path / "out") == 0
+    assert [*list_arms(tmp_path / "out")] == ["sgd", "x"]
+
+
+def test_a_name_is_for_one_run(tmp_path: Path) -> None:
+    for name in "ab":
+        put(tmp_path / "logs" / f"{name}.log", CONTENT)
+    with pytest.raises(RequestError, match=r"holds 2 runs, which cannot all be called mine"):
+        find_sources([f"mine={tmp_path / 'logs'}"], None)
+
+
+def test_logs_of_one_name_are_called_by_the_folders_that_tell_them_apart(tmp_path: Path) -> None:
+    for folder, content in (("15_muon_wd/wd0.1", CONTENT), ("15_muon_wd/wd0.2", OTHER), ("16_soap/wd0.1", THIRD)):
+        put(tmp_path / "runs" / folder / "logs" / "mainrun.log", content)
+    assert compare([str(tmp_path / "runs")], tmp_path / "out") == 0
+    assert [*list_arms(tmp_path / "out")] == ["15_muon_wd_wd0.1", "15_muon_wd_wd0.2", "16_soap_wd0.1"]
+
+
+def test_what_no_folder_tells_apart_is_numbered() -> None:
+    assert name_arms([Wish("baseline"), Wish("baseline")]) == ["baseline", "baseline-2"]
+    assert name_arms([Wish("x", Path("/x.log")), Wish("x", Path("/a/x.log"))]) == ["x", "a"]
+
+
+def test_a_folder_is_gone_through_by_content_and_not_through_links(tmp_path: Path) -> None:
+    root = tmp_path / "sweep"
+    put(root / "a" / "metrics.csv", PLAIN)
+    put(root / "b" / "deep" / "history.jsonl", json.dumps({"step": 1, "val_loss": 2.0}))
+    put(root / "c" / "train.log", CONTENT)
+    put(root / "c" / "metrics.csv", PLAIN)
+    put(root / "d" / "config.json", '{"lr": 0.1}')
+    put(root / "d" / "requirements.txt", "torch\n")
+    (root / "loop").symlink_to(root, target_is_directory=True)
+    (root / "a" / "latest.csv").symlink_to(root / "a" / "metrics.csv")
+    found = find_sources([str(root)], "nats_per_char")
+    assert [source.path.relative_to(root).as_posix() for source in found] == [
+        "a/metrics.csv",
+        "b/deep/history.jsonl",
+        "c/train.log",
+    ]
+    with pytest.raises(RequestError, match="Name the file"):
+        find_sources([str(root / "d")], None)
+
+
+def test_pipes_and_devices_are_not_opened(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    os.mkfifo(tmp_path / "pipe.log")
+    good = put(tmp_path / "good.log", CONTENT)
+    for name in (str(tmp_path / "pipe.log"), "/dev/zero"):
+        assert compare([good, name], tmp_path / "out") == 2
+        assert "is no regular file but a pipe or a device" in capsys.readouterr().err
+    (tmp_path / "link.log").symlink_to(tmp_path / "good.log")
+    assert compare([str(tmp_path / "link.log"), put(tmp_path / "b.log", OTHER)], tmp_path / "out") == 0
+
+
+def test_a_stub_a_stopped_run_and_an_unreadable_file_fail_while_the_others_are_judged(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sources = write(tmp_path, stub=b"starting up\n", base=CONTENT, cut=OTHER[:60_000], other=OTHER)
+    (tmp_path / "bad.csv").write_text("a,b\n1,2\n")
+    assert compare([*sources, str(tmp_path / "bad.csv")], tmp_path / "out", "--json") == 3
+    answer = json.loads(capsys.readouterr().out)
+    assert answer["exit_code"] == 3
+    for said in ("stub-s1337 failed: stub.log, lines 1 to 1: there is no", "bad-s1337 failed: bad.csv, line 1",
+                 "cut-s1337 failed: the log ends at step"):  # fmt: skip
+        assert said in answer["reason"]
+    statuses = {"base": "imported", "other": "imported", "stub": "failed", "cut": "stopped", "bad": "failed"}
+    assert list_arms(tmp_path / "out") == statuses
+    document = load_document(tmp_path / "out")
+    assert [(pair["baseline"], pair["candidate"]) for pair in document["pairs"]] == [("base", "other")]
+    summary = (tmp_path / "out" / "PERFORMANCE_SUMMARY.md").read_text(encoding="utf-8")
+    assert all(reason in summary for reason in ("there is no validation loss here", "no column named step"))
+    assert (tmp_path / "out/runs/stub-s1337/source.log").read_bytes() == b"starting up\n"
+    findings = {finding.name: finding.status for finding in verify(tmp_path / "out", None, None, LocalLauncher())}
+    assert {findings[name] for name in ("reimport", "hashes", "numbers", "claims", "reports")} == {"PASS"}
+
+
+def test_a_command_that_failed_and_left_no_journal_is_not_read_again(tmp_path: Path) -> None:
+    assert compare(write(tmp_path, base=CONTENT, other=OTHER, cut=THIRD[:60_000]), tmp_path / "out") == 3
+    folder = tmp_path / "out/runs/cut-s1337"
+    record = json.loads((folder / "run.json").read_text())
+    del record["mainrun_log_sha256"]
+    (folder / "run.json").write_text(json.dumps(record | {"status": "failed"}))
+    (folder / "mainrun.log").unlink()
+    findings = {finding.name: finding.status for finding in verify(tmp_path / "out", None, None, LocalLauncher())}
+    assert findings["reimport"] == "PASS"
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root reads every file")
+def test_a_file_that_may_not_be_read_is_a_run_that_failed(tmp_path: Path) -> None:
+    sources = write(tmp_path, base=CONTENT, other=OTHER, closed=THIRD)
+    (tmp_path / "closed.log").chmod(0)
+    assert compare(sources, tmp_path / "out") == 3
+    assert list_arms(tmp_path / "out")["closed"] == "failed"
+
+
+def test_with_fewer_than_two_arms_that_can_be_read_nothing_is_judged(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sources = write(tmp_path, base=CONTENT, stub=b"starting up\n")
+    for options in ([], ["--dry-run"]):
+        assert compare(sources, tmp_path / "out", *options) == 2
+        assert "stub.log, lines 1 to 1" in capsys.readouterr().err and not (tmp_path / "out").exists()
+
+
+FACTS = ["--block-size", "128", "--batch-size", "64", "--train-tokens", "1102455", "--validation-tokens", "121000"]
+
+
+def test_facts_that_a_table_lacks_can_be_given_and_are_read_again_by_verify(tmp_path: Path) -> None:
+    tables = [put(tmp_path / "a.csv", PLAIN), put(tmp_path / "b.csv", write_table("step,val_loss", LONGER))]
+    words = [*tables, "--loss-unit", "nats_per_char"]
+    assert compare(words, tmp_path / "bare") == compare([*words, *FACTS], tmp_path / "out") == 0
+    bare, final = (load_document(tmp_path / name)["arms"][0]["final"] for name in ("bare", "out"))
+    assert bare["coverage_percent"] is None
+    assert final["num_spans"] == 14 and final["coverage_percent"] == pytest.approx(100 * 14 * 8192 / 121_000)
+    (described, _) = json.loads((tmp_path / "out" / "plan.json").read_text())["sources"]
+    assert described["given"] == {
+        "block_size": 128,
+        "batch_size": 64,
+        "num_train_tokens": 1_102_455,
+        "num_validation_tokens": 121_000,
+    }
+    assert main(["verify", str(tmp_path / "out")]) == 0
+    assert compare([str(tmp_path / "out/runs/a-s1337"), tables[1], *words[2:], *FACTS], tmp_path / "again") == 0
+    assert load_document(tmp_path / "again")["arms"][0]["final"]["num_spans"] == 14
+
+
+def test_what_a_log_states_itself_is_not_replaced(tmp_path: Path) -> None:
+    sources = write(tmp_path, base=CONTENT, other=OTHER)
+    assert compare([*sources, "--block-size", "256", "--batch-size", "64"], tmp_path / "out") == 0
+    arm = load_document(tmp_path / "out")["arms"][0]
+    assert arm["config"]["block_size"] == 128 and arm["final"]["num_spans"] == 14
+    assert "--block-size 256 is not used: the source itself states block_size" in arm["notes"]
+    sources = write(tmp_path, **{name: content.replace(b'"block_size"', b'"context_length"')
+                                 for name, content in (("base", CONTENT), ("other", OTHER))})  # fmt: skip
+    assert compare([*sources, "--block-size", "256"], tmp_path / "renamed") == 0
+    assert load_document(tmp_path / "renamed")["arms"][0]["final"]["num_spans"] == 14
+
+
+@pytest.mark.parametrize("option", ["--block-size", "--batch-size", "--train-tokens", "--validation-tokens"])
+def test_a_fact_is_a_count_and_goes_with_sources(option: str, tmp_path: Path) -> None:
+    sources = write(tmp_path, base=CONTENT, other=OTHER)
+    assert compare([*sources, option, "0"], tmp_path / "out") == 2
+    assert main(["compare", option, "8", "--out", str(tmp_path / "out")]) == 2
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_source_that_is_written_to_while_it_is_read_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sources = write(tmp_path, base=CONTENT, other=OTHER)
+    from harness.sources import take_in
+
+    def store_late(run_folder: Path, kind: str, path: Path) -> None:
+        with path.open("ab") as file:
+            file.write(b"\n")
+        store(run_folder, kind, path)
+
+    store = take_in.store_raw
+    monkeypatch.setattr(take_in, "store_raw", store_late)
+    assert compare(sources, tmp_path / "out") == 2
+    assert "was written to while it was read" in capsys.readouterr().err
