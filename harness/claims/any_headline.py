@@ -5,9 +5,11 @@ from typing import Any
 
 from harness.claims.engine import GAIN, Claim, PairView, prove
 from harness.claims.headline import VERDICT_RULES, name_candidate, point_at_intervals
+from harness.sources.registry import IMPORTERS
+from harness.store.runs import OWN_KIND
 
 SIDES = ("baseline", "candidate")
-SOURCES = {"log": "the log", "csv": "the table", "tensorboard": "the event files", "run": "the stored run"}
+SOURCES = {kind: importer.words for kind, importer in IMPORTERS.items()} | {OWN_KIND: "the stored run"}
 
 
 def claim_origins(document: dict[str, Any]) -> Iterator[Claim]:

@@ -27,8 +27,8 @@ _FINAL_FIELDS = ("final_weights_sha256", *HASHED_FILES.values(), "peak_memory_by
 _FOREIGN_FIELDS = ("status", "reason", "arm", "seed", "source", "plan_sha256")
 COMPLETE = ("complete", "imported")
 """Statuses of runs that are whole: trained here, and taken in from a log."""
-FOREIGN_KINDS = ("log", "csv", "tensorboard")
-"""Kinds of a record's `source` that are no runs of the training program."""
+OWN_KIND = "run"
+"""Kind of a record's `source` that is a run of the training program; all others are importers'."""
 
 
 @dataclass(frozen=True)
@@ -137,7 +137,7 @@ def load_run(folder: Path) -> StoredRun:
 def is_foreign(record: dict[str, Any]) -> bool:
     """Whether a record is of a log or a command of another program."""
     source = record.get("source")
-    return isinstance(source, dict) and source.get("kind") in FOREIGN_KINDS
+    return isinstance(source, dict) and source.get("kind", OWN_KIND) != OWN_KIND
 
 
 def _load_foreign_run(folder: Path, record: dict[str, Any]) -> StoredRun:
