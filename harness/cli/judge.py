@@ -16,7 +16,6 @@ from harness.sources.take_in import ImportedRun, plan_import, read_runs, store_r
 from harness.store.locks import hold
 from mainrun.record.errors import RequestError
 from mainrun.record.files import make_folder
-from mainrun.rules import SEED
 
 
 @dataclass(frozen=True)
@@ -33,10 +32,10 @@ class ImportRequest:
 def run_import(given: argparse.Namespace) -> tuple[str, dict[str, Any]]:
     """Judges the sources; returns text and values of the answer. `RequestError` for options that only training has."""
     trained = {
-        "--seeds": given.seeds != str(SEED),
+        "--seeds": given.seeds is not None,
         "--device": given.device != "auto",
         "--precision": given.precision != "auto",
-        "--preset": given.preset != "quick",
+        "--preset": given.preset is not None,
         "--data": given.data,
         "--data-revision": given.data_revision,
         "--set": given.settings,
