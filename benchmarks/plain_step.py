@@ -10,20 +10,22 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from mainrun.data.batches import Batches
 from mainrun.model.gpt import GPT, LAYER_NORM_EPS
 from mainrun.optim.optimizers import clip_gradients
-from mainrun.step import TrainingState, read_batch
+from mainrun.step import TrainingState
 
 
-def take_plain_step(state: TrainingState, train_ids: Tensor) -> float:
-    """One step of `state` on the next batch of `train_ids` (n,); returns the mean loss in nats per token."""
-    config = state.config
-    inputs, targets, state.ptr = read_batch(train_ids, state.ptr, config.block_size, config.batch_size)
-    state.optimizer.zero_grad(set_to_none=True)
-    loss = compute_plain_loss(state.model, inputs, targets, config.n_head, config.dropout)
+def take_plain_step(state: TrainingState, batches: Batches) -> float:
+    """One step of `state` on the next of the `batches`; returns the mean loss in nats per token."""
+    model, state.step = state.config.model, state.step + 1
+    inputs, targets = batches.read(state.step)
+    state.model.zero_grad(set_to_none=True)
+    loss = compute_plain_loss(state.model, inputs, targets, model.n_head, model.dropout)
     loss.backward()  # type: ignore[no-untyped-call]  # torch does not type backward
-    clip_gradients(state.model.parameters(), config.grad_clip)
-    state.optimizer.step()
+    clip_gradients(state.model.parameters(), state.config.training.grad_clip)
+    for optimizer in state.optimizers:
+        optimizer.step()
     return loss.item()
 
 

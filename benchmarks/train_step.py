@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 
 from benchmarks.plain_step import take_plain_step
+from mainrun.data.batches import Batches
 from mainrun.devices import DEVICES, PRECISIONS, choose_device, choose_precision, choose_products
 from mainrun.provenance import measure_peak_memory_bytes
 from mainrun.recipes import PRESETS, RECIPES, build_named_config
@@ -92,7 +93,7 @@ def measure(preset: str, recipe: str, device: torch.device, precision: str, num_
     ratios = [plain / ours for plain, ours in zip(seconds["plain"], seconds["ours"], strict=True)]
     ours_s, plain_s = median(seconds["ours"]), median(seconds["plain"])
     config = build_named_config(recipe, preset, {})
-    flops_per_s, dense = compute_step_flops(config, config.vocab_size) / ours_s, median(dense_rates)
+    flops_per_s, dense = compute_step_flops(config, config.data.vocab_size) / ours_s, median(dense_rates)
     default_dense = median(default_dense_rates)
     return Measurement(
         step_time_ratio=plain_s / ours_s,
@@ -165,41 +166,42 @@ def work(name: str, preset: str, recipe: str, device: torch.device, precision: s
 
 def build_step(name: str, preset: str, recipe: str, device: torch.device, precision: str) -> Callable[[], object]:
     """`ours` or `plain`; both begin with the same weights and read the same random ids."""
-    state, ids = build_state(preset, recipe, device, precision), draw_ids(preset, device)
+    state, batches = build_state(preset, recipe, device, precision), draw_batches(preset, device)
 
     def take_plain() -> float:
         with state.autocast():
-            return take_plain_step(state, ids)
+            return take_plain_step(state, batches)
 
-    return take_plain if name == "plain" else lambda: state.take_steps(ids, 10**6, 1)
+    return take_plain if name == "plain" else lambda: state.take_steps(batches, 10**6, 1)
 
 
 def build_state(preset: str, recipe: str, device: torch.device, precision: str) -> TrainingState:
     """A fresh model in training, with the vocabulary that the preset asks for."""
     config = build_named_config(recipe, preset, {})
-    return TrainingState.build(config, config.vocab_size, SEED, device, precision)
+    return TrainingState.build(config, config.data.vocab_size, SEED, device, precision)
 
 
-def draw_ids(preset: str, device: torch.device) -> Tensor:
-    """A stream of random ids (n,) that holds two batches."""
-    scale = PRESETS[preset].scale
-    num_ids = 2 * scale.block_size * scale.batch_size + 1
-    return torch.randint(scale.vocab_size, (num_ids,), generator=torch.Generator().manual_seed(SEED)).to(device)
+def draw_batches(preset: str, device: torch.device) -> Batches:
+    """Two batches of random ids."""
+    config = build_named_config("baseline", preset, {})
+    block_size, batch_size = config.model.block_size, config.training.batch_size
+    generator = torch.Generator().manual_seed(SEED)
+    ids = torch.randint(config.data.vocab_size, (2 * block_size * batch_size + 1,), generator=generator)
+    return Batches(ids.to(device), block_size, batch_size)
 
 
 def measure_dense_flops_per_s(preset: str, device: torch.device, precision: str) -> float:
     """The rate of products of the shape of the model's widest hidden layer."""
-    scale = PRESETS[preset].scale
-    kind = getattr(torch, precision)
-    rows = scale.block_size * scale.batch_size
-    a: Tensor = torch.randn(rows, scale.d_model, device=device, dtype=kind)
-    b: Tensor = torch.randn(scale.d_model, 4 * scale.d_model, device=device, dtype=kind)
+    config, kind = build_named_config("baseline", preset, {}), getattr(torch, precision)
+    rows, width = config.model.block_size * config.training.batch_size, config.model.d_model
+    a: Tensor = torch.randn(rows, width, device=device, dtype=kind)
+    b: Tensor = torch.randn(width, 4 * width, device=device, dtype=kind)
     out = a @ b
     num_products, started = 0, time.perf_counter()
     while time.perf_counter() - started < DENSE_SECONDS:
         time_call(lambda: torch.mm(a, b, out=out), device)
         num_products += 1
-    return 2 * rows * scale.d_model * 4 * scale.d_model * num_products / (time.perf_counter() - started)
+    return 2 * rows * width * 4 * width * num_products / (time.perf_counter() - started)
 
 
 def time_call(step: Callable[[], object], device: torch.device) -> float:

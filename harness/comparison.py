@@ -1,9 +1,17 @@
 """The main job: plan, launch, collect, analyse, render. Each stage reads only what the one before it stored."""
 
+from dataclasses import asdict
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from harness.analyse.document import analyse
+from harness.analyse.document import describe_comparison
+from harness.check.integrity import INTEGRITY
+from harness.check.logs import FORENSICS
+from harness.check.planned import CONSTRAINTS
+from harness.check.registry import Evidence, run_checks
+from harness.check.rules import judge_official_corpus
+from harness.claims.report_order import say_all
 from harness.launch.job import Launcher
 from harness.launch.progress import ProgressDisplay
 from harness.launch.reuse import load_offers
@@ -14,13 +22,15 @@ from harness.plan.plan import Plan
 from harness.plan.request import CompareRequest
 from harness.report.pdf import Renderer
 from harness.report.render import render
+from harness.store.document import FILE_NAME as DOCUMENT_NAME
 from harness.store.locks import hold
-from harness.store.measurements import collect
+from harness.store.measurements import Row, build_rows, collect, load_metrics
+from harness.store.rounding import round_numbers
 from harness.store.runs import StoredComparison, get_run_folder, load_comparison
 from harness.store.tensorboard import FOLDER as TENSORBOARD_FOLDER
 from harness.store.tensorboard import TensorBoardLog
 from mainrun.record.errors import InterruptionError, RunError
-from mainrun.record.files import check_temporary_folder, make_folder
+from mainrun.record.files import check_temporary_folder, make_folder, save_json
 from mainrun.record.run_record import JOURNAL_NAME
 
 
@@ -35,7 +45,7 @@ def run_comparison(request: CompareRequest, launcher: Launcher, display: Progres
     offers = load_offers(request.reuse, folder)
     make_folder(folder)
     with hold(folder):
-        plan_sha256 = store_plan(folder, plan)
+        plan, plan_sha256 = store_plan(folder, plan)
         point_latest_at(folder)
         try:
             failures = launch_runs(request, plan, folder, plan_sha256, offers, launcher, display)
@@ -61,9 +71,31 @@ def make_reports(folder: Path, renderer: Renderer | None = None) -> dict[str, An
     """
     comparison = load_comparison(folder)
     collect(comparison)
-    document = analyse(comparison)
+    document = build_document(comparison, load_metrics(folder))
+    save_json(folder / DOCUMENT_NAME, document)
     render(folder, renderer, lambda: _save_tensorboard_logs(comparison))
     return document
+
+
+def build_document(comparison: StoredComparison, rows: list[Row]) -> dict[str, Any]:
+    """The content of `comparison.json`: checked, analysed and said, from what the comparison has stored."""
+    evidence = Evidence(comparison)
+    findings = {
+        "constraints": [asdict(finding) for finding in run_checks(CONSTRAINTS, evidence)],
+        "integrity": [
+            asdict(finding) for registry in (INTEGRITY, FORENSICS) for finding in run_checks(registry, evidence)
+        ],
+    }
+    status, _ = judge_official_corpus(comparison)
+    document = describe_comparison(comparison, rows, findings, official=status == "PASS")
+    return dict(round_numbers(say_all(document)))
+
+
+@lru_cache(maxsize=1)
+def rebuild(comparison: StoredComparison) -> tuple[list[Row], dict[str, Any]]:
+    """Measurements and document made again from the journals, whatever is stored of them."""
+    rows = [row for run in comparison.runs.values() for row in build_rows(run)]
+    return rows, build_document(comparison, rows)
 
 
 def _has_measurements(plan: Plan, folder: Path) -> bool:

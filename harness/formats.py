@@ -1,10 +1,12 @@
 """Numbers to text, for the templates, the claims and the terminal. Absent values are "n/a"; nothing here computes."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 ABSENT = "n/a"
+MAX_QUOTED = 60
+MAX_FEW = 6
 
 
 def format_loss(value: float | None) -> str:
@@ -26,11 +28,13 @@ def format_interval(interval: dict[str, Any] | None) -> str:
     """An interval with its method, n and what it covers; "n/a (n=1)" where there is none."""
     if interval is None:
         return f"{ABSENT} (n=1)"
-    return (
-        f"{interval['level_percent']:.0f} % interval {format_percent(interval['low_percent'], 2)} to "
-        f"{format_percent(interval['high_percent'], 2)} ({interval['method']}, n = {interval['n']:,}; covers "
-        f"{interval['covers']})"
-    )
+    return f"{format_span(interval)} ({interval['method']}, n = {interval['n']:,}; covers {interval['covers']})"
+
+
+def format_span(interval: dict[str, Any]) -> str:
+    """An interval without what it rests on: `95 % interval 27.95 % to 28.35 %`."""
+    low, high = (format_percent(interval[f"{end}_percent"], 2) for end in ("low", "high"))
+    return f"{interval['level_percent']:.0f} % interval {low} to {high}"
 
 
 def format_gain(percent: float) -> str:
@@ -106,6 +110,23 @@ def format_settings(settings: Mapping[str, Any]) -> str:
     return ", ".join(f"{key}={value}" for key, value in settings.items())
 
 
+def quote(value: Any) -> str:
+    """A value as a note or an error shows it: whatever stands in a file, not longer than a few words."""
+    text = repr(value)
+    return text if len(text) <= MAX_QUOTED else f"{text[: MAX_QUOTED - 3]}..."
+
+
+def format_list(items: Sequence[Any], separator: str = ", ") -> str:
+    """All items, `a, b, c`."""
+    return separator.join(map(format_value, items))
+
+
+def format_few(items: Sequence[Any]) -> str:
+    """The first six items, and how many more there are."""
+    more = len(items) - MAX_FEW
+    return format_list(items) if more <= 0 else f"{format_list(items[:MAX_FEW])} and {more:,} more"
+
+
 FORMATS: dict[str, Callable[..., str]] = {
     "loss": format_loss,
     "percent": format_percent,
@@ -116,6 +137,7 @@ FORMATS: dict[str, Callable[..., str]] = {
     "points": lambda value: f"{abs(value):.1f}",
     "gain": format_gain,
     "interval": format_interval,
+    "span": format_span,
     "count": format_count,
     "duration": format_duration,
     "size": format_bytes,
@@ -124,5 +146,8 @@ FORMATS: dict[str, Callable[..., str]] = {
     "value": format_value,
     "time": format_time,
     "settings": format_settings,
+    "list": format_list,
+    "few": format_few,
+    "clauses": lambda value: format_list(value, "; "),
 }
 """By the name that templates and the slots of claims use."""

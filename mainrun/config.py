@@ -1,96 +1,91 @@
-"""The complete, typed configuration of a run: what the scale fixes and what the recipe chooses, checked when built."""
+"""The complete configuration of a run, in sections owned by what reads them; its flat form has dotted keys.
 
-import difflib
-import math
-from collections.abc import Collection, Mapping
-from dataclasses import asdict, dataclass, fields, replace
-from typing import Any
+What decides a run's numbers is all here, except its data source, seed and machine.
+"""
 
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar, Literal
+
+from mainrun.data.settings import DataSettings
+from mainrun.model.settings import ModelSettings
+from mainrun.optim.optimizers import OPTIMIZERS, OptimizerSettings
+from mainrun.optim.schedules import SCHEDULES, ScheduleSettings
 from mainrun.record.errors import RequestError
-from mainrun.rules import EPOCHS, EVALS_PER_EPOCH, VAL_FRACTION
+from mainrun.rules import EPOCHS, EVALS_PER_EPOCH
+from mainrun.settings import Count, NotNegative, Positive, Section, Value, find_hints, parse_value, unknown_name
 
 
 @dataclass(frozen=True, kw_only=True)
-class Scale:
-    """How large a run is: corpus, vocabulary, model, batch. A preset names one."""
+class TrainingSettings(Section):
+    """How long is trained, and in which steps. The defaults are the `baseline`'s."""
 
-    num_titles: int
-    """Titles of the corpus, training and validation together."""
-    vocab_size: int
-    """Tokens asked of the tokenizer; a small corpus yields fewer."""
-    n_layer: int
-    """Transformer blocks."""
-    n_head: int
-    """Attention heads a block; divides d_model."""
-    d_model: int
-    """Width of the residual stream."""
-    block_size: int
-    """Tokens a window."""
-    batch_size: int
+    section: ClassVar[str] = "training"
+    batch_size: Count
     """Windows a training step, and windows a span of the frozen evaluation."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Recipe:
-    """How a run trains. The defaults are the `baseline` recipe; a variant says only what differs."""
-
-    epochs: int = EPOCHS
+    epochs: Count = EPOCHS
     """Passes over the training stream."""
-    val_fraction: float = VAL_FRACTION
-    """Share of the titles held out, 0 to 1."""
-    evals_per_epoch: int = EVALS_PER_EPOCH
-    """Frozen evaluations an epoch, beside those at the first and the last step."""
-    dropout: float = 0.1
-    """Probability on the embedding sum, the attention weights and both residual branches."""
-    optimizer: str = "sgd"
-    """A name in `mainrun.optim.optimizers.OPTIMIZERS`."""
-    learning_rate: float = 6e-3
-    """Peak learning rate."""
-    momentum: float = 0.0
-    """Momentum; read by `sgd` only."""
-    weight_decay: float = 0.0
-    """Weight decay on all parameters: an L2 gradient for `sgd`, decoupled for `adamw`."""
-    adam_beta1: float = 0.9
-    """Decay of the first moment; read by `adamw` only."""
-    adam_beta2: float = 0.95
-    """Decay of the second moment; read by `adamw` only."""
-    adam_eps: float = 1e-8
-    """Added to the root of the second moment; read by `adamw` only."""
-    grad_clip: float = 1.0
+    grad_clip: Positive = 1.0
     """Largest gradient norm over all parameters."""
-    schedule: str = "cosine"
-    """A name in `mainrun.optim.schedules.SCHEDULES`."""
-    warmup_fraction: float = 0.0
-    """Share of all steps in which the learning rate rises linearly from 0."""
+    evals_per_epoch: Count = EVALS_PER_EPOCH
+    """Frozen evaluations an epoch, beside those at the first and the last step."""
+    order: Literal["fixed", "shuffled"] = "fixed"
+    """Whether the titles are read in the order of the stream, or in another one every epoch."""
+    rdrop: NotNegative = 0.0
+    """Weight of the distance between two passes of different dropout (R-Drop); 0 makes one pass."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config(Scale, Recipe):
-    """Everything that decides a run's numbers, except its data source, seed and machine."""
+class Config:
+    """One section for each part that reads settings."""
 
-    def __post_init__(self) -> None:
-        for field in fields(self):
-            value = getattr(self, field.name)
-            _require(not isinstance(value, float) or math.isfinite(value), self, field.name, "a finite number")
-        for name in ("num_titles", "vocab_size", "n_layer", "n_head", "d_model", "block_size", "batch_size", "epochs",
-                     "evals_per_epoch"):  # fmt: skip
-            _require(getattr(self, name) >= 1, self, name, "at least 1")
-        for name in ("val_fraction", "learning_rate", "grad_clip", "adam_eps"):
-            _require(getattr(self, name) > 0, self, name, "above 0")
-        for name in ("dropout", "momentum", "val_fraction", "adam_beta1", "adam_beta2", "warmup_fraction"):
-            _require(0 <= getattr(self, name) < 1, self, name, "from 0 to below 1")
-        _require(self.weight_decay >= 0, self, "weight_decay", "0 or more")
-        _require(self.d_model % self.n_head == 0, self, "n_head", f"a divisor of d_model ({self.d_model})")
+    data: DataSettings
+    model: ModelSettings
+    optimizer: OptimizerSettings
+    schedule: ScheduleSettings
+    training: TrainingSettings
+
+    def flatten(self) -> dict[str, Value]:
+        """Every setting by its dotted key (`model.n_layer`), as records and plans store it."""
+        return {key: value for field in fields(self) for key, value in getattr(self, field.name).flatten().items()}
 
 
-def build_config(scale: Scale, recipe: Recipe, settings: Mapping[str, str]) -> Config:
-    """Joins scale and recipe and applies `--set` values, each given as text.
+_KINDS: dict[str, dict[str, type[Section]]] = {
+    "data": {"": DataSettings},
+    "model": {"": ModelSettings},
+    "optimizer": dict(OPTIMIZERS),
+    "schedule": dict(SCHEDULES),
+    "training": {"": TrainingSettings},
+}
+"""Section → the kinds there are of it by name; the first is the default."""
+_ALIASES = {"lr": "learning_rate"}
 
-    Raises `RequestError` for an unknown key, a value of the wrong type, and a value out of range.
+
+def build_config(values: Mapping[str, Value], settings: Mapping[str, str]) -> Config:
+    """The configuration with `values` by dotted key where it is not the default, and `--set` texts on top of them.
+
+    A setting may be named by its last part where that is unambiguous among what the chosen kinds read. One that
+    chooses another kind takes that kind's defaults in place of `values`. Raises `RequestError` for an unknown key, a
+    setting that no chosen kind reads, a value of the wrong type or out of range, and a setting given twice.
     """
-    config = Config(**asdict(scale), **asdict(recipe))
-    changes: dict[str, Any] = {key: _parse_setting(key, text) for key, text in settings.items()}
-    return replace(config, **changes)
+    kinds, values = _choose_kinds(values, settings)
+    hints = {f"{section}.{name}": hint for section, kind in kinds.items() for name, hint in find_hints(kind).items()}
+    unread = [key for key in values if key not in hints]
+    assert not unread, f"no part reads {unread}"
+    texts: dict[str, str] = {}
+    for given, text in settings.items():
+        key = _find_key(given, hints, kinds)
+        if key in texts:
+            raise RequestError(f"The setting '{key}' is given twice: by its full name and by a short one.")
+        texts[key] = text
+    merged = {**values, **{key: parse_value(key, hints[key], text) for key, text in texts.items() if key in hints}}
+    sections: dict[str, Any] = {
+        section: kind(
+            **{name: merged[f"{section}.{name}"] for name in find_hints(kind) if f"{section}.{name}" in merged}
+        )
+        for section, kind in kinds.items()
+    }
+    return Config(**sections)
 
 
 def check_seed(seed: int) -> None:
@@ -100,28 +95,57 @@ def check_seed(seed: int) -> None:
 
 
 def find_changes(reference: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
-    """The keys in which two stored configurations differ, each with both values, in the first one's order."""
-    keys = [*reference, *(key for key in other if key not in reference)]
+    """The keys in which two stored configurations differ, each with both values, None where a side lacks it."""
+    keys = join_keys([reference, other])
     return {key: (reference.get(key), other.get(key)) for key in keys if reference.get(key) != other.get(key)}
 
 
-def unknown_name(kind: str, name: str, known: Collection[str]) -> RequestError:
-    """The error for a name that is not in a registry: it gives the nearest one, and all."""
-    nearest = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-    hint = f" Did you mean '{nearest[0]}'?" if nearest else ""
-    return RequestError(f"Unknown {kind} '{name}'.{hint} Known: {', '.join(known)}.")
+def join_keys(configs: Iterable[Mapping[str, Any]]) -> list[str]:
+    """All keys of stored configurations: in their order, what only a later one has behind the rest of its section."""
+    keys = list(dict.fromkeys(key for config in configs for key in config))
+    sections = list(dict.fromkeys(key.partition(".")[0] for key in keys))
+    return sorted(keys, key=lambda key: sections.index(key.partition(".")[0]))
 
 
-def _parse_setting(key: str, text: str) -> int | float | str:
-    types: dict[str, type[int] | type[float] | type[str]] = {field.name: field.type for field in fields(Config)}  # type: ignore[misc]  # every field of ours is annotated with a plain class
-    if key not in types:
-        raise unknown_name("setting", key, types)
-    try:
-        return types[key](text)
-    except ValueError:
-        raise RequestError(f"Setting '{key}' takes {types[key].__name__}, not '{text}'.") from None
+def shorten_key(key: str) -> str:
+    """The name a setting has without its section: `n_layer` of `model.n_layer`, `optimizer` of `optimizer.name`."""
+    return key.removesuffix(".name").rpartition(".")[2]
 
 
-def _require(holds: bool, config: Config, name: str, expected: str) -> None:
-    if not holds:
-        raise RequestError(f"Setting '{name}' must be {expected}; it is {getattr(config, name)!r}.")
+def _choose_kinds(
+    values: Mapping[str, Value], settings: Mapping[str, str]
+) -> tuple[dict[str, type[Section]], dict[str, Value]]:
+    """The kind of every section, and those of `values` that stay: none in a section whose kind `settings` change."""
+    kinds, kept = {}, dict(values)
+    for section, known in _KINDS.items():
+        own = str(kept.pop(f"{section}.name", next(iter(known))))
+        name = settings.get(f"{section}.name", settings.get(section, own)) if own else own
+        if name not in known:
+            raise unknown_name(section, name, known)
+        if name != own:
+            kept = {key: value for key, value in kept.items() if not key.startswith(f"{section}.")}
+        kinds[section] = known[name]
+    return kinds, kept
+
+
+def _find_key(given: str, hints: Mapping[str, Any], kinds: Mapping[str, type[Section]]) -> str:
+    """The full key of a setting that the user named."""
+    known = [*(f"{section}.name" for section, kind in kinds.items() if kind.name is not None), *hints]
+    short = _ALIASES.get(given, given)
+    found = [key for key in known if given == key or short == shorten_key(key)]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise RequestError(f"The setting '{given}' could be any of {', '.join(found)}: give the full name.")
+    readers = [
+        (f"{section}.{name}", section, kind.name)
+        for section, others in _KINDS.items()
+        for kind in others.values()
+        for name in find_hints(kind)
+        if given == f"{section}.{name}" or short == name
+    ]
+    if readers:
+        key, section = readers[0][:2]
+        names = " and ".join(str(name) for _, _, name in readers)
+        raise RequestError(f"The setting '{key}' is read by {names}; this recipe has {kinds[section].name}.")
+    raise unknown_name("setting", given, known if "." in given else [shorten_key(key) for key in known])

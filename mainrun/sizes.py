@@ -1,4 +1,4 @@
-"""Counts that follow from a configuration and its token counts: parameters, steps, evaluations, spans, FLOPs.
+"""Counts of a run that follow from its configuration and its token counts: steps, evaluations, spans, FLOPs.
 
 Pure arithmetic, without torch, so that a plan can be shown before anything is trained.
 """
@@ -6,6 +6,7 @@ Pure arithmetic, without torch, so that a plan can be shown before anything is t
 from dataclasses import dataclass
 
 from mainrun.config import Config
+from mainrun.model.counts import compute_num_parameters, compute_token_flops, list_shapes
 
 FULL_LOSS_EVERY = 3
 """The full loss is measured with every so-many-th interval evaluation."""
@@ -27,19 +28,19 @@ class RunSizes:
     coverage: float
     """Scored ids / ids of the validation stream, 0 to 1."""
     training_flops: int
-    """Floating-point operations of all training steps, forward and backward, by `compute_step_flops`."""
+    """Floating-point operations of all training steps, by `compute_step_flops`."""
 
 
 def compute_run_sizes(config: Config, *, vocab_size: int, num_train_ids: int, num_validation_ids: int) -> RunSizes:
     """All counts of a run; `vocab_size` is what the tokenizer really has."""
-    tokens_per_step = config.block_size * config.batch_size
+    tokens_per_step = config.model.block_size * config.training.batch_size
     steps_per_epoch = num_train_ids // tokens_per_step
-    max_steps = steps_per_epoch * config.epochs
-    interval = max(1, steps_per_epoch // config.evals_per_epoch)
+    max_steps = steps_per_epoch * config.training.epochs
+    interval = max(1, steps_per_epoch // config.training.evals_per_epoch)
     at_interval = range(interval, max_steps + 1, interval)
     num_spans = num_validation_ids // (tokens_per_step + 1)
     return RunSizes(
-        num_parameters=compute_num_parameters(config, vocab_size),
+        num_parameters=compute_num_parameters(config.model, vocab_size),
         steps_per_epoch=steps_per_epoch,
         max_steps=max_steps,
         evaluation_steps=_steps(max_steps, at_interval),
@@ -50,25 +51,13 @@ def compute_run_sizes(config: Config, *, vocab_size: int, num_train_ids: int, nu
     )
 
 
-def compute_num_parameters(config: Config, vocab_size: int) -> int:
-    """Trainable parameters, the tied embedding counted once."""
-    width = config.d_model
-    attention = (3 * width * width + 3 * width) + (width * width + width)
-    mlp = (4 * width * width + 4 * width) + (4 * width * width + width)
-    layer_norm = 2 * width
-    block = attention + mlp + 2 * layer_norm
-    return (vocab_size + config.block_size) * width + config.n_layer * block + layer_norm
-
-
 def compute_step_flops(config: Config, vocab_size: int) -> int:
-    """FLOPs of one training step: 6 a token for every weight in a matrix product, plus the causal half of attention.
-
-    The convention of Kaplan et al. 2020 (arXiv:2001.08361), backward counted as twice the forward; normalization,
-    dropout and the optimizer are left out.
-    """
-    products = 12 * config.n_layer * config.d_model**2 + vocab_size * config.d_model
-    attention = config.n_layer * config.d_model * config.block_size
-    return 6 * (products + attention) * config.block_size * config.batch_size
+    """FLOPs of one training step: all passes over its tokens, and what the optimizer multiplies."""
+    num_passes = 2 if config.training.rdrop else 1
+    num_tokens = num_passes * config.model.block_size * config.training.batch_size
+    return num_tokens * compute_token_flops(config.model, vocab_size) + config.optimizer.count_update_flops(
+        list_shapes(config.model, vocab_size)
+    )
 
 
 def _steps(max_steps: int, at_interval: range) -> tuple[int, ...]:

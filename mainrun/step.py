@@ -8,9 +8,10 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from mainrun.config import Config
-from mainrun.model.gpt import GPT, init_weights
-from mainrun.optim.optimizers import OPTIMIZERS, clip_gradients, set_learning_rate
-from mainrun.optim.schedules import SCHEDULES
+from mainrun.data.batches import Batches
+from mainrun.model.gpt import GPT
+from mainrun.model.initialization import init_weights
+from mainrun.optim.optimizers import build_optimizers, clip_gradients, set_learning_rates
 from mainrun.step_clock import StepClock
 
 TOKENS_AT_ONCE = 2048
@@ -36,18 +37,16 @@ class StepResult:
 
 @dataclass
 class TrainingState:
-    """A model in training: parameters, optimizer, position in the data, and training clock."""
+    """A model in training: parameters, optimizers, steps done, and training clock."""
 
     config: Config
     model: GPT
-    optimizer: Optimizer
+    optimizers: list[Optimizer]
     device: torch.device
     precision: str
     """`float32`, or `bfloat16` for autocast: products in it, weights, sums and updates in float32."""
     step: int = 0
     """Steps done."""
-    ptr: int = 0
-    """Where in the training stream the next read begins."""
     train_elapsed_s: float = 0.0
     """Training clock, stopped for evaluations and checkpoints."""
 
@@ -56,18 +55,19 @@ class TrainingState:
         cls, config: Config, vocab_size: int, seed: int, device: torch.device, precision: str = "float32"
     ) -> Self:
         """A fresh state: weights from `seed` on the CPU, then moved; all random generators from `seed`."""
-        model = GPT(config, vocab_size)
+        model = GPT(config.model, vocab_size)
         init_weights(model, seed)
         model.to(device).train()
         torch.manual_seed(seed)
-        return cls(config, model, OPTIMIZERS[config.optimizer](model.parameters(), config), device, precision)
+        optimizers = build_optimizers(config.optimizer, dict(model.named_parameters()))
+        return cls(config, model, optimizers, device, precision)
 
-    def take_steps(self, train_ids: Tensor, max_steps: int, num_steps: int) -> list[StepResult]:
-        """Trains on the next batches of the stream `train_ids` (n,); waits for the device once, at the end."""
+    def take_steps(self, batches: Batches, max_steps: int, num_steps: int) -> list[StepResult]:
+        """Trains on the next `num_steps` of the `batches`; waits for the device once, at the end."""
         first, clock, launched = self.step + 1, StepClock(self.device), []
         clock.mark()
         for _ in range(num_steps):
-            launched.append(self._launch_step(train_ids, max_steps))
+            launched.append(self._launch_step(batches, max_steps))
             clock.mark()
         results = []
         for number, (measured, seconds) in enumerate(zip(launched, clock.read_seconds(), strict=True), first):
@@ -76,31 +76,37 @@ class TrainingState:
             results.append(StepResult(number, loss.item(), grad_norm.item(), learning_rate, self.train_elapsed_s))
         return results
 
-    def _launch_step(self, train_ids: Tensor, max_steps: int) -> tuple[Tensor, Tensor, float]:
+    def _launch_step(self, batches: Batches, max_steps: int) -> tuple[Tensor, Tensor, float]:
         """One step; its mean loss and gradient norm, scalars that a GPU may still be working on, and learning rate."""
-        config, self.step = self.config, self.step + 1
-        inputs, targets, self.ptr = read_batch(train_ids, self.ptr, config.block_size, config.batch_size)
-        learning_rate = config.learning_rate * SCHEDULES[config.schedule](self.step, max_steps, config)
-        set_learning_rate(self.optimizer, learning_rate)
-        self.optimizer.zero_grad(set_to_none=True)
+        self.step += 1
+        inputs, targets = batches.read(self.step)
+        factor = self.config.schedule.compute_factor(self.step, max_steps)
+        set_learning_rates(self.optimizers, factor)
+        self.model.zero_grad(set_to_none=True)
         loss = self.accumulate_gradients(inputs, targets)
-        grad_norm = clip_gradients(self.model.parameters(), config.grad_clip)
-        self.optimizer.step()
-        return loss, grad_norm, learning_rate
+        grad_norm = clip_gradients(self.model.parameters(), self.config.training.grad_clip)
+        for optimizer in self.optimizers:
+            optimizer.step()
+        return loss, grad_norm, self.config.optimizer.learning_rate * factor
 
     def accumulate_gradients(self, inputs: Tensor, targets: Tensor) -> Tensor:
-        """Adds the gradients of the mean loss of one batch (B, T) to the parameters'; returns it, a scalar.
+        """Adds the gradients of one batch (B, T) to the parameters'; returns its mean loss, a scalar.
 
-        The batch goes through in parts that a CPU's cache can hold: as many windows as make `TOKENS_AT_ONCE`.
+        The batch goes through in parts that a CPU's cache can hold: as many windows as make `TOKENS_AT_ONCE`, each pass
+        of R-Drop counted.
         """
-        num_tokens, block_size = targets.numel(), targets.shape[1]
-        windows_at_once = len(inputs) if self.device.type == "cuda" else max(1, TOKENS_AT_ONCE // block_size)
+        num_tokens, rdrop = targets.numel(), self.config.training.rdrop
+        tokens_at_once = num_tokens if self.device.type == "cuda" else TOKENS_AT_ONCE // (2 if rdrop else 1)
+        windows_at_once = max(1, tokens_at_once // targets.shape[1])
         total = inputs.new_zeros((), dtype=torch.float32)
         for part in zip(torch.split(inputs, windows_at_once), torch.split(targets, windows_at_once), strict=True):
             with self.autocast():
-                loss = self.model.compute_loss(*part) / num_tokens
-            loss.backward()  # type: ignore[no-untyped-call]  # torch does not type backward
-            total += loss.detach()
+                if rdrop:
+                    objective, loss = self.model.compute_rdrop(*part, rdrop)
+                else:
+                    objective = loss = self.model.compute_loss(*part)
+            (objective / num_tokens).backward()  # type: ignore[no-untyped-call]  # torch does not type backward
+            total += loss.detach() / num_tokens
         return total
 
     def autocast(self) -> torch.autocast:
@@ -111,29 +117,19 @@ class TrainingState:
         """All of it as tensors and plain values, the random generators included."""
         return {
             "step": self.step,
-            "ptr": self.ptr,
             "train_elapsed_s": self.train_elapsed_s,
             "model": self.model.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
+            "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
             "cpu_generator": torch.get_rng_state(),
             "cuda_generators": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
         }
 
     def restore(self, checkpoint: dict[str, Any]) -> None:
         """Takes over what `to_checkpoint` gave."""
-        self.step, self.ptr = checkpoint["step"], checkpoint["ptr"]
-        self.train_elapsed_s = checkpoint["train_elapsed_s"]
+        self.step, self.train_elapsed_s = checkpoint["step"], checkpoint["train_elapsed_s"]
         self.model.load_state_dict(checkpoint["model"])
-        self.optimizer.load_state_dict(checkpoint["optimizer"])
+        for optimizer, stored in zip(self.optimizers, checkpoint["optimizers"], strict=True):
+            optimizer.load_state_dict(stored)
         torch.set_rng_state(checkpoint["cpu_generator"])
         if checkpoint["cuda_generators"]:
             torch.cuda.set_rng_state_all(checkpoint["cuda_generators"])
-
-
-def read_batch(ids: Tensor, ptr: int, block_size: int, batch_size: int) -> tuple[Tensor, Tensor, int]:
-    """Inputs (B, T), targets (B, T) and the next position; from 0 again where `ids` (n,) has no whole read left."""
-    num_targets = block_size * batch_size
-    if ptr + num_targets + 1 > len(ids):
-        ptr = 0
-    read = ids[ptr : ptr + num_targets + 1]
-    return read[:-1].view(batch_size, block_size), read[1:].view(batch_size, block_size), ptr + num_targets

@@ -17,19 +17,16 @@ OWNERS = {
     "pyarrow": {"mainrun/record/parquet.py"},
     "matplotlib": {"harness/report/figures.py"},
     "jinja2": {"harness/report/render.py"},
-    "markupsafe": {"harness/report/render.py"},
+    "markupsafe": {"harness/report/render.py", "harness/report/escape.py"},
     "weasyprint": {"harness/report/pdf.py"},
     "tensorboard": {"harness/store/tensorboard.py"},
-    "scipy": {"harness/analyse/uncertainty.py"},
+    "scipy": {"harness/analyse/distributions.py"},
     "datasets": {
         "mainrun/data/hub.py",
         "harness/check/reread.py",
     },  # the checker reads titles without what it checks
     "huggingface_hub": {"mainrun/data/hub.py"},
-    "tiktoken": {
-        "mainrun/data/tokenizer.py",
-        "harness/check/integrity.py",
-    },  # the checker encodes without what it checks
+    "tiktoken": {"mainrun/data/tokenizer.py", "harness/check/encoding.py"},  # the checker encodes by its own code
     "tokenizers": {"mainrun/data/tokenizer.py"},
     "pandas": {"mainrun/data/title_files.py", "harness/check/reread_files.py"},  # as above
 }

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.analyse.document import load_document
 from harness.cli.app import build_parser
 from harness.cli.verify import format_checks_markdown
+from harness.store.document import load_document
 from harness.verify.verify import list_checks
 from mainrun.recipes import PRESETS
 
@@ -41,7 +41,7 @@ def test_every_verb_stands_in_the_table_of_commands() -> None:
 def test_the_presets_have_the_sizes_the_readme_gives() -> None:
     for name, preset in PRESETS.items():
         row = next(line for line in README.splitlines() if line.startswith(f"| `{name}` |"))
-        for number in (preset.scale.num_titles, preset.scale.n_layer, preset.scale.d_model):
+        for number in (preset.scale[key] for key in ("data.num_titles", "model.n_layer", "model.d_model")):
             assert f"{number:,}" in row
 
 

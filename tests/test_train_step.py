@@ -11,9 +11,11 @@ import torch
 
 from benchmarks.plain_step import compute_plain_loss, take_plain_step
 from mainrun import step as state_module
+from mainrun.data.batches import Batches
+from mainrun.model import attention as attention_module
 from mainrun.model import gpt as model_module
 from mainrun.recipes import build_named_config
-from mainrun.step import TrainingState, read_batch
+from mainrun.step import TrainingState
 
 ROOT = Path(__file__).parents[1]
 CPU = torch.device("cpu")
@@ -24,6 +26,7 @@ CONFIG = build_named_config(
 )
 VOCAB = 50
 IDS = torch.randint(VOCAB, (200,), generator=torch.Generator().manual_seed(0))
+BATCHES = Batches(IDS, block_size=8, batch_size=5)
 
 
 def build() -> TrainingState:
@@ -37,12 +40,13 @@ def test_loss_and_gradients_are_those_of_the_plain_step(
 ) -> None:
     """Attention with dropout is a code path of its own: it is taken here, with masks that keep everything."""
     monkeypatch.setattr(state_module, "TOKENS_AT_ONCE", tokens_at_once)
-    monkeypatch.setattr(model_module, "dropout", lambda x, p: x)
-    config = replace(CONFIG, dropout=0.0 if attention == "fused" else 0.3)
+    for module in (model_module, attention_module):
+        monkeypatch.setattr(module, "dropout", lambda x, p: x)
+    config = replace(CONFIG, model=replace(CONFIG.model, dropout=0.0 if attention == "fused" else 0.3))
     ours, plain = (TrainingState.build(config, VOCAB, 1337, CPU) for _ in range(2))
-    inputs, targets, _ = read_batch(IDS, 0, CONFIG.block_size, CONFIG.batch_size)
+    inputs, targets = BATCHES.read(1)
     found = ours.accumulate_gradients(inputs, targets)
-    expected = compute_plain_loss(plain.model, inputs, targets, CONFIG.n_head, p=0.0)
+    expected = compute_plain_loss(plain.model, inputs, targets, CONFIG.model.n_head, p=0.0)
     expected.backward()  # type: ignore[no-untyped-call]  # torch does not type backward
     torch.testing.assert_close(found, expected.detach())
     for (name, one), two in zip(ours.model.named_parameters(), plain.model.parameters(), strict=True):
@@ -52,21 +56,21 @@ def test_loss_and_gradients_are_those_of_the_plain_step(
 def test_several_steps_of_both_stay_together() -> None:
     ours, plain = build(), build()
     for step in range(1, 6):
-        loss = ours.take_steps(IDS, 10**6, 1)[0].loss_nats_per_token
-        plain.optimizer.param_groups[0]["lr"] = ours.optimizer.param_groups[0]["lr"]
-        assert loss == pytest.approx(take_plain_step(plain, IDS), rel=1e-5), step
+        loss = ours.take_steps(BATCHES, 10**6, 1)[0].loss_nats_per_token
+        plain.optimizers[0].param_groups[0]["lr"] = ours.optimizers[0].param_groups[0]["lr"]
+        assert loss == pytest.approx(take_plain_step(plain, BATCHES), rel=1e-5), step
 
 
 def test_the_plain_step_drops_out_as_often_as_ours() -> None:
     """Dropout raises the spread of the loss over repeats; both by about as much."""
     spreads = []
-    inputs, targets, _ = read_batch(IDS, 0, CONFIG.block_size, CONFIG.batch_size)
+    inputs, targets = BATCHES.read(1)
     for is_plain in (False, True):
-        state = TrainingState.build(replace(CONFIG, dropout=0.5), VOCAB, 1337, CPU)
+        state = TrainingState.build(replace(CONFIG, model=replace(CONFIG.model, dropout=0.5)), VOCAB, 1337, CPU)
         for parameter in state.model.parameters():
             parameter.data.mul_(10)
         losses = [
-            compute_plain_loss(state.model, inputs, targets, CONFIG.n_head, p=0.5).item()
+            compute_plain_loss(state.model, inputs, targets, CONFIG.model.n_head, p=0.5).item()
             if is_plain
             else state.model.compute_loss(inputs, targets).item() / targets.numel()
             for _ in range(200)

@@ -1,12 +1,20 @@
-"""What one arm's run measured, as it stands in `comparison.json`."""
+"""What one arm's run measured, as it stands in `comparison.json`; what is not known is None, and nothing is filled
+in.
+"""
 
 import math
 from collections.abc import Sequence
+from dataclasses import asdict
 from itertools import pairwise
 from statistics import median
 from typing import Any
 
-from harness.plan.plan import Arm
+from harness.analyse.coverage import MIN_LOSS, compute_matched
+from harness.analyse.examine import Forensics, examine_run
+from harness.plan.plan import Arm as PlannedArm
+from harness.store.arm_fields import Arm, Cost, Final, InTrain, Lowest, Stability
+from harness.store.facts import RunFacts
+from harness.store.journals import NOTE
 from harness.store.measurements import Row
 from harness.store.runs import StoredRun
 
@@ -14,100 +22,171 @@ GRADIENT_SPIKE_FACTOR = 10
 """A step whose gradient norm is more than so many times the run's median counts as a spike."""
 MEASURED_EACH_STEP = ("loss_nats_per_token", "grad_norm")
 """What of a training step must be finite for it to count as stable."""
+_NOT_FACTS = ("config", "notes", "corpus", "machine", "source_sha256")
+"""Facts that stand elsewhere in the document or in the records."""
 
 
-def describe_arm(arm: Arm, run: StoredRun | None, rows: Sequence[Row]) -> dict[str, Any]:
-    """One arm at the headline seed: what it is, how it ended, and its measurements; `final` is None unless complete."""
-    status, reason = ("missing", "the run never started") if run is None else (
-        run.record["status"], run.record["reason"])  # fmt: skip
-    described: dict[str, Any] = {
+def describe_arm(arm: PlannedArm, seed: int, run: StoredRun | None, rows: Sequence[Row]) -> Arm:
+    """One arm by the run with `seed`: what it is, how it ended, and its measurements, which `rows` holds."""
+    facts = RunFacts() if run is None else run.facts
+    forensics = None if run is None else examine_run(run)
+    described: Arm = {
         "name": arm.name,
         "label": arm.label,
         "recipe": arm.recipe,
         "settings": arm.settings,
-        "config": arm.config,
-        "sizes": arm.sizes,
-        "status": status,
-        "reason": reason,
+        "config": arm.config or facts.config,
+        "sizes": arm.sizes or {"coverage": None},
+        "seed": seed,
+        "status": "missing" if run is None else run.record["status"],
+        "reason": "the run never started" if run is None else run.record["reason"],
+        "origin": "trained" if run is None else run.origin,
+        "source": None if run is None else run.record.get("source"),
+        "evaluate_sha256": facts.evaluate_sha256,
+        "facts": {key: value for key, value in asdict(facts).items() if key not in _NOT_FACTS},
+        "notes": [] if run is None else [event["text"] for event in run.select(NOTE)],
         "final": None,
+        "min_frozen": None,
+        "cost": None,
+        "stability": None,
+        "in_train": None,
+        "machine": None,
+        "tokenizer_trained_on": None,
+        "hashes": None,
+        "forensics": forensics,
     }
     if run is None or not run.is_complete:
         return described
-    training = [row for row in rows if row["split"] == "train"]
-    validation = [row for row in rows if row["split"] == "validation"]
-    problem = _find_problem(training, validation)
-    if problem:
-        return {**described, "reason": problem}
-    return {
-        **described,
-        "final": describe_final(arm, training[-1], validation[-1]),
+    training, validation = ([row for row in rows if row["split"] == split] for split in ("train", "validation"))
+    described["reason"] = find_problem(run, training, validation) or described["reason"]
+    if find_problem(run, training, validation):
+        return described
+    if not arm.sizes:
+        described["sizes"] = {
+            "coverage": forensics["coverage"]["share"] if forensics and forensics["coverage"] else None
+        }
+    data = run.select("dataset_info")
+    described |= {
+        "final": describe_final(facts, forensics, training, validation),
         "min_frozen": _describe_minimum(validation),
-        "cost": _describe_cost(run, arm, training),
-        "stability": _describe_stability(training, validation),
-        "in_train": _describe_titles_in_train(run.load_title_losses()),
-        "machine": run.record["machine"],
-        "tokenizer_trained_on": run.select("dataset_info")[0].get("tokenizer_trained_on"),
+        "cost": _describe_cost(run, facts, arm, training),
+        "stability": describe_stability(training, validation),
+        "in_train": _describe_titles_in_train(run.load_title_losses()) if run.has_title_losses else None,
+        "machine": facts.machine,
+        "tokenizer_trained_on": data[0].get("tokenizer_trained_on") if data else None,
         "hashes": {
-            key: run.record[key]
+            key: getattr(facts, key)
             for key in (
                 "initial_weights_sha256",
                 "final_weights_sha256",
                 "mainrun_log_sha256",
                 "title_losses_sha256",
             )
-        },
+        }
+        if facts.final_weights_sha256
+        else None,
     }
+    return described
 
 
-def describe_final(arm: Arm, last_training: Row, last_validation: Row) -> dict[str, Any]:
-    """The measurements at the last step."""
-    frozen, coverage = last_validation["loss_nats_per_char"], arm.sizes["coverage"]
+def describe_final(
+    facts: RunFacts, forensics: Forensics | None, training: Sequence[Row], validation: Sequence[Row]
+) -> Final:
+    """The measurements at the last evaluation; on equal terms with the range that an estimated text leaves."""
+    last, coverage = validation[-1], forensics["coverage"] if forensics else None
+    frozen, num_tokens = last["loss_nats_per_char"], facts.num_validation_tokens
+    matched = {
+        bound: compute_matched(frozen, coverage[share]) if coverage and frozen is not None else None
+        for bound, share in (("", "share"), ("low", "high_share"), ("high", "low_share"))
+    }
+    shares = {key: 100 * coverage[key] if coverage else None for key in ("share", "low_share", "high_share")}
+    scored = (facts.block_size or 0) * (facts.evaluation_batch_size or 0)
     return {
-        "step": last_validation["step"],
+        "step": last["step"],
+        "is_last": last["step"] == last["max_steps"],
         "loss_nats_per_char": frozen,
-        "full_loss_nats_per_char": last_validation["full_loss_nats_per_char"],
-        "matched_loss_nats_per_char": frozen / coverage,
-        "loss_nats_per_token": last_validation["loss_nats_per_token"],
-        "perplexity_per_token": last_validation["perplexity_per_token"],
-        "train_loss_nats_per_token": last_training["loss_nats_per_token"],
-        "coverage_percent": 100 * coverage,
-        "num_spans": arm.sizes["num_spans"],
-        "num_unscored_tokens": arm.sizes["num_validation_tokens"]
-        - arm.sizes["num_spans"] * arm.config["block_size"] * arm.config["batch_size"],
+        "full_loss_nats_per_char": last["full_loss_nats_per_char"],
+        "matched_loss_nats_per_char": matched[""],
+        "matched_low_nats_per_char": matched["low"],
+        "matched_high_nats_per_char": matched["high"],
+        "loss_nats_per_token": last["loss_nats_per_token"],
+        "perplexity_per_token": last["perplexity_per_token"],
+        "train_loss_nats_per_token": training[-1]["loss_nats_per_token"] if training else None,
+        "coverage_percent": shares["share"],
+        "coverage_low_percent": shares["low_share"],
+        "coverage_high_percent": shares["high_share"],
+        "num_spans": coverage["num_spans"] if coverage else None,
+        "num_unscored_tokens": num_tokens - coverage["num_spans"] * scored if coverage and num_tokens else None,
     }
 
 
-def _find_problem(training: Sequence[Row], validation: Sequence[Row]) -> str | None:
-    """Why a complete run cannot be compared, or None where it can."""
-    if not training or not validation or validation[-1]["step"] != training[-1]["step"]:
-        return "it was not evaluated after its last training step"
-    if validation[-1]["full_loss_nats_per_char"] is None:
-        return "its full loss was not measured at the last step"
-    if not min(row["loss_nats_per_char"] for row in validation) > 0:
-        return "an evaluation reports a loss of 0, which scores nothing"
-    return None
+def find_problem(run: StoredRun, training: Sequence[Row], validation: Sequence[Row]) -> str | None:
+    """Why a whole run cannot be compared, or None where it can."""
+    if not run.is_read:
+        if not training or not validation or validation[-1]["step"] != training[-1]["step"]:
+            return "it was not evaluated after its last training step"
+        if validation[-1]["full_loss_nats_per_char"] is None:
+            return "its full loss was not measured at the last step"
+    lowest = min(
+        row[unit]
+        for row in validation
+        for unit in ("loss_nats_per_char", "full_loss_nats_per_char", "loss_nats_per_token")
+        if row[unit] is not None
+    )
+    if lowest >= MIN_LOSS:
+        return None
+    return f"an evaluation reports a loss of {lowest:g}, which scores nothing"
 
 
-def _describe_minimum(validation: Sequence[Row]) -> dict[str, Any]:
-    best = min(validation, key=lambda row: row["loss_nats_per_char"])
-    return {"step": best["step"], "loss_nats_per_char": best["loss_nats_per_char"]}
-
-
-def _describe_cost(run: StoredRun, arm: Arm, training: Sequence[Row]) -> dict[str, Any]:
-    elapsed_s = training[-1]["elapsed_s"]
+def describe_stability(training: Sequence[Row], validation: Sequence[Row]) -> Stability:
+    """How quietly a run went; what its gradients say only where all of them are known."""
+    unit = find_curve_unit(validation)
+    rises = [after[unit] - before[unit] for before, after in pairwise(validation)]
+    norms = [row["grad_norm"] for row in training]
+    median_norm = median(norms) if norms and None not in norms else None
     return {
-        "num_parameters": arm.sizes["num_parameters"],
-        "training_flops": arm.sizes["training_flops"],
-        "tokens_seen": training[-1]["tokens_seen"],
-        "train_elapsed_s": elapsed_s,
-        "wall_elapsed_s": run.events[-1].get("elapsed_time"),
-        "tokens_per_s": training[-1]["tokens_seen"] / elapsed_s,
-        "flops_per_s": arm.sizes["training_flops"] / elapsed_s,
-        "peak_memory_bytes": run.record["peak_memory_bytes"],
+        "num_steps": len(training),
+        "median_grad_norm": median_norm,
+        "max_grad_norm": None if median_norm is None else max(norms),
+        "num_non_finite": None
+        if median_norm is None
+        else sum(not math.isfinite(row[name]) for row in training for name in MEASURED_EACH_STEP),
+        "gradient_spike_factor": GRADIENT_SPIKE_FACTOR,
+        "num_gradient_spikes": None
+        if median_norm is None
+        else sum(norm > GRADIENT_SPIKE_FACTOR * median_norm for norm in norms),
+        "largest_rise_nats_per_char": max([0.0, *rises]),
     }
 
 
-def _describe_titles_in_train(columns: dict[str, list[Any]]) -> dict[str, Any]:
+def find_curve_unit(validation: Sequence[Row]) -> str:
+    """The column of a run's curve: per character, or per token where that is all it gives."""
+    return "loss_nats_per_token" if validation[-1]["loss_nats_per_char"] is None else "loss_nats_per_char"
+
+
+def _describe_minimum(validation: Sequence[Row]) -> Lowest:
+    unit = find_curve_unit(validation)
+    best = min(validation, key=lambda row: row[unit])
+    return {"step": best["step"], "loss_nats_per_char": best[unit]}
+
+
+def _describe_cost(run: StoredRun, facts: RunFacts, arm: PlannedArm, training: Sequence[Row]) -> Cost:
+    last = training[-1] if training else {"elapsed_s": None, "tokens_seen": None}
+    elapsed_s, tokens_seen, flops = last["elapsed_s"], last["tokens_seen"], arm.sizes.get("training_flops")
+    steps = [event for event in run.events if event.get("elapsed_time") is not None]
+    return {
+        "num_parameters": facts.num_parameters,
+        "training_flops": flops,
+        "tokens_seen": tokens_seen,
+        "train_elapsed_s": elapsed_s,
+        "wall_elapsed_s": steps[-1]["elapsed_time"] if steps and elapsed_s is not None else None,
+        "tokens_per_s": tokens_seen / elapsed_s if tokens_seen and elapsed_s else None,
+        "flops_per_s": flops / elapsed_s if flops and elapsed_s else None,
+        "peak_memory_bytes": facts.peak_memory_bytes,
+    }
+
+
+def _describe_titles_in_train(columns: dict[str, list[Any]]) -> InTrain:
     """Validation titles that are training titles too, and the full loss with them left out."""
     kept = [place for place, in_train in enumerate(columns["in_train"]) if not in_train]
     num_titles = len(columns["in_train"])
@@ -117,18 +196,4 @@ def _describe_titles_in_train(columns: dict[str, list[Any]]) -> dict[str, Any]:
         "num_titles": num_titles - len(kept),
         "share_percent": 100 * (num_titles - len(kept)) / num_titles,
         "full_loss_without_nats_per_char": loss_nats / num_chars if num_chars else None,
-    }
-
-
-def _describe_stability(training: Sequence[Row], validation: Sequence[Row]) -> dict[str, Any]:
-    median_norm = median(row["grad_norm"] for row in training)
-    rises = [after["loss_nats_per_char"] - before["loss_nats_per_char"] for before, after in pairwise(validation)]
-    return {
-        "num_steps": len(training),
-        "median_grad_norm": median_norm,
-        "max_grad_norm": max(row["grad_norm"] for row in training),
-        "num_non_finite": sum(not math.isfinite(row[name]) for row in training for name in MEASURED_EACH_STEP),
-        "gradient_spike_factor": GRADIENT_SPIKE_FACTOR,
-        "num_gradient_spikes": sum(row["grad_norm"] > GRADIENT_SPIKE_FACTOR * median_norm for row in training),
-        "largest_rise_nats_per_char": max([0.0, *rises]),
     }

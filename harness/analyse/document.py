@@ -1,207 +1,216 @@
-"""From stored runs and `metrics.parquet` to `comparison.json`: every number the reports print."""
+"""From stored runs, their measurements and findings to `comparison.json`: every number the reports print."""
 
-import shlex
-from dataclasses import asdict
-from functools import lru_cache
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from harness.analyse.any_document import build_foreign_document, describe_import_command
-from harness.analyse.arms import describe_arm
+from harness.analyse.ablation import describe_ablation
+from harness.analyse.arms import describe_arm, describe_final, find_problem
+from harness.analyse.certainty import describe_certainty
+from harness.analyse.command import describe_command
+from harness.analyse.examine import examine_run
 from harness.analyse.overlaps import count_beside
-from harness.analyse.pairs import describe_pair
-from harness.analyse.seeds import describe_robustness, pair_seeds
-from harness.analyse.titles import describe_titles
-from harness.analyse.uncertainty import bootstrap_gains, compute_bootstrap_interval
-from harness.analyse.verdict import MARGIN_PERCENT, decide_verdict
-from harness.check.integrity import INTEGRITY
-from harness.check.logs import run_mixed_checks
-from harness.check.registry import Evidence
-from harness.check.rules import CONSTRAINTS, describe_corpus
-from harness.claims.caveats import build_caveats, build_document_claims
-from harness.claims.findings import build_claims
-from harness.plan.ablation import describe_ablation
-from harness.plan.plan import PRIMARY_METRIC, Plan, PlannedRun
-from harness.store.measurements import Row, build_rows, load_metrics
+from harness.analyse.pairs import BASES, FULL, describe_pair
+from harness.analyse.ranking import rank_arms
+from harness.plan.plan import PlannedRun
+from harness.store.arm_fields import Arm, Final
+from harness.store.document import SCHEMA_VERSION, Document, Group, RunEntry
+from harness.store.measurements import Row
 from harness.store.rounding import round_numbers
 from harness.store.runs import TAKEN_OVER, StoredComparison, StoredRun
 from mainrun.record.errors import StoredResultsError
-from mainrun.record.files import load_json, save_json
 
-SCHEMA_VERSION = 1
-FILE_NAME = "comparison.json"
 NOTED_CLOCK_CHANGE_S = 1.0
 """A machine's clock that was set back by less is not worth a caveat."""
+Rows = dict[tuple[str, int], list[Row]]
+"""Measurements by arm and seed."""
 
 
-def analyse(comparison: StoredComparison) -> dict[str, Any]:
-    """Builds, writes and returns `comparison.json`."""
-    document = build_document(comparison, load_metrics(comparison.folder))
-    save_json(comparison.folder / FILE_NAME, document)
-    return document
+def describe_comparison(
+    comparison: StoredComparison,
+    rows: Sequence[Row],
+    findings: Mapping[str, Sequence[dict[str, str]]],
+    *,
+    official: bool,
+) -> dict[str, Any]:
+    """All numbers of a comparison, as a `Document` without sentences, rounded to 12 significant digits.
 
-
-@lru_cache(maxsize=1)
-def rebuild(comparison: StoredComparison) -> tuple[list[Row], dict[str, Any]]:
-    """Measurements and document made again from the journals, whatever is stored of them."""
-    rows = [row for run in comparison.runs.values() for row in build_rows(run)]
-    document: dict[str, Any] = round_numbers(build_document(comparison, rows))
-    return rows, document
-
-
-def load_document(folder: Path) -> dict[str, Any]:
-    """The stored `comparison.json`."""
-    return load_json(folder / FILE_NAME, SCHEMA_VERSION)
-
-
-def build_document(comparison: StoredComparison, rows: list[Row]) -> dict[str, Any]:
-    """All that the reports say, as plain JSON values with numbers rounded to 12 significant digits."""
+    `findings` holds `constraints` and `integrity`; `official` says that the titles are proven to be the task's.
+    """
     plan = comparison.plan
-    if any(run.is_foreign for run in comparison.runs.values()) or not _share_headline_seed(plan):
-        return build_foreign_document(comparison, rows, _describe_runs(comparison), _describe_certainty)
-    headline = {arm.name: PlannedRun(arm.name, plan.seeds[0]) for arm in plan.arms}
-    rows_by_arm = {
-        name: [row for row in rows if (row["arm"], row["seed"]) == (run.arm, run.seed)]
-        for name, run in headline.items()
-    }
-    arms = [describe_arm(arm, comparison.runs.get(headline[arm.name]), rows_by_arm[arm.name]) for arm in plan.arms]
-    times = [event["timestamp"] for run in comparison.runs.values() for event in run.events]
-    if not times:
+    if not any(run.events for run in comparison.runs.values()):
         raise StoredResultsError(f"{comparison.folder} holds no measurement yet; train it with compare --resume.")
-    findings = run_mixed_checks(CONSTRAINTS, Evidence(comparison))
-    official = any(finding.name == "official-data" and finding.status == "PASS" for finding in findings)
-    kept_rules = all(finding.status != "FAIL" for finding in findings)
-    document: dict[str, Any] = {
-        "schema_version": SCHEMA_VERSION,
-        "name": plan.name,
-        "preset": plan.preset,
-        "corpus": {**plan.corpus, "description": describe_corpus(plan.corpus), "is_official": official},
-        "primary_metric": plan.primary_metric,
-        "margin_percent": plan.margin_percent,
-        "seeds": plan.seeds,
-        "num_runs_complete": len(plan.runs) - len(comparison.unfinished),
-        "command": describe_command(comparison),
-        "started_at": min(times),
-        "finished_at": max(times),
-        "sha256": comparison.compute_hashes(),
-        "runs": _describe_runs(comparison),
-        "arms": arms,
-        "constraints": [asdict(finding) for finding in findings],
-        "integrity": [asdict(finding) for finding in run_mixed_checks(INTEGRITY, Evidence(comparison))],
-        "pairs": [],
-    }
-    document = round_numbers(document)
+    by_run: Rows = {(run.arm, run.seed): [] for run in plan.runs}
+    for row in rows:
+        by_run[row["arm"], row["seed"]].append(row)
+    beside = count_beside(comparison)
+    headlines = {arm.name: plan.find_headline(arm.name) for arm in plan.arms}
+    arms = [_describe(comparison, headlines[arm.name], by_run) for arm in plan.arms]
+    times = [
+        event["timestamp"]
+        for run in comparison.runs.values()
+        for event in run.events
+        if event["timestamp"] is not None and event["timestamp"] > 0
+    ]
+    document: Document = round_numbers(
+        {
+            "schema_version": SCHEMA_VERSION,
+            "name": plan.name,
+            "preset": plan.preset,
+            "corpus": {**plan.corpus, "description": plan.describe_corpus(), "is_official": official},
+            "primary_metric": plan.primary_metric,
+            "margin_percent": plan.margin_percent,
+            "seeds": plan.seeds,
+            "num_runs_complete": len(plan.runs) - len(comparison.unfinished),
+            "num_runs_taken_in": sum("source" in run.record for run in comparison.runs.values()),
+            "command": describe_command(comparison),
+            "num_times": len(times),
+            "started_at": min(times, default=None),
+            "finished_at": max(times, default=None),
+            "sha256": comparison.compute_hashes(),
+            "runs": [_describe_run(comparison, planned, beside) for planned in plan.runs],
+            "most_beside": max(beside.values(), default=0),
+            "arms": arms,
+            "scoring": group_arms(arms, "coverage_percent", "num_spans", "num_unscored_tokens"),
+            "tokenizers": group_arms(arms, "tokenizer_trained_on"),
+            **findings,
+            "pairs": [],
+            "ablation": None,
+            "ranking": {},
+            "num_findings": _count_findings(findings),
+            "figures": [],
+            "claims": [],
+            "caveats": [],
+        }
+    )
+    finals = {run: _find_final(comparison, PlannedRun(*run), by_run[run]) for run in by_run}
+    kept_rules = all(finding["status"] != "FAIL" for finding in findings["constraints"])
     baseline, *candidates = document["arms"]
+    rows_by_arm = {name: by_run[run.arm, run.seed] for name, run in headlines.items()}
     for candidate in candidates[-1:] if plan.ablation else candidates:
         if baseline["final"] is None or candidate["final"] is None:
             continue
-        pair = describe_pair(baseline, candidate, rows_by_arm, official=official and kept_rules)
-        pair |= _describe_certainty(comparison, headline[baseline["name"]], headline[candidate["name"]], rows)
-        if pair["coverage_differs"]:
+        pair = describe_pair(baseline, candidate, rows_by_arm, official=official, kept_rules=kept_rules)
+        runs = headlines[baseline["name"]], headlines[candidate["name"]]
+        pair |= describe_certainty(comparison, *runs, finals, pair["basis"], pair["doubts"])
+        if pair["coverage_differs"] and pair["basis"]["field"] == FULL:
             pair["verdict"]["reason"] += "; the arms' coverage differs, so their frozen losses are not on equal terms"
         document["pairs"].append(round_numbers(pair))
-        document["pairs"][-1]["claims"] = round_numbers(build_claims(document, len(document["pairs"]) - 1))
-    document["ablation"] = None
-    if plan.ablation and all(arm["final"] for arm in document["arms"]):
-        finals = {arm["name"]: arm["final"]["full_loss_nats_per_char"] for arm in document["arms"]}
-        document["ablation"] = round_numbers(
-            describe_ablation(
-                plan.ablation,
-                finals,
-                lambda before, after: _describe_certainty(comparison, headline[before], headline[after], rows)[
-                    "verdict"
-                ],
-            )
-        )
-    document["claims"] = build_document_claims(document)
-    document["caveats"] = round_numbers(build_caveats(document))
-    return document
+    document["ablation"] = round_numbers(_describe_ablation(comparison, document["arms"], headlines, finals))
+    document["ranking"] = round_numbers(_rank(comparison, document, headlines, finals))
+    document["figures"] = list_figures(document, rows_by_arm)
+    return dict(document)
 
 
-def _share_headline_seed(plan: Plan) -> bool:
-    """Whether every arm has a run with the first seed; of runs taken in from several comparisons one may have none."""
-    return all(PlannedRun(arm.name, plan.seeds[0]) in plan.runs for arm in plan.arms)
+def group_arms(arms: Sequence[Arm], *fields: str) -> list[Group]:
+    """Arms with measurements, those together of which all `fields` are equal; none where one is absent.
+
+    A field is the arm's own, or of its final measurements.
+    """
+    groups: dict[tuple[Any, ...], Group] = {}
+    for arm in arms:
+        measured: dict[str, Any] = {**arm, **(arm["final"] or {})}
+        values = tuple(measured.get(field) for field in fields)
+        if arm["final"] is not None and None not in values:
+            group = groups.setdefault(values, {"labels": [], "value": dict(zip(fields, values, strict=True))})
+            group["labels"].append(arm["label"])
+    return list(groups.values())
 
 
-def _describe_runs(comparison: StoredComparison) -> list[dict[str, Any]]:
-    plan = comparison.plan
-    described = [_describe_run(run, plan.get_arm(run.arm).label, comparison.runs.get(run)) for run in plan.runs]
-    beside = count_beside(comparison)
-    for run, values in zip(plan.runs, described, strict=True):
-        if run not in plan.compared_runs:
-            values["is_left_out"] = True
-        if run in beside:
-            values["num_runs_beside"] = beside[run]
+def list_figures(document: Mapping[str, Any], rows_by_arm: Mapping[str, Sequence[Row]]) -> list[str]:
+    """The figures that have something to show for some arm; none is drawn empty."""
+
+    def has(split: str, field: str) -> bool:
+        return any(row["split"] == split and row[field] is not None for rows in rows_by_arm.values() for row in rows)
+
+    per_char = has("validation", "loss_nats_per_char")
+    shown = {
+        "loss_by_step": per_char,
+        "intervals": any(pair["verdict"]["interval_95"] for pair in document["pairs"]),
+        "loss_by_time": per_char and has("validation", "elapsed_s"),
+        "gain": any(pair["steps"] for pair in document["pairs"]),
+        "training_loss": has("train", "loss_nats_per_token"),
+        "learning_rate": has("train", "learning_rate"),
+        "perplexity": has("validation", "perplexity_per_token"),
+        "ablation": document["ablation"] is not None,
+    }
+    return [name for name, there in shown.items() if there and document["pairs"]]
+
+
+def _describe(comparison: StoredComparison, run: PlannedRun, rows: Rows) -> Arm:
+    return describe_arm(comparison.plan.get_arm(run.arm), run.seed, comparison.runs.get(run), rows[run.arm, run.seed])
+
+
+def _find_final(comparison: StoredComparison, planned: PlannedRun, rows: Sequence[Row]) -> Final | None:
+    run = comparison.runs.get(planned)
+    training, validation = ([row for row in rows if row["split"] == split] for split in ("train", "validation"))
+    if run is None or not run.is_complete or find_problem(run, training, validation):
+        return None
+    return describe_final(run.facts, examine_run(run), training, validation)
+
+
+def _describe_run(comparison: StoredComparison, planned: PlannedRun, beside: Mapping[PlannedRun, int]) -> RunEntry:
+    """How a planned run ended. A run trained elsewhere, or while the machine's clock was set back, says so besides."""
+    plan, run = comparison.plan, comparison.runs.get(planned)
+    described: RunEntry = {"arm": planned.arm, "label": plan.get_arm(planned.arm).label, "seed": planned.seed,
+                           "origin": "trained", "status": "missing", "reason": None}  # fmt: skip
+    if run is not None:
+        described |= {"origin": run.origin, "status": run.record["status"], "reason": run.record["reason"]}
+        described |= _describe_clock(run)
+    if planned not in plan.compared_runs:
+        described["is_left_out"] = True
+    if planned in beside:
+        described["num_runs_beside"] = beside[planned]
     return described
 
 
-def _describe_run(planned: PlannedRun, label: str, run: StoredRun | None) -> dict[str, Any]:
-    """How a planned run ended. A run trained elsewhere, or while the machine's clock was set back, says so besides."""
-    described = {"arm": planned.arm, "label": label, "seed": planned.seed}
-    if run is None:
-        return {**described, "status": "missing", "reason": None}
-    described |= {"status": run.record["status"], "reason": run.record["reason"]}
-    if run.is_foreign:
-        return described
-    times = [event["timestamp"] for event in run.events]
+def _describe_clock(run: StoredRun) -> RunEntry:
+    described: RunEntry = {}
+    times = [event["timestamp"] for event in run.events if event["timestamp"] is not None]
     if TAKEN_OVER in run.record:
-        described[TAKEN_OVER] = {**run.record[TAKEN_OVER], "started_at": min(times), "finished_at": max(times)}
+        described["taken_over"] = {**run.record[TAKEN_OVER], "started_at": min(times), "finished_at": max(times)}
     clock_set_back_s = max((before - after for before, after in pairwise(times)), default=0.0)
-    if clock_set_back_s >= NOTED_CLOCK_CHANGE_S:
+    if not run.is_read and clock_set_back_s >= NOTED_CLOCK_CHANGE_S:
         described["clock_set_back_s"] = clock_set_back_s
     return described
 
 
-def _describe_certainty(
-    comparison: StoredComparison, baseline: PlannedRun, candidate: PlannedRun, rows: list[Row]
+def _rank(
+    comparison: StoredComparison,
+    document: Document,
+    headlines: Mapping[str, PlannedRun],
+    finals: Mapping[tuple[str, int], Final | None],
 ) -> dict[str, Any]:
-    """What the seeds and the titles say about how sure the pair's gain is, and the verdict that follows."""
-    plan = comparison.plan
-    seed_pairs = pair_seeds(
-        plan.seeds, *(_find_final_losses(comparison, run.arm, rows) for run in (baseline, candidate))
+    measured = [arm["final"] for arm in document["arms"] if arm["final"] is not None]
+    field = next((field for field in BASES if all(final[field] is not None for final in measured)), FULL)  # type: ignore[literal-required]  # a field of Final
+
+    def judge(before: str, after: str) -> dict[str, Any]:
+        basis = {"field": field, "name": BASES[field]}
+        certainty = describe_certainty(comparison, headlines[before], headlines[after], finals, basis)
+        return dict(certainty["verdict"])
+
+    return rank_arms(document["arms"], document["pairs"], finals, comparison.plan.seeds, judge)
+
+
+def _count_findings(findings: Mapping[str, Sequence[dict[str, str]]]) -> dict[str, int]:
+    statuses = [finding["status"] for group in findings.values() for finding in group]
+    return {"passed": statuses.count("PASS"), "failed": statuses.count("FAIL"), "absent": statuses.count("NOT CHECKED")}
+
+
+def _describe_ablation(
+    comparison: StoredComparison,
+    arms: Sequence[Arm],
+    headlines: Mapping[str, PlannedRun],
+    finals: Mapping[tuple[str, int], Final | None],
+) -> dict[str, Any] | None:
+    losses = {arm["name"]: arm["final"]["full_loss_nats_per_char"] for arm in arms if arm["final"] is not None}
+    if comparison.plan.ablation is None or len(losses) < len(arms):
+        return None
+    basis = {"field": FULL, "name": BASES[FULL]}
+    return describe_ablation(
+        comparison.plan.ablation,
+        {name: loss for name, loss in losses.items() if loss is not None},
+        lambda before, after: describe_certainty(comparison, headlines[before], headlines[after], finals, basis)[
+            "verdict"
+        ],
     )
-    columns = [comparison.runs[run].load_title_losses() for run in (baseline, candidate)]
-    gains = bootstrap_gains(np.array(columns[0]["loss_nats"]), np.array(columns[1]["loss_nats"]))
-    num_titles = len(columns[0]["loss_nats"])
-    configs = [plan.get_arm(run.arm).config for run in (baseline, candidate)]
-    wide, narrow = (compute_bootstrap_interval(gains, level, num_titles) for level in (0.95, 0.90))
-    return {
-        "verdict": decide_verdict([pair["gain_percent"] for pair in seed_pairs], (wide, narrow), plan.margin_percent),
-        "evaluation_sampling": {"interval_95": asdict(wide), "interval_90": asdict(narrow)},
-        "robustness": describe_robustness(seed_pairs, equal_arms=configs[0] == configs[1]),
-        "titles": describe_titles(*columns),
-    }
-
-
-def _find_final_losses(comparison: StoredComparison, arm: str, rows: list[Row]) -> dict[int, float]:
-    """Full loss at the last step by seed, of the arm's complete runs."""
-    complete = {run.seed for run, stored in comparison.runs.items() if run.arm == arm and stored.is_complete}
-    return {
-        row["seed"]: row[PRIMARY_METRIC]
-        for row in rows
-        if row["arm"] == arm and row["seed"] in complete and row["split"] == "validation"
-    }  # fmt: skip
-
-
-def describe_command(comparison: StoredComparison) -> str:
-    """The command line that makes the same comparison again; a local file by its name, wherever it stands."""
-    plan = comparison.plan
-    if plan.sources is not None:
-        return describe_import_command(comparison)
-    verb = ["ablate", plan.ablation["recipe"]] if plan.ablation else ["compare", *(arm.recipe for arm in plan.arms)]
-    words = ["python", "-m", "harness", *verb, "--preset", plan.preset]
-    words += ["--data", plan.corpus["name"] if plan.corpus["source"] == "file" else plan.corpus["source"]]
-    if plan.title_column != "title":
-        words += ["--title-column", plan.title_column]
-    if plan.corpus["revision"]:
-        words += ["--data-revision", plan.corpus["revision"]]
-    words += ["--seeds", ",".join(map(str, plan.seeds)), *comparison.machine_options]
-    if plan.margin_percent != MARGIN_PERCENT:
-        words += ["--margin", f"{plan.margin_percent:g}"]
-    for arm in () if plan.ablation else plan.arms:
-        for key, value in arm.settings.items():
-            words += ["--set", f"{arm.name}.{key}={value}"]
-    return shlex.join(words)

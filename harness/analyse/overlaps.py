@@ -17,7 +17,7 @@ def count_beside(comparison: StoredComparison) -> dict[PlannedRun, int]:
     spans = [
         (start, end, planned)
         for planned, run in comparison.runs.items()
-        if not run.is_foreign and TAKEN_OVER not in run.record
+        if not run.is_read and TAKEN_OVER not in run.record
         for start, end in _find_spans(run)
     ]
     beside: dict[PlannedRun, set[PlannedRun]] = {}

@@ -1,153 +1,178 @@
-"""A candidate against the baseline: gains, coverage, the step table and times to a loss, as in `comparison.json`."""
+"""A candidate against the baseline: on which loss they are compared, gains, coverage, curves, cost."""
 
-import math
-from bisect import bisect_left
 from collections.abc import Mapping, Sequence
-from operator import itemgetter
 from typing import Any
 
+from harness.analyse.coverage import OFFICIAL_TARGET_COVERAGE, compute_coverage_share
+from harness.analyse.curves import Curve, build_curve, compute_gain, describe_steps, describe_times
+from harness.analyse.doubts import find_doubts, find_mismatch
+from harness.store.arm_fields import Arm, Final
 from harness.store.measurements import Row
+from harness.store.pair_fields import Target
 from mainrun.config import find_changes
 
 OFFICIAL_TARGET_NATS_PER_CHAR = 1.754
 """The task's own target; it means nothing on other data."""
 COVERAGE_TOLERANCE_POINTS = 0.5
 """A larger difference in coverage makes the frozen losses of two arms incomparable as they stand."""
-MAX_SHARE_APART = 0.025
-"""Two evaluations further apart than this share of a training are not set beside each other."""
-MAX_THRESHOLDS = 6
+FULL, MATCHED, FROZEN, PER_TOKEN = (
+    *("full_loss_nats_per_char", "matched_loss_nats_per_char", "loss_nats_per_char"),
+    "loss_nats_per_token",
+)
+BASES = {
+    FULL: "full loss",
+    MATCHED: "coverage-matched frozen loss (frozen loss / coverage)",
+    FROZEN: "frozen loss as reported (coverage not known)",
+    PER_TOKEN: "validation loss per token",
+}
+"""Field of a final measurement → its name; the first one that both arms have decides."""
+_NOT_SETTINGS = frozenset({"log_file", "seed", "timestamp", "num_runs"})
 
 Described = dict[str, Any]
 
 
 def describe_pair(
-    baseline: Described, candidate: Described, rows: Mapping[str, Sequence[Row]], *, official: bool
+    baseline: Arm, candidate: Arm, rows: Mapping[str, Sequence[Row]], *, official: bool, kept_rules: bool = True
 ) -> Described:
-    """Everything that sets two complete arms side by side; `rows` holds the headline run's rows by arm."""
-    coverage_differs = (
-        abs(baseline["final"]["coverage_percent"] - candidate["final"]["coverage_percent"]) > COVERAGE_TOLERANCE_POINTS
-    )
-    curves = [_build_curve(arm, rows[arm["name"]], matched=coverage_differs) for arm in (baseline, candidate)]
+    """The fields of a `Pair` but for its certainty, of two arms with final measurements.
+
+    `rows` holds the headline run's rows by arm, `official` says that the titles are proven to be the task's, and
+    `kept_rules` that no rule was broken: without that no official target is claimed.
+    """
     first, last = baseline["final"], candidate["final"]
+    assert first is not None and last is not None
+    basis = next(field for field in BASES if first[field] is not None and last[field] is not None)  # type: ignore[literal-required]  # the fields of BASES are fields of Final
+    differs = do_coverages_differ(first, last)
+    unit = PER_TOKEN if basis == PER_TOKEN else FROZEN
+    curves = (
+        _build_curve(baseline, rows, unit, matched=differs),
+        _build_curve(candidate, rows, unit, matched=differs),
+    )
+    gains = {field: _compute_gain_of(field, first, last) for field in BASES}
+    reported, fair = gains[FROZEN], gains[basis]
+    known = first["coverage_percent"] is not None and last["coverage_percent"] is not None
     return {
         "baseline": baseline["name"],
         "candidate": candidate["name"],
         "baseline_label": baseline["label"],
         "candidate_label": candidate["label"],
+        "basis": {
+            "field": basis,
+            "name": _name_basis(basis, baseline, candidate),
+            "baseline": first[basis],  # type: ignore[literal-required]
+            "candidate": last[basis],  # type: ignore[literal-required]
+        },
         "changes": [
             {"key": key, "baseline": before, "candidate": after}
             for key, (before, after) in find_changes(baseline["config"], candidate["config"]).items()
+            if key not in _NOT_SETTINGS
         ],
-        "coverage_differs": coverage_differs,
-        "curve_metric": "coverage-matched: frozen loss / coverage" if coverage_differs else "frozen loss",
-        "reported_gain_percent": compute_gain(first["loss_nats_per_char"], last["loss_nats_per_char"]),
-        "full_gain_percent": compute_gain(first["full_loss_nats_per_char"], last["full_loss_nats_per_char"]),
-        "matched_gain_percent": compute_gain(first["matched_loss_nats_per_char"], last["matched_loss_nats_per_char"]),
-        "full_gain_without_in_train_percent": _compute_gain_without(baseline["in_train"], candidate["in_train"]),
-        "coverage_share_percent": _compute_coverage_share(first, last),
-        "target": {
-            "loss_nats_per_char": OFFICIAL_TARGET_NATS_PER_CHAR if official else first["loss_nats_per_char"],
-            "is_official": official,
-        },
-        "lowest_candidate_loss_nats_per_char": min(point["loss_nats_per_char"] for point in curves[1]),
+        "mismatch": find_mismatch(baseline, candidate),
+        "doubts": find_doubts(baseline, candidate, curves),
+        "coverage_differs": differs,
+        "curve_metric": _name_curve(unit, matched=differs, known=known),
+        "basis_gain_percent": fair,
+        "basis_gain_bounds_percent": _bound_gain(basis, first, last),
+        "reported_gain_percent": reported,
+        "full_gain_percent": gains[FULL],
+        "matched_gain_percent": gains[MATCHED],
+        "full_gain_without_in_train_percent": _compute_gain_without(baseline, candidate),
+        "coverage_share_percent": compute_coverage_share(reported, fair)
+        if (basis == FULL or differs) and reported is not None and fair is not None
+        else None,
+        "target": _describe_target(baseline, candidate, official=official, kept_rules=kept_rules),
         **describe_steps(*curves),
-        "times_to_loss": describe_times(*curves),
-        "time_ratio": candidate["cost"]["train_elapsed_s"] / baseline["cost"]["train_elapsed_s"],
-        "flops_ratio": candidate["cost"]["training_flops"] / baseline["cost"]["training_flops"],
-        "parameters_ratio": candidate["cost"]["num_parameters"] / baseline["cost"]["num_parameters"],
-        "memory_ratio": candidate["cost"]["peak_memory_bytes"] / baseline["cost"]["peak_memory_bytes"],
+        **describe_times(*curves),
+        **{
+            f"{name}_ratio": _compute_ratio(baseline, candidate, field)
+            for name, field in (
+                ("time", "train_elapsed_s"),
+                ("flops", "training_flops"),
+                ("parameters", "num_parameters"),
+                ("memory", "peak_memory_bytes"),
+            )
+        },
     }
 
 
-def compute_gain(baseline: float, candidate: float) -> float:
-    """How much lower the candidate's loss is, in percent of the baseline's."""
-    return 100 * (baseline - candidate) / baseline
+def do_coverages_differ(first: Final, last: Final) -> bool:
+    """Whether the coverages differ wherever in their ranges they lie: an estimate alone shows no difference."""
+    lows = first["coverage_low_percent"], last["coverage_low_percent"]
+    highs = first["coverage_high_percent"], last["coverage_high_percent"]
+    if lows[0] is None or lows[1] is None or highs[0] is None or highs[1] is None:
+        return False
+    return max(lows[0], lows[1]) - min(highs[0], highs[1]) > COVERAGE_TOLERANCE_POINTS
 
 
-def _compute_gain_without(first: Described, last: Described) -> float | None:
+def _build_curve(arm: Arm, rows: Mapping[str, Sequence[Row]], unit: str, *, matched: bool) -> Curve:
+    return build_curve(rows[arm["name"]], unit, arm["sizes"]["coverage"] if matched else 1.0)
+
+
+def _compute_gain_of(field: str, first: Final, last: Final) -> float | None:
+    before, after = first[field], last[field]  # type: ignore[literal-required]  # a field of BASES
+    return None if before is None or after is None else compute_gain(before, after)
+
+
+def _compute_gain_without(baseline: Arm, candidate: Arm) -> float | None:
     """The gain in full loss with the validation titles left out that are training titles too."""
+    first, last = baseline["in_train"], candidate["in_train"]
+    if first is None or last is None:
+        return None
     before, after = first["full_loss_without_nats_per_char"], last["full_loss_without_nats_per_char"]
     return None if before is None or after is None else compute_gain(before, after)
 
 
-def _compute_coverage_share(first: Described, last: Described) -> float | None:
-    """Share of the reported gain that is coverage, in percent; None where no gain is reported."""
-    reported = compute_gain(first["loss_nats_per_char"], last["loss_nats_per_char"])
-    full = compute_gain(first["full_loss_nats_per_char"], last["full_loss_nats_per_char"])
-    return 100 * (1 - full / reported) if reported > 0 else None
+def _compute_ratio(baseline: Arm, candidate: Arm, field: str) -> float | None:
+    if baseline["cost"] is None or candidate["cost"] is None:
+        return None
+    before, after = baseline["cost"][field], candidate["cost"][field]  # type: ignore[literal-required]  # a field of Cost
+    return after / before if before and after is not None else None
 
 
-def _build_curve(arm: Described, rows: Sequence[Row], *, matched: bool) -> list[Described]:
-    divisor = arm["sizes"]["coverage"] if matched else 1.0
-    return [
-        {
-            "step": row["step"],
-            "share_done": row["step"] / row["max_steps"],
-            "tokens_seen": row["tokens_seen"],
-            "elapsed_s": row["elapsed_s"],
-            "loss_nats_per_char": row["loss_nats_per_char"] / divisor,
+def _name_basis(basis: str, baseline: Arm, candidate: Arm) -> str:
+    validations = [(arm["forensics"] or {}).get("validation") or {} for arm in (baseline, candidate)]
+    estimated = any(validation.get("origin") == "estimated" for validation in validations)
+    return BASES[basis] + ("; coverage estimated" if estimated and basis == MATCHED else "")
+
+
+def _bound_gain(basis: str, first: Final, last: Final) -> dict[str, float] | None:
+    """The lowest and the highest gain that an estimated coverage leaves possible; None where nothing is estimated."""
+    lows = first["matched_low_nats_per_char"], last["matched_low_nats_per_char"]
+    highs = first["matched_high_nats_per_char"], last["matched_high_nats_per_char"]
+    if basis != MATCHED or lows == highs or None in (*lows, *highs):
+        return None
+    return {"low": compute_gain(lows[0] or 0.0, highs[1] or 0.0), "high": compute_gain(highs[0] or 0.0, lows[1] or 0.0)}
+
+
+def _describe_target(baseline: Arm, candidate: Arm, *, official: bool, kept_rules: bool) -> Target | None:
+    """The loss to beat: the task's on its own data; the baseline's last where one frozen evaluation made both.
+
+    It is one for the last step: an earlier evaluation says nothing of it.
+    """
+    first, last = baseline["final"], candidate["final"]
+    assert first is not None and last is not None
+    if not (first["is_last"] and last["is_last"]):
+        return None
+    if baseline["evaluate_sha256"] and candidate["evaluate_sha256"] and first["loss_nats_per_char"] is not None:
+        is_official = official and kept_rules
+        return {
+            "loss_nats_per_char": OFFICIAL_TARGET_NATS_PER_CHAR if is_official else first["loss_nats_per_char"],
+            "is_official": is_official,
+            "matched_loss_nats_per_char": None,
         }
-        for row in rows
-        if row["split"] == "validation"
-    ]
-
-
-def align_curves(baseline: list[Described], candidate: list[Described]) -> list[Described]:
-    """The evaluations of two arms that are each other's nearest by share of training done, where they are near."""
-    aligned = []
-    for point in baseline:
-        other = _find_nearest(candidate, point["share_done"])
-        apart = abs(other["share_done"] - point["share_done"])
-        if apart > MAX_SHARE_APART or _find_nearest(baseline, other["share_done"]) is not point:
-            continue
-        aligned.append(
-            {
-                "baseline_step": point["step"],
-                "candidate_step": other["step"],
-                "baseline_loss_nats_per_char": point["loss_nats_per_char"],
-                "candidate_loss_nats_per_char": other["loss_nats_per_char"],
-                "gain_percent": compute_gain(point["loss_nats_per_char"], other["loss_nats_per_char"]),
-            }
-        )
-    return aligned
-
-
-def _find_nearest(curve: list[Described], share_done: float) -> Described:
-    place = bisect_left(curve, share_done, key=itemgetter("share_done"))
-    return min(curve[max(0, place - 1) : place + 1], key=lambda point: abs(point["share_done"] - share_done))
-
-
-def describe_steps(baseline: list[Described], candidate: list[Described]) -> Described:
-    """The table of two curves, and the gains in it after the baseline's first evaluation."""
-    steps = align_curves(baseline, candidate)
-    gains = [row["gain_percent"] for row in steps if row["baseline_step"] > baseline[0]["step"]]
+    by_counts = all(arm["forensics"] and arm["forensics"]["is_official"] for arm in (baseline, candidate))
+    if not by_counts or not kept_rules or last["matched_loss_nats_per_char"] is None:
+        return None
     return {
-        "same_steps": [point["step"] for point in baseline] == [point["step"] for point in candidate],
-        "steps": steps,
-        "num_evaluations_lower": sum(gain > 0 for gain in gains),
-        "gains_after_first_percent": gains,
+        "loss_nats_per_char": OFFICIAL_TARGET_NATS_PER_CHAR,
+        "is_official": True,
+        "matched_loss_nats_per_char": OFFICIAL_TARGET_NATS_PER_CHAR / OFFICIAL_TARGET_COVERAGE,
     }
 
 
-def describe_times(baseline: list[Described], candidate: list[Described]) -> list[Described]:
-    """When each arm was first measured at or below a loss: tenths between start and end, and the baseline's last."""
-    final = baseline[-1]["loss_nats_per_char"]
-    highest = min(baseline[0]["loss_nats_per_char"], candidate[0]["loss_nats_per_char"])
-    lowest = min(point["loss_nats_per_char"] for point in [*baseline, *candidate])
-    tenths = [tenth / 10 for tenth in range(math.ceil(lowest * 10), math.ceil(highest * 10))]
-    spread = tenths[:: max(1, math.ceil(len(tenths) / MAX_THRESHOLDS))]
-    thresholds = [(loss, False) for loss in reversed(spread)] + [(final, True)]
-    return [
-        {
-            "loss_nats_per_char": loss,
-            "is_baseline_final": is_final,
-            "baseline": _find_first(baseline, loss),
-            "candidate": _find_first(candidate, loss),
-        }
-        for loss, is_final in thresholds
-    ]
-
-
-def _find_first(curve: list[Described], loss_nats_per_char: float) -> Described | None:
-    """The first evaluation at or below a loss, or None where no evaluation was."""
-    return next((point for point in curve if point["loss_nats_per_char"] <= loss_nats_per_char), None)
+def _name_curve(unit: str, *, matched: bool, known: bool) -> str:
+    if unit == PER_TOKEN:
+        return "validation loss per token"
+    if matched:
+        return "coverage-matched: frozen loss / coverage"
+    return "frozen loss" if known else "frozen loss as reported"

@@ -4,16 +4,18 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from harness.analyse.pairs import compute_gain
+from harness.analyse.curves import compute_gain
+from harness.analyse.power import POWER, compute_detectable_gain, compute_needed_pairs
 from harness.analyse.uncertainty import (
     CONFIDENCE,
-    POWER,
-    compute_detectable_gain,
-    compute_needed_pairs,
+    TitleVariance,
+    compute_median_interval,
     compute_sd,
+    compute_sd_interval,
     compute_sign_flip_p,
     compute_t_interval,
 )
+from harness.plan.noise import KnownNoise
 
 SeedLosses = dict[int, float]
 """Seed → full loss at the last step, nats per character; only complete runs."""
@@ -33,24 +35,48 @@ def pair_seeds(seeds: Sequence[int], baseline: SeedLosses, candidate: SeedLosses
     ]
 
 
-def describe_robustness(pairs: Sequence[dict[str, Any]], *, equal_arms: bool = False) -> dict[str, Any]:
-    """The noise of training as the seeds show it; None wherever there are too few of them to say."""
+def describe_robustness(
+    pairs: Sequence[dict[str, Any]],
+    *,
+    equal_arms: bool = False,
+    titles: TitleVariance | None = None,
+    margin_percent: float = 0.0,
+    known_noise: KnownNoise | None = None,
+) -> dict[str, Any]:
+    """The noise of training as the seeds show it; None wherever there are too few of them to say.
+
+    What can be detected, and the pairs that the gain needs, are for a verdict of seeds, titles and margin
+    together. With one pair the pairs needed are told from the noise that the plan knows.
+    """
     gains = [pair["gain_percent"] for pair in pairs]
-    interval = compute_t_interval(gains, 0.95)
+    mean = sum(gains) / len(gains)
+    interval, typical = compute_t_interval(gains, 0.95), compute_median_interval(gains, titles)
     noise, source = _find_noise_floor(pairs, equal_arms=equal_arms)
+    low, high = (None, None) if noise is None else compute_sd_interval(noise, len(pairs))
+    title_variance = titles.variance if titles else 0.0
+    detectable = None if noise is None else compute_detectable_gain(noise, len(pairs), title_variance)
+    sd, sd_source = noise, source
+    if sd is None and known_noise is not None:
+        sd, sd_source = known_noise.sd_percent, known_noise.source
     return {
         "seed_pairs": list(pairs),
         "num_seed_pairs": len(pairs),
-        "mean_gain_percent": sum(gains) / len(gains),
+        "mean_gain_percent": mean,
         "sd_gain_percent": compute_sd(gains) if len(gains) > 1 else None,
         "interval_95": asdict(interval) if interval else None,
+        "median_interval": asdict(typical) if typical else None,
         "sign_flip_p": compute_sign_flip_p(gains),
         "noise_floor_percent": noise,
+        "noise_floor_low_percent": low,
+        "noise_floor_high_percent": high,
         "noise_floor_source": source,
-        "detectable_gain_percent": None if noise is None else compute_detectable_gain(noise, len(pairs)),
+        "detectable_gain_percent": None if detectable is None else margin_percent + detectable,
         "confidence_percent": 100 * CONFIDENCE,
         "power_percent": 100 * POWER,
-        "needed_pairs": None if noise is None else compute_needed_pairs(sum(gains) / len(gains), noise),
+        "needed_pairs": None
+        if sd is None
+        else compute_needed_pairs(mean, sd, margin_percent=margin_percent, title_variance=title_variance),
+        "needed_pairs_source": None if sd is None else sd_source,
     }
 
 

@@ -12,6 +12,12 @@ from harness.store.runs import StoredRun
 
 _OF_THE_MACHINE = ("device", "precision", "num_threads", "cpu_capability")
 """Not its name: a run may go on on a machine of the same kind."""
+_FIRST_SETTINGS = frozenset({
+    "num_titles", "vocab_size", "val_fraction", "n_layer", "n_head", "d_model", "block_size", "dropout", "optimizer",
+    "learning_rate", "momentum", "weight_decay", "beta1", "beta2", "eps", "schedule", "warmup_fraction", "batch_size",
+    "epochs", "grad_clip", "evals_per_epoch",
+})  # fmt: skip
+"""What the first release had as settings, by today's short names."""
 _CLOCK_TOLERANCE_S = 0.1
 """What two clocks of one process may differ by, beside a hundredth."""
 
@@ -20,7 +26,7 @@ def find_other_header(run: StoredRun, sizes: dict[str, Any]) -> str | None:
     """The journal's first events against the record's settings and machine and the planned counts."""
     record, corpus = run.record, run.record["corpus"]
     due = {
-        "hyperparameters_configured": record["config"],
+        "hyperparameters_configured": _find_due_settings(record["config"], run.select("hyperparameters_configured")[0]),
         "device_info": {key: record["machine"][key] for key in _OF_THE_MACHINE},
         "dataset_info": {
             "titles_count": corpus["num_train_titles"],
@@ -36,7 +42,7 @@ def find_other_header(run: StoredRun, sizes: dict[str, Any]) -> str | None:
             if header[key] != value:
                 return f"its journal says {key} {header[key]!r}, its record or plan {value!r}"
     num_titles = corpus["num_train_titles"] + corpus["num_validation_titles"]
-    if record["config"]["num_titles"] != num_titles:
+    if record["config"]["data.num_titles"] != num_titles:
         return f"it was to train on {record['config']['num_titles']:,} titles, its corpus has {num_titles:,}"
     return None
 
@@ -44,17 +50,15 @@ def find_other_header(run: StoredRun, sizes: dict[str, Any]) -> str | None:
 def find_other_sizes(run: StoredRun, sizes: dict[str, Any]) -> str | None:
     """The planned sizes against those that follow from the counts of tokens."""
     config, step_tokens = run.record["config"], _count_step_tokens(run)
-    width, num_layers = config["d_model"], config["n_layer"]
-    products = 12 * num_layers * width**2 + config["vocab_size"] * width + num_layers * width * config["block_size"]
     steps_per_epoch = sizes["num_train_tokens"] // step_tokens
-    max_steps = config["epochs"] * steps_per_epoch
+    max_steps = config["training.epochs"] * steps_per_epoch
     num_spans = sizes["num_validation_tokens"] // (step_tokens + 1)
     due = {
         "steps_per_epoch": steps_per_epoch,
         "max_steps": max_steps,
         "num_spans": num_spans,
         "coverage": num_spans * step_tokens / sizes["num_validation_tokens"],
-        "training_flops": 6 * products * step_tokens * max_steps,
+        "training_flops": compute_step_flops(config) * max_steps,
     }
     wrong = [key for key, value in due.items() if not math.isclose(sizes[key], value, rel_tol=ROUNDING_TOLERANCE)]
     return f"its planned {wrong[0]} is {sizes[wrong[0]]}, not {due[wrong[0]]}" if wrong else None
@@ -97,17 +101,50 @@ def find_other_course(run: StoredRun, sizes: dict[str, Any]) -> str | None:
     return None if run.record["peak_memory_bytes"] > 0 else "its peak memory is none"
 
 
+def compute_step_flops(config: dict[str, Any]) -> int:
+    """FLOPs of one training step by the contract: products of weights three times over, attention, Newton–Schulz."""
+    width, num_layers, tokens = config["model.d_model"], config["model.n_layer"], config["model.block_size"]
+    is_gated = config["model.mlp"] == "swiglu"
+    hidden = 8 * math.ceil(width / 3) if is_gated else 4 * width
+    matrices = [(width, width)] * 4 + [(hidden, width)] * (3 if is_gated else 2)
+    products = num_layers * sum(rows * columns for rows, columns in matrices) + config["data.vocab_size"] * width
+    flops = 6 * (products + num_layers * width * tokens) * tokens * config["training.batch_size"]
+    flops *= 2 if config["training.rdrop"] else 1
+    if config["optimizer.name"] == "muon":
+        iterations = num_layers * config["optimizer.num_iterations"]
+        pairs = [(min(shape), max(shape)) for shape in matrices]
+        flops += iterations * sum(4 * small * small * large + 2 * small**3 for small, large in pairs)
+    return int(flops)
+
+
 def compute_learning_rate(config: dict[str, Any], step: int, last_step: int) -> float | None:
     """The learning rate of a step, 1 to `last_step`, by the contract; None for a schedule it does not know."""
-    if config["schedule"] != "cosine":
+    if config["schedule.name"] not in ("cosine", "wsd"):
         return None
-    warmup = round(last_step * float(config["warmup_fraction"]))
-    peak = float(config["learning_rate"])
+    warmup = round(last_step * float(config["schedule.warmup_fraction"]))
+    peak = float(config["optimizer.learning_rate"])
     if step <= warmup:
         return peak * (step - 1) / warmup
+    if config["schedule.name"] == "wsd":
+        decay = round(last_step * float(config["schedule.decay_fraction"]))
+        return peak * (1 - math.sqrt(max(0, step - 1 - last_step + decay) / max(1, decay)))
     return 0.5 * peak * (1 + math.cos(math.pi * (step - 1 - warmup) / (last_step - warmup)))
+
+
+def _find_due_settings(config: dict[str, Any], header: dict[str, Any]) -> dict[str, Any]:
+    """What the journal's first event must say of the record's settings: by full name, and by the public short ones.
+
+    Journals of the first release have short names alone, those of AdamW's own settings with `adam_` before them.
+    """
+    short = {key: key.removesuffix(".name").rpartition(".")[2] for key in config}
+    is_first = "config" not in header
+    due = {} if is_first else {"config": config}
+    for key, name in short.items():
+        if name in _FIRST_SETTINGS if is_first else list(short.values()).count(name) == 1:
+            due[f"adam_{name}" if f"adam_{name}" in header else name] = config[key]
+    return due
 
 
 def _count_step_tokens(run: StoredRun) -> int:
     config = run.record["config"]
-    return int(config["block_size"] * config["batch_size"])
+    return int(config["model.block_size"] * config["training.batch_size"])

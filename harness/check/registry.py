@@ -1,10 +1,15 @@
-"""What a check is: a named question about a comparison, answered PASS, FAIL or NOT CHECKED with evidence."""
+"""What a check is: a named question about a comparison, answered PASS, FAIL or NOT CHECKED with evidence.
 
-from collections.abc import Callable
+A check is asked of every run alike. What a run states against a rule is a FAIL; what it does not state is NOT CHECKED,
+which the engine says by the `AbsentError` that the check meets.
+"""
+
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from harness.store.facts import AbsentError
 from harness.store.runs import StoredComparison, StoredRun
 from mainrun.record.errors import ProgramError
 
@@ -13,6 +18,9 @@ ROUNDING_TOLERANCE = 1e-9
 """Relative difference that rounding in a sum can cause."""
 Result = tuple[Status, str]
 """The answer and its evidence."""
+NO_CODE = "a log does not hold the code, machine or weights"
+NO_TITLES = "a log does not hold the titles, their tokens or losses by title"
+_RANK: dict[Status, int] = {"FAIL": 0, "NOT CHECKED": 1, "PASS": 2}
 
 
 @dataclass(frozen=True)
@@ -33,6 +41,12 @@ class Evidence:
     fresh_weights: dict[str, str] | str = "a fresh initialization is made by verify only"
     """SHA-256 of freshly initialized weights by run folder, or why there are none."""
 
+    def need_titles(self) -> Titles:
+        """The titles; raises `AbsentError` where they are not here."""
+        if isinstance(self.titles, str):
+            raise AbsentError(self.titles)
+        return self.titles
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -44,46 +58,96 @@ class Finding:
     evidence: str
 
 
-Check = Callable[[Evidence], Result]
-Registry = dict[str, tuple[str, Check]]
-"""Name → title and check, in the order in which reports print them."""
+@dataclass(frozen=True)
+class Check:
+    """One entry of a registry."""
+
+    title: str
+    judge: Callable[[Evidence], Result]
+    applies: Callable[[StoredComparison], bool]
 
 
-def register(registry: Registry, name: str, title: str) -> Callable[[Check], Check]:
-    """Decorator that enters a check into a registry."""
+Registry = dict[str, Check]
+"""Name → check, in the order in which reports print them."""
+JudgeRun = Callable[[Evidence, StoredRun], str | None]
+"""What is wrong with a run, or None; raises `AbsentError` where that cannot be said."""
 
-    def enter(check: Check) -> Check:
+
+def register(
+    registry: Registry, name: str, title: str, applies: Callable[[StoredComparison], bool] = lambda comparison: True
+) -> Callable[[Callable[[Evidence], Result]], Callable[[Evidence], Result]]:
+    """Decorator that enters a check on a comparison; where it does not apply it is not asked."""
+
+    def enter(judge: Callable[[Evidence], Result]) -> Callable[[Evidence], Result]:
         assert name not in registry
-        registry[name] = (title, check)
-        return check
+        registry[name] = Check(title, judge, applies)
+        return judge
 
     return enter
 
 
+def register_of_runs(
+    registry: Registry, name: str, title: str, passed: Callable[[Evidence], str] | str
+) -> Callable[[JudgeRun], JudgeRun]:
+    """Decorator that enters a check which every run has to pass by itself; `passed` is what a pass says."""
+
+    def enter(judge: JudgeRun) -> JudgeRun:
+        def judge_all(evidence: Evidence) -> Result:
+            return judge_runs(evidence, judge, passed if isinstance(passed, str) else passed(evidence))
+
+        register(registry, name, title)(judge_all)
+        return judge
+
+    return enter
+
+
+def judge_runs(evidence: Evidence, judge: JudgeRun, passed: str) -> Result:
+    """The gravest answer over all whole runs; a planned run that is missing lets nothing pass."""
+    plan, runs = evidence.comparison.plan, [run for run in evidence.comparison.runs.values() if run.is_complete]
+    results = [_ask(evidence, run, judge) or ("PASS", passed) for run in runs]
+    if len(runs) < len(plan.runs):
+        results.append(("NOT CHECKED", f"{len(runs)} of {len(plan.runs)} runs are complete"))
+    return join_results(results)
+
+
+def join_results(results: Sequence[Result]) -> Result:
+    """The gravest status, with everything said; what is said twice is said once."""
+    statuses: list[Status] = [status for status, _ in results]
+    status = min(statuses, key=_RANK.__getitem__) if statuses else "NOT CHECKED"
+    texts = dict.fromkeys(text for found, text in results if found == status)
+    return status, "; ".join(texts) or "there is no run"
+
+
 def run_checks(registry: Registry, evidence: Evidence) -> list[Finding]:
     """All findings, in the registry's order; a stored value that is missing or malformed is never a pass."""
-    findings = []
-    for name, (title, check) in registry.items():
-        try:
-            status, text = check(evidence)
-        except (LookupError, TypeError, ValueError, ArithmeticError, AttributeError) as error:
-            status, text = "FAIL", f"a stored value is missing or malformed ({type(error).__name__}: {error})"
-        except OSError as error:
-            status, text = "FAIL", f"{Path(error.filename or '?').name} cannot be read: {error.strerror}"
-        except ProgramError as error:
-            status, text = "FAIL", str(error)
-        findings.append(Finding(name, title, status, text))
-    return findings
+    return [
+        Finding(name, check.title, *_answer(check.judge, evidence))
+        for name, check in registry.items()
+        if check.applies(evidence.comparison)
+    ]
 
 
-def judge_runs(evidence: Evidence, judge: Callable[[StoredRun], str | None], text: str) -> Result:
-    """PASS with `text` where `judge` finds nothing wrong with any run; else what it finds in the first bad one."""
-    runs = [run for run in evidence.comparison.runs.values() if run.is_complete]
-    for run in runs:
-        problem = judge(run)
-        if problem:
-            return "FAIL", f"{run.folder.name}: {problem}"
-    num_planned = len(evidence.comparison.plan.runs)
-    if len(runs) < num_planned:
-        return "NOT CHECKED", f"{len(runs)} of {num_planned} runs are complete"
-    return "PASS", text
+def _ask(evidence: Evidence, run: StoredRun, judge: JudgeRun) -> Result | None:
+    def judge_one(evidence: Evidence) -> Result:
+        problem = judge(evidence, run)
+        return ("PASS", "") if problem is None else ("FAIL", f"{run.folder.name}: {problem}")
+
+    status, text = _answer(judge_one, evidence)
+    if status == "NOT CHECKED" and text in (NO_CODE, NO_TITLES) and not run.is_read:
+        return "FAIL", f"{run.folder.name}: a stored value is missing or malformed"
+    if status == "NOT CHECKED" and text not in (NO_CODE, NO_TITLES, evidence.titles, evidence.fresh_weights):
+        text = f"{run.folder.name}: {text}"
+    return None if status == "PASS" else (status, text)
+
+
+def _answer(judge: Callable[[Evidence], Result], evidence: Evidence) -> Result:
+    try:
+        return judge(evidence)
+    except AbsentError as absent:
+        return "NOT CHECKED", str(absent)
+    except (LookupError, TypeError, ValueError, ArithmeticError, AttributeError) as error:
+        return "FAIL", f"a stored value is missing or malformed ({type(error).__name__}: {error})"
+    except OSError as error:
+        return "FAIL", f"{Path(error.filename or '?').name} cannot be read: {error.strerror}"
+    except ProgramError as error:
+        return "FAIL", str(error)

@@ -1,17 +1,26 @@
 """The rules of the task, each a named check over what a comparison stored.
 
-The expected values stand here as literals: the checker does not import what it checks. A new constraint is a function
-with the `constraint` decorator; it gives PASS, FAIL or NOT CHECKED with its evidence, and never passes on a value that
-is missing or malformed.
+The expected values stand here as literals: the checker does not import what it checks. A new rule is a function with
+the `of_runs` or `constraint` decorator; it says what is wrong, and never passes on a value that is missing.
 """
 
 import re
 from functools import partial
-from typing import Any
 
-from harness.check.registry import ROUNDING_TOLERANCE, Evidence, Registry, Result, judge_runs, register
-from harness.plan.plan import order_runs
-from harness.store.runs import StoredRun
+from harness.analyse.coverage import is_later_data, is_official
+from harness.check.registry import (
+    NO_CODE,
+    ROUNDING_TOLERANCE,
+    Evidence,
+    Registry,
+    Result,
+    join_results,
+    judge_runs,
+    register,
+    register_of_runs,
+)
+from harness.store.facts import AbsentError, known
+from harness.store.runs import StoredComparison, StoredRun
 
 EPOCHS = 7
 SEED = 1337
@@ -22,71 +31,98 @@ FROZEN_EVALUATE_SHA256 = frozenset({"1239462dfeef2d712bd2f15b8654244da38a39f7c74
 """SHA-256 of every released `mainrun/metric/evaluate.py` whose arithmetic is the task's; older ones are kept."""
 EVALS_PER_EPOCH = 3
 
-REQUIRED_SOURCES = (
-    frozenset({"data/corpus.py", "data/tokenizer.py", "metric/evaluate.py", "metric/full_loss.py", "model/gpt.py",
-               "run.py", "step.py"}),
-    frozenset({"corpus.py", "evaluate.py", "full_loss.py", "loop.py", "model.py", "state.py", "tokenizer.py"}),
-)  # fmt: skip
-"""Today's and those of the first release: source files without whose hashes nothing shows that two arms have one code."""
-
 CONSTRAINTS: Registry = {}
 constraint = partial(register, CONSTRAINTS)
+of_runs = partial(register_of_runs, CONSTRAINTS)
 
 
-@constraint("epochs", "Fixed epochs: 7")
-def check_epochs(evidence: Evidence) -> Result:
+@of_runs("epochs", "Fixed epochs: 7", f"every run trained {EPOCHS} epochs, each step once")
+def check_epochs(evidence: Evidence, run: StoredRun) -> str | None:
     """Every run trains exactly the steps of seven epochs."""
-
-    def judge(run: StoredRun) -> str | None:
-        epochs, steps_per_epoch = run.record["config"]["epochs"], count_steps_per_epoch(run)
-        steps = [event["step"] for event in run.select("training_step")]
-        expected = EPOCHS * steps_per_epoch
-        if epochs == EPOCHS and expected > 0 and steps == list(range(1, expected + 1)):
-            return None
-        return f"{epochs} epochs, {len(steps)} steps where 7 × {steps_per_epoch} = {expected} are due"
-
-    return judge_runs(evidence, judge, f"every run trained {EPOCHS} epochs, each step once")
+    facts, steps = run.facts, [event["step"] for event in run.select("training_step")]
+    if facts.epochs not in (None, EPOCHS):
+        return f"{facts.epochs} epochs, {len(steps)} steps"
+    per_epoch = known(count_steps_per_epoch(run), "the steps of an epoch are not given")
+    if not steps:
+        raise AbsentError("no training step is given")
+    due = EPOCHS * per_epoch
+    if due > 0 and steps == list(range(1, due + 1)):
+        return None
+    if run.is_read and max(run.select("training_step")[-1]["max_steps"], *steps) <= due:
+        raise AbsentError(f"it holds {len(steps):,} of {due:,} training steps")
+    return f"{facts.epochs} epochs, {len(steps)} steps where 7 × {per_epoch} = {due} are due"
 
 
 @constraint("seed", "Fixed random seed: 1337")
 def check_seed(evidence: Evidence) -> Result:
-    """The headline pair has the task's seed, and every run the seed its plan gave it."""
-    if evidence.comparison.plan.seeds[0] != SEED:
-        return "FAIL", f"the headline seed is {evidence.comparison.plan.seeds[0]}, not {SEED}"
+    """The headline run of every arm has the task's seed, and every run the seed its plan gave it."""
+    plan = evidence.comparison.plan
+    headlines = [plan.find_headline(arm.name) for arm in plan.arms]
 
-    def judge(run: StoredRun) -> str | None:
-        journal_seed = run.select("hyperparameters_configured")[0]["seed"]
-        return None if journal_seed == run.record["seed"] == run.seed else f"its journal says seed {journal_seed}"
+    def judge(evidence: Evidence, run: StoredRun) -> str | None:
+        stated = known(run.facts.seed, "the seed is not given")
+        if not stated == run.record["seed"] == run.seed:
+            return f"it says seed {stated}, and is filed under {run.seed}"
+        is_headline = any((run.arm, run.seed) == (headline.arm, headline.seed) for headline in headlines)
+        return f"the headline seed is {run.seed}, not {SEED}" if is_headline and run.seed != SEED else None
 
     return judge_runs(evidence, judge, f"the headline runs have seed {SEED}, every run the seed of its plan")
+
+
+def _format_fingerprints(evidence: Evidence) -> str:
+    first = next(run.facts for run in evidence.comparison.runs.values() if run.facts.train_sha256)
+    return (
+        f"training fingerprint {(first.train_sha256 or '')[:16]}…, validation {(first.validation_sha256 or '')[:16]}…"
+    )
 
 
 @constraint("same-data", "Same titles in all arms")
 def check_same_data(evidence: Evidence) -> Result:
     """All runs trained and evaluated the same titles, by fingerprint."""
-    planned = evidence.comparison.plan.corpus
+    planned, runs = evidence.comparison.plan.corpus, evidence.comparison.runs.values()
+    first = next((run for run in runs if run.facts.train_sha256 and run.facts.validation_sha256), None)
 
-    def judge(run: StoredRun) -> str | None:
-        corpus, journal = run.record["corpus"], run.select("dataset_info")[0]
-        differing = [key for key, value in planned.items() if corpus[key] != value or journal[key] != value]
-        return f"its {differing[0]} is not the plan's" if differing else None
+    def judge(evidence: Evidence, run: StoredRun) -> str | None:
+        facts = run.facts
+        if facts.corpus is not None:
+            journal = run.select("dataset_info")[0]
+            differing = [key for key, due in planned.items() if facts.corpus[key] != due or journal[key] != due]
+            if differing:
+                return f"its {differing[0]} is not the plan's"
+        counted = facts.num_train_tokens or "not given"
+        absent = f"it has no fingerprints; training tokens: {counted}"
+        fingerprints = known(facts.train_sha256, absent), known(facts.validation_sha256, absent)
+        if first and fingerprints != (first.facts.train_sha256, first.facts.validation_sha256):
+            return f"has other titles than {first.folder.name}, by their fingerprints"
+        return None
 
-    return judge_runs(
-        evidence,
-        judge,
-        f"training fingerprint {planned['train_sha256'][:16]}…, validation {planned['validation_sha256'][:16]}…",
-    )
+    return judge_runs(evidence, judge, _format_fingerprints(evidence) if first else "")
 
 
 @constraint("official-data", "Fixed dataset: the task's own Hacker News headlines")
 def check_official_data(evidence: Evidence) -> Result:
-    """The titles are the task's dataset, at a recorded revision."""
-    corpus = evidence.comparison.plan.corpus
+    """The titles are the task's dataset, at a recorded revision; a log's counts alone prove nothing."""
+    comparison = evidence.comparison
+    results = []
+    for run in comparison.runs.values():
+        if run.facts.corpus is None:
+            results.append(("NOT CHECKED", f"{run.folder.name}: {_describe_counts(run)}"))
+    if comparison.plan.corpus["source"] != "imported":
+        results.append(judge_official_corpus(comparison))
+    return join_results(results)  # type: ignore[arg-type]  # every first part is a status
+
+
+def judge_official_corpus(comparison: StoredComparison) -> Result:
+    """Whether the titles that the plan names are the task's dataset."""
+    corpus = comparison.plan.corpus
     if corpus["source"] != "hub" or corpus["name"] != OFFICIAL_DATASET:
-        return "NOT CHECKED", f"the titles are {describe_corpus(corpus)}, not the task's dataset {OFFICIAL_DATASET}"
-    for run in evidence.comparison.runs.values():
+        origin = comparison.plan.describe_corpus()
+        return "NOT CHECKED", f"the titles are {origin}, not the task's dataset {OFFICIAL_DATASET}"
+    for run in comparison.runs.values():
+        if run.facts.corpus is None:
+            continue
         journal = run.select("dataset_info")[0]
-        if run.record["corpus"] != corpus or any(journal[key] != value for key, value in corpus.items()):
+        if run.facts.corpus != corpus or any(journal[key] != value for key, value in corpus.items()):
             return "FAIL", f"the plan and {run.folder.name} do not name the same source of titles"
     num_titles = corpus["num_train_titles"] + corpus["num_validation_titles"]
     if num_titles != OFFICIAL_NUM_TITLES:
@@ -96,179 +132,116 @@ def check_official_data(evidence: Evidence) -> Result:
     return "PASS", f"{OFFICIAL_DATASET} at revision {corpus['revision']}"
 
 
-@constraint("validation-fraction", "Fixed validation fraction: 10 %")
-def check_validation_fraction(evidence: Evidence) -> Result:
+def _describe_counts(run: StoredRun) -> str:
+    counts = run.facts.num_train_tokens, run.facts.vocab_size
+    for of_then, when in ((is_official, "before"), (is_later_data, "since")):
+        if of_then(*counts):
+            return f"its token counts are those of {OFFICIAL_DATASET} {when} June 2026; no fingerprint proves it"
+    return f"nothing shows that its titles are {OFFICIAL_DATASET}"
+
+
+def _format_held_out(evidence: Evidence) -> str:
+    count = evidence.comparison.plan.corpus["num_validation_titles"]
+    return (
+        "one title in ten is held out in every run" if count is None else f"{count:,} titles are held out in every run"
+    )
+
+
+@of_runs("validation-fraction", "Fixed validation fraction: 10 %", _format_held_out)
+def check_validation_fraction(evidence: Evidence, run: StoredRun) -> str | None:
     """One title in ten is held out in every run."""
-
-    def judge(run: StoredRun) -> str | None:
-        corpus = run.record["corpus"]
-        num_titles = corpus["num_train_titles"] + corpus["num_validation_titles"]
-        if run.record["config"]["val_fraction"] == VAL_FRACTION and corpus["num_validation_titles"] == round(
-            num_titles * VAL_FRACTION
-        ):
-            return None
-        return f"{corpus['num_validation_titles']:,} of {num_titles:,} titles are held out"
-
-    corpus = evidence.comparison.plan.corpus
-    return judge_runs(evidence, judge, f"{corpus['num_validation_titles']:,} titles are held out in every run")
-
-
-@constraint("frozen-evaluate", "Fixed evaluate() function")
-def check_frozen_evaluate(evidence: Evidence) -> Result:
-    """The evaluation's source is a known one, and its stored span sums give the stored losses again."""
-
-    def judge(run: StoredRun) -> str | None:
-        if find_evaluate_sha256(run.record["source_sha256"]) not in FROZEN_EVALUATE_SHA256:
-            return "its evaluate.py is none the harness knows"
-        config, evaluations = run.record["config"], run.select("validation_step")
-        interval = max(1, count_steps_per_epoch(run) // EVALS_PER_EPOCH)
-        last_step = run.select("training_step")[-1]["step"]
-        due = sorted({1, *range(interval, last_step + 1, interval), last_step})
-        if [event["step"] for event in evaluations] != due:
-            return "its evaluations are not at the steps the rule gives"
-        for event in evaluations:
-            num_spans = event["num_tokens"] // (config["block_size"] * config["batch_size"] + 1)
-            if num_spans < 1 or event["num_spans"] != num_spans or len(event["span_loss_nats"]) != num_spans:
-                return f"step {event['step']} scores {len(event['span_loss_nats'])} spans where {num_spans} fit"
-            rebuilt = sum(event["span_loss_nats"]) / event["num_chars"]
-            if not abs(rebuilt - event["loss"]) <= ROUNDING_TOLERANCE * abs(event["loss"]):
-                return f"step {event['step']} reports {event['loss']}, its span sums give {rebuilt}"
+    facts = run.facts
+    if facts.val_fraction not in (None, VAL_FRACTION):
+        return f"a validation fraction of {facts.val_fraction}"
+    num_train = known(facts.num_train_titles, "the titles that are held out are not counted")
+    if facts.corpus is not None:
+        num_held_out = facts.corpus["num_validation_titles"]
+        num_titles = facts.corpus["num_train_titles"] + num_held_out
+    else:
+        num_titles = known(facts.num_titles, "the titles that are held out are not counted")
+        num_held_out = num_titles - num_train
+    known(facts.val_fraction, "the validation fraction is not given")
+    if num_held_out == round(num_titles * VAL_FRACTION):
         return None
-
-    return judge_runs(evidence, judge, "source known by hash; the span sums of every evaluation give its loss again")
-
-
-@constraint("same-code", "Same code and kind of machine in all arms")
-def check_same_code(evidence: Evidence) -> Result:
-    """All runs have the same training code, torch version, device kind, precision and thread count."""
-    if evidence.comparison.unfinished:
-        return "NOT CHECKED", _count_unfinished(evidence)
-
-    def describe(run: StoredRun) -> tuple[Any, ...]:
-        machine = run.record["machine"]
-        code = tuple(sorted(run.record["source_sha256"].items()))
-        digests = [digest for _, digest in code]
-        used = (machine["library_versions"]["torch"], machine["device"], machine["precision"])
-        if not any({name for name, _ in code} >= due for due in REQUIRED_SOURCES) or not all(
-            isinstance(value, str) for value in (*digests, *used)
-        ):
-            raise ValueError("source files, torch version, device or precision are missing")
-        if isinstance(machine["num_threads"], bool) or not isinstance(machine["num_threads"], int):
-            raise ValueError("the thread count is missing")
-        return code, *used, machine["num_threads"]
-
-    names = ("training code", "torch version", "device", "precision", "thread count")
-    first, *others = evidence.comparison.runs.values()
-    for other in others:
-        for name, before, after in zip(names, describe(first), describe(other), strict=True):
-            if before != after:
-                return "FAIL", f"{name} differs between {first.folder.name} and {other.folder.name}"
-    code, torch_version, device, precision, num_threads = describe(first)
-    return "PASS", f"{len(code)} source files, torch {torch_version}, {device}, {precision}, {num_threads} threads"
+    return f"{num_held_out:,} of {num_titles:,} titles are held out"
 
 
-@constraint("pre-trained-weights", "No pre-trained weights")
-def check_fresh_weights(evidence: Evidence) -> Result:
+@of_runs(
+    "frozen-evaluate",
+    "Fixed evaluate() function",
+    "source known by hash; the span sums of every evaluation give its loss again",
+)
+def check_frozen_evaluate(evidence: Evidence, run: StoredRun) -> str | None:
+    """The evaluation's source is a known one, and its stored span sums give the stored losses again."""
+    if known(run.facts.evaluate_sha256, NO_CODE) not in FROZEN_EVALUATE_SHA256:
+        return "its evaluate.py is none the harness knows"
+    evaluations, span = run.select("validation_step"), count_step_tokens(run)
+    interval = max(1, (count_steps_per_epoch(run) or 0) // EVALS_PER_EPOCH)
+    last_step = run.select("training_step")[-1]["step"]
+    due = sorted({1, *range(interval, last_step + 1, interval), last_step})
+    if [event["step"] for event in evaluations] != due:
+        return "its evaluations are not at the steps the rule gives"
+    for event in evaluations:
+        num_spans = event["num_tokens"] // (span + 1)
+        if num_spans < 1 or event["num_spans"] != num_spans or len(event["span_loss_nats"]) != num_spans:
+            return f"step {event['step']} scores {len(event['span_loss_nats'])} spans where {num_spans} fit"
+        rebuilt = sum(event["span_loss_nats"]) / event["num_chars"]
+        if not abs(rebuilt - event["loss"]) <= ROUNDING_TOLERANCE * abs(event["loss"]):
+            return f"step {event['step']} reports {event['loss']}, its span sums give {rebuilt}"
+    return None
+
+
+@of_runs(
+    "last-step", "The last step is read, not the best one", "every run's numbers are those after its last training step"
+)
+def check_last_step(evidence: Evidence, run: StoredRun) -> str | None:
+    """Every run was evaluated after its last training step, with the full loss where it measures one."""
+    evaluations, trained = run.select("validation_step"), run.select("training_step")
+    if not evaluations:
+        return "it has no evaluation"
+    last, planned = evaluations[-1]["step"], evaluations[-1]["max_steps"]
+    if run.facts.source_sha256 is not None:
+        planned = trained[-1]["step"]
+        if not isinstance(evaluations[-1]["full_loss_nats_per_char"], float):
+            return "its full loss was not measured at its last evaluation"
+        if last != planned:
+            return f"its last evaluation is at step {last}, its last training step is {planned}"
+    if last != planned:
+        raise AbsentError(f"its last evaluation is at step {last:,} of {planned:,}")
+    return None
+
+
+@of_runs(
+    "pre-trained-weights",
+    "No pre-trained weights",
+    "the weights at step 0 have the SHA-256 of a fresh initialization, run by run",
+)
+def check_fresh_weights(evidence: Evidence, run: StoredRun) -> str | None:
     """The parameters at step 0 are those of a fresh initialization, and every seed has its own."""
-    initial: dict[str, tuple[str, int]] = {}
-    for run in evidence.comparison.runs.values():
-        digest = run.record["initial_weights_sha256"]
-        other, seed = initial.setdefault(digest, (run.folder.name, run.seed))
-        if seed != run.seed:
-            return "FAIL", f"{run.folder.name} begins with the weights of {other}, which has another seed"
-    fresh = evidence.fresh_weights
-    if isinstance(fresh, str):
-        return "NOT CHECKED", fresh
-
-    def judge(run: StoredRun) -> str | None:
-        same = run.record["initial_weights_sha256"] == fresh[run.folder.name]
-        return None if same else "its weights at step 0 are not those of a fresh initialization"
-
-    return judge_runs(evidence, judge, "the weights at step 0 have the SHA-256 of a fresh initialization, run by run")
+    digest = known(run.facts.initial_weights_sha256, NO_CODE)
+    for other in evidence.comparison.runs.values():
+        if other.facts.initial_weights_sha256 == digest and other.seed != run.seed:
+            return f"it begins with the weights of {other.folder.name}, which has another seed"
+    if isinstance(evidence.fresh_weights, str):
+        raise AbsentError(evidence.fresh_weights)
+    same = digest == evidence.fresh_weights[run.folder.name]
+    return None if same else "its weights at step 0 are not those of a fresh initialization"
 
 
-@constraint("last-step", "The last step is read, not the best one")
-def check_last_step(evidence: Evidence) -> Result:
-    """Every run was evaluated, with the full loss, after its last training step."""
-
-    def judge(run: StoredRun) -> str | None:
-        last = run.select("validation_step")[-1]
-        last_training = run.select("training_step")[-1]["step"]
-        if last["step"] == last_training and isinstance(last["full_loss_nats_per_char"], float):
-            return None
-        return f"its last evaluation is at step {last['step']}, its last training step is {last_training}"
-
-    return judge_runs(evidence, judge, "every run's numbers are those after its last training step")
+def count_step_tokens(run: StoredRun) -> int:
+    """Tokens of a step, from the run's settings; `AbsentError` where it does not give them."""
+    absent = "block and batch size are not given"
+    return known(run.facts.block_size, absent) * known(run.facts.training_batch_size, absent)
 
 
-@constraint("planned-runs", "All planned runs are there")
-def check_planned_runs(evidence: Evidence) -> Result:
-    """Every planned run is present, complete, of this plan, and there once."""
-    if evidence.comparison.unfinished:
-        return "FAIL", f"not complete: {', '.join(run.folder_name for run in evidence.comparison.unfinished)}"
-    plan = evidence.comparison.plan
-    due = order_runs([arm.name for arm in plan.arms], plan.seeds)
-    if plan.sources is None and set(plan.runs) != set(due):
-        return "FAIL", "the plan does not hold a run of every arm with every seed"
-    plan_sha256 = evidence.comparison.compute_hashes()["plan.json"]
-    finals: dict[str, str] = {}
-    journals: dict[str, str] = {}
-    elsewhere: list[str] = []
-    for planned, run in evidence.comparison.runs.items():
-        name, record = run.folder.name, run.record
-        if (run.arm, run.seed) != (planned.arm, planned.seed) or record["plan_sha256"] != plan_sha256:
-            return "FAIL", f"{name} was not trained under this plan"
-        arm = plan.get_arm(run.arm)
-        if record["config"] != arm.config or any(arm.sizes[key] != value for key, value in record["sizes"].items()):
-            return "FAIL", f"{name} was trained with another configuration or size than planned"
-        asked = {"preset": plan.preset, "recipe": arm.recipe, "settings": arm.settings}
-        if "taken_over" not in record and any(record["request"][key] != value for key, value in asked.items()):
-            return "FAIL", f"{name} was asked for with another recipe, setting or preset than planned"
-        if run.select("model_info")[0]["parameters_count"] != arm.sizes["num_parameters"]:
-            return "FAIL", f"{name} trained another number of parameters than planned"
-        for key in ("initial_weights_sha256", "final_weights_sha256"):
-            if not re.fullmatch("[0-9a-f]{64}", record[key] or ""):
-                return "FAIL", f"{name} has no {key}"
-        twin = finals.setdefault(f"{run.arm} {record['final_weights_sha256']}", name)
-        if twin != name:
-            return "FAIL", f"{name} ends with the weights of {twin}: one run presented as two"
-        twin = journals.setdefault(record["mainrun_log_sha256"], name)
-        if twin != name:
-            return "FAIL", f"{name} has the journal of {twin}: one run presented as two"
-        if "taken_over" in record:
-            origin = record["taken_over"]
-            hashes = [origin["plan_sha256"], origin["run_json_sha256"]]
-            if not all(re.fullmatch("[0-9a-f]{64}", digest) for digest in hashes) or plan_sha256 in hashes:
-                return "FAIL", f"{name} does not say which plan it was trained under"
-            elsewhere.append(f"{name} (of {origin['comparison']}, plan {origin['plan_sha256'][:16]}…)")
-    text = f"{len(finals)} of {len(plan.runs)} runs complete, all under plan {plan_sha256[:16]}…"
-    if elsewhere:
-        text = (
-            f"{len(finals)} of {len(plan.runs)} runs complete, {len(finals) - len(elsewhere)} trained under plan "
-            f"{plan_sha256[:16]}…, {len(elsewhere)} taken over into it: {', '.join(elsewhere)}"
+def count_steps_per_epoch(run: StoredRun) -> int | None:
+    """Whole batches in the training stream, from the run's count of its tokens, else as it states them."""
+    facts = run.facts
+    if facts.source_sha256 is not None:
+        return known(facts.num_train_tokens, "") // count_step_tokens(run)
+    if facts.steps_per_epoch and facts.training_batch_size and facts.num_train_tokens and not facts.tokens_per_step:
+        raise AbsentError(
+            f"it says {facts.steps_per_epoch:,} steps an epoch, but its {facts.num_train_tokens:,} training tokens in "
+            f"steps of {facts.block_size or 0:,} × {facts.training_batch_size:,} do not give so many"
         )
-    return "PASS", text
-
-
-def _count_unfinished(evidence: Evidence) -> str:
-    num_runs = len(evidence.comparison.plan.runs)
-    return f"{num_runs - len(evidence.comparison.unfinished)} of {num_runs} runs are complete"
-
-
-def find_evaluate_sha256(source_sha256: dict[str, str]) -> str:
-    """The hash of the frozen evaluation, where this release or the first one keeps it."""
-    name = "metric/evaluate.py"
-    return source_sha256[name if name in source_sha256 else "evaluate.py"]
-
-
-def count_steps_per_epoch(run: StoredRun) -> int:
-    """Whole batches in the training stream, from the journal's count of its tokens."""
-    config = run.record["config"]
-    return int(run.select("dataset_info")[0]["tokens_per_epoch"] // (config["block_size"] * config["batch_size"]))
-
-
-def describe_corpus(corpus: dict[str, Any]) -> str:
-    """One phrase that names the titles' origin."""
-    if corpus["source"] == "synthetic":
-        return "synthetic, generated by the program itself"
-    return f"from the local file {corpus['name']}" if corpus["source"] == "file" else f"{corpus['name']} from the hub"
+    return facts.steps_per_epoch

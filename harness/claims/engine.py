@@ -1,15 +1,15 @@
 """Claims: sentences that carry their proof, so that the two cannot part.
 
 A sentence is a pattern whose slots (`{loss:loss}`) are filled from named inputs, or from the value of the claim's
-formula (`{value:percent}`), by a named format. An input is a JSON pointer (RFC 6901) into `comparison.json`; a formula
-is arithmetic over inputs (`+ - * /`, `min`, `max`, `len`); a condition compares such formulas, and the sentence is made
-only where it holds. A pattern holds no digit outside its slots.
+formula (`{value:percent}`), by a named format. An input is a JSON pointer (RFC 6901) into `comparison.json`, in which
+`*` stands for every item of a list; a formula is arithmetic over inputs (`+ - * /`, `min`, `max`, `len`); a condition
+compares such formulas, and the sentence is made only where it holds. A pattern holds no digit outside its slots.
 """
 
 import ast
 import operator
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,7 +33,8 @@ _COMPARISONS: dict[type[ast.cmpop], Callable[[Any, Any], bool]] = {
     ast.Gt: operator.gt,
 }
 _FUNCTIONS: dict[str, Callable[..., Any]] = {"min": min, "max": max, "len": len}
-_SLOT = re.compile(r"\{(\w+)(?::(\w+))?\}")
+SLOT = re.compile(r"\{(\w+)(?::(\w+))?\}")
+"""A place in a pattern: a name, and the format it is filled by."""
 
 
 @dataclass(frozen=True)
@@ -53,68 +54,12 @@ class Claim:
     """Name in formula, condition and slots → JSON pointer into `comparison.json`."""
 
 
-def prove(
-    document: Any,
-    claim_id: str,
-    sentences: str | Mapping[str, str],
-    formula: str | None = None,
-    inputs: Mapping[str, str] | None = None,
-    names: Mapping[str, str] | None = None,
-) -> Iterator[Claim]:
-    """The claim with the first of `sentences` (condition → pattern) whose condition holds; none where none does.
-
-    `names` are further inputs, of which a claim takes only those that its sentence names.
-    """
-    if isinstance(sentences, str):
-        sentences = {"": sentences}
-    for condition, sentence in sentences.items():
-        slots = {name for name, _ in _SLOT.findall(sentence)}
-        used = {**{name: pointer for name, pointer in (names or {}).items() if name in slots}, **(inputs or {})}
-        if not condition or holds(condition, used, document):
-            value = None if formula is None else evaluate_formula(formula, used, document)
-            text = fill(sentence, value, used, document)
-            yield Claim(claim_id, text, sentence, value, formula, condition or None, used)
-            return
-
-
-@dataclass(frozen=True)
-class PairView:
-    """A comparison's document as the claims on one of its pairs read it."""
-
-    document: dict[str, Any]
-    index: int
-
-    @property
-    def pair(self) -> dict[str, Any]:
-        return self.document["pairs"][self.index]  # type: ignore[no-any-return]  # parsed JSON is Any
-
-    def arm(self, side: str, field: str) -> str:
-        """Pointer to a field of an arm; `side` is `baseline` or `candidate`."""
-        return f"/arms/{[arm['name'] for arm in self.document['arms']].index(self.pair[side])}/{field}"
-
-    def get_arm(self, side: str) -> dict[str, Any]:
-        """An arm itself; `side` is `baseline` or `candidate`."""
-        return next(arm for arm in self.document["arms"] if arm["name"] == self.pair[side])
-
-    def here(self, path: str) -> str:
-        """Pointer to something in the pair itself."""
-        return f"/pairs/{self.index}/{path}"
-
-    def prove(
-        self, claim_id: str, sentences: str | Mapping[str, str], formula: str | None = None, **inputs: str
-    ) -> Iterator[Claim]:
-        """As `prove`, where every sentence may name the two arms, the metric of the curves and the headline seed."""
-        names = {side: self.here(f"{side}_label") for side in ("baseline", "candidate")}
-        names |= {"metric": self.here("curve_metric"), "seed": "/seeds/0"}
-        return prove(self.document, claim_id, sentences, formula, inputs, names)
-
-
 def find_flaw(claim: Mapping[str, Any], document: Any) -> str | None:
     """What is wrong with a stored claim: words that its inputs, formula and condition do not give. None where nothing.
 
     A value is judged to nine digits, because a stored one is rounded.
     """
-    if re.search(r"\d", _SLOT.sub("", claim["sentence"])):
+    if re.search(r"\d", SLOT.sub("", claim["sentence"])):
         return f"a number stands in '{claim['sentence']}' itself"
     if claim["condition"] is not None and not holds(claim["condition"], claim["inputs"], document):
         return f"it is not so that {claim['condition']}"
@@ -135,7 +80,7 @@ def fill(sentence: str, value: float | None, inputs: Mapping[str, str], document
         content = value if name == "value" else resolve_pointer(document, inputs[name])
         return str(content) if format_name is None else FORMATS[format_name](content)
 
-    return _SLOT.sub(fill_slot, sentence)
+    return SLOT.sub(fill_slot, sentence)
 
 
 def holds(condition: str, inputs: Mapping[str, str], document: Any) -> bool:
@@ -159,7 +104,10 @@ def evaluate_formula(formula: str, inputs: Mapping[str, str], document: Any) -> 
 
 
 def resolve_pointer(document: Any, pointer: str) -> Any:
-    """What a JSON pointer finds; `LookupError` where it finds nothing."""
+    """What a JSON pointer finds, of `*` all it finds in a list; `LookupError` where it finds nothing."""
+    if "*" in pointer:
+        before, _, after = pointer.partition("/*")
+        return [resolve_pointer(item, after) for item in resolve_pointer(document, before)]
     for part in pointer.split("/")[1:]:
         if isinstance(document, list):
             if not part.isdecimal():
@@ -170,6 +118,11 @@ def resolve_pointer(document: Any, pointer: str) -> Any:
         else:
             raise LookupError(f"there is nothing at '{part}'.")
     return document
+
+
+def find_names(text: str) -> set[str]:
+    """The inputs that a formula or condition names."""
+    return {node.id for node in ast.walk(_parse(text)) if isinstance(node, ast.Name)} - _FUNCTIONS.keys()
 
 
 def _parse(text: str) -> ast.expr:

@@ -2,11 +2,10 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from harness.analyse.any_arms import examine
-from harness.claims.any_headline import SOURCES
-from harness.formats import format_gain, format_loss, format_percent
+from harness.analyse.examine import examine
+from harness.claims.opening import SOURCES
+from harness.formats import format_percent
 from harness.plan.plan import Plan
 from harness.sources.take_in import ImportedRun
 from harness.store.facts import read_facts
@@ -30,28 +29,3 @@ def format_import(plan: Plan, runs: Sequence[ImportedRun], folder: Path) -> str:
             *(f"  note: {note}" for note in run.log.notes),
         ]
     return "\n".join(lines)
-
-
-def format_foreign_result(document: dict[str, Any]) -> list[str]:
-    """The headline lines of a comparison with foreign arms."""
-    lines = []
-    arms = {arm["name"]: arm["final"] for arm in document["arms"]}
-    for pair in document["pairs"]:
-        field, verdict = pair["basis"]["field"], pair["verdict"]
-        before, after, bounds = arms[pair["baseline"]], arms[pair["candidate"]], pair["basis_gain_bounds_percent"]
-        among = f" ({format_percent(bounds['low'])} to {format_percent(bounds['high'])})" if bounds else ""
-        lines += [
-            f"{pair['candidate_label']} against {pair['baseline_label']}: {verdict['label']}",
-            f"  {verdict['reason']}; margin {format_percent(verdict['margin_percent'])}",
-            f"  {pair['basis']['name']}  {format_loss(before[field])} → {format_loss(after[field])}, "
-            f"{format_gain(pair['basis_gain_percent'])}{among}",
-        ]
-        if field != "loss_nats_per_char" and pair["reported_gain_percent"] is not None:
-            lines.append(
-                f"  frozen loss as reported  {format_loss(before['loss_nats_per_char'])} → "
-                f"{format_loss(after['loss_nats_per_char'])}, {format_gain(pair['reported_gain_percent'])}"
-            )
-        lines += [f"  {claim['text']}" for claim in pair["claims"] if claim["id"] == "coverage-share"]
-    if not document["pairs"]:
-        lines.append("No two arms can be compared.")
-    return [*lines, *(f"  {caveat['text']}" for caveat in document["caveats"][:1])]

@@ -16,7 +16,6 @@ from harness.cli.options import (
     build_json_option,
     build_training_options,
     check_positive,
-    parse_seeds,
     parse_settings,
     refuse_loose_seeds,
 )
@@ -24,7 +23,7 @@ from harness.cli.resume import complete
 from harness.cli.table import format_columns
 from harness.cli.terminal import is_terminal, write_stderr
 from harness.formats import format_count, format_flops, format_percent, format_value
-from mainrun.config import find_changes
+from mainrun.config import find_changes, join_keys
 from mainrun.recipes import RECIPES, get_preset
 from mainrun.record.errors import RequestError
 from mainrun.rules import SEED
@@ -71,16 +70,16 @@ def run(given: argparse.Namespace) -> Answer:
 
 def train(given: argparse.Namespace) -> Answer:
     """Trains what is asked for and reports on it, or shows the plan where only that is asked for."""
-    from harness.analyse.document import load_document
-    from harness.analyse.verdict import MARGIN_PERCENT
-    from harness.cli.text import format_result
+    from harness.cli.outcome import format_result
     from harness.comparison import run_comparison
     from harness.launch.devices import check_device
     from harness.launch.local import LocalLauncher
     from harness.launch.progress import ProgressDisplay
     from harness.plan.from_request import plan_request
-    from harness.plan.plan import plan_to_json
+    from harness.plan.plan import MARGIN_PERCENT, plan_to_json
     from harness.plan.request import CompareRequest
+    from harness.plan.seeds import parse_seeds
+    from harness.store.document import load_document
 
     refuse_loose_seeds(given, [*given.recipes, given.ablate])
     if given.resume:
@@ -121,15 +120,13 @@ def train(given: argparse.Namespace) -> Answer:
 
 def format_plan(plan: Plan, folder: Path) -> str:
     """The whole plan: data, arms side by side, what differs, order, paths."""
-    from harness.check.rules import describe_corpus
-
     if plan.sources is not None:
         return _format_commands(plan, folder)
     corpus = plan.corpus
     baseline = plan.arms[0]
     lines = [
         f"Comparison {plan.name}, preset {plan.preset}",
-        f"Titles: {describe_corpus(corpus)}; {format_count(corpus['num_train_titles'])} training, "
+        f"Titles: {plan.describe_corpus()}; {format_count(corpus['num_train_titles'])} training, "
         f"{format_count(corpus['num_validation_titles'])} validation, "
         f"{format_count(corpus['num_available'])} available",
         f"Fingerprints: training {corpus['train_sha256'][:16]}…, validation {corpus['validation_sha256'][:16]}…",
@@ -183,6 +180,12 @@ def _describe_sizes(arms: Iterable[Arm]) -> list[list[str]]:
 def _describe_configs(arms: tuple[Arm, ...]) -> list[list[str]]:
     first = arms[0].config
     return [
-        [key, *(format_value(arm.config[key]) + (" *" if arm.config[key] != first[key] else "") for arm in arms)]
-        for key in first
+        [
+            key,
+            *(
+                format_value(arm.config.get(key)) + (" *" if arm.config.get(key) != first.get(key) else "")
+                for arm in arms
+            ),
+        ]
+        for key in join_keys(arm.config for arm in arms)
     ]

@@ -5,12 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.analyse.verdict import MARGIN_PERCENT
 from harness.cli.any_text import format_import
-from harness.cli.text import format_result
+from harness.cli.outcome import format_result
 from harness.comparison import make_reports
 from harness.plan.folders import name_folder, point_latest_at, refuse_filled
-from harness.plan.plan import Plan, plan_to_json, save_plan
+from harness.plan.plan import MARGIN_PERCENT, Plan, plan_to_json, save_plan
 from harness.sources.scalars import LossUnit
 from harness.sources.take_in import ImportedRun, plan_import, read_runs, store_runs
 from harness.store.locks import hold

@@ -70,7 +70,7 @@ def format_list(entries: Iterable[dict[str, Any]]) -> str:
 
 
 def _describe(folder: Path) -> list[dict[str, Any]]:
-    from harness.analyse.document import FILE_NAME, load_document
+    from harness.store.document import FILE_NAME, load_document
 
     if not (folder / FILE_NAME).exists():
         return [{"name": folder.name, **_EMPTY, "problem": "not finished"}]

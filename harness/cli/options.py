@@ -54,7 +54,8 @@ def build_training_options() -> Parser:
     options.add_argument("--data-revision", metavar="REV", help="revision of the hub's dataset")
     options.add_argument("--title-column", metavar="NAME",
                          help=f"column of a local file (default: {DEFAULT_TITLE_COLUMN})")  # fmt: skip
-    options.add_argument("--seeds", metavar="S,S,…", help=f"default: {SEED}")
+    options.add_argument("--seeds", metavar="S,S,…",
+                         help=f"1337+2 is 1337 and the two after it (default: {SEED})")  # fmt: skip
     options.add_argument("--margin", type=float, metavar="PCT",
                          help="gains smaller than this count as no difference (default: 0.5)")  # fmt: skip
     options.add_argument("--device", choices=DEVICES, default="auto")
@@ -85,14 +86,6 @@ def refuse_loose_seeds(given: argparse.Namespace, words: Iterable[str | None]) -
     if loose and getattr(given, "seeds", None):
         seeds = ",".join([given.seeds, *loose])
         raise RequestError(f"{loose[0]} stands by itself: several seeds are written with commas, --seeds {seeds}.")
-
-
-def parse_seeds(text: str) -> tuple[int, ...]:
-    """The seeds of `--seeds`; `RequestError` for what is no whole number."""
-    try:
-        return tuple(int(part) for part in text.split(","))
-    except ValueError:
-        raise RequestError(f"--seeds takes whole numbers with commas between them, not '{text}'.") from None
 
 
 def check_positive(option: str, value: int | None) -> None:

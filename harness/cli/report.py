@@ -19,7 +19,7 @@ def run(given: argparse.Namespace) -> Answer:
     from harness.report.pdf import start_renderer_early
 
     with start_renderer_early() as renderer:  # it loads its libraries while these imports and the analysis go on
-        from harness.cli.text import format_result
+        from harness.cli.outcome import format_result
         from harness.comparison import make_reports
         from harness.store.locks import blame_damage, hold, refuse_changes
 

@@ -4,7 +4,8 @@ from pathlib import Path
 from typing import Any
 
 from mainrun.record.errors import RequestError
-from mainrun.record.run_record import load_run_record, select_code_and_machine
+from mainrun.record.identity import select_code_and_machine
+from mainrun.record.run_record import load_run_record
 
 _MACHINE = "machine."
 _ALWAYS_ALIKE = ("machine.device", "machine.precision")

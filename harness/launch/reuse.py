@@ -16,12 +16,8 @@ from harness.plan.plan import Plan, PlannedRun
 from harness.store.runs import TAKEN_OVER, StoredComparison, StoredRun, load_comparison
 from mainrun.record.errors import EXIT_DONE, RequestError, StoredResultsError
 from mainrun.record.files import compute_file_sha256, make_folder, make_scratch_folder, save_json, unwritable
-from mainrun.record.run_record import (
-    FILE_NAME,
-    HASHED_FILES,
-    compute_identity,
-    load_run_record,
-)
+from mainrun.record.identity import compute_identity
+from mainrun.record.run_record import FILE_NAME, HASHED_FILES, load_run_record
 
 
 @dataclass
@@ -40,7 +36,7 @@ class Offers:
             for comparison in self.comparisons
             for run in comparison.runs.values()
             if run.is_complete
-            and not run.is_foreign
+            and not run.is_read
             and run.seed == planned.seed
             and run.record["config"] == config
             and _same_titles(run.record["corpus"], plan.corpus)

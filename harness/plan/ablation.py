@@ -4,13 +4,13 @@ The ladder adds one change unit after the other to the baseline; leave-one-out t
 Arms that come to the same configuration are one arm.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
-from mainrun.config import Recipe, find_changes
-from mainrun.recipes import BASELINE, CHANGE_UNITS, get_recipe
+from mainrun.config import find_changes, shorten_key
+from mainrun.recipes import CHANGE_UNITS, build_named_config, get_recipe
 from mainrun.record.errors import RequestError
+from mainrun.settings import Value
 
 
 @dataclass(frozen=True)
@@ -20,6 +20,8 @@ class Unit:
     name: str
     settings: dict[str, str]
     """Key → the recipe's value, as `--set` text."""
+    keys: tuple[str, ...]
+    """All keys in which the configurations differ by them."""
 
 
 @dataclass(frozen=True)
@@ -43,9 +45,9 @@ class Ablation:
     leave_one_out: tuple[Step, ...]
 
 
-def plan_ablation(recipe: str) -> Ablation:
-    """The ablation of a named recipe; `RequestError` for an unknown one and for one that changes nothing."""
-    units = find_units(get_recipe(recipe))
+def plan_ablation(recipe: str, preset: str) -> Ablation:
+    """The ablation of a named recipe; `RequestError` for an unknown name and for one that changes nothing."""
+    units = find_units(recipe, preset)
     if not units:
         raise RequestError(f"The recipe '{recipe}' changes nothing in the baseline: there is nothing to ablate.")
     whole = _join(units)
@@ -61,12 +63,12 @@ def plan_ablation(recipe: str) -> Ablation:
     ladder, before = [], "baseline"
     for place, unit in enumerate(units, 1):
         after = place_arm(f"with-{place}-{unit.name}", units[:place])
-        ladder.append(Step(unit.name, tuple(unit.settings), before, after))
+        ladder.append(Step(unit.name, unit.keys, before, after))
         before = after
     leave_one_out = [
         Step(
             unit.name,
-            tuple(unit.settings),
+            unit.keys,
             place_arm(f"without-{unit.name}", [other for other in units if other is not unit]),
             recipe,
         )
@@ -75,40 +77,25 @@ def plan_ablation(recipe: str) -> Ablation:
     return Ablation(recipe, {**arms, recipe: whole}, tuple(ladder), tuple(leave_one_out))
 
 
-def find_units(recipe: Recipe) -> list[Unit]:
-    """The change units between the baseline and `recipe`, from the computed difference of the two."""
-    changes = {key: str(after) for key, (_, after) in find_changes(asdict(BASELINE), asdict(recipe)).items()}
-    units = []
-    for name, keys in CHANGE_UNITS.items():
-        settings = {key: changes.pop(key) for key in keys if key in changes}
-        if settings:
-            units.append(Unit(name, settings))
-    return [*units, *(Unit(key, {key: value}) for key, value in changes.items())]
+def find_units(recipe: str, preset: str) -> list[Unit]:
+    """The change units between the baseline and the recipe of that name, from the computed difference of the two."""
+    baseline, whole = (build_named_config(name, preset, {}).flatten() for name in ("baseline", recipe))
+    given = {key: value for key, value in get_recipe(recipe).items() if baseline.get(key) != value}
+    keys: dict[str, list[str]] = {name: [] for name in CHANGE_UNITS}
+    for key in find_changes(baseline, whole):
+        keys.setdefault(_find_unit(key, baseline, whole), []).append(key)
+    return [
+        Unit(name, {key: str(given[key]) for key in own if key in given}, tuple(own))
+        for name, own in keys.items()
+        if own
+    ]
 
 
-def describe_ablation(
-    ablation: Mapping[str, Any], finals: Mapping[str, float], judge: Callable[[str, str], dict[str, Any]]
-) -> dict[str, Any]:
-    """What every unit was measured to be worth.
-
-    `ablation` is an `Ablation` as stored in a plan, `finals` the full loss of every arm at the last step, and
-    `judge(before, after)` the verdict on two arms.
-    """
-    described: dict[str, Any] = {"recipe": ablation["recipe"]}
-    for kind in ("ladder", "leave_one_out"):
-        described[kind] = [
-            {
-                **step,
-                "before_full_loss_nats_per_char": finals[step["before"]],
-                "after_full_loss_nats_per_char": finals[step["after"]],
-                "impact_nats_per_char": finals[step["before"]] - finals[step["after"]],
-                "verdict": judge(step["before"], step["after"]),
-            }
-            for step in ablation[kind]
-        ]
-        described[f"{kind}_sum_nats_per_char"] = sum(step["impact_nats_per_char"] for step in described[kind])
-    described["whole_nats_per_char"] = finals["baseline"] - finals[ablation["recipe"]]
-    return described
+def _find_unit(key: str, *configs: Mapping[str, Value]) -> str:
+    """The unit of a setting that changes; what one side lacks comes with the kind that its section has there."""
+    if not all(key in config for config in configs):
+        key = f"{key.partition('.')[0]}.name"
+    return next((name for name, keys in CHANGE_UNITS.items() if key in keys), shorten_key(key))
 
 
 def _join(units: Sequence[Unit]) -> dict[str, str]:

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mainrun.config import unknown_name
 from mainrun.record.errors import RequestError
 from mainrun.record.inert import make_inert
+from mainrun.settings import unknown_name
 
 DEFAULT_STALL_S = 1800.0
 _KEYS = ("command", "cwd", "env", "journal", "stall_s")

@@ -7,8 +7,9 @@ from harness.plan.ablation import plan_ablation
 from harness.plan.external import plan_external
 from harness.plan.folders import name_folder, refuse_filled
 from harness.plan.plan import FILE_NAME as PLAN_NAME
-from harness.plan.plan import ArmRequest, Plan, load_plan, name_arms, plan_comparison, plan_to_json, save_plan
+from harness.plan.plan import ArmRequest, Plan, load_plan, name_arms, plan_comparison, save_plan
 from harness.plan.request import CompareRequest
+from harness.plan.seeds import continue_plan, list_differences
 from mainrun.data.corpus import HUB
 from mainrun.record.errors import RequestError
 from mainrun.record.files import compute_file_sha256, make_folder
@@ -26,7 +27,7 @@ def plan_request(request: CompareRequest) -> tuple[Plan, Path]:
         request = _pin_revision(request, load_plan(folder))
     if request.arms_file is not None:
         return plan_external(request, folder), folder
-    ablation = plan_ablation(request.ablate) if request.ablate else None
+    ablation = plan_ablation(request.ablate, request.preset) if request.ablate else None
     arms = name_arms(request.recipes, request.settings)
     if ablation:
         arms = [ArmRequest(name, "baseline", settings) for name, settings in ablation.arms.items()]
@@ -37,21 +38,22 @@ def plan_request(request: CompareRequest) -> tuple[Plan, Path]:
     return plan, folder
 
 
-def store_plan(folder: Path, plan: Plan) -> str:
-    """Writes the plan of a new comparison, or makes sure that a stored one is the same; returns its SHA-256.
+def store_plan(folder: Path, plan: Plan) -> tuple[Plan, str]:
+    """Writes the plan of a new comparison, or goes on by a stored one; returns it with its SHA-256.
 
     Raises `RequestError` where another one is stored.
     """
     if not (folder / PLAN_NAME).exists():
         make_folder(folder / "runs")
-        return save_plan(folder, plan)
-    stored, asked = plan_to_json(load_plan(folder)), plan_to_json(plan)
-    differing = [key for key in asked if stored[key] != asked[key] and key != "name"]  # a folder may be renamed
+        return plan, save_plan(folder, plan)
+    begun = load_plan(folder)
+    differing = list_differences(begun, plan)
     if differing:
         raise RequestError(
             f"{folder} was planned with another {', '.join(differing)}. Give the command line it was begun with."
         )
-    return compute_file_sha256(folder / PLAN_NAME)
+    plan = continue_plan(begun, plan)
+    return plan, compute_file_sha256(folder / PLAN_NAME) if plan == begun else save_plan(folder, plan)
 
 
 def _pin_revision(request: CompareRequest, begun: Plan) -> CompareRequest:

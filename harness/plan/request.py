@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from harness.analyse.verdict import MARGIN_PERCENT
+from harness.plan.plan import MARGIN_PERCENT
 from mainrun.data.corpus import CorpusSource
 from mainrun.recipes import get_preset
 

@@ -64,11 +64,8 @@ MAX_LEGEND_INSIDE = 4
 
 def save_figures(folder: Path, document: dict[str, Any], rows: Sequence[Row]) -> None:
     """Draws all figures that have something to show into `folder`/figures."""
-    headline_seed = document["seeds"][0]
     by_arm = {
-        arm["name"]: [
-            row for row in rows if row["arm"] == arm["name"] and row["seed"] == arm.get("seed", headline_seed)
-        ]
+        arm["name"]: [row for row in rows if (row["arm"], row["seed"]) == (arm["name"], arm["seed"])]
         for arm in document["arms"]
     }
     curves = Curves(document, by_arm)
@@ -78,12 +75,7 @@ def save_figures(folder: Path, document: dict[str, Any], rows: Sequence[Row]) ->
         warnings.filterwarnings("ignore", "Glyph .* missing from font")  # the page's reader has fonts of its own
         for name, draw in FIGURES.items():
             path = folder / FOLDER / f"{name}.svg"
-            known = "foreign" not in document or name in document["foreign"]["figures"]
-            if (
-                not known
-                or (name == "gain" and not document["pairs"])
-                or (name == "ablation" and not document["ablation"])
-            ):
+            if name not in document["figures"]:
                 path.unlink(missing_ok=True)
                 continue
             figure = Figure(figsize=_SIZE_INCHES)
@@ -100,7 +92,7 @@ def draw_loss_by_step(curves: Curves, axes: Axes) -> None:
     _draw_loss(curves, axes, lambda row: row["step"])
     for place, arm in enumerate(curves.document["arms"]):
         steps, values, _ = curves.validation(arm, "full_loss_nats_per_char")
-        if not steps and "foreign" in curves.document:
+        if not steps:
             continue
         axes.plot(steps, values, linestyle="none", marker=_MARKERS[place % 5], markerfacecolor="none",
                   color=_COLORS[place % 10], markersize=5, label=f"{arm['label']}, full loss")  # fmt: skip
@@ -128,6 +120,24 @@ def draw_gain(curves: Curves, axes: Axes) -> None:
     axes.axhline(0, color="0.3", linewidth=0.8)
     axes.set(title="Gain over the baseline by step", xlabel="step of the baseline", ylabel="loss lower by, %")
     _add_legend(axes)
+
+
+def draw_intervals(curves: Curves, axes: Axes) -> None:
+    """The 95 % interval of every gain against the margin."""
+    pairs = [pair for pair in curves.document["pairs"] if pair["verdict"]["interval_95"]]
+    names = [arm["name"] for arm in curves.document["arms"]]
+    margin = curves.document["margin_percent"]
+    axes.axvspan(-margin, margin, color="0.9", zorder=0)
+    axes.axvline(0, color="0.3", linewidth=0.8)
+    for place, pair in enumerate(pairs):
+        interval, color = pair["verdict"]["interval_95"], _COLORS[names.index(pair["candidate"]) % 10]
+        low, high, gain = interval["low_percent"], interval["high_percent"], pair["verdict"]["gain_percent"]
+        axes.plot([low, high], [place, place], color=color, linewidth=5, solid_capstyle="butt", alpha=0.55)
+        axes.plot([gain], [place], "|", color=color, markersize=13, markeredgewidth=2)
+    axes.set(title="Gain and its interval; grey: the margin, within which a gain counts as none",
+             xlabel="loss lower by, %", ylim=(len(pairs) - 0.5, -0.5), yticks=range(len(pairs)))  # fmt: skip
+    axes.set_yticklabels([pair["candidate_label"] for pair in pairs])
+    axes.grid(visible=False, axis="y")
 
 
 def draw_training_loss(curves: Curves, axes: Axes) -> None:
@@ -220,7 +230,7 @@ def _draw_loss(curves: Curves, axes: Axes, place_of: Callable[[Row], float | Non
         _, values, rows = curves.validation(arm, "loss_nats_per_char")
         divisor = arm["sizes"]["coverage"] if curves.matched else 1.0
         places = [place for place in map(place_of, rows) if place is not None]
-        if "foreign" in curves.document and (divisor is None or not places or len(places) < len(rows)):
+        if divisor is None or not places or len(places) < len(rows):
             continue
         axes.plot(places, [value / divisor for value in values],
                   _DASHES[place % 4], marker=_MARKERS[place % 5], markersize=3, color=_COLORS[place % 10],
@@ -230,6 +240,7 @@ def _draw_loss(curves: Curves, axes: Axes, place_of: Callable[[Row], float | Non
 
 FIGURES: dict[str, Callable[[Curves, Axes], None]] = {
     "loss_by_step": draw_loss_by_step,
+    "intervals": draw_intervals,
     "loss_by_time": draw_loss_by_time,
     "gain": draw_gain,
     "training_loss": draw_training_loss,

@@ -4,8 +4,7 @@ Rendering returns text; everything that comes out of the document is made inert 
 """
 
 import base64
-import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -17,10 +16,13 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from harness import formats
-from harness.analyse.document import FILE_NAME as DOCUMENT_NAME
-from harness.analyse.document import load_document
+from harness.report import front, pair_sections, sections
+from harness.report.blocks import Code, has_content
+from harness.report.escape import escape_markdown, format_block, format_code
 from harness.report.figures import FIGURES, FOLDER, save_figures
 from harness.report.pdf import Attachment, Renderer, render_pdf
+from harness.store.document import FILE_NAME as DOCUMENT_NAME
+from harness.store.document import load_document
 from harness.store.measurements import FILE_NAME as METRICS_NAME
 from harness.store.measurements import Row, load_metrics, save_rows
 from mainrun.record.files import save_text
@@ -29,25 +31,21 @@ from mainrun.record.inert import make_inert
 SUMMARY_NAME = "PERFORMANCE_SUMMARY.md"
 REPORT_NAME = "TRAINING_OPTIMIZATION_REPORT.md"
 PDF_NAME = "report.pdf"
+PAGE_NAME = "report.html"
 ATTACHED_NAME = "metrics-validation.parquet"
 UNDATED = 315_532_800
 """1980-01-01: the date of a PDF whose sources hold none."""
 MAX_ATTACHED_BYTES = 300_000
 """A larger parquet travels in the PDF with its validation rows only."""
-FIGURE_WORDS = {
-    "loss_by_step": "Validation loss by step of every arm",
-    "loss_by_time": "Validation loss by training time of every arm",
-    "gain": "Gain over the baseline by step",
-    "training_loss": "Training loss by step of every arm",
-    "learning_rate": "Learning rate by step of every arm",
-    "perplexity": "Validation perplexity by step of every arm",
-}
-"""What each figure of the curves section shows, in its order; in the PDF the first one stands on the first page."""
-_MARKDOWN_SPECIAL = str.maketrans({character: f"\\{character}" for character in r"\`*_[]<>|~&#@$"})
+MAX_RANKED = 5
+"""Arms in the summary's table."""
+STATUSES = ("PASS", "FAIL", "NOT CHECKED")
+Figures = Mapping[str, str | None]
+"""Name → SVG, or None where it has nothing to show."""
 
 
 def render(folder: Path, renderer: Renderer | None = None, meanwhile: Callable[[], None] = lambda: None) -> None:
-    """Writes both Markdown reports, the figures and the PDF of a comparison that has been analysed.
+    """Writes the Markdown reports, the figures, the page and the PDF of a comparison that has been analysed.
 
     `renderer` is a child that waits for the PDF, if one was started early; `meanwhile` is called while it renders.
     Raises `MachineError` where the PDF cannot be made here; everything else is written by then.
@@ -61,8 +59,9 @@ def render(folder: Path, renderer: Renderer | None = None, meanwhile: Callable[[
         save_rows(folder / metrics_name, attached_rows)
 
     def write_others() -> None:
-        save_text(folder / SUMMARY_NAME, render_markdown("PERFORMANCE_SUMMARY.md.j2", document))
-        save_text(folder / REPORT_NAME, render_markdown("TRAINING_OPTIMIZATION_REPORT.md.j2", document))
+        save_text(folder / SUMMARY_NAME, render_markdown(f"{SUMMARY_NAME}.j2", document))
+        save_text(folder / REPORT_NAME, render_markdown(f"{REPORT_NAME}.j2", document))
+        save_text(folder / PAGE_NAME, render_html(document, figures, on_screen=True))
         meanwhile()
 
     try:
@@ -87,47 +86,29 @@ def render(folder: Path, renderer: Renderer | None = None, meanwhile: Callable[[
 
 def render_markdown(template: str, document: dict[str, Any]) -> str:
     """A Markdown report; every value is escaped."""
-    chosen = _choose_template(template, document)
-    return _build_environment(escape_markdown).get_template(chosen).render(_build_context(document))
+    text = _build_environment(escape_markdown).get_template(template).render(_build_context(document))
+    return _join_blank_lines(text)
 
 
-def render_html(document: dict[str, Any], figures: dict[str, str | None], *, metrics_cut: bool) -> str:
-    """The report as one HTML page with its style sheet and figures inline; every value is escaped."""
-    style = files("reports").joinpath("templates", "report.css").read_text(encoding="utf-8")
-    page = _build_environment(Markup.escape).get_template(_choose_template("report.html.j2", document))
-    context = _build_context(document)
-    return page.render(context, style=Markup(style), figures=figures, metrics_cut=metrics_cut)
-
-
-def _choose_template(name: str, document: dict[str, Any]) -> str:
-    """Comparisons with logs of other programs have templates of their own: most of what ours say is not known there."""
-    return f"foreign/{name}" if "foreign" in document else name
+def render_html(
+    document: dict[str, Any], figures: Figures, *, metrics_cut: bool = False, on_screen: bool = False
+) -> str:
+    """The report as one HTML page with style sheet and figures inline, for the PDF or a browser; all is escaped."""
+    page = _build_environment(Markup.escape).get_template("report.html.j2")
+    inline = {name: Markup(_read_template(name)) for name in ("report.css", "report.js")}
+    return page.render(
+        _build_context(document),
+        style=inline["report.css"],
+        script=inline["report.js"],
+        figures=figures,
+        metrics_cut=metrics_cut,
+        on_screen=on_screen,
+    )
 
 
 def load_figure(path: Path) -> str | None:
-    """A figure as a `data:` address, or None where it has nothing to show."""
-    if not path.exists():
-        return None
-    return f"data:image/svg+xml;base64,{base64.b64encode(path.read_bytes()).decode()}"
-
-
-def escape_markdown(text: str) -> str:
-    """Text that Markdown shows as it stands; an address is not turned into a link."""
-    return text.translate(_MARKDOWN_SPECIAL).replace("://", "\\://").replace("www.", "www\\.").replace("\n", " ")
-
-
-def format_code(text: Any) -> Markup:
-    """A Markdown code span, whatever the text holds."""
-    inert = make_inert(formats.format_value(text))
-    longest = max(map(len, re.findall("`+", inert)), default=0)
-    fence = "`" * (longest + 1)
-    padding = " " if inert.startswith("`") or inert.endswith("`") else ""
-    return Markup(f"{fence}{padding}{inert}{padding}{fence}".replace("|", "\\|"))
-
-
-def format_block(text: str) -> Markup:
-    """Text for inside a fenced Markdown code block."""
-    return Markup(make_inert(text).replace("```", "'''"))
+    """A figure's SVG, or None where it has nothing to show."""
+    return path.read_text(encoding="utf-8") if path.exists() else None
 
 
 def get_claim_text(claims: Sequence[dict[str, Any]], claim_id: str) -> str:
@@ -135,42 +116,51 @@ def get_claim_text(claims: Sequence[dict[str, Any]], claim_id: str) -> str:
     return next((str(claim["text"]) for claim in claims if claim["id"] == claim_id), "")
 
 
-def select_section(claims: Sequence[dict[str, Any]], section: str) -> list[dict[str, Any]]:
-    """The claims on a pair that stand in one section of a report."""
-    return [claim for claim in claims if claim["section"] == section]
-
-
-def format_impact(key: str, ablation: dict[str, Any] | None) -> str:
-    """What an ablation measured of the unit a setting belongs to, or that it was not measured."""
-    if ablation is None:
-        return "not measured"
-    parts = []
-    for kind, word in (("ladder", "added"), ("leave_one_out", "left out")):
-        step = next((step for step in ablation[kind] if key in step["keys"]), None)
-        if step is not None:
-            verdict = step["verdict"]
-            parts.append(f"{word}: {formats.format_percent(verdict['gain_percent'], 2)}, {verdict['label']}")
-    return "; ".join(parts) or "not measured"
+def select_attached_rows(folder: Path, rows: Sequence[Row]) -> tuple[str, list[Row]]:
+    """Name and rows of the parquet that travels in the PDF: all of them, or above 300 KB the validation rows."""
+    if (folder / METRICS_NAME).stat().st_size <= MAX_ATTACHED_BYTES:
+        return METRICS_NAME, list(rows)
+    return ATTACHED_NAME, [row for row in rows if row["split"] == "validation"]
 
 
 def _build_context(document: dict[str, Any]) -> dict[str, Any]:
+    findings = [*document["constraints"], *document["integrity"]]
     return {
         **document,
-        "by_name": {arm["name"]: arm for arm in document["arms"]},
-        "figure_words": FIGURE_WORDS,
-        "index": [
-            *(("", claim) for claim in [*document["claims"], *document["caveats"]]),
-            *((pair["candidate_label"], claim) for pair in document["pairs"] for claim in pair["claims"]),
-        ],
-        "drawn_figures": _list_drawn_figures(document),
+        "figure_words": sections.FIGURE_WORDS,
+        "drawn_figures": document["figures"],
+        "statuses": STATUSES,
+        "mismatch": any(pair["mismatch"] for pair in document["pairs"]),
+        "has_logs": any(arm["origin"] not in ("trained", "run") for arm in document["arms"]),
+        "conclusions": front.find_conclusions(document),
+        "color": front.find_color(document),
+        "ranking": front.describe_ranking(document),
+        "short_ranking": front.describe_ranking(document, most=MAX_RANKED, short=True),
+        "trust": front.describe_trust(document),
+        "first_caveats": front.find_first_caveats(document),
+        "first_caveat": document["caveats"][0]["text"] if document["caveats"] else "",
+        "broken_rules": front.find_broken_rules(document),
+        "passed": [finding for finding in findings if finding["status"] == "PASS"],
+        "unpassed": [finding for finding in findings if finding["status"] != "PASS"],
+        "pair_parts": _build_pair_parts(document),
+        "metrics": front.describe_metrics(document),
+        "sections": sections.describe_report(document),
     }
 
 
-def _list_drawn_figures(document: dict[str, Any]) -> list[str]:
-    if "foreign" in document:
-        return list(document["foreign"]["figures"]) if document["pairs"] else []
-    drawn = {"gain": bool(document["pairs"]), "ablation": document["ablation"] is not None}
-    return [name for name in FIGURES if drawn.get(name, True)]
+def _build_pair_parts(document: dict[str, Any]) -> list[dict[str, Any]]:
+    """What the summary shows of every pair."""
+    several = len(document["pairs"]) > 1
+    return [
+        {
+            "suffix": f": {pair['candidate_label']}" if several else "",
+            "changes": pair_sections.describe_changes(document, pair),
+            "steps": pair_sections.describe_steps(pair),
+            "findings": pair_sections.describe_findings(pair),
+            "certainty": pair_sections.describe_certainty(pair),
+        }
+        for pair in document["pairs"]
+    ]
 
 
 @lru_cache(maxsize=2)
@@ -185,21 +175,36 @@ def _build_environment(escape: Any) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
-        autoescape=False,  # finalize escapes every value, for Markdown and HTML alike
+        autoescape=True,  # finalize escapes every value, for Markdown and HTML alike; macros give what is safe already
     )
     environment.filters |= formats.FORMATS | {
         "code": format_code,
         "block": format_block,
         "claim": get_claim_text,
-        "section": select_section,
-        "impact": format_impact,
-        "zip": zip,
+        "section": pair_sections.select_section,
+        "mark": Markup,
+        "inline": _inline_figure,
+        "data_address": _encode_figure,
     }
+    environment.tests |= {"code": lambda value: isinstance(value, Code), "content": has_content}
     return environment
 
 
-def select_attached_rows(folder: Path, rows: Sequence[Row]) -> tuple[str, list[Row]]:
-    """Name and rows of the parquet that travels in the PDF: all of them, or above 300 KB the validation rows."""
-    if (folder / METRICS_NAME).stat().st_size <= MAX_ATTACHED_BYTES:
-        return METRICS_NAME, list(rows)
-    return ATTACHED_NAME, [row for row in rows if row["split"] == "validation"]
+def _encode_figure(svg: str) -> str:
+    return f"data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()}"
+
+
+def _inline_figure(svg: str) -> Markup:
+    """The drawing itself, which matplotlib escaped, so that its text can be selected and its values hovered over."""
+    return Markup(svg[svg.index("<svg") :])
+
+
+def _read_template(name: str) -> str:
+    return files("reports").joinpath("templates", name).read_text(encoding="utf-8")
+
+
+def _join_blank_lines(text: str) -> str:
+    """No more than one blank line in a row, as blocks bring their own."""
+    lines = text.strip("\n").split("\n")
+    kept = [line for place, line in enumerate(lines) if line.strip() or place == 0 or lines[place - 1].strip()]
+    return "\n".join(kept) + "\n"

@@ -87,7 +87,7 @@ def _is_table(path: Path) -> bool:
 def _find_run(path: Path, name: str) -> Source:
     """A run folder of ours; one that was itself imported gives the source it keeps."""
     run = load_run(path)
-    if not run.is_foreign:
+    if not run.is_read:
         return Source("run", path, name, run.arm)
     record = run.record["source"]
     return Source(record["kind"], path / STORED_NAMES[record["kind"]], record["name"], run.arm, record["loss_unit"])

@@ -11,12 +11,13 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from harness.store.journals import Event
+from harness.formats import quote
+from harness.store.facts import MAX_STEPS
+from harness.store.journals import HEADERS, MAX_COUNT, Event
 
 Kind = Literal["event", "unused", "text", "bad", "diverged"]
 """What a line is; `bad` is an event of ours that cannot be read, `diverged` one with a loss that no training has."""
 
-HEADERS = ("hyperparameters_configured", "device_info", "dataset_info", "model_info")
 RENAMED = {
     "train_step": "training_step",
     "train": "training_step",
@@ -49,11 +50,6 @@ MAX_TIME_S = 1e11
 """A larger timestamp is in no seconds."""
 MAX_LOSS = 1e6
 """A larger loss has diverged as one that is not finite has."""
-MAX_STEPS = 10**12
-"""A larger number counts no steps."""
-MAX_COUNT = 2**53
-"""A larger number is not kept exactly by everything that reads it."""
-MAX_QUOTED = 60
 _PLAIN_FIELDS = {"event", "timestamp", "step", "max_steps", "loss", "elapsed_time", "prnt"}
 """Of a training step as the task itself writes it."""
 LINES_AT_ONCE = 500
@@ -224,12 +220,6 @@ def _read_number(value: Any) -> float | None:
 def _read_elapsed(value: Any) -> float | None:
     number = _read_number(value)
     return number if number is None or abs(number) < MAX_TIME_S else None
-
-
-def quote(value: Any) -> str:
-    """A value as a note shows it: whatever stands in a log, not longer than a few words."""
-    text = repr(value)
-    return text if len(text) <= MAX_QUOTED else f"{text[: MAX_QUOTED - 3]}..."
 
 
 def _keep_header(raw: dict[str, Any]) -> dict[str, Any]:

@@ -11,13 +11,11 @@ from dataclasses import dataclass, field
 from operator import itemgetter, lt
 from typing import TypeVar
 
-from harness.sources.lines import HEADERS, RENAMED, parse_lines
-from harness.store.journals import Event
+from harness.sources.lines import RENAMED, parse_lines
+from harness.store.journals import HEADERS, NOTE, Event
 from mainrun.record.errors import RequestError
 
 T = TypeVar("T")
-NOTE = "import_note"
-"""The journal event that carries one note."""
 _GET_STEP = itemgetter("step")
 MAX_NAMED = 5
 """Lines or names listed in one note; of more, the number is given."""

@@ -12,8 +12,10 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from harness.sources.lines import MAX_LOSS, MAX_STEPS, quote, read_time
+from harness.formats import quote
+from harness.sources.lines import MAX_LOSS, read_time
 from harness.sources.log import ForeignLog, conclude_steps
+from harness.store.facts import MAX_STEPS
 from harness.store.journals import Event
 from harness.store.tensorboard import load_scalars
 from mainrun.record.errors import RequestError

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.plan.external import UNKNOWN_CORPUS
+from harness.plan.noise import KnownNoise, find_known_noise
 from harness.plan.plan import Arm, Plan, PlannedRun
 from harness.sources.find import (
     DEFAULT_SEED,
@@ -92,6 +93,7 @@ def plan_import(name: str, runs: Sequence[ImportedRun], margin_percent: float) -
         seeds=tuple(seeds),
         runs=tuple(planned[id(run)] for run in runs),
         margin_percent=margin_percent,
+        known_noise=_find_noise_of([run.record for run in own]),
         sources=[_describe(planned[id(run)], run) for run in runs],
     )
     _refuse_copies(runs)
@@ -219,6 +221,15 @@ def _plan_arm(name: str, run: ImportedRun) -> Arm:
     }
     request = record["request"]
     return Arm(name, request["recipe"], request["settings"], record["config"], {**record["sizes"], **tokens})
+
+
+def _find_noise_of(records: Sequence[dict[str, Any]]) -> KnownNoise | None:
+    """What is known of the noise of runs of our own, where they are all of one preset."""
+    requests = [record["request"] for record in records]
+    if len({request["preset"] for request in requests}) != 1:
+        return None
+    settings = [request["settings"] for request in requests]
+    return find_known_noise(requests[0]["preset"], settings, records[0]["corpus"]["source"])
 
 
 def _describe(planned: PlannedRun, run: ImportedRun) -> dict[str, Any]:

@@ -7,6 +7,12 @@ from mainrun.record.errors import StoredResultsError
 from mainrun.record.files import parse_json
 
 Event = dict[str, Any]
+HEADERS = ("hyperparameters_configured", "device_info", "dataset_info", "model_info")
+"""Events that stand before the first step."""
+NOTE = "import_note"
+"""Event that carries one note of an importer."""
+MAX_COUNT = 2**53
+"""A larger number is not kept exactly by everything that reads it."""
 
 
 def load_journal(path: Path, *, finished: bool, timed: bool = True) -> list[Event]:

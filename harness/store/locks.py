@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from harness.analyse.document import FILE_NAME as DOCUMENT_NAME
-from harness.analyse.document import load_document
 from harness.plan.plan import FILE_NAME as PLAN_NAME
+from harness.store.document import FILE_NAME as DOCUMENT_NAME
+from harness.store.document import load_origin
 from harness.store.runs import COMPLETE, RUNS_FOLDER
 from mainrun.record.errors import MachineError, ProgramError, RequestError, StoredResultsError
 from mainrun.record.file_lock import lock
@@ -50,7 +50,7 @@ def find_changes(folder: Path) -> dict[str, tuple[str | None, str]] | None:
     None where nothing can be said: there are no numbers yet, or they are damaged.
     """
     try:
-        stored = dict(load_document(folder)["sha256"])
+        stored = dict(load_origin(folder)["sha256"])
     except (ProgramError, LookupError, TypeError, ValueError):
         return None
     found = {name: compute_file_sha256(folder / name) if (folder / name).is_file() else None for name in stored}
@@ -65,7 +65,7 @@ def refuse_changes(folder: Path) -> None:
     changes = find_changes(folder)
     if not changes:
         return
-    runs = load_document(folder)["runs"]
+    runs = load_origin(folder)["runs"]
     complete = {f"{RUNS_FOLDER}/{run['arm']}-s{run['seed']}/{RECORD_NAME}" for run in runs if run["status"] in COMPLETE}
     for name, (found, due) in changes.items():
         if name in {PLAN_NAME, *complete}:

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from harness.store.journals import Event
-from harness.store.rows import measure_foreign
 from harness.store.runs import StoredComparison, StoredRun
 from mainrun.record.errors import StoredResultsError
 from mainrun.record.parquet import load_table, save_table
@@ -37,11 +36,13 @@ CLOCKS = frozenset({"elapsed_time", "train_elapsed_s"})
 """Of the journal, in seconds of a run; unlike its timestamps, which follow the machine's clock when that is set."""
 
 _PYTHON_TYPES: dict[str, tuple[type, ...]] = {"string": (str,), "int64": (int,), "float64": (int, float)}
-_ALWAYS = frozenset({"arm", "seed", "step", "max_steps", "epoch", "tokens_seen", "split", "elapsed_s"})
+_ALWAYS = frozenset({"arm", "seed", "step", "max_steps", "split"})
+_TRAINED = _ALWAYS | {"epoch", "tokens_seen", "elapsed_s"}
 _REQUIRED = {
-    "train": _ALWAYS | {"loss_nats_per_token", "learning_rate", "grad_norm"},
-    "validation": _ALWAYS | {"loss_nats_per_char"},
+    "train": _TRAINED | {"loss_nats_per_token", "learning_rate", "grad_norm"},
+    "validation": _TRAINED | {"loss_nats_per_char"},
 }
+"""What a journal of the training program leaves out only where it is damaged."""
 
 Row = dict[str, Any]
 
@@ -71,48 +72,49 @@ def load_rows(source: Path | BinaryIO) -> list[Row]:
 
 
 def build_rows(run: StoredRun) -> Iterator[Row]:
-    """The measurements of one run, in the journal's order.
+    """The measurements of one run, in the journal's order; a cell that is not known is null.
 
     Raises `StoredResultsError` where a field is absent, and where a clock that only runs forward went back.
     """
-    if run.is_foreign:
-        yield from ({**dict.fromkeys(COLUMNS), **measured} for measured in measure_foreign(run))
-        return
-    config, sizes = run.record["config"], run.record["sizes"]
-    tokens_per_step = config["block_size"] * config["batch_size"]
-    previous_s = 0.0
+    facts, previous_s = run.facts, 0.0
     clocks_s = dict.fromkeys(CLOCKS, 0.0)
     for number, event in enumerate(run.events, 1):
         try:
-            for clock in CLOCKS & event.keys():
-                if event[clock] < clocks_s[clock]:
-                    raise TypeError(f"'{clock}' goes back from {clocks_s[clock]} to {event[clock]}")
-                clocks_s[clock] = event[clock]
-            match event["event"]:
-                case "training_step":
-                    measured = _measure_training(event, tokens_per_step, previous_s)
-                    previous_s = event["train_elapsed_s"]
-                case "validation_step":
-                    measured = _measure_validation(event)
-                case _:
-                    continue
+            if not run.is_read:  # a log's clock may pause and begin again, which is said of it
+                _check_clocks(event, clocks_s)
+            if event["event"] == "training_step":
+                measured = _measure_training(event, facts.tokens_per_step, previous_s, is_plain=not run.is_read)
+                previous_s = event["train_elapsed_s"] or 0.0
+            elif event["event"] == "validation_step":
+                measured = _measure_validation(event)
+            else:
+                continue
             row = {
+                **dict.fromkeys(COLUMNS),
                 "arm": run.arm,
                 "seed": run.seed,
                 "step": event["step"],
                 "max_steps": event["max_steps"],
-                "epoch": event["step"] / sizes["steps_per_epoch"],
-                "tokens_seen": event["step"] * tokens_per_step,
+                "epoch": event["step"] / facts.steps_per_epoch if facts.steps_per_epoch else None,
+                "tokens_seen": event["step"] * facts.tokens_per_step if facts.tokens_per_step else None,
                 "elapsed_s": event["train_elapsed_s"],
                 **measured,
             }
-            _check_types(row)
+            _check_types(row, _ALWAYS if run.is_read else _REQUIRED[row["split"]])
             yield row
         except (KeyError, TypeError) as error:
             raise StoredResultsError(
                 f"{run.folder / 'mainrun.log'}, line {number}: a field of '{event['event']}' is absent, "
                 f"impossible or of the wrong type: {error}."
             ) from None
+
+
+def _check_clocks(event: Event, clocks_s: dict[str, float]) -> None:
+    """Raises `TypeError` where a clock stands before its last time in `clocks_s`, which goes on to this one."""
+    for clock in CLOCKS & event.keys():
+        if event[clock] < clocks_s[clock]:
+            raise TypeError(f"'{clock}' goes back from {clocks_s[clock]} to {event[clock]}")
+        clocks_s[clock] = event[clock]
 
 
 def compute_perplexity(loss_nats_per_token: float) -> float | None:
@@ -129,9 +131,8 @@ def compute_full_loss_per_token(event: Event) -> float | None:
     return None if full_loss is None or not num_chars or not num_tokens else full_loss * num_chars / num_tokens
 
 
-def _check_types(row: Row) -> None:
-    """Raises `TypeError` for a value that is not of its column's type, or absent where it must not be."""
-    required = _REQUIRED[row["split"]]
+def _check_types(row: Row, required: frozenset[str]) -> None:
+    """Raises `TypeError` for a value that is not of its column's type, or absent though `required`."""
     for name, kind in COLUMNS.items():
         value = row[name]
         if value is None and name not in required:
@@ -140,21 +141,23 @@ def _check_types(row: Row) -> None:
             raise TypeError(f"{name} is {value!r}")
 
 
-def _measure_training(event: Event, tokens_per_step: int, previous_s: float) -> Row:
-    spent_s = event["train_elapsed_s"] - previous_s
+def _measure_training(event: Event, tokens_per_step: int | None, previous_s: float, *, is_plain: bool) -> Row:
+    """A perplexity only of a plain cross-entropy: the losses of a log may hold other terms."""
+    spent_s = (event["train_elapsed_s"] or 0.0) - previous_s
     return {
         "split": "train",
         "loss_nats_per_token": event["loss"],
-        "loss_nats_per_char": None,
-        "full_loss_nats_per_char": None,
-        "perplexity_per_token": compute_perplexity(event["loss"]),
+        "perplexity_per_token": compute_perplexity(event["loss"]) if is_plain else None,
         "learning_rate": event["learning_rate"],
         "grad_norm": event["grad_norm"],
-        "tokens_per_s": tokens_per_step / spent_s if spent_s > 0 else None,
+        "tokens_per_s": tokens_per_step / spent_s if tokens_per_step and spent_s > 0 else None,
     }
 
 
 def _measure_validation(event: Event) -> Row:
+    if event.get("loss_unit") == "nats_per_token":
+        return {"split": "validation", "loss_nats_per_token": event["loss"],
+                "full_loss_nats_per_char": event["full_loss_nats_per_char"]}  # fmt: skip
     loss_nats_per_token = compute_full_loss_per_token(event)
     return {
         "split": "validation",
@@ -162,7 +165,4 @@ def _measure_validation(event: Event) -> Row:
         "loss_nats_per_char": event["loss"],
         "full_loss_nats_per_char": event["full_loss_nats_per_char"],
         "perplexity_per_token": None if loss_nats_per_token is None else compute_perplexity(loss_nats_per_token),
-        "learning_rate": None,
-        "grad_norm": None,
-        "tokens_per_s": None,
     }

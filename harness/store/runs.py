@@ -1,11 +1,14 @@
 """What a comparison has stored so far: its plan, and the record and journal of each run."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, get_args
 
 from harness.plan.plan import FILE_NAME as PLAN_NAME
 from harness.plan.plan import Plan, PlannedRun, load_plan
+from harness.plan.seeds import find_plan_hashes
+from harness.store.facts import RunFacts, read_facts
 from harness.store.journals import Event, load_journal
 from mainrun.record.errors import StoredResultsError
 from mainrun.record.files import compute_file_sha256
@@ -16,6 +19,8 @@ from mainrun.record.title_losses import COLUMNS as TITLE_COLUMNS
 from mainrun.record.title_losses import SCHEMA_VERSION as TITLE_SCHEMA_VERSION
 
 RUNS_FOLDER = "runs"
+TAKEN_OVER = "taken_over"
+"""Field of a record: where the run was trained. Absent from the record of a run that was trained where it stands."""
 
 
 _FIELDS = (
@@ -24,13 +29,12 @@ _FIELDS = (
 )
 _FINAL_FIELDS = ("final_weights_sha256", *HASHED_FILES.values(), "peak_memory_bytes")
 """What a record must hold, and what that of a complete run must hold too."""
-_FOREIGN_FIELDS = ("status", "reason", "arm", "seed", "source", "plan_sha256")
+_SOURCE_FIELDS = ("status", "reason", "arm", "seed", "source", "plan_sha256")
+"""And the record of a run that was read from a log."""
 COMPLETE = ("complete", "imported")
 """Statuses of runs that are whole: trained here, and taken in from a log."""
-TAKEN_OVER = "taken_over"
-"""Field of a record: where the run was trained. Absent from the record of a run that was trained where it stands."""
-FOREIGN_KINDS = ("log", "csv", "tensorboard")
-"""Kinds of a record's `source` that are no runs of the training program."""
+OWN_KIND = "run"
+"""Kind of a record's `source` that is a run of the training program, with all that one leaves."""
 
 
 @dataclass(frozen=True)
@@ -50,9 +54,25 @@ class StoredRun:
         return self.record["status"] in COMPLETE
 
     @property
-    def is_foreign(self) -> bool:
-        """Whether its journal was made from a log of another program."""
-        return is_foreign(self.record)
+    def is_read(self) -> bool:
+        """Whether its journal was made from a log, which stands beside it."""
+        return is_read(self.record)
+
+    @property
+    def origin(self) -> str:
+        """`trained`, `command` for another program's, `run` for one taken in, else the kind of its log."""
+        source = self.record.get("source")
+        return "trained" if source is None else "command" if source.get("external") else str(source["kind"])
+
+    @property
+    def has_title_losses(self) -> bool:
+        """Whether it left its losses by title."""
+        return not self.is_read and self.is_complete
+
+    @cached_property
+    def facts(self) -> RunFacts:
+        """What it states of itself."""
+        return read_facts(self.events, self.record)
 
     def select(self, event: str) -> list[Event]:
         """The events of that name, in order."""
@@ -71,6 +91,11 @@ class StoredComparison:
     plan: Plan
     runs: dict[PlannedRun, StoredRun]
     """In the plan's order; a run that never started is absent."""
+
+    @property
+    def trained(self) -> list[StoredRun]:
+        """The runs of the training program, in the plan's order; the others were read from logs."""
+        return [run for run in self.runs.values() if not run.is_read]
 
     @property
     def unfinished(self) -> list[PlannedRun]:
@@ -107,7 +132,7 @@ def load_comparison(folder: Path, *, check_hashes: bool = True) -> StoredCompari
             runs[run] = load_run(run_folder)
             if check_hashes and (runs[run].arm, runs[run].seed) != (run.arm, run.seed):
                 raise StoredResultsError(f"{run_folder} holds a run of {runs[run].arm} with seed {runs[run].seed}.")
-            if check_hashes and runs[run].record["plan_sha256"] != plan_sha256:
+            if check_hashes and runs[run].record["plan_sha256"] not in find_plan_hashes(plan, plan_sha256, run.seed):
                 raise StoredResultsError(
                     f"{folder / PLAN_NAME} was changed after its runs began: its SHA-256 is {plan_sha256}, "
                     f"{run_folder / RECORD_NAME} says {runs[run].record['plan_sha256']}."
@@ -120,8 +145,8 @@ def load_comparison(folder: Path, *, check_hashes: bool = True) -> StoredCompari
 def load_run(folder: Path) -> StoredRun:
     """Loads one run's record and journal."""
     record = load_run_record(folder)
-    if is_foreign(record):
-        return _load_foreign_run(folder, record)
+    if is_read(record):
+        return _load_read_run(folder, record)
     complete = record.get("status") == "complete"
     if record.get("status") not in get_args(Status):
         raise StoredResultsError(f"{folder / RECORD_NAME} is damaged: its status is {record.get('status')!r}.")
@@ -136,14 +161,14 @@ def load_run(folder: Path) -> StoredRun:
     return StoredRun(record["arm"], record["seed"], folder, record, events)
 
 
-def is_foreign(record: dict[str, Any]) -> bool:
-    """Whether a record is of a log or a command of another program."""
+def is_read(record: dict[str, Any]) -> bool:
+    """Whether a record is of a log, its own or a command's."""
     source = record.get("source")
-    return isinstance(source, dict) and source.get("kind") in FOREIGN_KINDS
+    return isinstance(source, dict) and source.get("kind") != OWN_KIND
 
 
-def _load_foreign_run(folder: Path, record: dict[str, Any]) -> StoredRun:
-    missing = [key for key in _FOREIGN_FIELDS if key not in record]
+def _load_read_run(folder: Path, record: dict[str, Any]) -> StoredRun:
+    missing = [key for key in _SOURCE_FIELDS if key not in record]
     if missing:
         raise StoredResultsError(f"{folder / RECORD_NAME} is damaged: {', '.join(missing)} missing.")
     there = record["status"] == "imported" or (folder / JOURNAL_NAME).exists()
@@ -172,7 +197,7 @@ def find_hash_changes(run: StoredRun) -> list[tuple[str, str, str | None]]:
     changes = []
     for name, expected in find_hashes(run).items():
         path = run.folder / name
-        found = compute_file_sha256(path) if path.exists() or not run.is_foreign else "none: the file is missing"
+        found = compute_file_sha256(path) if path.exists() or not run.is_read else "none: the file is missing"
         if found != expected:
             changes.append((name, found, expected))
     return changes
@@ -180,7 +205,7 @@ def find_hash_changes(run: StoredRun) -> list[tuple[str, str, str | None]]:
 
 def find_hashes(run: StoredRun) -> dict[str, str | None]:
     """Name and recorded SHA-256 of a run's files: of a complete run of ours, or of a source and its journal."""
-    if not run.is_foreign:
+    if not run.is_read:
         return {name: run.record.get(key) for name, key in HASHED_FILES.items()} if run.is_complete else {}
     journal = run.record.get("mainrun_log_sha256")
     is_there = journal is not None or (run.folder / JOURNAL_NAME).exists()

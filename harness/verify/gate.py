@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from harness.analyse.document import load_document
 from harness.formats import format_loss, format_percent
+from harness.store.document import load_document
 from harness.store.runs import load_comparison
 from harness.verify.derived import load_proven_document
 from mainrun.record.errors import EXIT_DONE, EXIT_INCONCLUSIVE, EXIT_NO, RequestError, StoredResultsError
@@ -45,7 +45,7 @@ def judge(
     if min_improvement_percent is not None:
         conditions.append(judge_improvement(pair["verdict"], min_improvement_percent))
     if max_loss_nats_per_char is not None:
-        if last_arm["final"]["loss_nats_per_char"] is None or not last_arm["final"].get("is_last", True):
+        if last_arm["final"]["loss_nats_per_char"] is None or not last_arm["final"]["is_last"]:
             raise StoredResultsError(f"{folder} has no frozen loss of {last_arm['name']} at its last step.")
         conditions.append(judge_loss(last_arm["final"]["loss_nats_per_char"], max_loss_nats_per_char))
     if require_conclusive:
@@ -64,7 +64,7 @@ def judge_improvement(verdict: dict[str, Any], percent: float) -> Condition:
     return Condition(
         f"--min-improvement {percent:g}",
         status,
-        f"gain in {verdict.get('basis', 'full loss')} {format_percent(verdict['gain_percent'], 2)}, "
+        f"gain in {verdict['basis']} {format_percent(verdict['gain_percent'], 2)}, "
         f"{verdict['label']}; {verdict['reason']}",
     )
 

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from harness.check.integrity import INTEGRITY
-from harness.check.logs import FORENSICS, run_mixed_checks, select_own
-from harness.check.registry import Evidence, Finding, Registry, Result
+from harness.check.logs import FORENSICS
+from harness.check.planned import CONSTRAINTS
+from harness.check.registry import Evidence, Finding, Registry, Result, run_checks
 from harness.check.reread import read_titles
-from harness.check.rules import CONSTRAINTS
 from harness.launch.job import Launcher, run_alone
 from harness.launch.training import build_arguments, build_job
 from harness.store.journals import load_journal
@@ -39,20 +39,15 @@ def verify(folder: Path, data: str | None, replay_steps: int | None, launcher: L
     evidence = Evidence(comparison, NO_TITLES, NO_TITLES)
     if source:
         titles = read_titles(comparison.plan, source)
-        evidence = Evidence(comparison, titles, _initialize_again(select_own(comparison), source, launcher))
-    findings = [
-        finding
-        for registry in REGISTRIES
-        if registry is not FORENSICS or comparison.plan.sources is not None
-        for finding in run_mixed_checks(registry, evidence)
-    ]
-    replayed = _replay(select_own(comparison), source, replay_steps, launcher)
+        evidence = Evidence(comparison, titles, _initialize_again(comparison, source, launcher))
+    findings = [finding for registry in REGISTRIES for finding in run_checks(registry, evidence)]
+    replayed = _replay(comparison, source, replay_steps, launcher)
     return [*findings, Finding(REPLAY_NAME, REPLAY_TITLE, *replayed)]
 
 
 def list_checks() -> dict[str, str]:
     """Name → title of every check."""
-    titles = {name: title for registry in REGISTRIES for name, (title, _) in registry.items()}
+    titles = {name: check.title for registry in REGISTRIES for name, check in registry.items()}
     return titles | {REPLAY_NAME: REPLAY_TITLE}
 
 
@@ -69,7 +64,7 @@ def _initialize_again(comparison: StoredComparison, source: CorpusSource, launch
     """SHA-256 of fresh weights by run folder, or why this machine cannot say what they should be."""
     made: dict[str, str] = {}
     digests = {}
-    for run in comparison.runs.values():
+    for run in comparison.trained:
         key = repr((run.record["config"], run.seed))
         if key not in made:
             with make_scratch_folder() as scratch:
@@ -89,14 +84,14 @@ def _initialize_again(comparison: StoredComparison, source: CorpusSource, launch
 def _replay(
     comparison: StoredComparison, source: CorpusSource | None, num_steps: int | None, launcher: Launcher
 ) -> Result:
-    if not comparison.runs and comparison.plan.sources is not None:
+    if not comparison.trained:
         return "NOT CHECKED", "no run is of the training program"
     if num_steps is None:
         return "NOT CHECKED", "asked for with --replay STEPS"
     if source is None:
         return "NOT CHECKED", NO_TITLES
     exact = True
-    for run in comparison.runs.values():
+    for run in comparison.trained:
         with make_scratch_folder() as scratch:
             folder = scratch / "run"
             record = _train_again(comparison, run, source, num_steps, launcher, folder)
@@ -114,8 +109,8 @@ def _replay(
     how = "bit for bit" if exact else f"within {OTHER_MACHINE_TOLERANCE:g} relative (not the same CPU)"
     return (
         "PASS",
-        f"the first {num_steps} steps of {len(comparison.runs)} runs trained again: training, frozen and full losses, "
-        f"span sums and gradient norms the same {how}",
+        f"the first {num_steps} steps of {len(comparison.trained)} runs trained again: training, frozen and full "
+        f"losses, span sums and gradient norms the same {how}",
     )
 
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from mainrun.config import Config
 from mainrun.data import tokenizer as tokenizer_module
 from mainrun.data.corpus import Corpus, CorpusSource, load_corpus
+from mainrun.data.settings import DataSettings
 from mainrun.data.tokenizer import Tokenizer, train_tokenizer
 from mainrun.record.errors import MachineError, RequestError
 from mainrun.record.files import atomic_write, compute_file_sha256, compute_sha256, make_folder
@@ -57,7 +58,7 @@ class PreparedData:
 
 def prepare_data(config: Config, source: CorpusSource) -> PreparedData:
     """Loads, tokenizes and counts; `RequestError` where a corpus is too small for one step or one evaluation span."""
-    corpus, streams = _tokenize(source, config.num_titles, config.val_fraction, config.vocab_size)
+    corpus, streams = _tokenize(source, config.data)
     num_chars = [len(title) + len(SEPARATOR) for title in corpus.validation_titles]
     sizes = compute_run_sizes(
         config,
@@ -65,7 +66,7 @@ def prepare_data(config: Config, source: CorpusSource) -> PreparedData:
         num_train_ids=len(streams.train_ids),
         num_validation_ids=len(streams.validation_ids),
     )
-    span = config.block_size * config.batch_size + 1
+    span = config.model.block_size * config.training.batch_size + 1
     for part, ids in (("training", streams.train_ids), ("validation", streams.validation_ids)):
         if len(ids) < span:
             raise RequestError(
@@ -76,11 +77,9 @@ def prepare_data(config: Config, source: CorpusSource) -> PreparedData:
 
 
 @lru_cache(maxsize=1)  # the arms of a comparison share their titles
-def _tokenize(
-    source: CorpusSource, num_titles: int, val_fraction: float, vocab_size: int
-) -> tuple[Corpus, TokenStreams]:
-    corpus = load_corpus(source, num_titles=num_titles, val_fraction=val_fraction)
-    return corpus, _load_or_build_streams(corpus, vocab_size)
+def _tokenize(source: CorpusSource, settings: DataSettings) -> tuple[Corpus, TokenStreams]:
+    corpus = load_corpus(source, num_titles=settings.num_titles, val_fraction=settings.val_fraction)
+    return corpus, _load_or_build_streams(corpus, settings.vocab_size)
 
 
 def _load_or_build_streams(corpus: Corpus, vocab_size: int) -> TokenStreams:

@@ -24,8 +24,8 @@ def linear_cross_entropy(hidden: Tensor, weight: Tensor, targets: Tensor) -> Ten
     return _LinearCrossEntropy.apply(hidden, weight, targets)  # type: ignore[no-any-return, no-untyped-call]  # torch does not type apply
 
 
-@lru_cache(maxsize=2)  # a step needs two
-def _hold_block(num_rows: int, num_classes: int, dtype: torch.dtype, use: str) -> Tensor:
+@lru_cache(maxsize=6)  # a step needs two, with R-Drop six
+def hold_block(num_rows: int, num_classes: int, dtype: torch.dtype, use: str) -> Tensor:
     """Memory (R, V) kept for the next call with the same `use`: fresh pages cost more than the pass over them."""
     return torch.empty(num_rows, num_classes, dtype=dtype)
 
@@ -38,8 +38,8 @@ class _LinearCrossEntropy(Function):
         total = hidden.new_zeros((), dtype=wide)
         grad_hidden = torch.empty_like(hidden)
         grad_weight = None
-        logits_block = _hold_block(ROWS_AT_ONCE, len(weight), hidden.dtype, "logits")
-        log_probs_block = _hold_block(ROWS_AT_ONCE, len(weight), wide, "log_probs")
+        logits_block = hold_block(ROWS_AT_ONCE, len(weight), hidden.dtype, "logits")
+        log_probs_block = hold_block(ROWS_AT_ONCE, len(weight), wide, "log_probs")
         for first in range(0, len(hidden), ROWS_AT_ONCE):
             part = slice(first, first + ROWS_AT_ONCE)
             column = targets[part, None]

@@ -74,8 +74,8 @@ def save_json(path: Path, value: Any) -> None:
     save_text(path, json.dumps(value, indent=1, allow_nan=False, ensure_ascii=False) + "\n")
 
 
-def load_json(path: Path, schema_version: int) -> dict[str, Any]:
-    """A stored JSON object; `StoredResultsError` where it is absent, damaged or of another schema version."""
+def load_json(path: Path, *schema_versions: int) -> dict[str, Any]:
+    """A stored JSON object; `StoredResultsError` where it is absent, damaged or of no schema version that is read."""
     try:
         value = parse_json(path.read_bytes())
     except FileNotFoundError:
@@ -86,10 +86,10 @@ def load_json(path: Path, schema_version: int) -> dict[str, Any]:
         raise StoredResultsError(f"{path} cannot be read: {error.strerror}.") from None
     if not isinstance(value, dict):
         raise StoredResultsError(f"{path} is damaged: it holds no JSON object.")
-    if value.get("schema_version") != schema_version:
-        raise StoredResultsError(
-            f"{path} has schema version {value.get('schema_version')!r}; this program reads {schema_version}."
-        )
+    found = value.get("schema_version")
+    if type(found) is not int or found not in schema_versions:
+        readable = " and ".join(map(str, sorted(schema_versions)))
+        raise StoredResultsError(f"{path} has schema version {found!r}; this program reads {readable}.")
     return value
 
 

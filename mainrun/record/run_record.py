@@ -1,7 +1,5 @@
 """`run.json`: what a run was asked, what that resolved to, what it ran on, and the hashes of what it left."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -11,8 +9,11 @@ from mainrun.data.corpus import CorpusSource
 from mainrun.data.streams import PreparedData
 from mainrun.record.errors import StoredResultsError
 from mainrun.record.files import compute_sha256, load_json, save_json
+from mainrun.record.upgrade import upgrade_config
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+FLAT_SCHEMA_VERSION = 1
+"""That of records whose configuration has no dotted keys; they are read as if they had."""
 FILE_NAME = "run.json"
 JOURNAL_NAME = "mainrun.log"
 TITLE_LOSSES_NAME = "title_losses.parquet"
@@ -74,7 +75,7 @@ class RunRecord:
                 "device": request.device,
                 "precision": request.precision,
             },
-            "config": {**asdict(config), "vocab_size": data.streams.tokenizer.vocab_size},
+            "config": {**config.flatten(), "data.vocab_size": data.streams.tokenizer.vocab_size},
             "corpus": asdict(data.corpus.record),
             "sizes": asdict(data.sizes),
             "train_ids_sha256": compute_sha256(data.streams.train_ids.data),
@@ -91,8 +92,17 @@ class RunRecord:
 
 
 def load_run_record(folder: Path) -> dict[str, Any]:
-    """A stored `run.json`; `StoredResultsError` where it is absent, damaged or of another schema version."""
-    record = load_json(folder / FILE_NAME, SCHEMA_VERSION)
+    """A stored `run.json`; `StoredResultsError` where it is absent, damaged or of another schema version.
+
+    One of the first schema comes in today's words.
+    """
+    record = load_json(folder / FILE_NAME, SCHEMA_VERSION, FLAT_SCHEMA_VERSION)
+    if record["schema_version"] == FLAT_SCHEMA_VERSION:
+        record["schema_version"] = SCHEMA_VERSION
+        try:
+            record |= {"config": upgrade_config(record["config"])} if "config" in record else {}
+        except (KeyError, TypeError) as error:
+            raise StoredResultsError(f"{folder / FILE_NAME} is damaged: its config: {error}.") from None
     if not isinstance(record.get("status"), str):
         raise StoredResultsError(f"{folder / FILE_NAME} is damaged: it has no status.")
     return record
@@ -104,64 +114,3 @@ def mark_failed(folder: Path, reason: str) -> None:
         record = load_run_record(folder)
         if record["status"] == "running":
             save_json(folder / FILE_NAME, {**record, "status": "failed", "reason": reason})
-
-
-def compute_identity(record: dict[str, Any]) -> dict[str, Any]:
-    """What in a record decides the run's numbers, by dotted name: a run is continued only where it is the same.
-
-    Raises `StoredResultsError` where the record lacks any of it.
-    """
-    with _called_damage():
-        own = {key: record[key] for key in ("seed", "config", "train_ids_sha256", "validation_ids_sha256")}
-        own["machine"] = {"cpu_capability": record["machine"]["cpu_capability"]}
-        return _flatten(own) | select_code_and_machine(record)
-
-
-def select_code_and_machine(record: dict[str, Any]) -> dict[str, Any]:
-    """The code of a record and the kind of machine, by dotted name: what all runs of a comparison have in common.
-
-    Raises `StoredResultsError` where the record lacks any of it.
-    """
-    with _called_damage():
-        machine = record["machine"]
-        return _flatten(
-            {
-                "machine": {key: machine[key] for key in ("device", "precision", "num_threads")},
-                "torch": machine["library_versions"]["torch"],
-                "source": record["source_sha256"],
-            }
-        )
-
-
-@contextmanager
-def _called_damage() -> Iterator[None]:
-    try:
-        yield
-    except (KeyError, TypeError, AttributeError) as error:
-        raise StoredResultsError(f"{FILE_NAME} is damaged: {error} is missing or of the wrong type.") from None
-
-
-def check_identity(stored: dict[str, Any], current: dict[str, Any]) -> None:
-    """Raises `StoredResultsError` that names what differs between the identities of a stored run and of this one."""
-    _refuse_changes(stored, current, "The stored run is by another program, with other settings or on another machine")
-
-
-def check_beside(folder: Path, record: dict[str, Any]) -> None:
-    """Raises `StoredResultsError` where code or kind of machine are not those of the finished run in `folder`."""
-    stored = select_code_and_machine(load_run_record(folder))
-    _refuse_changes(stored, select_code_and_machine(record), f"{folder.name} was trained by other code or otherwise")
-
-
-def _refuse_changes(stored: dict[str, Any], current: dict[str, Any], what: str) -> None:
-    changed = sorted(key for key in stored | current if stored.get(key) != current.get(key))
-    if changed:
-        raise StoredResultsError(
-            f"{what}; changed: {', '.join(changed)}. Go back to what wrote it, or train anew in another folder."
-        )
-
-
-def _flatten(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for key, value in values.items():
-        flat |= _flatten(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
-    return flat

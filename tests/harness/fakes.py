@@ -11,7 +11,6 @@ from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -29,11 +28,12 @@ from mainrun.data.streams import PreparedData, prepare_data
 from mainrun.data.synthetic import generate_headlines
 from mainrun.metric.evaluate import Evaluation
 from mainrun.metric.full_loss import FullLoss
-from mainrun.optim.schedules import SCHEDULES
 from mainrun.provenance import compute_source_sha256
 from mainrun.recipes import build_named_config
 from mainrun.record.errors import EXIT_BUG, EXIT_DONE, EXIT_INTERRUPTED, ProgramError, RunError
+from mainrun.record.events import Progress, write_opening_events, write_training_step, write_validation_step
 from mainrun.record.files import compute_file_sha256, compute_sha256, make_folder, save_json
+from mainrun.record.identity import check_beside
 from mainrun.record.journal import Journal
 from mainrun.record.run_record import (
     HASHED_FILES,
@@ -42,10 +42,8 @@ from mainrun.record.run_record import (
     TOKENIZER_NAME,
     RunRecord,
     RunRequest,
-    check_beside,
 )
 from mainrun.record.title_losses import save_title_losses
-from mainrun.run import Progress, _write_opening_events, _write_training_step, _write_validation_step
 from mainrun.step import StepResult
 from mainrun.train import parse_request
 
@@ -235,7 +233,7 @@ class _FakeRun:
         stop = self.mishap.step if self.mishap else max_steps
         with _ClockJournal(self.request.out / JOURNAL_NAME) as journal:
             journal.now = self.started_at
-            _write_opening_events(journal, self.request, self.config, self.data, record, self.data.sizes.num_parameters)
+            write_opening_events(journal, self.request, self.data, record.values, self.data.sizes.num_parameters)
             num_evaluations = 0
             for step in range(1, stop + 1):
                 if self.mishap and self.mishap.kind == "fail" and step == self.mishap.step:
@@ -259,20 +257,20 @@ class _FakeRun:
         """Writes one step, and its evaluation where one is due; returns whether it was."""
         sizes = self.data.sizes
         wall_s = step * self.curve.step_s + num_evaluations * EVALUATION_S
-        state: Any = SimpleNamespace(step=step, train_elapsed_s=step * self.curve.step_s)
+        train_s = step * self.curve.step_s
         loss = self._compute_token_loss(step) + 0.05 * math.sin(step)
-        rate = self.config.learning_rate * SCHEDULES[self.config.schedule](step, sizes.max_steps, self.config)
+        rate = self.config.optimizer.learning_rate * self.config.schedule.compute_factor(step, sizes.max_steps)
         journal.now = self.started_at + wall_s
         grad_norm = 0.5 + 2 * math.exp(-5 * step / sizes.max_steps)
-        result = StepResult(step, loss, grad_norm, rate, state.train_elapsed_s)
-        _write_training_step(journal, result, sizes.max_steps, wall_s)
+        result = StepResult(step, loss, grad_norm, rate, train_s)
+        write_training_step(journal, result, sizes.max_steps, wall_s)
         if step not in sizes.evaluation_steps:
             return False
         wall_s += EVALUATION_S
         journal.now = self.started_at + wall_s
         full_loss = FullLoss(self._split_by_title(step), self.data.num_chars) if step in sizes.full_loss_steps else None
         progress = Progress(step, sizes.max_steps, self._evaluate(step), full_loss)
-        _write_validation_step(journal, progress, state, len(self.data.streams.validation_ids), wall_s)
+        write_validation_step(journal, progress, len(self.data.streams.validation_ids), wall_s, train_s)
         return True
 
     def _compute_token_loss(self, step: int) -> float:
@@ -280,7 +278,7 @@ class _FakeRun:
 
     def _evaluate(self, step: int) -> Evaluation:
         """Span sums of tokens that all cost the same, but for a ripple from span to span."""
-        span_tokens = self.config.block_size * self.config.batch_size
+        span_tokens = self.config.model.block_size * self.config.training.batch_size
         loss = self._compute_token_loss(step)
         spans = [loss * span_tokens * (1 + 0.01 * math.sin(span)) for span in range(self.data.sizes.num_spans)]
         return Evaluation(spans, self.data.num_chars)

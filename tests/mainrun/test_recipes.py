@@ -1,5 +1,3 @@
-from dataclasses import asdict
-
 import pytest
 
 from mainrun.config import find_changes
@@ -8,21 +6,30 @@ from mainrun.record.errors import RequestError
 
 
 def test_optimized_changes_the_optimizer_and_its_schedule_and_nothing_else() -> None:
-    baseline, optimized = (asdict(build_named_config(recipe, "mainrun", {})) for recipe in ("baseline", "optimized"))
+    baseline, optimized = (build_named_config(name, "mainrun", {}).flatten() for name in ("baseline", "optimized"))
     assert find_changes(baseline, optimized) == {
-        "optimizer": ("sgd", "adamw"),
-        "learning_rate": (6e-3, 3e-4),
-        "weight_decay": (0.0, 0.1),
-        "warmup_fraction": (0.0, 100 / 938),
+        "optimizer.name": ("sgd", "adamw"),
+        "optimizer.learning_rate": (6e-3, 3e-4),
+        "optimizer.momentum": (0.0, None),
+        "optimizer.beta1": (None, 0.9),
+        "optimizer.beta2": (None, 0.95),
+        "optimizer.eps": (None, 1e-8),
+        "optimizer.weight_decay": (0.0, 0.1),
+        "schedule.warmup_fraction": (0.0, 100 / 938),
     }
 
 
 def test_the_baseline_at_mainrun_is_the_task() -> None:
-    assert asdict(build_named_config("baseline", "mainrun", {})) == {
-        "num_titles": 100_000, "vocab_size": 16_000, "n_layer": 6, "n_head": 8, "d_model": 512, "block_size": 128,
-        "batch_size": 64, "epochs": 7, "val_fraction": 0.1, "evals_per_epoch": 3, "dropout": 0.1, "optimizer": "sgd",
-        "learning_rate": 6e-3, "momentum": 0.0, "weight_decay": 0.0, "adam_beta1": 0.9, "adam_beta2": 0.95,
-        "adam_eps": 1e-8, "grad_clip": 1.0, "schedule": "cosine", "warmup_fraction": 0.0,
+    assert build_named_config("baseline", "mainrun", {}).flatten() == {
+        "data.num_titles": 100_000, "data.vocab_size": 16_000, "data.val_fraction": 0.1, "model.n_layer": 6,
+        "model.n_head": 8, "model.d_model": 512, "model.block_size": 128, "model.dropout": 0.1,
+        "model.dropout_embedding": None, "model.dropout_attention": None, "model.positions": "learned",
+        "model.attention": "window", "model.mlp": "gelu", "model.biases": True, "model.residual_init": "plain",
+        "model.shifts": False,
+        "optimizer.name": "sgd", "optimizer.learning_rate": 6e-3, "optimizer.momentum": 0.0,
+        "optimizer.weight_decay": 0.0, "schedule.name": "cosine", "schedule.warmup_fraction": 0.0,
+        "training.batch_size": 64, "training.epochs": 7, "training.grad_clip": 1.0, "training.order": "fixed",
+        "training.rdrop": 0.0, "training.evals_per_epoch": 3,
     }  # fmt: skip
 
 
@@ -30,7 +37,7 @@ def test_the_baseline_at_mainrun_is_the_task() -> None:
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_every_recipe_at_every_preset_keeps_the_rules_of_the_task(recipe: str, preset: str) -> None:
     config = build_named_config(recipe, preset, {})
-    assert (config.epochs, config.val_fraction, config.evals_per_epoch) == (7, 0.1, 3)
+    assert (config.training.epochs, config.data.val_fraction, config.training.evals_per_epoch) == (7, 0.1, 3)
 
 
 def test_quick_generates_its_titles_and_the_others_load_them() -> None:
@@ -42,7 +49,7 @@ def test_quick_generates_its_titles_and_the_others_load_them() -> None:
 
 
 def test_settings_reach_the_config_of_a_named_recipe() -> None:
-    assert build_named_config("optimized", "quick", {"learning_rate": "0.5"}).learning_rate == 0.5
+    assert build_named_config("optimized", "quick", {"learning_rate": "0.5"}).optimizer.learning_rate == 0.5
 
 
 @pytest.mark.parametrize(

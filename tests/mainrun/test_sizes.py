@@ -5,10 +5,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mainrun.config import Config
+from mainrun.model.counts import compute_num_parameters
 from mainrun.model.gpt import GPT
+from mainrun.model.settings import ModelSettings
 from mainrun.recipes import build_named_config
-from mainrun.sizes import RunSizes, compute_num_parameters, compute_run_sizes
+from mainrun.sizes import RunSizes, compute_run_sizes
 
 MAINRUN = build_named_config("baseline", "mainrun", {})
 OFFICIAL = compute_run_sizes(MAINRUN, vocab_size=16_000, num_train_ids=1_102_455, num_validation_ids=121_150)
@@ -16,21 +17,21 @@ STAND_IN = compute_run_sizes(MAINRUN, vocab_size=16_000, num_train_ids=1_156_000
 JUNE_2026 = compute_run_sizes(MAINRUN, vocab_size=16_000, num_train_ids=1_168_720, num_validation_ids=128_000)
 
 
-def count_parameters(config: Config, vocab_size: int) -> int:
-    return sum(parameter.numel() for parameter in GPT(config, vocab_size).parameters())
+def count_parameters(model: ModelSettings, vocab_size: int) -> int:
+    return sum(parameter.numel() for parameter in GPT(model, vocab_size).parameters())
 
 
 def test_mainrun_has_27_172_864_parameters_by_formula_and_by_count() -> None:
-    assert compute_num_parameters(MAINRUN, 16_000) == 27_172_864
-    assert count_parameters(MAINRUN, 16_000) == 27_172_864
+    assert compute_num_parameters(MAINRUN.model, 16_000) == 27_172_864
+    assert count_parameters(MAINRUN.model, 16_000) == 27_172_864
     assert OFFICIAL.num_parameters == 27_172_864
 
 
 @settings(deadline=None, max_examples=25)
 @given(st.integers(1, 3), st.integers(1, 3), st.integers(1, 6), st.integers(1, 20), st.integers(1, 50))
 def test_the_formula_counts_any_model(n_layer: int, n_head: int, per_head: int, block_size: int, vocab: int) -> None:
-    config = replace(MAINRUN, n_layer=n_layer, n_head=n_head, d_model=n_head * per_head, block_size=block_size)
-    assert compute_num_parameters(config, vocab) == count_parameters(config, vocab)
+    model = replace(MAINRUN.model, n_layer=n_layer, n_head=n_head, d_model=n_head * per_head, block_size=block_size)
+    assert compute_num_parameters(model, vocab) == count_parameters(model, vocab)
 
 
 def test_the_official_data_gives_938_steps_and_23_evaluations() -> None:
@@ -65,7 +66,8 @@ def test_one_step_of_mainrun_is_1_34_tflop() -> None:
 
 
 def run_sizes(num_train_ids: int, num_validation_ids: int, **changes: int) -> RunSizes:
-    config = replace(MAINRUN, block_size=4, batch_size=3, **changes)  # type: ignore[arg-type]  # mypy wants each field's own type
+    settings = {"block_size": 4, "batch_size": 3, **changes}
+    config = build_named_config("baseline", "mainrun", {key: str(value) for key, value in settings.items()})
     return compute_run_sizes(config, vocab_size=9, num_train_ids=num_train_ids, num_validation_ids=num_validation_ids)
 
 

@@ -18,8 +18,10 @@ from numpy.typing import NDArray
 from torch.nn import functional as F
 
 import mainrun
+from mainrun.data.batches import Batches
 from mainrun.data.tokenizer import Tokenizer, train_tokenizer
-from mainrun.model.gpt import GPT, init_weights
+from mainrun.model.gpt import GPT
+from mainrun.model.initialization import init_weights
 from mainrun.recipes import build_named_config
 from mainrun.record.parquet import load_table
 from mainrun.record.title_losses import COLUMNS
@@ -93,7 +95,7 @@ def test_a_complete_run_leaves_its_four_files_and_no_checkpoint(run: Path) -> No
 
 def test_the_record_says_what_was_asked_and_what_came_of_it(run: Path, titles: Path) -> None:
     record = load_record(run)
-    assert (record["schema_version"], record["status"], record["reason"]) == (1, "complete", None)
+    assert (record["schema_version"], record["status"], record["reason"]) == (2, "complete", None)
     assert (record["arm"], record["seed"], record["plan_sha256"]) == ("optimized", SEED, None)
     assert record["request"] == {
         "recipe": "optimized",
@@ -141,15 +143,15 @@ def test_the_weights_hashed_are_those_of_the_seed_and_of_the_replayed_steps(
     state = TrainingState.build(CONFIG, tokenizer.vocab_size, SEED, torch.device("cpu"))
     assert record["initial_weights_sha256"] == hash_weights(state.model)
     ids = torch.from_numpy(encode(tokenizer, split_titles(titles)[0])).long()
-    max_steps = record["sizes"]["max_steps"]
-    losses = [state.take_steps(ids, max_steps, 1)[0].loss_nats_per_token for _ in range(max_steps)]
+    batches, max_steps = Batches(ids, 16, 16), record["sizes"]["max_steps"]
+    losses = [state.take_steps(batches, max_steps, 1)[0].loss_nats_per_token for _ in range(max_steps)]
     assert losses == [event["loss"] for event in load_events(run, "training_step")]
     assert record["final_weights_sha256"] == hash_weights(state.model)
 
 
 def test_a_plain_training_loop_measures_the_same_losses(run: Path, titles: Path, tokenizer: Tokenizer) -> None:
     """From the rules: reads in order, AdamW with a warm-up of 100/938 and a half cosine, clipping, dropout by seed."""
-    model = GPT(CONFIG, tokenizer.vocab_size)
+    model = GPT(CONFIG.model, tokenizer.vocab_size)
     init_weights(model, SEED)
     torch.manual_seed(SEED)
     optimizer = torch.optim.AdamW(model.parameters(), lr=1.0, betas=(0.9, 0.95), eps=1e-8, weight_decay=0.1)
@@ -194,7 +196,7 @@ def test_the_opening_events_tell_the_sizes_of_the_run(run: Path, titles: Path, t
     assert (data["titles_count"], data["epochs"], data["vocab_size"]) == (270, 7, 300)
     assert (data["tokens_per_epoch"], data["batches_per_epoch"]) == (num_ids, num_ids // 256)
     assert data["num_validation_chars"] == sum(len(title) + 5 for title in split_titles(titles)[1])
-    assert model["parameters_count"] == sum(p.numel() for p in GPT(CONFIG, 300).parameters())
+    assert model["parameters_count"] == sum(p.numel() for p in GPT(CONFIG.model, 300).parameters())
 
 
 def test_every_step_is_written_once_and_evaluated_when_the_rules_say(

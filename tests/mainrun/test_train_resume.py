@@ -178,10 +178,10 @@ def test_resuming_a_finished_run_is_done_and_changes_nothing(whole: Path, titles
 
 
 OTHERS = [
-    ({"learning_rate": "1e-3"}, (), "config.learning_rate"),
-    ({"epochs": "3"}, (), "config.epochs"),
-    ({"vocab_size": "310"}, (), "config.vocab_size"),
-    ({"num_titles": "290"}, (), "config.num_titles"),
+    ({"learning_rate": "1e-3"}, (), "config.optimizer.learning_rate"),
+    ({"epochs": "3"}, (), "config.training.epochs"),
+    ({"vocab_size": "310"}, (), "config.data.vocab_size"),
+    ({"num_titles": "290"}, (), "config.data.num_titles"),
     ({}, ("--seed", "7"), "seed"),
 ]
 
@@ -270,3 +270,13 @@ def test_a_damaged_record_is_refused(titles: Path, tmp_path: Path, capsys: pytes
     (tmp_path / "run.json").write_text("{")
     assert train_tiny(titles, tmp_path, "--resume", **SHORT) == 4
     assert "run.json is damaged" in capsys.readouterr().err
+
+
+def test_a_run_goes_on_after_a_recipe_or_a_source_of_titles_was_added(
+    whole: Path, titles: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert train_tiny(titles, tmp_path, "--stop-after", "25", *EACH_STEP, **SHORT) == 0
+    code = load_record(whole)["source_sha256"] | {"recipes.py": "0", "data/one_more_source.py": "1"}
+    monkeypatch.setattr("mainrun.run.compute_source_sha256", lambda: code)
+    assert train_tiny(titles, tmp_path, "--resume", "--beside", str(whole), **SHORT) == 0
+    assert_same_run(tmp_path, whole)

@@ -11,7 +11,7 @@ VOCAB = 23
 
 def build_model(block_size: int, seed: int = 0, *, dropout: float = 0.5) -> GPT:
     settings = {"n_layer": "2", "n_head": "2", "d_model": "8", "block_size": str(block_size), "dropout": str(dropout)}
-    model = GPT(build_named_config("baseline", "quick", settings), VOCAB)
+    model = GPT(build_named_config("baseline", "quick", settings).model, VOCAB)
     generator = torch.Generator().manual_seed(seed)
     for parameter in model.parameters():
         nn.init.normal_(parameter, std=0.7, generator=generator)

@@ -5,17 +5,17 @@ from dataclasses import asdict
 
 import pytest
 
+from harness.analyse.clock import read_clock
 from harness.analyse.coverage import (
     compute_coverage,
     compute_coverage_share,
     compute_matched,
-    judge_fit,
-    judge_start,
-    read_clock,
     size_validation,
 )
-from harness.claims.any_findings import SHARE, SHARE_SENTENCES
-from harness.claims.engine import find_flaw, prove
+from harness.analyse.first_losses import judge_fit, judge_start
+from harness.claims.engine import find_flaw
+from harness.claims.findings import SHARE, SHARE_SENTENCES
+from harness.claims.sentence import Sentence, make
 
 OFFICIAL = size_validation(1_102_455, 16_000, None, None)
 
@@ -70,7 +70,8 @@ def test_the_large_batch_on_equal_terms() -> None:
 
 def describe_share(share: float) -> str:
     document = {"fair": 100 - share, "reported": 100.0, "differs": True, "candidate": "mine"}
-    (claim,) = prove(document, "share", SHARE_SENTENCES, SHARE, {name: f"/{name}" for name in document})
+    sentence = Sentence("share", SHARE_SENTENCES, {name: f"/{name}" for name in document}, SHARE, on="comparison")
+    (claim,) = make(document, sentence)
     assert find_flaw(asdict(claim), document) is None
     return claim.text
 

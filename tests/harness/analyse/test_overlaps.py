@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from harness.analyse.document import load_document
 from harness.analyse.overlaps import count_beside
 from harness.comparison import make_reports
 from harness.plan.plan import PlannedRun
+from harness.store.document import load_document
 from harness.store.runs import StoredComparison, StoredRun, load_comparison
 from harness.verify.verify import verify
 from tests.harness.fakes import FakeLauncher, read_events, rehash, skip_rendering, write_events
@@ -60,7 +60,7 @@ def test_the_reports_warn_of_runs_at_the_same_time_and_of_none_that_were_back_to
     with skip_rendering():
         make_reports(own_comparison)
         caveats = [caveat["text"] for caveat in load_document(own_comparison)["caveats"]]
-        assert [text for text in caveats if SAID in text and "beside 1 other(s)" in text]
+        assert [text for text in caveats if SAID in text and "as many as 1 beside one" in text]
         findings = {finding.name: finding.status for finding in verify(own_comparison, None, None, FakeLauncher())}
     assert findings["numbers"] == findings["claims"] == "PASS"
     assert json.loads((own_comparison / "comparison.json").read_text())["runs"][0]["num_runs_beside"] == 1

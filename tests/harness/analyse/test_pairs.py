@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.analyse.document import load_document
-from harness.analyse.pairs import MAX_SHARE_APART, align_curves, compute_gain, describe_pair
+from harness.analyse.curves import MAX_SHARE_APART, align_curves, compute_gain
+from harness.analyse.pairs import describe_pair
+from harness.store.document import load_document
 from tests.harness.fakes import Curve, FakeLauncher, make_comparison
 
 losses = st.floats(0.5, 6.0)
@@ -20,7 +21,7 @@ def build_arm(
     coverage: float = 0.9,
     max_steps: int = 100,
     without: float | None = None,
-) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+) -> tuple[Any, list[dict[str, Any]]]:
     """An arm as `describe_pair` takes it, and its rows; `curve` is the frozen loss at evenly spaced evaluations."""
     steps = [1, *(round(max_steps * place / (len(curve) - 1)) for place in range(1, len(curve)))]
     rows = [
@@ -37,14 +38,25 @@ def build_arm(
     arm = {
         "name": name,
         "label": name,
-        "config": {"batch_size": max_steps},
+        "config": {"training.batch_size": max_steps},
         "sizes": {"coverage": coverage},
         "final": {
             "loss_nats_per_char": curve[-1],
             "full_loss_nats_per_char": curve[-1] / coverage if full is None else full,
             "matched_loss_nats_per_char": curve[-1] / coverage,
+            "matched_low_nats_per_char": curve[-1] / coverage,
+            "matched_high_nats_per_char": curve[-1] / coverage,
+            "loss_nats_per_token": None,
             "coverage_percent": 100 * coverage,
+            "coverage_low_percent": 100 * coverage,
+            "coverage_high_percent": 100 * coverage,
+            "is_last": True,
         },
+        "evaluate_sha256": "0" * 64,
+        "facts": dict.fromkeys(
+            ("seed", "train_sha256", "validation_sha256", "num_titles", "num_train_tokens", "vocab_size")
+        ),
+        "forensics": None,
         "in_train": {"full_loss_without_nats_per_char": without},
         "cost": {
             "train_elapsed_s": 0.5 * max_steps,
@@ -57,8 +69,8 @@ def build_arm(
 
 
 def describe(
-    baseline: tuple[dict[str, Any], list[dict[str, Any]]],
-    candidate: tuple[dict[str, Any], list[dict[str, Any]]],
+    baseline: tuple[Any, list[dict[str, Any]]],
+    candidate: tuple[Any, list[dict[str, Any]]],
     *,
     official: bool = False,
 ) -> dict[str, Any]:
@@ -165,7 +177,7 @@ def test_evaluations_far_from_any_of_the_other_arm_have_no_row_and_no_gain() -> 
 @given(st.lists(st.integers(0, 1000), min_size=1, unique=True), st.lists(st.integers(0, 1000), min_size=1, unique=True))
 @settings(deadline=None)
 def test_each_evaluation_has_one_row_at_most_and_all_rows_are_near(steps: list[int], others: list[int]) -> None:
-    curves = [
+    curves: list[Any] = [
         [{"step": step, "share_done": step / 1000, "loss_nats_per_char": 1.0} for step in sorted(chosen)]
         for chosen in (steps, others)
     ]
@@ -201,8 +213,16 @@ def test_a_time_to_a_loss_is_the_first_evaluation_at_or_below_it_or_absent(
 
 def test_the_target_is_the_tasks_own_on_its_own_data_and_the_baselines_last_loss_elsewhere() -> None:
     arms = build_arm("a", [4.0, 1.9]), build_arm("b", [4.0, 1.6])
-    assert describe(*arms, official=True)["target"] == {"loss_nats_per_char": 1.754, "is_official": True}
-    assert describe(*arms)["target"] == {"loss_nats_per_char": 1.9, "is_official": False}
+    assert describe(*arms, official=True)["target"] == {
+        "loss_nats_per_char": 1.754,
+        "is_official": True,
+        "matched_loss_nats_per_char": None,
+    }
+    assert describe(*arms)["target"] == {
+        "loss_nats_per_char": 1.9,
+        "is_official": False,
+        "matched_loss_nats_per_char": None,
+    }
 
 
 def test_a_larger_batch_is_reported_with_its_coverage(tmp_path: Path) -> None:

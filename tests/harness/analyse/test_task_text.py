@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from harness.analyse.document import load_document
+from harness.store.document import load_document
 from tests.harness.sources.logs import BASELINE, Lines, Shape, write_json
 from tests.harness.sources.test_imports import SUMMARY, compare, write
 

@@ -1,13 +1,15 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.analyse.document import load_document
-from harness.analyse.uncertainty import Interval
-from harness.analyse.verdict import decide_verdict, judge_intervals
+from harness.analyse.uncertainty import Interval, TitleSampling, TitleVariance
+from harness.analyse.verdict import adjust_verdicts, decide_verdict, judge_intervals
+from harness.plan.noise import KnownNoise
+from harness.store.document import load_document
 from tests.harness.fakes import Curve, FakeLauncher, make_comparison
 
 
@@ -51,16 +53,98 @@ def test_mirrored_intervals_give_the_mirrored_word(middle: float, half: float, s
     assert words[1] == mirrored.get(words[0], words[0])
 
 
-def test_with_two_seed_pairs_the_titles_no_longer_decide() -> None:
-    sure = (build_interval(23.0, 25.0), build_interval(23.2, 24.8, 90.0))
-    assert decide_verdict([24.0], sure, 0.5)["word"] == "IMPROVED"
-    assert decide_verdict([24.0, -20.0], sure, 0.5)["word"] == "INCONCLUSIVE"
+def sample(low: float, high: float) -> TitleSampling:
+    """Titles that give one pair of runs this 95 % interval, and a 90 % one within it."""
+    half = (high - low) / 2
+    narrow = build_interval(low + 0.16 * half, high - 0.16 * half, 90.0)
+    return TitleSampling(build_interval(low, high), narrow, TitleVariance((half / 1.96) ** 2, 600))
+
+
+def build_noise(high: float) -> KnownNoise:
+    return KnownNoise(high / 2, high / 3, high, 8, "pairs by hand")
+
+
+def test_with_two_seed_pairs_the_titles_alone_no_longer_decide() -> None:
+    sure, noise = sample(23.0, 25.0), build_noise(0.5)
+    assert decide_verdict([24.0], sure, 0.5, noise)["word"] == "IMPROVED"
+    assert decide_verdict([24.0, -20.0], sure, 0.5, noise)["word"] == "INCONCLUSIVE"
+
+
+def test_one_seed_of_unknown_noise_decides_nothing_about_a_recipe_and_its_interval_stays_that_of_the_titles() -> None:
+    verdict = decide_verdict([24.0], sample(23.0, 25.0), 0.5)
+    assert (verdict["word"], verdict["label"]) == ("INCONCLUSIVE", "INCONCLUSIVE (single seed)")
+    assert verdict["runs_word"] == "IMPROVED" and verdict["noise_multiple"] is None
+    assert verdict["interval_95"]["low_percent"] == 23.0
+    assert "no noise of training is known" in verdict["reason"]
+
+
+@pytest.mark.parametrize(
+    ("low", "word", "multiple"),
+    [(3.625, "IMPROVED", 6.25), (3.62, "INCONCLUSIVE", 6.24), (0.4, "INCONCLUSIVE", 0.0), (0.6, "INCONCLUSIVE", 0.2)],
+)
+def test_one_seed_decides_where_the_whole_interval_is_beyond_six_and_a_quarter_times_the_known_noise(
+    low: float, word: str, multiple: float
+) -> None:
+    """The noise is the upper end of its own interval, and the distance is from the margin."""
+    verdict = decide_verdict([low + 1], sample(low, low + 2), 0.5, build_noise(0.5))
+    assert verdict["word"] == word
+    assert verdict["noise_multiple"] == pytest.approx(multiple)
+    assert (verdict["p_beyond_margin"] <= 0.05) == (word == "IMPROVED")
+    worse = decide_verdict([-low - 1], sample(-low - 2, -low), 0.5, build_noise(0.5))
+    assert worse["word"] == word.replace("IMPROVED", "REGRESSED")
 
 
 def test_a_single_seed_is_said_beside_the_word() -> None:
-    sure = (build_interval(23.0, 25.0), build_interval(23.2, 24.8, 90.0))
-    assert decide_verdict([24.0], sure, 0.5)["label"] == "IMPROVED (single seed)"
-    assert decide_verdict([24.0, 24.1], sure, 0.5)["label"] == "IMPROVED"
+    sure, noise = sample(23.0, 25.0), build_noise(0.5)
+    single = decide_verdict([24.0], sure, 0.5, noise)
+    assert single["label"] == "IMPROVED (single seed, beyond 45 times the known noise)"
+    assert decide_verdict([24.0, 24.1], sure, 0.5, noise)["label"] == "IMPROVED"
+    same = decide_verdict([0.0], sample(0.0, 0.0), 0.5)
+    assert same["label"] == "EQUIVALENT (single seed, the same loss on every title)"
+
+
+def test_one_seed_is_never_called_equivalent_for_a_small_difference() -> None:
+    verdict = decide_verdict([0.01], sample(-0.09, 0.11), 0.5, build_noise(0.01))
+    assert (verdict["word"], verdict["runs_word"]) == ("INCONCLUSIVE", "EQUIVALENT")
+
+
+@pytest.mark.parametrize("gain", [0.95, 0.1, -2.0, 0.5])
+def test_the_words_p_agrees_with_its_intervals(gain: float) -> None:
+    verdict = decide_verdict([gain - 0.1, gain, gain + 0.1], None, 0.5)
+    assert (verdict["p_beyond_margin"] < 0.05) == (verdict["word"] in ("IMPROVED", "REGRESSED"))
+    assert (verdict["p_within_margin"] < 0.05) == (verdict["word"] == "EQUIVALENT")
+
+
+def test_several_arms_are_adjusted_by_holm() -> None:
+    verdicts = [{"word": word, "p_beyond_margin": beyond, "p_within_margin": within}
+                for word, beyond, within in (("IMPROVED", 0.02, 1.0), ("IMPROVED", 0.001, 1.0),
+                                             ("EQUIVALENT", 1.0, 0.01), ("REGRESSED", 0.012, 1.0))]  # fmt: skip
+    adjusted = adjust_verdicts(verdicts)
+    assert [entry["word"] for entry in adjusted] == ["IMPROVED", "IMPROVED", "EQUIVALENT", "REGRESSED"]
+    assert [entry["p_beyond_margin"] for entry in adjusted] == pytest.approx([0.04, 0.004, 1.0, 0.036])
+    assert {(entry["num_pairs_judged"], entry["family_error_percent"]) for entry in adjusted} == {(4, 5.0)}
+    weaker = adjust_verdicts([*verdicts[1:], verdicts[0] | {"p_beyond_margin": 0.03}])
+    assert [entry["word"] for entry in weaker] == ["IMPROVED", "EQUIVALENT", "REGRESSED", "INCONCLUSIVE"]
+
+
+def test_one_pair_alone_is_not_adjusted() -> None:
+    for gains in ([3.0, 3.1, 2.9], [0.0, 0.05, -0.05], [0.5, 0.6, 0.4]):
+        verdict = decide_verdict(gains, None, 0.5)
+        [adjusted] = adjust_verdicts([verdict])
+        assert {name: adjusted[name] for name in ("word", "p_beyond_margin", "p_within_margin")} == {
+            name: verdict[name] for name in ("word", "p_beyond_margin", "p_within_margin")
+        }
+
+
+def test_of_five_equal_arms_any_is_called_better_or_worse_in_at_most_5_of_100_comparisons() -> None:
+    """At the margin plain words are wrong somewhere in one of ten; Holm's are not."""
+    generator, num_plain, num_adjusted = np.random.default_rng(60), 0, 0
+    for gains in generator.normal(0.5, 0.2, (400, 5, 4)):
+        verdicts = [decide_verdict(arm.tolist(), None, 0.5) for arm in gains]
+        num_plain += any(verdict["word"] in ("IMPROVED", "REGRESSED") for verdict in verdicts)
+        num_adjusted += any(verdict["word"] in ("IMPROVED", "REGRESSED") for verdict in adjust_verdicts(verdicts))
+    assert num_plain / 400 > 0.08
+    assert num_adjusted / 400 <= 0.05
 
 
 def test_the_verdict_carries_the_gain_the_margin_and_both_intervals() -> None:

@@ -430,21 +430,28 @@ def say_that_there_are_more_titles(folder: Path) -> None:
     def grow(plan: dict[str, Any]) -> None:
         plan["corpus"] |= counts
         for arm in plan["arms"]:
-            arm["config"]["num_titles"] = 100_000
+            arm["config"]["data.num_titles"] = 100_000
 
     edit_plan(folder, grow)
     for run in run_folders(folder):
         edit_nested(run, "corpus", **counts)
-        edit_nested(run, "config", num_titles=100_000)
+        edit_nested(run, "config", **{"data.num_titles": 100_000})
         edit_events(run, "dataset_info", lambda e: e | counts | {"titles_count": 90_000})
-        edit_events(run, "hyperparameters_configured", lambda e: e | {"num_titles": 100_000})
+        edit_events(
+            run,
+            "hyperparameters_configured",
+            lambda e: e | {"num_titles": 100_000, "config": e["config"] | {"data.num_titles": 100_000}},
+        )
 
 
 REBUILT = frozenset({"measurements", "numbers", "reports"})
 TWO_SEEDS = frozenset({"one seed presented as two", "a planned run left out"})
 CHEATS = [
     Cheat(
-        "a batch so large that no span fits", score_no_span, "spans-scored", frozenset({"frozen-evaluate", "replay"})
+        "a batch so large that no span fits",
+        score_no_span,
+        "spans-scored",
+        frozenset({"frozen-evaluate", "first-loss", "replay"}),
     ),
     Cheat("a separator 500 times as long", lengthen_separator, "denominator", frozenset({"journals", "replay"})),
     Cheat(

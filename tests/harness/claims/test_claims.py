@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 
-from harness.analyse.document import load_document
-from harness.claims.engine import PairView, evaluate_formula, find_flaw
-from harness.claims.findings import build_claims, claim_speed
+from harness.analyse.arms import describe_stability
+from harness.claims.engine import evaluate_formula, find_flaw
 from harness.report.render import render_markdown
+from harness.store.document import load_document
+from tests.harness.claims.said import build_claims
 from tests.harness.fakes import Curve, FakeLauncher, make_comparison
 
 WORSE = Curve(floor=4.2, rate=2.0)
@@ -75,6 +76,7 @@ def test_every_sentence_is_its_pattern_filled_from_its_inputs_and_true_by_its_co
         ("reaches-baseline", "tokens", 5, "expected '.* 5 tokens"),
         ("reaches-baseline", "elapsed", 7.0, "expected '.* 7.0 s of training time"),
         ("verdict", "low", -1.0, "it is not so that"),
+        ("verdict", "noise", 9.0, "it is not so that .* needed \\* noise"),
         ("target-margin", "c", 99.0, "it is not so that"),
         ("titles-lower", "lower", 1, r"100 \* lower / n is 2.5"),
         ("final-result", "full", 1.0, "expected '.* full loss 1.0 % lower"),
@@ -102,16 +104,15 @@ def test_a_number_written_into_a_sentence_is_found(tiny_document: dict[str, Any]
 
 
 def test_losses_that_are_not_finite_are_counted_and_said(tiny_comparison: Path, tiny_document: dict[str, Any]) -> None:
-    from harness.analyse.arms import _describe_stability
     from harness.store.measurements import load_metrics
 
     rows = [row for row in load_metrics(tiny_comparison) if row["arm"] == "optimized"]
     training = [row for row in rows if row["split"] == "train"]
     validation = [row for row in rows if row["split"] == "validation"]
-    assert _describe_stability(training, validation)["num_non_finite"] == 0
+    assert describe_stability(training, validation)["num_non_finite"] == 0
     training[3] |= {"loss_nats_per_token": float("nan"), "grad_norm": float("inf")}
     changed = copy.deepcopy(tiny_document)
-    changed["arms"][1]["stability"]["num_non_finite"] = _describe_stability(training, validation)["num_non_finite"]
+    changed["arms"][1]["stability"]["num_non_finite"] = describe_stability(training, validation)["num_non_finite"]
     texts = {claim["id"]: claim["text"] for claim in build_claims(changed, 0)}
     assert re.search(
         r": 2 training losses and gradient norms of \d+ steps are not finite", texts["non-finite-candidate"]
@@ -183,7 +184,7 @@ def test_the_lowest_loss_is_the_lowest_of_all_evaluations_also_of_those_outside_
             "min_frozen": {"step": lowest["step"], "loss_nats_per_char": lowest["loss_nats_per_char"]},
         }
     document = {"arms": [arm for arm, _ in arms], "pairs": [pair], "seeds": [1337]}
-    texts = {claim.id: claim.text for claim in claim_speed(PairView(document, 0))}
+    texts = {claim["id"]: claim["text"] for claim in build_claims(document, 0)}
     assert "its lowest is 1.5000" in texts["never-reaches-baseline"]
 
 
@@ -231,8 +232,8 @@ def test_a_share_of_the_gain_is_coverage_only_where_less_is_scored(
 ) -> None:
     document = copy.deepcopy(tiny_document)
     document["pairs"][0] |= {"reported_gain_percent": 10.0, "full_gain_percent": full_gain, "coverage_differs": True}
-    document["arms"][0]["final"]["coverage_percent"] = 95.0
-    document["arms"][1]["final"]["coverage_percent"] = scored
+    for arm, share in zip(document["arms"], (95.0, scored), strict=True):
+        arm["final"] |= dict.fromkeys(("coverage_percent", "coverage_low_percent", "coverage_high_percent"), share)
     texts = {claim["id"]: claim["text"] for claim in build_claims(document, 0)}
     assert texts.get("coverage-share") == expected
     assert f", which is not on equal terms: coverage {scored:.1f} % against 95.0 %" in texts["target-margin"]
@@ -287,3 +288,23 @@ def test_a_loss_that_rises_is_said_to_rise(tiny_document: dict[str, Any]) -> Non
     assert re.search(r"3 of \d+ gradient norms are above 10 times the median", texts["gradient-spikes-candidate"])
     assert "above the lowest one, 0.5000 at step 9" in texts["last-against-best"]
     assert "never rose" in texts["largest-rise-baseline"]
+
+
+@pytest.mark.parametrize(
+    ("is_known", "said"),
+    [
+        (False, "; this is about one pair of runs, and of other seeds nothing is known"),
+        (True, r"; this is about one pair of runs, \d\.\d\d times the known noise of training \(0\.39 %\) beyond the "
+               r"margin, of 6\.25 times that a single seed needs"),
+    ],
+)  # fmt: skip
+def test_one_seed_that_decides_nothing_says_what_it_lacks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_known: bool, said: str
+) -> None:
+    if not is_known:
+        monkeypatch.setattr("harness.plan.plan.find_known_noise", lambda *_: None)
+    launcher = FakeLauncher(curves={"optimized": Curve(floor=3.25, rate=5.0)})
+    document = load_document(make_comparison(tmp_path, launcher=launcher))
+    assert get_texts(document)["verdict"] == "Verdict: INCONCLUSIVE (single seed)"
+    assert re.search(f"titles\\){said}$", get_texts(document)["decision"])
+    assert {find_flaw(claim, document) for claim in document["pairs"][0]["claims"]} == {None}

@@ -2,7 +2,8 @@ from typing import Any
 
 import pytest
 
-from harness.claims.engine import evaluate_formula, fill, holds, prove, resolve_pointer
+from harness.claims.engine import evaluate_formula, fill, holds, resolve_pointer
+from harness.claims.sentence import Sentence, make
 
 DOCUMENT: dict[str, Any] = {
     "arms": [{"final": {"loss": 2.0}}, {"final": {"loss": 1.5}}],
@@ -118,9 +119,23 @@ def test_of_several_sentences_the_first_true_one_is_made_and_a_false_one_never()
         "count > 3": "{count:count} is more than {value:percent}",
         "count > 2": "much more",
     }
-    (claim,) = prove(DOCUMENT, "id", sentences, "count - 1", {"count": "/count"})
+    (claim,) = make(DOCUMENT, Sentence("id", sentences, {"count": "/count"}, "count - 1", on="comparison"))
     assert (claim.text, claim.condition, claim.value) == ("4 is more than 3.0 %", "count > 3", 3.0)
-    assert list(prove(DOCUMENT, "id", {"count > 4": "more"}, inputs={"count": "/count"})) == []
+    assert list(make(DOCUMENT, Sentence("id", {"count > 4": "more"}, {"count": "/count"}, on="comparison"))) == []
+
+
+@pytest.mark.parametrize("path", ["/absent", "/nothing", "/arms/*/final/absent"])
+def test_a_sentence_that_names_what_is_not_there_is_not_made(path: str) -> None:
+    document = DOCUMENT | {"nothing": None}
+    assert list(make(document, Sentence("id", "{x}", {"x": path}, on="comparison"))) == []
+    (claim,) = make(document, Sentence("id", {"x > 1": "{x}", "": "none"}, {"x": path}, on="comparison"))
+    assert (claim.text, claim.inputs) == ("none", {})
+
+
+def test_a_star_stands_for_every_item() -> None:
+    sentence = Sentence("id", {"min(x) < max(x)": "{x:list}"}, {"x": "/arms/*/final/loss"}, on="comparison")
+    (claim,) = make(DOCUMENT, sentence)
+    assert claim.text == "2, 1.5"
 
 
 def test_a_name_that_looks_like_a_slot_is_not_filled_again() -> None:

@@ -5,6 +5,7 @@ printed by a template on its own. So is a verdict.
 """
 
 import copy
+import html
 import html.parser
 import re
 from pathlib import Path
@@ -12,10 +13,11 @@ from typing import Any
 
 import pytest
 
-from harness.analyse.document import load_document
-from harness.plan.ablation import describe_ablation, plan_ablation
+from harness.analyse.ablation import describe_ablation
+from harness.plan.ablation import plan_ablation
 from harness.report.figures import FIGURES
 from harness.report.render import render_html, render_markdown
+from harness.store.document import load_document
 from mainrun.record.errors import RunError
 from tests.harness.fakes import FakeLauncher, Mishap, make_comparison
 
@@ -38,7 +40,7 @@ def documents(
         "failed": load_document(folder / "failed"),
     }
     documents["ablation"] = copy.deepcopy(documents["tiny"])
-    planned = plan_ablation("optimized")
+    planned = plan_ablation("optimized", "quick")
     verdict = documents["tiny"]["pairs"][0]["verdict"]
     stored = {name: [vars(step) for step in getattr(planned, name)] for name in ("ladder", "leave_one_out")}
     finals = dict.fromkeys(planned.arms, 2.0)
@@ -109,16 +111,19 @@ def test_without_claims_no_number_and_no_verdict_is_left_in_the_pages_prose(
 
 
 @pytest.mark.parametrize("name", ["tiny", "three seeds", "larger batch", "failed"])
-def test_every_claim_stands_in_the_index_with_its_proof(name: str, documents: dict[str, dict[str, Any]]) -> None:
+def test_every_sentence_of_a_list_opens_to_its_proof_on_the_screen(
+    name: str, documents: dict[str, dict[str, Any]]
+) -> None:
     document = documents[name]
-    report = render_markdown(MARKDOWN[1], document)
-    index = report[report.index("## Index of claims") :]
-    claims = [*document["claims"], *document["caveats"], *(c for pair in document["pairs"] for c in pair["claims"])]
-    assert index.count("\n| ") == len(claims) + 1
-    for claim in claims:
-        assert f"| {claim['id']} " in index
-        assert all(pointer in index for pointer in claim["inputs"].values())
-        assert not claim["formula"] or f"`{claim['formula']}`" in index
+    page = html.unescape(render_html(document, dict.fromkeys(FIGURES), on_screen=True))
+    shown = [claim for pair in document["pairs"] for claim in pair["claims"] if claim["section"] == "findings"]
+    for claim in [*document["caveats"], *shown]:
+        start = page.index(f"<summary>{claim['text']}</summary>")
+        proof = page[start : page.index("</details>", start)]
+        assert all(f"<code>{pointer}</code>" in proof for pointer in claim["inputs"].values())
+        assert not claim["formula"] or f"<code>{claim['formula']}</code>" in proof
+        assert not claim["condition"] or f"<code>{claim['condition']}</code>" in proof
+    assert "Index of claims" not in page + render_markdown(MARKDOWN[1], document)
 
 
 @pytest.mark.parametrize("name", ["tiny", "three seeds", "larger batch", "failed"])

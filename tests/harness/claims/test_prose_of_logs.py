@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from harness.analyse.document import load_document
 from harness.claims.engine import find_flaw
 from harness.report.figures import FIGURES
 from harness.report.render import render_html, render_markdown
+from harness.store.document import load_document
 from tests.harness.claims.test_prose import MARKDOWN, VERDICT, ProseReader, blank, find_prose
 from tests.harness.sources.logs import BASELINE, LARGE_BATCH, SAME_COVERAGE, Shape, write_console, write_json
 from tests.harness.sources.test_imports import compare, write

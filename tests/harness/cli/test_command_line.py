@@ -65,7 +65,9 @@ def test_the_help_is_the_golden_one(
 def test_a_comparison_prints_its_result_and_nothing_else_on_stdout(run: Run, tmp_path: Path) -> None:
     exit_code, stdout, stderr = run("compare", *TINY_OPTIONS, "--out", tmp_path / "a")
     assert exit_code == 0
-    assert stdout.startswith("optimized (changed) against baseline (changed): IMPROVED (single seed)\n")
+    assert re.search(
+        r"\nIMPROVED \(single seed, beyond \d+ times the known noise\): optimized \(changed\) against ", stdout
+    )
     assert "[1/2] baseline-s1337 (changed)\n" in stderr
     assert "  optimized-s1337 (changed): complete\n" in stderr
     assert "step" in stderr and "complete" in stderr
@@ -84,7 +86,13 @@ def test_a_dry_run_prints_the_plan_and_writes_nothing(run: Run, launcher: FakeLa
     out = tmp_path / "results" / "a"
     exit_code, stdout, _ = run("compare", *TINY_OPTIONS, "--out", out, "--dry-run", "--seeds", "1337,1")
     assert exit_code == 0
-    for word in ("baseline-s1337", "optimized-s1", "coverage", "learning_rate: 0.006 → 0.0003", "margin 0.5 %"):
+    for word in (
+        "baseline-s1337",
+        "optimized-s1",
+        "coverage",
+        "optimizer.learning_rate: 0.006 → 0.0003",
+        "margin 0.5 %",
+    ):
         assert word in stdout
     heads = [line.split("  ") for line in stdout.splitlines() if line.startswith("  ") and "baseline" in line]
     assert [[head.strip() for head in line if head.strip()] for line in heads[:2]] == [
@@ -295,7 +303,9 @@ def test_report_prints_what_the_comparison_printed(run: Run, own_comparison: Pat
     before = {path: path.read_bytes() for path in own_comparison.rglob("*") if path.is_file()}
     exit_code, stdout, stderr = run("report", own_comparison)
     assert (exit_code, stderr) == (0, "")
-    assert stdout.startswith("optimized (changed) against baseline (changed): IMPROVED")
+    assert re.search(
+        r"\nIMPROVED \(single seed, beyond \d+ times the known noise\): optimized \(changed\) against ", stdout
+    )
     assert {path: path.read_bytes() for path in own_comparison.rglob("*") if path.is_file()} == before
 
 
@@ -352,7 +362,8 @@ def test_list_shows_every_stored_comparison_and_what_is_wrong_with_one(
     assert exit_code == 0
     lines = stdout.splitlines()
     assert len(lines) == 4
-    assert re.search(r"^a .*optimized \(changed\) / baseline \(changed\) .*IMPROVED \(single seed\)", lines[1])
+    verdict = r"IMPROVED \(single seed, beyond \d+ times the known noise\)"
+    assert re.search(rf"^a .*optimized \(changed\) / baseline \(changed\) .*{verdict}", lines[1])
     assert "damaged" in lines[2] and "not finished" in lines[3]
     exit_code, stdout, _ = run("list", "--results", tmp_path, "--json")
     names = [entry["name"] for entry in read_object(stdout)["comparisons"]]

@@ -12,11 +12,11 @@ from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
-from harness.analyse.any_pairs import MISMATCH, find_mismatch
-from harness.analyse.document import load_document
+from harness.analyse.doubts import MISMATCH, find_mismatch
 from harness.cli.app import main
 from harness.comparison import run_comparison
 from harness.launch.command import build_command_job
@@ -29,6 +29,7 @@ from harness.plan.arms_file import load_arms
 from harness.plan.plan import PlannedRun
 from harness.plan.request import CompareRequest
 from harness.processes import GRACE_S, end_as_by_ctrl_c, end_processes
+from harness.store.document import load_document
 from harness.store.runs import load_run
 from harness.verify.verify import verify
 from mainrun.record.errors import InterruptionError, MachineError, RequestError, RunError
@@ -130,7 +131,7 @@ def test_an_external_arm_on_other_titles_is_not_decided(tmp_path: Path) -> None:
     folder = run(tmp_path, copy_log(tmp_path, write_json(replace(SMALL, hyperparameters=given).build())))
     findings = {finding.name: finding for finding in verify(folder, None, None, FakeLauncher())}
     assert findings["same-data"].status == "FAIL"
-    assert "mine-s1337 has other titles than baseline-s1337, by their fingerprints" in findings["same-data"].evidence
+    assert "mine-s1337: has other titles than baseline-s1337, by their fingerprints" in findings["same-data"].evidence
     assert load_document(folder)["pairs"][0]["verdict"]["word"] == "INCONCLUSIVE"
 
 
@@ -142,7 +143,7 @@ def test_fingerprints_that_differ_are_a_mismatch_though_all_counts_agree() -> No
         ("train_sha256", "c", MISMATCH),
         ("validation_sha256", "c", MISMATCH),
     ):
-        assert find_mismatch({"facts": facts}, {"facts": {**facts, key: value}}) == expected
+        assert find_mismatch(*(cast(Any, {"facts": own}) for own in (facts, {**facts, key: value}))) == expected
 
 
 def test_two_seeds_of_an_external_arm_are_two_runs(tmp_path: Path) -> None:

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from harness.analyse.document import load_document
 from harness.launch.job import Job, Outcome
+from harness.store.document import load_document
 from harness.verify.verify import verify
 from mainrun.record.errors import MachineError, ProgramError
 from tests.harness.fakes import FakeLauncher, Writing, make_comparison

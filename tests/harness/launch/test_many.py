@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from harness.analyse.document import load_document
 from harness.comparison import run_comparison
 from harness.launch.job import Job, Outcome
 from harness.launch.progress import ProgressDisplay
 from harness.launch.schedule import MAX_RESTARTS, run_tasks
+from harness.store.document import load_document
 from harness.verify.verify import verify
 from mainrun.record.errors import InterruptionError, RequestError, RunError
 from mainrun.record.run_record import RunRequest

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from harness.analyse.document import load_document
 from harness.cli.app import main
 from harness.comparison import run_comparison
 from harness.launch.progress import ProgressDisplay
+from harness.store.document import load_document
 from harness.verify.verify import verify
 from mainrun.record.errors import RequestError, StoredResultsError
 from mainrun.record.files import compute_file_sha256, save_json
@@ -253,3 +253,11 @@ def test_several_arms_have_unadjusted_intervals_and_the_reports_say_so(both: Pat
     for name in ("PERFORMANCE_SUMMARY.md", "TRAINING_OPTIMIZATION_REPORT.md"):
         assert said in (both / name).read_text()
         assert "unadjusted" not in (tiny_comparison / name).read_text()
+
+
+@pytest.mark.parametrize("name", ["recipes.py", "data/one_more_source.py"])
+def test_a_recipe_or_a_source_of_titles_more_leaves_the_same_run(
+    name: str, tiny_comparison: Path, tmp_path: Path
+) -> None:
+    launcher = FakeLauncher(source_sha256={**SOURCE_SHA256, name: "0" * 64})
+    assert list_trained(compare_with(tmp_path / "own", [tiny_comparison], launcher)) == set()

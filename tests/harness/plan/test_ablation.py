@@ -1,17 +1,15 @@
 """What each change of a recipe is worth."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from harness.analyse.document import load_document
 from harness.comparison import run_comparison
 from harness.launch.progress import ProgressDisplay
 from harness.plan.ablation import find_units, plan_ablation
 from harness.plan.request import CompareRequest
-from mainrun.config import build_config
-from mainrun.recipes import BASELINE, PRESETS, RECIPES, build_named_config
+from harness.store.document import load_document
+from mainrun.recipes import RECIPES, build_named_config
 from mainrun.record.errors import RequestError
 from tests.harness.fakes import Curve, FakeLauncher, skip_rendering
 
@@ -42,21 +40,27 @@ def ablated(_private_cache: None, tmp_path_factory: pytest.TempPathFactory) -> P
 
 
 def test_the_units_together_are_the_recipe() -> None:
-    settings = {key: value for unit in find_units(RECIPES["optimized"]) for key, value in unit.settings.items()}
-    assert build_config(PRESETS["quick"].scale, BASELINE, settings) == build_named_config("optimized", "quick", {})
+    settings = {key: value for unit in find_units("optimized", "quick") for key, value in unit.settings.items()}
+    assert build_named_config("baseline", "quick", settings) == build_named_config("optimized", "quick", {})
 
 
 def test_an_optimizer_changes_with_its_learning_rate() -> None:
-    units = {unit.name: set(unit.settings) for unit in find_units(RECIPES["optimized"])}
+    units = {unit.name: set(unit.settings) for unit in find_units("optimized", "quick")}
     assert units == {
-        "optimizer": {"optimizer", "learning_rate"},
-        "schedule": {"warmup_fraction"},
-        "weight_decay": {"weight_decay"},
+        "optimizer": {"optimizer.name", "optimizer.learning_rate"},
+        "schedule": {"schedule.warmup_fraction"},
+        "weight_decay": {"optimizer.weight_decay"},
     }
 
 
+def test_what_only_one_of_two_optimizers_reads_comes_with_the_optimizer() -> None:
+    [optimizer] = [unit for unit in find_units("optimized", "quick") if unit.name == "optimizer"]
+    own = {f"optimizer.{name}" for name in ("momentum", "beta1", "beta2", "eps")}
+    assert set(optimizer.keys) == {*optimizer.settings, *own}
+
+
 def test_the_ladder_goes_from_the_baseline_to_the_whole_and_equal_arms_are_one() -> None:
-    ablation = plan_ablation("optimized")
+    ablation = plan_ablation("optimized", "quick")
     assert [(step.before, step.after) for step in ablation.ladder] == [
         ("baseline", "with-1-optimizer"),
         ("with-1-optimizer", "with-2-schedule"),
@@ -71,17 +75,17 @@ def test_the_ladder_goes_from_the_baseline_to_the_whole_and_equal_arms_are_one()
 
 
 def test_a_recipe_with_one_change_needs_two_arms(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(RECIPES, "decayed", replace(BASELINE, weight_decay=0.1))
-    ablation = plan_ablation("decayed")
+    monkeypatch.setitem(RECIPES, "decayed", {"optimizer.weight_decay": 0.1})
+    ablation = plan_ablation("decayed", "quick")
     assert list(ablation.arms) == ["baseline", "decayed"]
     assert ablation.ladder == ablation.leave_one_out
 
 
 def test_nothing_to_ablate_is_a_wrong_request() -> None:
     with pytest.raises(RequestError, match="changes nothing"):
-        plan_ablation("baseline")
+        plan_ablation("baseline", "quick")
     with pytest.raises(RequestError, match="'optimized'"):
-        plan_ablation("optimised")
+        plan_ablation("optimised", "quick")
 
 
 def test_the_parts_of_the_ladder_add_up_to_the_whole(ablated: Path) -> None:
@@ -103,7 +107,7 @@ def test_every_impact_is_between_its_two_arms_and_has_an_interval(ablated: Path)
 def test_the_summary_gives_the_measured_impact_of_each_setting(ablated: Path) -> None:
     summary = (ablated / "PERFORMANCE_SUMMARY.md").read_text(encoding="utf-8")
     rows = [line for line in summary.splitlines() if line.startswith("| `")]
-    assert len(rows) == 4
+    assert len(rows) == 8
     assert all("added: " in row and "left out: " in row for row in rows)
 
 

@@ -9,8 +9,9 @@ from harness.launch.job import Job
 from harness.plan.from_request import plan_request
 from harness.plan.plan import Plan, load_plan, plan_to_json, save_plan
 from mainrun.data.corpus import CorpusSource
+from mainrun.recipes import build_named_config
 from mainrun.record.errors import InterruptionError, RequestError, StoredResultsError
-from mainrun.record.files import compute_file_sha256, save_json
+from mainrun.record.files import compute_file_sha256, load_json, save_json
 from tests.harness.fakes import FakeLauncher, Mishap, build_request, make_comparison, write_titles
 
 PAIR = ("baseline", "optimized")
@@ -64,8 +65,8 @@ def test_a_recipe_named_again_is_numbered_from_the_second_time_on() -> None:
 
 def test_a_setting_reaches_its_own_arm_only() -> None:
     plan = plan_tiny(optimized={"learning_rate": "0.001"})
-    assert plan.get_arm("optimized").config["learning_rate"] == 0.001
-    assert plan.get_arm("baseline").config["learning_rate"] == 6e-3
+    assert plan.get_arm("optimized").config["optimizer.learning_rate"] == 0.001
+    assert plan.get_arm("baseline").config["optimizer.learning_rate"] == 6e-3
     assert plan.get_arm("optimized").settings["learning_rate"] == "0.001"
 
 
@@ -168,7 +169,7 @@ def test_resuming_a_run_whose_journal_is_written_anew_is_followed_without_error(
 @pytest.mark.parametrize(
     ("differing", "changes"),
     [
-        ("seeds", {"seeds": (1337, 1)}),
+        ("seeds", {"seeds": (1, 1337)}),
         ("arms", {"settings": {"optimized": {"dropout": "0.3"}}}),
         ("arms", {"recipes": ("baseline", "optimized", "baseline")}),
     ],
@@ -231,3 +232,10 @@ def rename_plan(folder: Path) -> None:
     """Gives the copy of a comparison the name of its folder, as if it had been made there."""
     plan = json.loads((folder / "plan.json").read_text())
     save_json(folder / "plan.json", {**plan, "name": folder.name})
+
+
+@pytest.mark.parametrize("recipe", ["baseline", "optimized"])
+def test_a_plan_of_the_first_schema_is_read_in_todays_words(recipe: str) -> None:
+    folder = Path(__file__).parents[2] / "first_release"
+    assert load_json(folder / "plan.json", 1)["schema_version"] == 1
+    assert load_plan(folder).get_arm(recipe).config == build_named_config(recipe, "quick", {}).flatten()

@@ -8,15 +8,15 @@ from typing import Any
 
 import pytest
 
-from harness.analyse.document import load_document
 from harness.report.figures import save_figures
+from harness.store.document import load_document
 from harness.store.measurements import load_metrics
 
 ROOT = Path(__file__).parents[3]
 DRAW = """
 import sys
 from pathlib import Path
-from harness.analyse.document import load_document
+from harness.store.document import load_document
 from harness.report.figures import save_figures
 from harness.store.measurements import load_metrics
 folder, out = map(Path, sys.argv[1:])

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from harness.analyse.document import load_document
 from harness.claims.engine import find_flaw
+from harness.store.document import load_document
 from harness.store.measurements import load_metrics
 from tests.harness.sources.logs import Shape, write_console, write_json
 from tests.harness.sources.plain import TRAINING, VALIDATION, Plain, is_step, read_line, read_plainly

@@ -49,7 +49,11 @@ VALIDATION: dict[str, Any] = {
 
 def build_run(*events: dict[str, Any]) -> StoredRun:
     """A run of two steps an epoch, block 8 × batch 4."""
-    record = {"status": "complete", "config": {"block_size": 8, "batch_size": 4}, "sizes": {"steps_per_epoch": 2}}
+    record = {
+        "status": "complete",
+        "config": {"model.block_size": 8, "training.batch_size": 4},
+        "sizes": {"steps_per_epoch": 2},
+    }
     return StoredRun("optimized", 7, Path("runs/optimized-s7"), record, list(events))
 
 
@@ -171,7 +175,7 @@ def test_every_row_of_a_comparison_is_the_journals(tiny_comparison: Path) -> Non
     for arm in ("baseline", "optimized"):
         folder = tiny_comparison / "runs" / f"{arm}-s1337"
         config = json.loads((folder / "run.json").read_text())["config"]
-        tokens_per_step = config["block_size"] * config["batch_size"]
+        tokens_per_step = config["model.block_size"] * config["training.batch_size"]
         events = [event for event in read_events(folder / "mainrun.log") if event["event"].endswith("_step")]
         own = [row for row in rows if row["arm"] == arm]
         assert len(own) == len(events)

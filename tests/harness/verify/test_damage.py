@@ -11,9 +11,9 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from harness.analyse.document import load_document
 from harness.cli.app import main
 from harness.launch.job import Job
+from harness.store.document import load_document
 from harness.store.locks import hold
 from tests.harness.fakes import FakeLauncher, Writing, make_comparison, skip_rendering
 from tests.robustness import (
@@ -159,7 +159,7 @@ def test_damage_before_the_first_numbers_is_no_bug_of_ours(
     malformed: list[dict[str, Any]] = [
         {"sizes": None},
         {"machine": {}},
-        {"config": {"block_size": "x"}},
+        {"config": {"model.block_size": "x"}},
         {"status": []},
     ]
     for changes in malformed:

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from harness.analyse.document import load_document
 from harness.cli.app import main
 from harness.store.differences import find_difference
+from harness.store.document import load_document
 from harness.verify.gate import compute_exit_code, judge, judge_conclusive, judge_improvement, judge_loss
 from mainrun.record.errors import RequestError, StoredResultsError
 from mainrun.record.files import save_json
@@ -18,7 +18,8 @@ from tests.harness.fakes import FakeLauncher, Mishap, make_comparison
 
 def build_verdict(low: float, high: float, word: str = "IMPROVED") -> dict[str, Any]:
     interval = {"low_percent": low, "high_percent": high}
-    return {"word": word, "label": word, "gain_percent": (low + high) / 2, "interval_95": interval, "reason": "tested"}
+    said = {"word": word, "label": word, "basis": "full loss", "reason": "tested"}
+    return {**said, "gain_percent": (low + high) / 2, "interval_95": interval}
 
 
 @pytest.mark.parametrize(
@@ -81,7 +82,10 @@ def test_an_infinity_is_no_number(number: str, own_comparison: Path) -> None:
 def test_a_broken_rule_is_named_beside_the_answers(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = make_comparison(tmp_path, seeds=(7,))
     assert main(["gate", str(folder), "--min-improvement", "1"]) == 0
-    assert "\nFAIL       Fixed random seed: 1337: the headline seed is 7, not 1337\n" in capsys.readouterr().out
+    assert (
+        "\nFAIL       Fixed random seed: 1337: baseline-s7: the headline seed is 7, not 1337;"
+        in capsys.readouterr().out
+    )
 
 
 def test_numbers_of_other_runs_are_not_judged(own_comparison: Path, tmp_path: Path) -> None:

@@ -5,13 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from harness.check.logs import FORENSICS
 from harness.cli.app import main
 from harness.store.differences import find_difference
 from harness.verify.verify import list_checks, verify
 from tests.harness.fakes import MACHINE, Curve, FakeLauncher, make_comparison, write_titles
 
 NEEDS_TITLES = {"facts-by-title", "fingerprints", "denominator", "tokens", "round-trip", "pre-trained-weights"}
+
+OF_LOGS = {"reimport"}
+"""Checks that are asked where a run was read from a log."""
 
 
 def find_by_status(
@@ -67,7 +69,7 @@ def test_every_finding_has_evidence_and_the_last_line_counts_them(
     monkeypatch.setattr("harness.launch.local.LocalLauncher", FakeLauncher)
     assert main(["verify", str(tiny_comparison)]) == 0
     *lines, last = capsys.readouterr().out.splitlines()
-    assert len(lines) == len(list_checks()) - len(FORENSICS)  # which are asked of imported logs only
+    assert len(lines) == len(list_checks()) - len(OF_LOGS)
     assert all(line.partition(": ")[2] for line in lines)
     assert last.startswith(f"{len(lines)} checks: ") and "0 FAIL" in last
 
@@ -79,7 +81,7 @@ def test_strict_fails_on_what_is_not_checked(
     assert main(["verify", str(tiny_comparison), "--strict", "--json"]) == 1
     answer = json.loads(capsys.readouterr().out)
     assert "official-data" in answer["reason"]
-    assert {finding["name"] for finding in answer["findings"]} == set(list_checks()) - set(FORENSICS)
+    assert {finding["name"] for finding in answer["findings"]} == set(list_checks()) - OF_LOGS
 
 
 def test_the_list_of_checks_needs_no_comparison(capsys: pytest.CaptureFixture[str]) -> None:

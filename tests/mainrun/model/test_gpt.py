@@ -6,13 +6,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from mainrun.model.gpt import GPT, init_weights
+from mainrun.model.gpt import GPT
+from mainrun.model.initialization import init_weights
 from mainrun.recipes import build_named_config
 from tests.mainrun.tiny_models import VOCAB, build_model, draw_ids
 
 CONFIG = build_named_config(
     "baseline", "quick", {"n_layer": "2", "n_head": "2", "d_model": "16", "block_size": "8", "batch_size": "4"}
-)
+).model
 
 
 def build_fresh(seed: int = 1337, vocab_size: int = 500) -> GPT:
@@ -49,6 +50,7 @@ def plain_attention(x: Tensor, attention: nn.Module, n_head: int) -> Tensor:
 
 def plain_logits(model: GPT, ids: Tensor, n_head: int) -> Tensor:
     """The model as it is described: pre-LayerNorm blocks, exact GELU, learned positions, tied head without bias."""
+    assert model.position_embedding is not None
     x = model.token_embedding.weight[ids] + model.position_embedding.weight[torch.arange(ids.shape[1])]
     for block in model.blocks:
         x = x + plain_attention(plain_norm(x, block.ln_1), block.attn, n_head)  # type: ignore[arg-type]  # a ModuleList does not know its blocks' type
@@ -185,7 +187,7 @@ def test_initialization_does_not_draw_from_the_shared_random_generator() -> None
     assert torch.equal(before, torch.get_rng_state())
 
 
-@pytest.mark.parametrize("name", ["gate", "head"])
+@pytest.mark.parametrize("name", ["adapter", "head"])
 def test_a_parameter_without_a_known_initialization_is_an_error_that_names_it(name: str) -> None:
     model = GPT(CONFIG, 30)
     model.add_module(name, nn.Linear(2, 2, bias=False))

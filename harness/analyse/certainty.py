@@ -1,0 +1,119 @@
+"""How sure a pair's gain is: what its seeds and its titles say, and the verdict that follows."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+from harness.analyse.curves import compute_gain
+from harness.analyse.pairs import FULL
+from harness.analyse.seeds import describe_robustness, pair_seeds
+from harness.analyse.titles import describe_titles
+from harness.analyse.uncertainty import TitleSampling, sample_titles
+from harness.analyse.verdict import decide_verdict
+from harness.plan.plan import PlannedRun
+from harness.store.arm_fields import Final
+from harness.store.runs import StoredComparison
+
+Finals = Mapping[tuple[str, int], Final | None]
+"""Final measurements by arm and seed."""
+
+
+def describe_certainty(
+    comparison: StoredComparison,
+    baseline: PlannedRun,
+    candidate: PlannedRun,
+    finals: Finals,
+    basis: Mapping[str, str],
+    doubts: Sequence[str] = (),
+) -> dict[str, Any]:
+    """`verdict`, `evaluation_sampling`, `robustness` and `titles` of two headline runs, decided on their `basis`.
+
+    With one pair and no losses by title nothing is concluded, nor where there are doubts.
+    """
+    plan, field = comparison.plan, basis["field"]
+    seeds = _find_shared_seeds(plan.seeds, baseline, candidate, finals, field)
+    gains = [_compute_gain(finals, baseline, candidate, seed, field) for seed in seeds]
+    if not seeds:
+        one, other = finals[baseline.arm, baseline.seed], finals[candidate.arm, candidate.seed]
+        assert one is not None and other is not None
+        gains = [compute_gain(one[field], other[field])]  # type: ignore[literal-required]  # a field of Final
+    columns = _load_titles(comparison, baseline, candidate, seeds) if field == FULL else None
+    titles = sample_titles(*(np.array([run["loss_nats"] for run in runs]) for runs in columns)) if columns else None
+    verdict = decide_verdict(gains, titles, plan.margin_percent, plan.known_noise) | {"basis": basis["name"]}
+    if doubts:
+        said = [*doubts, *([verdict["reason"]] if verdict["interval_95"] else [])]
+        verdict |= {"reason": "; ".join(said)}
+        if verdict["word"] != "INCONCLUSIVE":
+            verdict |= {"word": "INCONCLUSIVE", "label": "INCONCLUSIVE"}
+    return {
+        "verdict": verdict,
+        "evaluation_sampling": {"interval_95": asdict(titles.wide), "interval_90": asdict(titles.narrow)}
+        if titles
+        else None,
+        "robustness": _describe_seeds(comparison, baseline, candidate, finals, titles) if field == FULL else None,
+        "titles": describe_titles(*(runs[0] for runs in columns)) if columns else None,
+    }
+
+
+def _find_shared_seeds(
+    seeds: Sequence[int], baseline: PlannedRun, candidate: PlannedRun, finals: Finals, field: str
+) -> list[int]:
+    """The headline's seed and then the others that both arms completed; none where the headline's differ."""
+    if baseline.seed != candidate.seed:
+        return []
+    shared = []
+    for seed in dict.fromkeys((baseline.seed, *seeds)):
+        both = [finals.get((run.arm, seed)) for run in (baseline, candidate)]
+        if all(final is not None and final[field] is not None for final in both):  # type: ignore[literal-required]
+            shared.append(seed)
+    return shared
+
+
+def _compute_gain(finals: Finals, baseline: PlannedRun, candidate: PlannedRun, seed: int, field: str) -> float:
+    one, other = finals[baseline.arm, seed], finals[candidate.arm, seed]
+    assert one is not None and other is not None
+    return compute_gain(one[field], other[field])  # type: ignore[literal-required]  # a field of Final
+
+
+def _describe_seeds(
+    comparison: StoredComparison,
+    baseline: PlannedRun,
+    candidate: PlannedRun,
+    finals: Finals,
+    titles: TitleSampling | None,
+) -> dict[str, Any] | None:
+    losses: list[dict[int, float]] = [
+        {
+            seed: final["full_loss_nats_per_char"]
+            for (arm, seed), final in finals.items()
+            if arm == run.arm and final and final["full_loss_nats_per_char"]
+        }
+        for run in (baseline, candidate)
+    ]
+    pairs = pair_seeds(comparison.plan.seeds, losses[0], losses[1])
+    configs = [comparison.plan.get_arm(run.arm).config for run in (baseline, candidate)]
+    if not pairs:
+        return None
+    return describe_robustness(
+        pairs,
+        equal_arms=configs[0] == configs[1] and configs[0] != {},
+        titles=titles.variance if titles else None,
+        margin_percent=comparison.plan.margin_percent,
+        known_noise=comparison.plan.known_noise,
+    )
+
+
+def _load_titles(
+    comparison: StoredComparison, baseline: PlannedRun, candidate: PlannedRun, seeds: Sequence[int]
+) -> list[list[dict[str, list[Any]]]] | None:
+    """Losses of the same validation titles in both arms' runs; None where one has none, or they are of other titles."""
+    runs = [[comparison.runs[PlannedRun(run.arm, seed)] for seed in seeds] for run in (baseline, candidate)]
+    every = [run for arm in runs for run in arm]
+    if not every or not all(run.has_title_losses for run in every):
+        return None
+    columns = [[run.load_title_losses() for run in arm] for arm in runs]
+    sizes = {(run.facts.validation_sha256, run.facts.corpus and run.facts.corpus["validation_sha256"]) for run in every}
+    same = len(sizes) == 1 and len({len(run["loss_nats"]) for arm in columns for run in arm}) == 1
+    return columns if same else None

@@ -1,0 +1,42 @@
+"""The command line that makes a comparison again, as its reports print it."""
+
+import shlex
+
+from harness.plan.plan import MARGIN_PERCENT, Plan
+from harness.store.runs import StoredComparison
+
+
+def describe_command(comparison: StoredComparison) -> str:
+    """The whole line; a local file or a log by its name, wherever it stands."""
+    plan = comparison.plan
+    taken_in = [source for source in plan.sources or [] if not source.get("external")]
+    words = ["python", "-m", "harness"]
+    if taken_in:
+        words += ["compare", "--from", *(source["name"] for source in taken_in)]
+        unit = next((source["loss_unit"] for source in taken_in if source["loss_unit"]), None)
+        words += ["--loss-unit", unit] if unit else []
+    else:
+        words += _describe_training(plan)
+        words += ["--seeds", ",".join(map(str, plan.seeds)), *comparison.machine_options]
+    if plan.margin_percent != MARGIN_PERCENT:
+        words += ["--margin", f"{plan.margin_percent:g}"]
+    for arm in () if plan.ablation or taken_in else plan.arms:
+        for key, value in arm.settings.items():
+            words += ["--set", f"{arm.name}.{key}={value}"]
+    return shlex.join(words)
+
+
+def _describe_training(plan: Plan) -> list[str]:
+    external = {source["arm"]: source["external"] for source in plan.sources or []}
+    arms = [arm.name if arm.name in external else arm.recipe for arm in plan.arms]
+    words = ["ablate", plan.ablation["recipe"]] if plan.ablation else ["compare", *arms]
+    if external:
+        words += ["--arms", next(iter(external.values()))["arms_file"]]
+    words += ["--preset", plan.preset]
+    if plan.corpus["source"] != "imported":
+        words += ["--data", plan.corpus["name"] if plan.corpus["source"] == "file" else plan.corpus["source"]]
+    if plan.title_column != "title":
+        words += ["--title-column", plan.title_column]
+    if plan.corpus["revision"]:
+        words += ["--data-revision", plan.corpus["revision"]]
+    return words

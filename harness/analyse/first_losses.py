@@ -1,0 +1,104 @@
+"""Whether the first losses of a run are those of a fresh model, summed over whole spans and divided by the
+characters.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+from harness.analyse.coverage import Coverage, Validation
+
+FIT_TOLERANCE = 0.15
+"""Distance from a whole number of spans that the first losses may have."""
+MAX_FIT_SPANS = 40
+"""Above this many due spans the tolerance is smaller than what the losses themselves vary by."""
+START_TOLERANCE = 0.1
+"""Relative distance from ln V beyond which the first training loss is no plain cross-entropy per token."""
+START_SPREAD = 0.015
+"""What a fresh model's first loss may differ from ln V, relatively."""
+
+
+@dataclass(frozen=True)
+class Fit:
+    """Whether the first validation loss is the sum over whole spans divided by the characters."""
+
+    status: Literal["fits", "does not fit", "not decidable"]
+    num_spans: float | None
+    """Spans that the first losses come to."""
+    reason: str
+    nearest_num_spans: int | None = None
+    source: str | None = None
+    """What `num_spans` was computed from."""
+
+
+@dataclass(frozen=True)
+class OddStart:
+    """A first training loss that is no cross-entropy of a fresh model, beside what that would be."""
+
+    loss_nats_per_token: float
+    expected_nats_per_token: float
+
+
+def judge_start(first_training_loss: float | None, vocab_size: int | None) -> OddStart | None:
+    """What is wrong with a first training loss as a cross-entropy in nats per token, or None."""
+    if first_training_loss is None or not vocab_size or vocab_size < 2:
+        return None
+    expected = math.log(vocab_size)
+    is_odd = abs(first_training_loss / expected - 1) > START_TOLERANCE
+    return OddStart(first_training_loss, expected) if is_odd else None
+
+
+def judge_fit(
+    first_validation_loss: float | None,
+    training_losses: tuple[float | None, float | None],
+    validation: Validation | None,
+    coverage: Coverage | None,
+    span_tokens: int | None,
+    vocab_size: int | None,
+) -> Fit:
+    """Whether the losses at step 1 come to a whole number of spans, and to the number that is due.
+
+    `span_tokens` is block × evaluation batch. The first loss of either kind is that at step 0 or 1, the second training
+    loss that of the step after; None where there is none. The evaluation stands after the first update, whose loss lies
+    near the second one: what lies between the two is allowed.
+    """
+    if first_validation_loss is None:
+        return Fit("not decidable", None, "there is no evaluation at step 1")
+    if validation is None or span_tokens is None or coverage is None:
+        return Fit("not decidable", None, "block, batch or the tokens of the validation text are not known")
+    if validation.num_chars is None:
+        return Fit("not decidable", None, "the characters of the validation text are not known")
+    first, second = (loss if judge_start(loss, vocab_size) is None else None for loss in training_losses)
+    per_token = first if first else math.log(vocab_size) if vocab_size and vocab_size > 1 else None
+    if per_token is None:
+        return Fit("not decidable", None, "there is no training loss at step 1 and no vocabulary size")
+    scored_nats = first_validation_loss * validation.num_chars / span_tokens
+    num_spans = scored_nats / per_token
+    low, high = sorted((num_spans, scored_nats / second if first and second else num_spans))
+    moves = high - low > FIT_TOLERANCE
+    source = "the first two training losses" if moves else "the first training loss" if first else f"ln {vocab_size:,}"
+    if coverage.high_num_spans > MAX_FIT_SPANS and _is_near(num_spans, coverage):
+        return Fit("not decidable", num_spans, f"more than {MAX_FIT_SPANS} spans, so that any number would do")
+    nearest = round(num_spans)
+    shown = f"{low:.2f} to {high:.2f}" if moves else f"{num_spans:.2f}"
+    text = f"the first losses come to {shown} spans (from {source}), {_format_due(coverage)} due"
+    reached = max(1, coverage.low_num_spans, math.ceil(low - FIT_TOLERANCE))
+    if reached <= min(coverage.high_num_spans, high + FIT_TOLERANCE):
+        return Fit("fits", num_spans, text, reached if moves else nearest, source)
+    is_known = not moves if first else START_SPREAD * coverage.num_spans <= FIT_TOLERANCE
+    if not is_known and (_is_near(low, coverage) or _is_near(high, coverage)):
+        unknown = "how far the first update went" if moves else "a fresh model's loss"
+        reason = f"{text}; {unknown} is not known well enough for more"
+        return Fit("not decidable", num_spans, reason, nearest, source)
+    reason = f"{text}: the denominator, the tokenizer or the evaluation batch was changed"
+    return Fit("does not fit", num_spans, reason, nearest, source)
+
+
+def _format_due(coverage: Coverage) -> str:
+    low, high = coverage.low_num_spans, coverage.high_num_spans
+    return f"{low} are" if low == high else f"{low} to {high} are"
+
+
+def _is_near(num_spans: float, coverage: Coverage) -> bool:
+    slack = FIT_TOLERANCE + 2 * START_SPREAD * coverage.num_spans
+    return coverage.low_num_spans - slack <= num_spans <= coverage.high_num_spans + slack

@@ -1,0 +1,39 @@
+"""Titles to ids by the checker's own code, with the tokenizer that a run stored."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import tiktoken
+from numpy.typing import NDArray
+
+SPECIAL_TOKENS = ["<pad>", "<eos>", "<unk>"]
+EOS_ID = 1
+
+
+def load_encoding(path: Path) -> tiktoken.Encoding:
+    """The encoding that a stored `tokenizer.json` describes; `ValueError` where it is no usable tokenizer."""
+    stored = json.loads(path.read_bytes())
+    tokens = [bytes.fromhex(token) for token in stored["token_bytes_hex"]]
+    num_special = len(SPECIAL_TOKENS)
+    if stored["special_tokens"] != SPECIAL_TOKENS or len(set(tokens)) != len(tokens):
+        raise ValueError(f"{path.name} does not begin with {', '.join(SPECIAL_TOKENS)}, or repeats a token")
+    missing = [byte for byte in range(256) if bytes([byte]) not in tokens]
+    if missing:
+        raise ValueError(f"{path.name} has no token for byte {missing[0]}")
+    return tiktoken.Encoding(
+        path.name,
+        pat_str=stored["split_pattern"],
+        mergeable_ranks={token: place for place, token in enumerate(tokens) if place >= num_special},
+        special_tokens={token: place for place, token in enumerate(SPECIAL_TOKENS)},
+        explicit_n_vocab=len(tokens),
+    )
+
+
+def encode_titles(encoding: tiktoken.Encoding, titles: list[str]) -> NDArray[np.int32]:
+    """The stream of titles (n,): each title's ids after one space, then one `<eos>`; an empty title is that alone."""
+    stream: list[int] = []
+    for title in titles:
+        stream += encoding.encode_ordinary(f" {title}") if title else []
+        stream.append(EOS_ID)
+    return np.array(stream, np.int32)

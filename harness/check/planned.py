@@ -1,0 +1,143 @@
+"""Rules on the runs of a comparison together: one code, and every planned run there, whole, and once."""
+
+import re
+from collections.abc import Collection
+from typing import Any
+
+from harness.check.registry import NO_CODE, Evidence, Result, join_results
+from harness.check.rules import CONSTRAINTS, constraint
+from harness.plan.plan import order_runs
+from harness.plan.seeds import find_plan_hashes
+from harness.store.runs import TAKEN_OVER, StoredRun
+
+REQUIRED_SOURCES = (
+    frozenset({"data/batches.py", "metric/evaluate.py", "metric/full_loss.py", "model/attention.py", "model/gpt.py",
+               "run.py", "step.py"}),
+    frozenset({"corpus.py", "evaluate.py", "full_loss.py", "loop.py", "model.py", "state.py", "tokenizer.py"}),
+)  # fmt: skip
+"""Today's and those of the first release: source files without whose hashes nothing shows that two arms have one code.
+"""
+__all__ = ["CONSTRAINTS"]  # whole only once this module has added its own
+DECIDING_SOURCES = ("metric/", "model/", "optim/", "data/batches.py", "devices.py", "rules.py", "run.py", "sizes.py",
+                    "step.py")  # fmt: skip
+"""Folders and files of today's program that decide a run's numbers; of the first release's, all files count."""
+NOT_PLANNED = "the runs were taken in after they were made: which others there were is not known"
+
+
+@constraint("same-code", "Same code and kind of machine in all arms")
+def check_same_code(evidence: Evidence) -> Result:
+    """All runs have the same training code, torch version, device kind, precision and thread count.
+
+    Code is what decides a run's numbers: a recipe, an importer or an option more makes no other code.
+    """
+    runs = list(evidence.comparison.runs.values())
+    known_runs = [run for run in runs if not run.is_read]
+    results: list[Result] = [("NOT CHECKED", NO_CODE)] if len(known_runs) < len(runs) else []
+    num_planned = len(evidence.comparison.plan.runs)
+    if sum(run.is_complete for run in runs) < num_planned:
+        results.append(("NOT CHECKED", f"{sum(run.is_complete for run in runs)} of {num_planned} runs are complete"))
+    elif known_runs:
+        results.append(_compare_code(known_runs))
+    return join_results(results)
+
+
+def _compare_code(runs: list[StoredRun]) -> Result:
+    names = ("training code", "torch version", "device", "precision", "thread count")
+    first, *others = runs
+    for other in others:
+        for name, before, after in zip(names, _describe_code(first), _describe_code(other), strict=True):
+            if before != after:
+                return "FAIL", f"{name} differs between {first.folder.name} and {other.folder.name}"
+    code, torch_version, device, precision, num_threads = _describe_code(first)
+    return "PASS", f"{len(code)} source files, torch {torch_version}, {device}, {precision}, {num_threads} threads"
+
+
+def _describe_code(run: StoredRun) -> tuple[Any, ...]:
+    machine = run.record["machine"]
+    files = run.record["source_sha256"]
+    is_of_today = REQUIRED_SOURCES[0] <= files.keys()
+    code = tuple(sorted(item for item in files.items() if not is_of_today or item[0].startswith(DECIDING_SOURCES)))
+    digests = [digest for _, digest in code]
+    used = (machine["library_versions"]["torch"], machine["device"], machine["precision"])
+    whole = any(files.keys() >= due for due in REQUIRED_SOURCES)
+    if not whole or not all(isinstance(value, str) for value in (*digests, *used)):
+        raise ValueError("source files, torch version, device or precision are missing")
+    if isinstance(machine["num_threads"], bool) or not isinstance(machine["num_threads"], int):
+        raise ValueError("the thread count is missing")
+    return code, *used, machine["num_threads"]
+
+
+@constraint("planned-runs", "All planned runs are there")
+def check_planned_runs(evidence: Evidence) -> Result:
+    """Every planned run is present, complete, of this plan, and there once."""
+    comparison, plan = evidence.comparison, evidence.comparison.plan
+    logs = {source["arm"] for source in plan.sources or [] if source["kind"] != "run" and not source.get("external")}
+    unfinished = [run.folder_name for run in comparison.unfinished if run.arm not in logs]
+    if unfinished:
+        return "FAIL", f"not complete: {', '.join(unfinished)}"
+    results: list[Result] = []
+    if plan.sources is None and set(plan.runs) != set(order_runs([arm.name for arm in plan.arms], plan.seeds)):
+        return "FAIL", "the plan does not hold a run of every arm with every seed"
+    if any("source" in run.record and not run.record["source"].get("external") for run in comparison.runs.values()):
+        results.append(("NOT CHECKED", NOT_PLANNED))
+    own = [run for run in comparison.runs.values() if not run.is_read]
+    if own:
+        results.append(_judge_trained(evidence, own))
+    elif not results:
+        results.append(("PASS", "its plan was fixed before it"))
+    return join_results(results)
+
+
+def _judge_trained(evidence: Evidence, runs: list[StoredRun]) -> Result:
+    """The runs of the training program: each by this plan, as planned, and no two of them one training."""
+    plan_sha256 = evidence.comparison.compute_hashes()["plan.json"]
+    finals: dict[str, str] = {}
+    journals: dict[str, str] = {}
+    elsewhere: list[str] = []
+    for run in runs:
+        problem = _find_other_plan(evidence, run, find_plan_hashes(evidence.comparison.plan, plan_sha256, run.seed))
+        if problem:
+            return "FAIL", f"{run.folder.name} {problem}"
+        name, record = run.folder.name, run.record
+        twins = {
+            "ends with the weights of": finals.setdefault(f"{run.arm} {record['final_weights_sha256']}", name),
+            "has the journal of": journals.setdefault(record["mainrun_log_sha256"], name),
+        }
+        for what, twin in twins.items():
+            if twin != name:
+                return "FAIL", f"{name} {what} {twin}: one run presented as two"
+        if TAKEN_OVER in record:
+            origin = record[TAKEN_OVER]
+            elsewhere.append(f"{name} (of {origin['comparison']}, plan {origin['plan_sha256'][:16]}…)")
+    text = f"{len(finals)} of {len(runs)} runs complete, all under plan {plan_sha256[:16]}…"
+    if elsewhere:
+        text = (
+            f"{len(finals)} of {len(runs)} runs complete, {len(finals) - len(elsewhere)} trained under plan "
+            f"{plan_sha256[:16]}…, {len(elsewhere)} taken over into it: {', '.join(elsewhere)}"
+        )
+    return "PASS", text
+
+
+def _find_other_plan(evidence: Evidence, run: StoredRun, plan_hashes: Collection[str]) -> str | None:
+    """What of a run is not as its plan says, which has one of the hashes."""
+    plan, record = evidence.comparison.plan, run.record
+    planned = next(key for key, value in evidence.comparison.runs.items() if value is run)
+    if (run.arm, run.seed) != (planned.arm, planned.seed) or record["plan_sha256"] not in plan_hashes:
+        return "was not trained under this plan"
+    arm = plan.get_arm(run.arm)
+    if record["config"] != arm.config or any(arm.sizes[key] != value for key, value in record["sizes"].items()):
+        return "was trained with another configuration or size than planned"
+    asked = {"preset": plan.preset, "recipe": arm.recipe, "settings": arm.settings}
+    is_here = TAKEN_OVER not in record and "source" not in record
+    if is_here and any(record["request"][key] != value for key, value in asked.items()):
+        return "was asked for with another recipe, setting or preset than planned"
+    if run.select("model_info")[0]["parameters_count"] != arm.sizes["num_parameters"]:
+        return "trained another number of parameters than planned"
+    for key in ("initial_weights_sha256", "final_weights_sha256"):
+        if not re.fullmatch("[0-9a-f]{64}", record[key] or ""):
+            return f"has no {key}"
+    if TAKEN_OVER in record:
+        hashes = [record[TAKEN_OVER][key] for key in ("plan_sha256", "run_json_sha256")]
+        if not all(re.fullmatch("[0-9a-f]{64}", digest) for digest in hashes) or {*plan_hashes} & {*hashes}:
+            return "does not say which plan it was trained under"
+    return None

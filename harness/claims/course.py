@@ -1,0 +1,175 @@
+"""The findings on how two trainings went: when a loss was reached, how steadily, and what it cost."""
+
+from harness.claims.sentence import Sentence
+
+_SIDES = (("baseline", "b"), ("candidate", "c"))
+_FOUND = {
+    "final": "baseline_last_loss_nats_per_char",
+    "found": "reached/loss_nats_per_char",
+    "share": "reached/share_done",
+    "step": "reached/step",
+    "tokens": "reached/tokens_seen",
+    "elapsed": "reached/elapsed_s",
+    "lowest": "lowest_candidate_loss_nats_per_char",
+    "b_last": "b/final/is_last",
+}
+
+
+def _write_reaching(word: str, last: str, cost: str) -> dict[str, str]:
+    """The sentence on the step at which the candidate is at or below the baseline's `word` loss."""
+    return {
+        f"{last}found <= final": f"{{candidate}} is first measured at or below the {word} loss of {{baseline}}, "
+        f"{{final:loss}} ({{metric}}), at step {{step:count}}: after {{value:percent}} {cost}."
+    }
+
+
+def _write_missing(word: str, last: str) -> dict[str, str]:
+    return {
+        f"{last}lowest > final": f"{{candidate}} is at no evaluation at or below the {word} loss of {{baseline}}, "
+        "{final:loss} ({metric}); its lowest is {value:loss}."
+    }
+
+
+SPEED = (
+    Sentence(
+        "reaches-baseline",
+        _write_reaching(
+            "final", "b_last == 1 and ", "of its training, {tokens:count} tokens, {elapsed:duration} of training time"
+        ),
+        _FOUND,
+        "100 * share",
+        needs=("b_code",),
+    ),
+    Sentence("reaches-baseline", _write_reaching("last", "", "of its steps"), _FOUND, "100 * share",
+             unless=("reaches-baseline",)),
+    Sentence("never-reaches-baseline", _write_missing("final", "b_last == 1 and "), _FOUND, "lowest",
+             needs=("b_code",)),
+    Sentence("never-reaches-baseline", _write_missing("last", ""), _FOUND, "lowest",
+             unless=("never-reaches-baseline",)),
+)  # fmt: skip
+CONSISTENCY = (
+    Sentence(
+        "evaluations-lower",
+        {
+            f"len(gains) > 0 and same == {same}": "{candidate} is lower at {lower:count} of the {value:count} "
+            f"evaluations after the first{which} ({{metric}})."
+            for same, which in ((1, ""), (0, " that stand beside one of {baseline}"))
+        },
+        {"same": "same_steps", "lower": "num_evaluations_lower", "gains": "gains_after_first_percent"},
+        "len(gains)",
+    ),
+    *(
+        Sentence(
+            f"{extreme.lower()}-gain",
+            {"len(gains) > 0": f"{extreme} gain at an evaluation after the first: {{value:percent}} ({{metric}})."},
+            {"gains": "gains_after_first_percent"},
+            formula,
+        )
+        for extreme, formula in (("Smallest", "min(gains)"), ("Largest", "max(gains)"))
+    ),
+)
+
+
+def _write_stability(side: str, letter: str) -> tuple[Sentence, ...]:
+    inputs = {
+        "label": f"{side}_label",
+        "code": f"{letter}/evaluate_sha256",
+        "rise": f"{letter}/stability/largest_rise_nats_per_char",
+        "count": f"{letter}/stability/num_non_finite",
+        "spikes": f"{letter}/stability/num_gradient_spikes",
+        "steps": f"{letter}/stability/num_steps",
+        "factor": f"{letter}/stability/gradient_spike_factor",
+    }
+
+    def write_rise(which: str) -> dict[str, str]:
+        return {
+            "rise == 0": f"{{label}}: the {which} loss never rose between two evaluations.",
+            "rise > 0": f"{{label}}: the largest rise of the {which} loss between two evaluations is {{value:loss}}.",
+        }
+
+    return (
+        Sentence(f"largest-rise-{side}", write_rise("frozen"), inputs, "rise", needs=("code",)),
+        Sentence(f"largest-rise-{side}", write_rise("reported"), inputs, "rise", unless=(f"largest-rise-{side}",)),
+        Sentence(
+            f"non-finite-{side}",
+            {
+                "count == 0": "{label}: the training losses and gradient norms of all {steps:count} steps are finite.",
+                "count > 0": "{label}: {value:count} training losses and gradient norms of {steps:count} steps are not "
+                "finite.",
+            },
+            inputs,
+            "count",
+        ),
+        Sentence(
+            f"gradient-spikes-{side}",
+            "{label}: {value:count} of {steps:count} gradient norms are above {factor} times the median.",
+            inputs,
+            "spikes",
+        ),
+    )
+
+
+def _write_last(side: str, letter: str) -> tuple[Sentence, ...]:
+    """How far the last loss lies above the lowest one, per character and else per token."""
+    inputs = {
+        "label": f"{side}_label",
+        "last": f"{letter}/final/loss_nats_per_char",
+        "last_per_token": f"{letter}/final/loss_nats_per_token",
+        "lowest": f"{letter}/min_frozen/loss_nats_per_char",
+        "step": f"{letter}/min_frozen/step",
+    }
+
+    def write(last: str) -> dict[str, str]:
+        return {
+            f"{last} == lowest": "{label}: the last evaluation is the best one.",
+            f"{last} > lowest": "{label}: the last reported loss lies {value:loss} above the lowest one, {lowest:loss} "
+            "at step {step:count}; the last one is judged.",
+        }
+
+    name, said = f"last-against-best-{side}", ("last-against-best", f"last-against-best-{side}")
+    return (
+        Sentence(name, write("last"), inputs, "last - lowest", unless=said),
+        Sentence(name, write("last_per_token"), inputs, "last_per_token - lowest", unless=said),
+    )
+
+
+STEADINESS = (
+    *(sentence for side, letter in _SIDES for sentence in _write_stability(side, letter)),
+    Sentence(
+        "last-against-best",
+        {
+            "last == lowest": "{candidate}: the last evaluation is the best one.",
+            "last > lowest": "{candidate}: the last frozen loss lies {value:loss} above the lowest one, {lowest:loss} "
+            "at step {step:count}; the last one is reported.",
+        },
+        {
+            "last": "c/final/loss_nats_per_char",
+            "lowest": "c/min_frozen/loss_nats_per_char",
+            "step": "c/min_frozen/step",
+        },
+        "last - lowest",
+        needs=("b_code", "c_code"),
+    ),
+    *(sentence for side, letter in _SIDES for sentence in _write_last(side, letter)),
+)
+COST = (
+    *(
+        Sentence(
+            claim_id,
+            f"{{candidate}} takes {{value:ratio}} the {what} of {{baseline}}.",
+            {"b": f"b/cost/{field}", "c": f"c/cost/{field}"},
+            "c / b",
+        )
+        for claim_id, field, what in (
+            ("time-ratio", "train_elapsed_s", "training time"),
+            ("flops-ratio", "training_flops", "floating-point operations (counted from the sizes)"),
+            ("memory-ratio", "peak_memory_bytes", "peak memory"),
+        )
+    ),
+    Sentence(
+        "parameters-ratio",
+        {"b != c": "{candidate} has {value:ratio} the parameters of {baseline}."},
+        {"b": "b/cost/num_parameters", "c": "c/cost/num_parameters"},
+        "c / b",
+    ),
+)

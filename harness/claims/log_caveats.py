@@ -1,0 +1,184 @@
+"""What a reader must know of runs of which only a log is known: what its counts and first losses give away, and do
+not.
+"""
+
+from harness.analyse.first_losses import FIT_TOLERANCE, START_TOLERANCE
+from harness.claims.sentence import Sentence
+
+_FIT = {
+    name: f"forensics/fit/{path}"
+    for name, path in (
+        *(("status", "status"), ("reason", "reason"), ("spans", "num_spans"), ("nearest", "nearest_num_spans")),
+        *(("source", "source"), ("low", "due_low_num_spans"), ("high", "due_high_num_spans")),
+    )
+}
+_TASK_FIT = {name: path.replace("/fit/", "/task_fit/") for name, path in _FIT.items()} | {
+    "chars": "forensics/task_fit/num_chars"
+}
+
+
+def write_misfits(beginning: str, end: str) -> dict[str, str]:
+    """Condition → the sentence on first losses that come to no whole number of spans, or to none that is due."""
+    broken = (
+        f"max(spans - nearest, nearest - spans) > {FIT_TOLERANCE}",
+        "nearest < low",
+        "nearest > high",
+        "nearest < 1",
+    )
+    return {
+        f'status == "does not fit" and {how} and low {symbol} high': beginning + due + end
+        for how in broken
+        for symbol, due in (("==", "{low} are"), ("<", "{low} to {high} are"))
+    }
+
+
+MISMATCH = (
+    Sentence(
+        "mismatch",
+        {
+            "b != c and b_vocab == c_vocab": "{baseline} and {candidate}: {mismatch}: {b:count} training tokens "
+            "against {c:count}, with {b_vocab:count} tokens of vocabulary.",
+            "b_titles != c_titles": "{baseline} and {candidate}: {mismatch}: {b_titles:count} titles against "
+            "{c_titles:count}.",
+        },
+        {
+            "mismatch": "mismatch",
+            **{
+                f"{side}{suffix}": f"{side}/facts/{field}"
+                for side in "bc"
+                for suffix, field in (("", "num_train_tokens"), ("_vocab", "vocab_size"), ("_titles", "num_titles"))
+            },
+        },
+    ),
+)
+FIRST_LOSSES = (
+    Sentence(
+        "fit",
+        write_misfits(
+            "{label}: its first losses come to {spans:decimals} spans (from {source}), ",
+            " due: the denominator, the tokenizer or the evaluation batch was changed.",
+        ),
+        _FIT,
+        on="arms",
+    ),
+    Sentence(
+        "task-text",
+        {
+            'status == "fits"': "{label}: its first losses fit the validation text of the task, {chars:count} "
+            "characters, with {nearest:count} whole spans. That its titles are the task's is not proven.",
+            **write_misfits(
+                "{label}: on the validation text of the task, {chars:count} characters, its first losses would come to "
+                "{spans:decimals} spans (from {source}), ",
+                " due: its titles are others, or the denominator, the tokenizer or the evaluation batch was changed.",
+            ),
+        },
+        _TASK_FIT,
+        on="arms",
+    ),
+    Sentence(
+        "fit-not-decidable",
+        {
+            'status == "not decidable"': "{label}: whether its first validation loss fits is not decidable: {reason}.",
+        },
+        _FIT,
+        unless=("task-text",),
+        on="arms",
+    ),
+    Sentence(
+        "start",
+        {
+            f"max(loss / due - 1, 1 - loss / due) > {START_TOLERANCE}": "{label}: the training loss starts at "
+            "{loss:value}, far from ln {vocab:count} = {due:value}: it is divided by accumulation steps, holds other "
+            "terms or does not start from a fresh model."
+        },
+        {
+            "loss": "forensics/start/loss_nats_per_token",
+            "due": "forensics/start/expected_nats_per_token",
+            "vocab": "facts/vocab_size",
+        },
+        on="arms",
+    ),
+)
+COVERAGE = (
+    Sentence(
+        "unknown-coverage",
+        "{label}: its coverage is not known: {problem}.",
+        {"problem": "forensics/coverage_problem"},
+        on="arms",
+    ),
+    Sentence(
+        "estimated-coverage",
+        {
+            'origin == "estimated"': "{label}: its validation tokens are estimated from its training tokens, "
+            "{tokens:count}, give or take {value:percent}: coverage {low:percent} to {high:percent}, on equal terms "
+            "{low_loss:loss} to {high_loss:loss}."
+        },
+        {
+            "origin": "forensics/validation/origin",
+            "tokens": "forensics/validation/num_tokens",
+            "most": "forensics/validation/high_num_tokens",
+            "low": "final/coverage_low_percent",
+            "high": "final/coverage_high_percent",
+            "low_loss": "final/matched_low_nats_per_char",
+            "high_loss": "final/matched_high_nats_per_char",
+        },
+        "100 * (most - tokens) / tokens",
+        on="arms",
+    ),
+)
+ORIGIN = (
+    Sentence(
+        "logs",
+        {
+            f'origin == "{origin}"': "{label}: only what its log says is known; code, titles, machine and weights are "
+            "not. What a log cannot prove is NOT CHECKED below."
+            for origin in ("log", "csv", "tensorboard", "command")
+        },
+        {"origin": "origin"},
+        on="arms",
+    ),
+    Sentence(
+        "official-size",
+        {
+            'official == 1 and origin == "official"': "{label}: {trained:count} training tokens with a vocabulary of "
+            "{vocab:count} are those of the task's own data as it was first published; its size is used, {chars:count} "
+            "characters and about {tokens:count} validation tokens. That the titles are the task's is not proven."
+        },
+        {
+            "official": "forensics/is_official",
+            "origin": "forensics/validation/origin",
+            "trained": "facts/num_train_tokens",
+            "vocab": "facts/vocab_size",
+            "chars": "forensics/validation/num_chars",
+            "tokens": "forensics/validation/num_tokens",
+        },
+        on="arms",
+    ),
+)
+READING = (
+    Sentence(
+        "clock-gaps",
+        {
+            "gaps > 0": "{label}: its clock has {gaps:count} gap(s), {gap:duration} together; they are not counted as "
+            "training time."
+        },
+        {"gaps": "forensics/clock/num_gaps", "gap": "forensics/clock/gap_s"},
+        on="arms",
+    ),
+    Sentence(
+        "clock-setbacks",
+        {"setbacks > 0": "{label}: its clock goes back {setbacks:count} time(s), as after a restart."},
+        {"setbacks": "forensics/clock/num_setbacks"},
+        on="arms",
+    ),
+    Sentence(
+        "missing-evaluations",
+        {
+            "len(missing) > 0": "{label}: it has {evaluations:count} evaluations; the task's steps {missing:few} are "
+            "not among them."
+        },
+        {"missing": "forensics/missing_evaluations", "evaluations": "forensics/num_evaluations"},
+        on="arms",
+    ),
+    Sentence("notes", {"len(notes) > 0": "{label}: {notes:clauses}."}, {"notes": "notes"}, on="arms"),
+)

@@ -1,0 +1,64 @@
+"""The sentences on a comparison as a whole, before anything is compared: its data, when it was made, where from."""
+
+from harness.claims.sentence import Sentence
+
+SOURCES = {"log": "the log", "csv": "the table", "tensorboard": "the event files", "run": "the stored run"}
+"""Kind of a source → what it is called."""
+
+OPENING = (
+    Sentence(
+        "data-kind",
+        {
+            'source == "synthetic"': "Synthetic corpus.",
+            "official == 0": "Not the task's own data.",
+            "official == 1": "The task's own data.",
+        },
+        {"source": "corpus/source", "official": "corpus/is_official", "train": "corpus/num_train_titles"},
+        needs=("train",),
+        on="comparison",
+    ),
+    Sentence(
+        "data",
+        "Preset {preset}; titles: {description}; {train:count} for training, {validation:count} for validation.",
+        {
+            "preset": "preset",
+            "description": "corpus/description",
+            "train": "corpus/num_train_titles",
+            "validation": "corpus/num_validation_titles",
+        },
+        on="comparison",
+    ),
+    Sentence(
+        "period",
+        {
+            "taken_in == 0 and end >= start": "Measured from {start:time} to {end:time}.",
+            "end >= start": "The sources carry times from {start:time} to {end:time}.",
+            "times == 0": "The sources carry no times.",
+        },
+        {"start": "started_at", "end": "finished_at", "times": "num_times", "taken_in": "num_runs_taken_in"},
+        on="comparison",
+    ),
+)
+CHECKS = (
+    Sentence(
+        "checks",
+        {
+            "failed > 0": "Checks: {failed} FAILED, {passed} passed, {absent} not possible here.",
+            "failed == 0": "Checks: {passed} passed, {failed} failed, {absent} not possible here.",
+        },
+        {"passed": "num_findings/passed", "failed": "num_findings/failed", "absent": "num_findings/absent"},
+        on="comparison",
+    ),
+)
+ORIGINS = (
+    Sentence(
+        "origin",
+        {
+            'taken_in > 0 and origin == "trained"': "{label}: trained here.",
+            'origin == "command"': "{label}: a command of another program, run here.",
+            **{f'origin == "{kind}"': f"{{label}}: {words} {{source}}." for kind, words in SOURCES.items()},
+        },
+        {"taken_in": "/num_runs_taken_in", "origin": "origin", "source": "source/name"},
+        on="arms",
+    ),
+)

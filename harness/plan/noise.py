@@ -1,0 +1,85 @@
+"""The training noise that is known before a comparison begins; it is stored in the plan, or it does not count."""
+
+import math
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+
+from mainrun.config import shorten_key
+from mainrun.data.corpus import SYNTHETIC
+from mainrun.recipes import PRESETS
+
+NEEDED_MULTIPLE = 6.25
+"""How many times the known noise, at the upper end of its interval, a single seed must lie beyond the margin.
+
+By Cantelli's inequality noise of any shape carries a gain so far up in at most 1 / (1 + 6.25²) = 2.5 % of cases.
+"""
+
+_SCALE = frozenset(name for key in PRESETS["quick"].scale for name in (key, shorten_key(key)))
+"""Settings that make a preset another scale, by either name."""
+
+
+@dataclass(frozen=True)
+class KnownNoise:
+    """The spread of the gain of one seed pair, measured over other pairs of runs."""
+
+    sd_percent: float
+    low_percent: float
+    """Of the 95 % interval of `sd_percent`, by chi-square; so is the next."""
+    high_percent: float
+    num_pairs: int
+    source: str
+    """Where it was measured, in words."""
+    needed_multiple: float = NEEDED_MULTIPLE
+
+    def __post_init__(self) -> None:
+        if not 0 < self.low_percent <= self.sd_percent <= self.high_percent < math.inf or self.num_pairs < 2:
+            raise ValueError("its known noise is no spread of two pairs or more inside its own interval")
+        if not NEEDED_MULTIPLE <= self.needed_multiple < math.inf:
+            raise ValueError(f"it asks for less than {NEEDED_MULTIPLE} times the known noise")
+
+
+@dataclass(frozen=True)
+class _Prior:
+    noise: KnownNoise
+    is_synthetic: bool
+    """Whether it was measured on the synthetic titles; it says nothing about others."""
+
+
+PRIORS: dict[str, _Prior] = {
+    "quick": _Prior(
+        KnownNoise(
+            sd_percent=0.192,
+            low_percent=0.127,
+            high_percent=0.391,
+            num_pairs=8,
+            source="eight seed pairs of baseline and optimized at quick",
+        ),
+        is_synthetic=True,
+    ),
+    "laptop": _Prior(
+        KnownNoise(
+            sd_percent=0.0523,
+            low_percent=0.0233,
+            high_percent=1.67,
+            num_pairs=2,
+            source="two seed pairs of baseline and optimized at laptop",
+        ),
+        is_synthetic=False,
+    ),
+}
+"""By preset. There is none for `mainrun`: its noise has not been measured."""
+
+
+def find_known_noise(preset: str, settings: Iterable[Collection[str]], data: str) -> KnownNoise | None:
+    """The noise known for arms at a preset; None where none is known.
+
+    `settings` are the names that each arm's `--set` gives, `data` where the titles come from (`synthetic`, `hub`,
+    `file`). Arms of another scale than the preset's, and other kinds of titles, may have other noise: nothing is known
+    of theirs.
+    """
+    prior = PRIORS.get(preset)
+    if prior is None or prior.is_synthetic != (data == SYNTHETIC):
+        return None
+    if any(_SCALE & set(names) for names in settings):
+        return None
+    return prior.noise

@@ -1,0 +1,205 @@
+"""The sections on a comparison as a whole. A new one is a function here and a line in `describe_report`."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from harness import formats
+from harness.report.blocks import Claims, Code, Figure, Listing, Note, Section, Table, keep
+from harness.report.pair_sections import describe_pair
+
+Described = Mapping[str, Any]
+FIGURE_WORDS = {
+    "loss_by_step": "Validation loss by step of every arm",
+    "intervals": "Gain of every arm over the baseline with its interval, against the margin",
+    "loss_by_time": "Validation loss by training time of every arm",
+    "gain": "Gain over the baseline by step",
+    "training_loss": "Training loss by step of every arm",
+    "learning_rate": "Learning rate by step of every arm",
+    "perplexity": "Validation perplexity by step of every arm",
+    "ablation": "Waterfall of the full loss, one more change at a time",
+}
+"""What each figure shows, in the order of the reports."""
+
+
+def describe_report(document: Described) -> list[Section]:
+    """All sections after the first page, in their order; what has no content is left out."""
+    return [
+        *keep(describe_caveats(document), describe_ablation(document)),
+        *(section for pair in document["pairs"] for section in describe_pair(document, pair)),
+        *keep(
+            describe_curves(document),
+            describe_cost(document),
+            describe_checks(document),
+            describe_arms(document),
+            describe_sources(document),
+            describe_hashes(document),
+            describe_reproduction(document),
+        ),
+    ]
+
+
+def describe_caveats(document: Described) -> Section:
+    """What a reader must know before believing the comparison."""
+    return Section("Caveats", [Claims(document["caveats"])])
+
+
+def describe_ablation(document: Described) -> Section:
+    """What each change is worth, added one more at a time and left out of the whole."""
+    ablation = document["ablation"]
+    if ablation is None:
+        return Section("What each change is worth", ())
+
+    def format_step(step: Described) -> str:
+        verdict, nats = step["verdict"], formats.format_loss(step["impact_nats_per_char"])
+        return f"{nats} nats per character; {formats.format_percent(verdict['gain_percent'], 2)}, {verdict['label']}"
+
+    pairs = list(zip(ablation["ladder"], ablation["leave_one_out"], strict=True))
+    impacts = Table(
+        ("Change", "Settings", "Added one more at a time", "Left out of the whole"),
+        [
+            *(
+                (added["unit"], Code(" ".join(added["keys"])), format_step(added), format_step(left))
+                for added, left in pairs
+            ),
+            ("sum of parts", "", *(formats.format_loss(ablation[f"{kind}_sum_nats_per_char"])
+                                   for kind in ("ladder", "leave_one_out"))),
+            ("the whole", "", *(2 * [formats.format_loss(ablation["whole_nats_per_char"])])),
+        ],
+    )  # fmt: skip
+    intervals = Table(
+        ("Change", "Interval, added", "Interval, left out"),
+        [
+            (added["unit"], *(formats.format_interval(step["verdict"]["interval_95"]) for step in (added, left)))
+            for added, left in pairs
+        ],
+        small=True,
+    )
+    note = Note(
+        "Impact in full loss at the last step: how much lower it is with the change than without. Where there are "
+        "several seeds, nats per character are those of the first one, and percentages the mean over all."
+    )
+    figure = [Figure("ablation", FIGURE_WORDS["ablation"])] if "ablation" in document["figures"] else []
+    return Section("What each change is worth", [*figure, impacts, note, intervals])
+
+
+def describe_curves(document: Described) -> Section:
+    """The figures that do not stand on the first page."""
+    shown = [
+        name
+        for name in FIGURE_WORDS
+        if name in document["figures"] and name not in ("loss_by_step", "intervals", "ablation")
+    ]
+    return Section("Curves", [Figure(name, FIGURE_WORDS[name]) for name in shown])
+
+
+def describe_cost(document: Described) -> Section:
+    """What each arm took."""
+    columns = (
+        ("Parameters", "num_parameters", formats.format_count),
+        ("Training time", "train_elapsed_s", formats.format_duration),
+        ("Wall time with evaluations", "wall_elapsed_s", formats.format_duration),
+        ("Tokens a second", "tokens_per_s", formats.format_count),
+        ("Training FLOPs", "training_flops", formats.format_flops),
+        ("Peak memory", "peak_memory_bytes", formats.format_bytes),
+    )
+    arms = [arm for arm in document["arms"] if arm["cost"] is not None]
+    shown = [column for column in columns if any(arm["cost"][column[1]] is not None for arm in arms)]
+    table = Table(
+        ("Arm", *(name for name, _, _ in shown)),
+        [(arm["label"], *(show(arm["cost"][field]) for _, field, show in shown)) for arm in arms if shown],
+        numeric=range(1, len(shown) + 1),
+    )
+    return Section("Cost", [table])
+
+
+def describe_checks(document: Described) -> Section:
+    """Every finding: what failed and what could not be checked first, the passes after them."""
+    findings = [*document["constraints"], *document["integrity"]]
+    order = {"FAIL": 0, "NOT CHECKED": 1, "PASS": 2}
+    rows = [
+        (finding["status"], finding["title"], finding["evidence"])
+        for finding in sorted(findings, key=lambda finding: order[finding["status"]])
+    ]
+    counts = [claim for claim in document["claims"] if claim["id"] == "checks"]
+    return Section("Checks", [Claims(counts), Table(("Finding", "Rule", "Evidence"), rows, small=True)])
+
+
+def describe_arms(document: Described) -> Section:
+    """On what and with which code each arm was trained."""
+    arms = [arm for arm in document["arms"] if arm["machine"] is not None]
+    machines = Table(
+        ("Arm", "Device", "Python, torch", "Commit"),
+        [
+            (
+                arm["label"],
+                f"{arm['machine']['device_name']} ({arm['machine']['device']}, {arm['machine']['precision']}, "
+                f"{arm['machine']['num_threads']} threads)",
+                f"{arm['machine']['python_version']}, {arm['machine']['library_versions']['torch']}",
+                Code(formats.format_value(arm["machine"]["commit"])),
+            )
+            for arm in arms
+        ],
+    )
+    weights = Table(
+        ("Weights of", "SHA-256 before the first step", "SHA-256 after the last step"),
+        [
+            (arm["label"], Code(arm["hashes"]["initial_weights_sha256"]), Code(arm["hashes"]["final_weights_sha256"]))
+            for arm in arms
+        ],
+        small=True,
+    )
+    return Section("Provenance", [machines, weights])
+
+
+def describe_sources(document: Described) -> Section:
+    """The files that runs were read from, and the comparisons that runs were taken over from."""
+    sources = Table(
+        ("Arm", "Source", "Bytes", "SHA-256"),
+        [
+            (
+                arm["label"],
+                Code(arm["source"]["name"]),
+                formats.format_count(arm["source"].get("num_bytes")),
+                Code(" ".join(arm["source"].get("sha256", ()))),
+            )
+            for arm in document["arms"]
+            if arm["source"]
+        ],
+        numeric=(2,),
+        small=True,
+    )
+    taken_over = Table(
+        ("Run", "Taken over from", "Its record there", "The plan it was trained under"),
+        [
+            (
+                f"{run['arm']}-s{run['seed']}",
+                f"{run['taken_over']['run']} of {run['taken_over']['comparison']}",
+                Code(run["taken_over"]["run_json_sha256"]),
+                Code(run["taken_over"]["plan_sha256"]),
+            )
+            for run in document["runs"]
+            if "taken_over" in run
+        ],
+        small=True,
+    )
+    return Section("Sources", [sources, taken_over], 3)
+
+
+def describe_hashes(document: Described) -> Section:
+    """What the numbers come from."""
+    corpus: Sequence[tuple[str, str]] = ()
+    if document["corpus"]["train_sha256"] is not None:
+        where = document["corpus"]["name"]
+        revision = f" at {document['corpus']['revision']}" if document["corpus"]["revision"] else ""
+        corpus = (
+            (f"training titles ({where}{revision})", document["corpus"]["train_sha256"]),
+            ("validation titles", document["corpus"]["validation_sha256"]),
+        )
+    rows = [*corpus, *document["sha256"].items()]
+    table = Table(("What", "SHA-256"), [(name, Code(digest)) for name, digest in rows], small=True)
+    return Section("What these numbers come from", [table], 3)
+
+
+def describe_reproduction(document: Described) -> Section:
+    """The command line that makes the same comparison again."""
+    return Section("Reproduce", [Listing(document["command"])])

@@ -1,0 +1,51 @@
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from harness.plan.noise import NEEDED_MULTIPLE, PRIORS, KnownNoise, find_known_noise
+from harness.plan.plan import load_plan, save_plan
+from mainrun.record.errors import StoredResultsError
+from tests.harness.fakes import make_comparison
+
+
+def test_noise_is_known_at_the_scale_and_kind_of_titles_it_was_measured_on_and_nowhere_else() -> None:
+    quick, laptop = PRIORS["quick"].noise, PRIORS["laptop"].noise
+    assert find_known_noise("quick", [{}, {"learning_rate": "1e-3"}], "synthetic") == quick
+    assert find_known_noise("laptop", [{}, {}], "hub") == find_known_noise("laptop", [{}, {}], "file") == laptop
+    assert find_known_noise("quick", [{}, {"n_layer": "1"}], "synthetic") is None
+    assert find_known_noise("quick", [{}, {}], "file") is None
+    assert find_known_noise("laptop", [{}, {}], "synthetic") is None
+    assert find_known_noise("mainrun", [{}, {}], "hub") is None
+
+
+def test_noise_of_any_shape_reaches_the_needed_multiple_in_at_most_one_of_forty_cases() -> None:
+    """Cantelli's inequality; the multiple is no larger than that asks for."""
+    assert pytest.approx(0.025, rel=2e-3) == 1 / (1 + NEEDED_MULTIPLE**2)
+    assert 1 / (1 + NEEDED_MULTIPLE**2) <= 0.025
+
+
+def test_a_plan_keeps_the_noise_it_was_made_with_and_its_bytes_where_none_is_known(tmp_path: Path) -> None:
+    plan = load_plan(make_comparison(tmp_path))
+    assert plan.known_noise == PRIORS["quick"].noise
+    save_plan(tmp_path, plan)
+    assert load_plan(tmp_path) == plan
+    save_plan(tmp_path, replace(plan, known_noise=None))
+    assert "known_noise" not in (tmp_path / "plan.json").read_text()
+    assert load_plan(tmp_path).known_noise is None
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"sd_percent": 0.5}, {"low_percent": 0.0}, {"high_percent": -1.0}, {"num_pairs": 1}, {"needed_multiple": 1}],
+)
+def test_a_plan_whose_known_noise_cannot_be_is_damaged(tmp_path: Path, change: dict[str, float]) -> None:
+    folder = make_comparison(tmp_path)
+    text = (folder / "plan.json").read_text()
+    noise = load_plan(folder).known_noise
+    assert isinstance(noise, KnownNoise)
+    for name, value in change.items():
+        text = text.replace(f'"{name}": {getattr(noise, name)}', f'"{name}": {value}')
+    (folder / "plan.json").write_text(text)
+    with pytest.raises(StoredResultsError, match="damaged"):
+        load_plan(folder)
