@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from harness.check.consistency import find_other_course, find_other_header, find_other_sizes
 from harness.check.registry import ROUNDING_TOLERANCE, Check, Evidence, Registry, Result, Titles, judge_runs, register
+from harness.check.unigram import UnigramEncoding
 from harness.store.runs import StoredRun
 
 SEPARATOR_CHARS = 5
@@ -173,7 +174,7 @@ def check_facts_by_title(evidence: Evidence, again: Titles) -> Result:
     return judge_runs(evidence, judge, f"tokens, kind, digits and membership in training of {len(titles):,} titles")
 
 
-def load_encoding(path: Path) -> tiktoken.Encoding:
+def load_encoding(path: Path) -> tiktoken.Encoding | UnigramEncoding:
     """The encoding that a stored `tokenizer.json` describes; `ValueError` where it is no usable tokenizer."""
     stored = json.loads(path.read_bytes())
     tokens = [bytes.fromhex(token) for token in stored["token_bytes_hex"]]
@@ -183,6 +184,8 @@ def load_encoding(path: Path) -> tiktoken.Encoding:
     missing = [byte for byte in range(256) if bytes([byte]) not in tokens]
     if missing:
         raise ValueError(f"{path.name} has no token for byte {missing[0]}")
+    if "token_scores" in stored:
+        return UnigramEncoding(stored["split_pattern"], tokens, stored["token_scores"], num_special)
     return tiktoken.Encoding(
         path.name,
         pat_str=stored["split_pattern"],
@@ -192,7 +195,7 @@ def load_encoding(path: Path) -> tiktoken.Encoding:
     )
 
 
-def encode_titles(encoding: tiktoken.Encoding, titles: list[str]) -> NDArray[np.int32]:
+def encode_titles(encoding: tiktoken.Encoding | UnigramEncoding, titles: list[str]) -> NDArray[np.int32]:
     """The stream of titles (n,): each title's ids after one space, then one `<eos>`; an empty title is that alone."""
     stream: list[int] = []
     for title in titles:

@@ -21,7 +21,8 @@ def test_optimized_changes_the_optimizer_and_its_schedule_and_nothing_else() -> 
 
 def test_the_baseline_at_mainrun_is_the_task() -> None:
     assert build_named_config("baseline", "mainrun", {}).flatten() == {
-        "data.num_titles": 100_000, "data.vocab_size": 16_000, "data.val_fraction": 0.1, "model.n_layer": 6,
+        "data.num_titles": 100_000, "data.vocab_size": 16_000, "data.val_fraction": 0.1, "data.tokenizer": "bpe",
+        "model.n_layer": 6,
         "model.n_head": 8, "model.d_model": 512, "model.block_size": 128, "model.dropout": 0.1,
         "model.dropout_embedding": None, "model.dropout_attention": None, "model.positions": "learned",
         "model.attention": "window", "model.mlp": "gelu", "model.biases": True, "model.residual_init": "plain",
