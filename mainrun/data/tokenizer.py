@@ -71,10 +71,8 @@ class Tokenizer:
         from tokenizers import Tokenizer as LibraryTokenizer
         from tokenizers import models
 
-        stand_in = _byte_characters()
+        stand_in = _byte_characters()  # no piece of a text is a special token: each mixes letters and punctuation
         names = ["".join(stand_in[byte] for byte in token) for token in self.token_bytes]
-        # In the places of the special tokens stands what no text can hold: a space, which byte-level text has not.
-        names[: len(SPECIAL_TOKENS)] = [f" {place}" for place in range(len(SPECIAL_TOKENS))]
         vocabulary = [(name, score * NATS_PER_SCORE) for name, score in zip(names, scores, strict=True)]
         encoder = LibraryTokenizer(models.Unigram(vocabulary, unk_id=SPECIAL_TOKENS.index("<unk>")))
         encoder.pre_tokenizer = _build_splitter()
