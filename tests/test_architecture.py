@@ -31,6 +31,10 @@ OWNERS = {
         "harness/check/integrity.py",
     },  # the checker encodes without what it checks
     "tokenizers": {"mainrun/data/tokenizer.py"},
+    "ray": {
+        "harness/launch/cluster.py",
+        "harness/launch/relay.py",
+    },  # the latter is what runs on a node
     "pandas": {"mainrun/data/title_files.py", "harness/check/reread.py"},  # as above
 }
 COMMAND_LINES = {"harness/cli/app.py", "mainrun/train.py"}

@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 from typing import NoReturn, TypeAlias
 
+from harness.launch.choose import LAUNCHERS, LOCAL
 from mainrun.devices import DEVICES, PRECISIONS
 from mainrun.recipes import PRESETS
 from mainrun.record.errors import RequestError
@@ -43,9 +44,13 @@ def build_training_options() -> Parser:
     options.add_argument("--device", choices=DEVICES, default="auto")
     options.add_argument("--precision", choices=PRECISIONS, default="auto",
                          help="of the products; auto is bfloat16 on a GPU, float32 on a CPU")  # fmt: skip
-    options.add_argument("--jobs", type=int, default=1, metavar="N", help="runs at once (default: %(default)s)")
+    options.add_argument("--jobs", type=int, metavar="N",
+                         help="runs at once (default: 1; on a cluster, as many as there is room for)")  # fmt: skip
     options.add_argument("--threads", type=int, metavar="N",
                          help="of each run (default: all cores, or an equal part of them for each job)")  # fmt: skip
+    add_launcher_options(options)
+    options.add_argument("--checkpoint-minutes", type=float, default=10.0, metavar="M",
+                         help="how often a checkpoint comes back from a cluster (default: %(default)g)")  # fmt: skip
     options.add_argument("--mixed-machines", action="store_true",
                          help="compare runs of different kinds of processors or numbers of threads")  # fmt: skip
     options.add_argument("--out", type=Path, metavar="DIR",
@@ -58,6 +63,14 @@ def build_training_options() -> Parser:
     return options
 
 
+def add_launcher_options(options: argparse.ArgumentParser) -> None:
+    """Adds the options that say where runs go on."""
+    options.add_argument("--launcher", choices=LAUNCHERS, default=LOCAL,
+                         help="processes of this machine or tasks of a Ray cluster (default: %(default)s)")  # fmt: skip
+    options.add_argument("--address", metavar="auto|HOST:PORT",
+                         help="the Ray cluster (default: a Ray of its own, on this machine)")  # fmt: skip
+
+
 def parse_seeds(text: str) -> tuple[int, ...]:
     """The seeds of `--seeds`; `RequestError` for what is no whole number."""
     try:
@@ -66,10 +79,10 @@ def parse_seeds(text: str) -> tuple[int, ...]:
         raise RequestError(f"--seeds takes whole numbers with commas between them, not '{text}'.") from None
 
 
-def check_positive(option: str, value: int | None) -> None:
-    """`RequestError` where an option counts something and is below 1."""
-    if value is not None and value < 1:
-        raise RequestError(f"{option} takes a whole number from 1 on, not {value}.")
+def check_positive(option: str, value: float | None) -> None:
+    """`RequestError` where an option's number is not above 0."""
+    if value is not None and not value > 0:
+        raise RequestError(f"{option} takes a number above 0, not {value}.")
 
 
 def parse_settings(texts: list[str]) -> dict[str, dict[str, str]]:

@@ -20,6 +20,7 @@ from mainrun.record.files import compute_file_sha256, make_folder, save_json, un
 from mainrun.record.run_record import (
     FILE_NAME,
     HASHED_FILES,
+    JOURNAL_NAME,
     compute_identity,
     load_run_record,
 )
@@ -89,7 +90,8 @@ def _start_without_a_step(job: Job, launcher: Launcher) -> dict[str, Any] | None
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch) / "run"
         kept = [word for word in job.argv if not word.startswith("--out=")]
-        outcome = run_alone(launcher, replace(job, folder=folder, argv=(*kept, f"--out={folder}", "--stop-after=0")))
+        argv = (*kept, f"--out={folder}", "--stop-after=0")
+        outcome = run_alone(launcher, replace(job, folder=folder, journal=folder / JOURNAL_NAME, argv=argv))
         return load_run_record(folder) if outcome.exit_code == EXIT_DONE else None
 
 
