@@ -6,7 +6,10 @@ from typing import Any
 import pytest
 
 from harness.launch.arrivals import Arrivals, DamagedError
+from mainrun.record.errors import MachineError
 from mainrun.record.files import compute_sha256
+from tests.harness.launch.test_faults import Disk, failing_disk
+from tests.robustness import FAULTS
 
 
 @pytest.fixture
@@ -64,3 +67,20 @@ def test_a_name_that_leads_outside_the_run_is_refused(name: str, arrivals: Arriv
     with pytest.raises(DamagedError, match="names no file of a run"):
         send(arrivals, "whole", name, b"x")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("operation", FAULTS)
+def test_a_full_disk_under_what_comes_back_from_a_cluster_keeps_what_was_there(
+    operation: str, arrivals: Arrivals, tmp_path: Path
+) -> None:
+    send(arrivals, "whole", "run.json", b"before")
+    with failing_disk(Disk(operation, 1)), pytest.raises(MachineError, match=r"run\.json"):
+        send(arrivals, "whole", "run.json", b"after")
+    assert [path.name for path in tmp_path.iterdir()] == ["run.json"]
+    assert (tmp_path / "run.json").read_bytes() == b"before"
+
+
+def test_a_journal_that_cannot_be_written_is_the_machines_fault(arrivals: Arrivals, tmp_path: Path) -> None:
+    (tmp_path / "mainrun.log").mkdir()
+    with pytest.raises(MachineError, match=r"mainrun\.log"):
+        send(arrivals, "append", "mainrun.log", b"one\n", offset=0)
