@@ -113,7 +113,7 @@ def train(given: argparse.Namespace) -> Answer:
         threads=given.threads,
         mixed_machines=given.mixed_machines,
     )
-    if not request.resume:
+    if not request.resume and request.launcher == LOCAL:
         check_device(request.device)
     if given.dry_run:
         plan, folder = plan_request(request)
