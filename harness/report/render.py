@@ -39,7 +39,7 @@ MAX_ATTACHED_BYTES = 300_000
 """A larger parquet travels in the PDF with its validation rows only."""
 MAX_RANKED = 5
 """Arms in the summary's table."""
-STATUSES = ("PASS", "FAIL", "NOT CHECKED")
+STATUSES = ("PASS", "FAIL", "NOT VOUCHED", "NOT CHECKED")
 Figures = Mapping[str, str | None]
 """Name → SVG, or None where it has nothing to show."""
 

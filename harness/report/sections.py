@@ -115,7 +115,7 @@ def describe_cost(document: Described) -> Section:
 def describe_checks(document: Described) -> Section:
     """Every finding: what failed and what could not be checked first, the passes after them."""
     findings = [*document["constraints"], *document["integrity"]]
-    order = {"FAIL": 0, "NOT CHECKED": 1, "PASS": 2}
+    order = {"FAIL": 0, "NOT VOUCHED": 1, "NOT CHECKED": 2, "PASS": 3}
     rows = [
         (finding["status"], finding["title"], finding["evidence"])
         for finding in sorted(findings, key=lambda finding: order[finding["status"]])
