@@ -3,6 +3,7 @@
 `python -m mainrun.probe --weights FILE …` with the options of the training program; writes `probe.json` to `--out`.
 """
 
+import math
 import sys
 from pathlib import Path
 from typing import Any
@@ -68,18 +69,23 @@ def probe(request: RunRequest, weights: Path) -> dict[str, Any]:
 
 @torch.no_grad()
 def measure_moved_nats(model: torch.nn.Module, ids: torch.Tensor, block_size: int) -> float:
-    """The most that the loss of a token moves when the model is shown other tokens after it, or in another row."""
+    """The most that the loss of a token moves when the model is shown other tokens after it, or in another row.
+
+    Raises `StoredResultsError` where a loss is not finite.
+    """
     model.eval()
     block_size = min(block_size, (len(ids) - 1) // 2)
     rows = ids[: 2 * block_size].view(2, block_size)
     targets = ids[1 : 2 * block_size + 1].view(2, block_size)
-    before, moved = _compute_losses(model, rows, targets), 0.0
+    before, moved = _compute_losses(model, rows, targets), [0.0]
     for place in range(1, block_size, max(1, block_size // NUM_PLACES)):
         changed = rows.clone()
         changed[0, place:] = changed[0, place:].flip(0).roll(1)
         changed[1] = changed[1].flip(0)
-        moved = max(moved, float((_compute_losses(model, changed, targets) - before)[0, :place].abs().max()))
-    return moved
+        moved.append(float((_compute_losses(model, changed, targets) - before)[0, :place].abs().max()))
+    if not all(map(math.isfinite, moved)):
+        raise StoredResultsError("The weights give losses that are not finite.")
+    return max(moved)
 
 
 def _compute_losses(model: torch.nn.Module, ids: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
