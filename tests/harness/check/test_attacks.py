@@ -1,4 +1,4 @@
-"""Clever cheats: what a record says of itself never softens a finding, and what no offline check can catch is listed."""
+"""Clever cheats: what a record says of itself never softens a finding; what no offline check can catch is listed."""
 
 import os
 import shutil
