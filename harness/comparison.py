@@ -1,8 +1,8 @@
 """The main job: plan, launch, collect, analyse, render. Each stage reads only what the one before it stored."""
 
-import time
 from functools import lru_cache
 from pathlib import Path
+from time import time
 from typing import Any
 
 from harness.analyse.document import describe_comparison
@@ -77,7 +77,7 @@ def check_comparison(comparison: StoredComparison, source: CorpusSource, launche
         evidence = Evidence(comparison, f"the titles cannot be read again here: {error}", "the titles are not here")
     starts = [] if isinstance(evidence.fresh_starts, str) else list(evidence.fresh_starts.values())
     machine: dict[str, Any] = next((start["machine"] for start in starts if isinstance(start, dict)), {})
-    occasion = Occasion(time.time(), "compare", machine.get("commit"), machine.get("device_name"))
+    occasion = Occasion(time(), "compare", machine.get("commit"), machine.get("device_name"))
     save_findings(comparison, find_all(evidence, occasion))
 
 
