@@ -1,9 +1,14 @@
 """Why a pair of arms could not be decided on however many seeds it had: not one text, not one metric, not one seed."""
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 from harness.analyse.curves import Curve
 from harness.store.arm_fields import Arm
 
 OTHER_SEEDS = "the two runs have different seeds"
+SEEN_BY = ("own-clock", "distinct-runs")
+"""Checks by which a log is told from a training that took place."""
 MISMATCH = "other data or another tokenizer"
 
 
@@ -40,6 +45,16 @@ def find_mismatch(baseline: Arm, candidate: Arm) -> str | None:
     if None in (*counts, *sizes) or sizes[0] != sizes[1] or counts[0] == counts[1]:
         return None
     return MISMATCH
+
+
+def find_unseen(findings: Sequence[Mapping[str, Any]], names: Sequence[str]) -> list[str]:
+    """Findings by which a run of the pair, by its folder's name, may never have been trained."""
+    return [
+        finding["evidence"]
+        for finding in findings
+        if finding["name"] in SEEN_BY and finding["status"] in ("FAIL", "NOT VOUCHED")
+        if any(f"{name}:" in finding["evidence"] or f"{name} " in finding["evidence"] for name in names)
+    ]
 
 
 def _find_untrained(candidate: Arm, baseline_curve: Curve, candidate_curve: Curve) -> list[str]:

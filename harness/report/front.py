@@ -71,6 +71,7 @@ def describe_trust(document: Described) -> Table:
     when = "" if started is None else f"{formats.format_time(started)} to {formats.format_time(finished)}"
     rows = [
         ("Measured", when),
+        ("Checked", _say_checked(document)),
         ("Code", "; ".join(commits)),
         ("Machine", "; ".join(devices)),
     ]
@@ -114,9 +115,21 @@ def find_color(document: Described) -> str:
     """`bad`, `good` or `open`: how the conclusion on the best arm is coloured."""
     if find_broken_rules(document):
         return "bad"
+    if document["num_findings"]["unvouched"]:
+        return "open"
     best = next((row["verdict"] for row in document["ranking"]["rows"] if row["verdict"]), None)
     word = (best or "").partition(" ")[0]
     return {"IMPROVED": "good", "EQUIVALENT": "good", "REGRESSED": "bad"}.get(word, "open")
+
+
+def _say_checked(document: Described) -> str:
+    """When and with which code the checks were made; nothing where they follow from the stored files at any time."""
+    first = next(iter(document["constraints"]), None)
+    if first is None or first["made_at"] is None:
+        return ""
+    commit = "" if first["commit"] is None else f", {first['commit'][:12]}{_say_dirty(first)}"
+    device = "" if first["device_name"] is None else f", {first['device_name']}"
+    return f"{formats.format_time(first['made_at'])} by {first['made_by']}{commit}{device}"
 
 
 def _say_dirty(machine: Described) -> str:

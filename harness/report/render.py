@@ -23,6 +23,7 @@ from harness.report.figures import FIGURES, FOLDER, save_figures
 from harness.report.pdf import Attachment, Renderer, render_pdf
 from harness.store.document import FILE_NAME as DOCUMENT_NAME
 from harness.store.document import load_document
+from harness.store.findings import STATUSES
 from harness.store.measurements import FILE_NAME as METRICS_NAME
 from harness.store.measurements import Row, load_metrics, save_rows
 from mainrun.record.files import save_text
@@ -39,7 +40,6 @@ MAX_ATTACHED_BYTES = 300_000
 """A larger parquet travels in the PDF with its validation rows only."""
 MAX_RANKED = 5
 """Arms in the summary's table."""
-STATUSES = ("PASS", "FAIL", "NOT CHECKED")
 Figures = Mapping[str, str | None]
 """Name → SVG, or None where it has nothing to show."""
 

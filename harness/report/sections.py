@@ -6,6 +6,7 @@ from typing import Any
 from harness import formats
 from harness.report.blocks import Claims, Code, Figure, Listing, Note, Section, Table, keep
 from harness.report.pair_sections import describe_pair
+from harness.store.findings import STATUSES
 
 Described = Mapping[str, Any]
 FIGURE_WORDS = {
@@ -117,11 +118,11 @@ def describe_cost(document: Described) -> Section:
 def describe_checks(document: Described) -> Section:
     """Every finding: what failed and what could not be checked first, the passes folded after them."""
     header = ("Finding", "Rule", "Evidence")
-    rows: dict[str, list[tuple[str, str, str]]] = {"FAIL": [], "NOT CHECKED": [], "PASS": []}
+    rows: dict[str, list[tuple[str, str, str]]] = {status: [] for status in STATUSES}
     for finding in (*document["constraints"], *document["integrity"]):
         rows[finding["status"]].append((finding["status"], finding["title"], finding["evidence"]))
     counts = [claim for claim in document["claims"] if claim["id"] == "checks"]
-    open_ones = Table(header, [*rows["FAIL"], *rows["NOT CHECKED"]], small=True)
+    open_ones = Table(header, [row for status, of in rows.items() if status != "PASS" for row in of], small=True)
     passed = Table(header, rows["PASS"], small=True, folded="Those that passed")
     return Section("Checks", [Claims(counts), open_ones, passed])
 
