@@ -22,6 +22,8 @@ COLUMNS = (
 )
 OF_LOGS = frozenset({"Spans", "Parameters", "Steps"})
 """Columns that tell logs apart; between runs of one program they say little."""
+OTHER_TEXT, UNKNOWN_TEXT = "on another text", "not shown to be on the same text"
+"""In the place of a gain that would be one of texts."""
 SHORT = frozenset({"Loss", "Frozen loss"})
 """Columns of the summary's table."""
 
@@ -135,6 +137,8 @@ def _format_gain(row: Described) -> str:
     """The gain with its interval, or with the range that an estimate leaves; a reason where there is none."""
     if row["gain_percent"] is None:
         return "" if row["is_baseline"] else (row["reason"] or "")
+    if not row["text_is_shared"]:
+        return OTHER_TEXT if row["text_is_shared"] is False else UNKNOWN_TEXT
     gain, ends = formats.format_percent(row["gain_percent"], 2), row["interval_95"]
     if ends is not None:
         low, high = ends["low_percent"], ends["high_percent"]

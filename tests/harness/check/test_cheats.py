@@ -506,7 +506,12 @@ CHEATS = [
     Cheat("a journal of other settings", say_other_settings, "journals"),
     Cheat("a journal of another precision", say_another_precision, "journals"),
     Cheat("a first evaluation called the last", call_the_first_evaluation_the_last, "journals"),
-    Cheat("twice the characters", divide_by_twice_the_characters, "journals", frozenset({"denominator", "replay"})),
+    Cheat(
+        "twice the characters",
+        divide_by_twice_the_characters,
+        "journals",
+        frozenset({"denominator", "replay", "first-loss"}),
+    ),  # the other run states the characters of the same text
     Cheat("one span on the way", score_one_span_on_the_way, "journals"),
     Cheat("a full loss that was not due", measure_a_full_loss_more, "journals"),
     Cheat("a learning rate of its own", learn_faster_than_said, "journals"),
