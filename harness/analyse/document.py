@@ -9,7 +9,7 @@ from harness.analyse.arms import describe_arm, describe_final, find_problem
 from harness.analyse.certainty import describe_certainty
 from harness.analyse.command import describe_command
 from harness.analyse.doubts import find_unseen
-from harness.analyse.examine import examine_run
+from harness.analyse.examine import examine_all
 from harness.analyse.overlaps import count_beside
 from harness.analyse.pairs import BASES, FULL, describe_pair
 from harness.analyse.ranking import rank_arms
@@ -140,7 +140,8 @@ def list_figures(document: Mapping[str, Any], rows_by_arm: Mapping[str, Sequence
 
 
 def _describe(comparison: StoredComparison, run: PlannedRun, rows: Rows) -> Arm:
-    return describe_arm(comparison.plan.get_arm(run.arm), run.seed, comparison.runs.get(run), rows[run.arm, run.seed])
+    arm, forensics = comparison.plan.get_arm(run.arm), examine_all(comparison).get(run)
+    return describe_arm(arm, run.seed, comparison.runs.get(run), forensics, rows[run.arm, run.seed])
 
 
 def _find_final(comparison: StoredComparison, planned: PlannedRun, rows: Sequence[Row]) -> Final | None:
@@ -148,7 +149,7 @@ def _find_final(comparison: StoredComparison, planned: PlannedRun, rows: Sequenc
     training, validation = ([row for row in rows if row["split"] == split] for split in ("train", "validation"))
     if run is None or not run.is_complete or find_problem(run, training, validation):
         return None
-    return describe_final(run.facts, examine_run(run), training, validation)
+    return describe_final(run.facts, examine_all(comparison).get(planned), training, validation)
 
 
 def _describe_run(comparison: StoredComparison, planned: PlannedRun, beside: Mapping[PlannedRun, int]) -> RunEntry:

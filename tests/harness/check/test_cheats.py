@@ -578,8 +578,8 @@ CHEATS = [
         "twice the characters",
         divide_by_twice_the_characters,
         "journals",
-        frozenset({"denominator", "replay", "characters-per-token"}),
-    ),
+        frozenset({"denominator", "replay", "first-loss", "characters-per-token"}),
+    ),  # the other run states the characters of the same text
     Cheat("one span on the way", score_one_span_on_the_way, "journals"),
     Cheat("a full loss that was not due", measure_a_full_loss_more, "journals"),
     Cheat("a learning rate of its own", learn_faster_than_said, "journals"),
