@@ -5,8 +5,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from harness.plan.arm_syntax import name_arms
 from harness.plan.arms_file import ExternalArm, load_arms
-from harness.plan.plan import Arm, Plan, check_rule, name_arms, order_runs, plan_comparison
+from harness.plan.plan import Arm, Plan, check_rule, order_runs, plan_comparison
 from harness.plan.request import CompareRequest
 from mainrun.record.errors import RequestError
 

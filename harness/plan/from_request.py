@@ -4,10 +4,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from harness.plan.ablation import plan_ablation
+from harness.plan.arm_syntax import ArmRequest, name_arms
 from harness.plan.external import plan_external
 from harness.plan.folders import name_folder, refuse_filled
 from harness.plan.plan import FILE_NAME as PLAN_NAME
-from harness.plan.plan import ArmRequest, Plan, load_plan, name_arms, plan_comparison, save_plan
+from harness.plan.plan import Plan, load_plan, plan_comparison, save_plan
 from harness.plan.request import CompareRequest
 from harness.plan.seeds import continue_plan, list_differences
 from mainrun.data.corpus import HUB

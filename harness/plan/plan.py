@@ -2,12 +2,13 @@
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from harness.plan.ablation import Ablation
+from harness.plan.arm_syntax import FORBIDDEN_IN_NAMES, ArmRequest
 from harness.plan.noise import KnownNoise, find_known_noise
 from mainrun.config import Config, check_seed
 from mainrun.data.corpus import CorpusRecord, CorpusSource
@@ -24,7 +25,6 @@ FILE_NAME = "plan.json"
 PRIMARY_METRIC = "full_loss_nats_per_char"
 MARGIN_PERCENT = 0.5
 """Relative gains smaller than this count as no difference, unless a plan sets another margin."""
-FORBIDDEN_IN_NAMES = frozenset("/\\\0")
 MAX_NAME_BYTES = 200
 """Of an arm, whose runs' folders are named after it."""
 
@@ -125,32 +125,6 @@ class Plan:
     def describe_run(self, run: PlannedRun) -> str:
         """A run as a person is shown it: `optimized-s1337 (changed)`."""
         return self.get_arm(run.arm).label.replace(run.arm, run.folder_name, 1)
-
-
-@dataclass(frozen=True)
-class ArmRequest:
-    """One arm as asked for."""
-
-    name: str
-    recipe: str
-    settings: dict[str, str]
-    """`--set` values by key, as text."""
-
-
-def name_arms(recipes: Sequence[str], settings: Mapping[str, Mapping[str, str]]) -> list[ArmRequest]:
-    """The arms of `compare`: each named after its recipe, numbered from the second time on: `baseline`, `baseline-2`.
-
-    `settings` holds the `--set` values by arm; `RequestError` for an arm that is not compared.
-    """
-    seen: Counter[str] = Counter()
-    names = []
-    for recipe in recipes:
-        seen[recipe] += 1
-        names.append(recipe if seen[recipe] == 1 else f"{recipe}-{seen[recipe]}")
-    stray = [arm for arm in settings if arm not in names]
-    if stray:
-        raise RequestError(f"--set names the arm '{stray[0]}', which is not compared. Arms: {', '.join(names)}.")
-    return [ArmRequest(name, recipe, dict(settings.get(name, {}))) for name, recipe in zip(names, recipes, strict=True)]
 
 
 def plan_comparison(
