@@ -7,11 +7,13 @@ import numpy as np
 import tiktoken
 from numpy.typing import NDArray
 
+from harness.check.unigram import UnigramEncoding
+
 SPECIAL_TOKENS = ["<pad>", "<eos>", "<unk>"]
 EOS_ID = 1
 
 
-def load_encoding(path: Path) -> tiktoken.Encoding:
+def load_encoding(path: Path) -> tiktoken.Encoding | UnigramEncoding:
     """The encoding that a stored `tokenizer.json` describes; `ValueError` where it is no usable tokenizer."""
     stored = json.loads(path.read_bytes())
     tokens = [bytes.fromhex(token) for token in stored["token_bytes_hex"]]
@@ -21,6 +23,8 @@ def load_encoding(path: Path) -> tiktoken.Encoding:
     missing = [byte for byte in range(256) if bytes([byte]) not in tokens]
     if missing:
         raise ValueError(f"{path.name} has no token for byte {missing[0]}")
+    if "token_scores" in stored:
+        return UnigramEncoding(stored["split_pattern"], tokens, stored["token_scores"], num_special)
     return tiktoken.Encoding(
         path.name,
         pat_str=stored["split_pattern"],
@@ -30,7 +34,7 @@ def load_encoding(path: Path) -> tiktoken.Encoding:
     )
 
 
-def encode_titles(encoding: tiktoken.Encoding, titles: list[str]) -> NDArray[np.int32]:
+def encode_titles(encoding: tiktoken.Encoding | UnigramEncoding, titles: list[str]) -> NDArray[np.int32]:
     """The stream of titles (n,): each title's ids after one space, then one `<eos>`; an empty title is that alone."""
     stream: list[int] = []
     for title in titles:

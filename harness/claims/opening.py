@@ -1,8 +1,10 @@
 """The sentences on a comparison as a whole, before anything is compared: its data, when it was made, where from."""
 
 from harness.claims.sentence import Sentence
+from harness.sources.registry import IMPORTERS
+from harness.store.runs import OWN_KIND
 
-SOURCES = {"log": "the log", "csv": "the table", "tensorboard": "the event files", "run": "the stored run"}
+SOURCES = {kind: importer.words for kind, importer in IMPORTERS.items()} | {OWN_KIND: "the stored run"}
 """Kind of a source → what it is called."""
 
 OPENING = (

@@ -10,12 +10,16 @@ from typing import TYPE_CHECKING
 
 from harness.cli.answer import Answer
 from harness.cli.options import (
+    DEFAULT_PRESET,
+    DEFAULT_TITLE_COLUMN,
     Verbs,
     build_json_option,
     build_training_options,
     check_positive,
     parse_settings,
+    refuse_loose_seeds,
 )
+from harness.cli.resume import complete
 from harness.cli.source_options import add_source_options, find_stray_option
 from harness.cli.table import format_columns
 from harness.cli.terminal import is_terminal, write_stderr
@@ -23,6 +27,7 @@ from harness.formats import format_count, format_flops, format_percent, format_v
 from mainrun.config import find_changes, join_keys
 from mainrun.recipes import RECIPES, get_preset
 from mainrun.record.errors import RequestError
+from mainrun.rules import SEED
 
 if TYPE_CHECKING:
     from harness.plan.plan import Arm, Plan
@@ -65,6 +70,7 @@ def train(given: argparse.Namespace) -> Answer:
     """Trains what is asked for and reports on it, or shows the plan where only that is asked for."""
     from harness.cli.outcome import format_result
     from harness.comparison import run_comparison
+    from harness.launch.devices import check_device
     from harness.launch.local import LocalLauncher
     from harness.launch.progress import ProgressDisplay
     from harness.plan.from_request import plan_request
@@ -73,18 +79,20 @@ def train(given: argparse.Namespace) -> Answer:
     from harness.plan.seeds import parse_seeds
     from harness.store.document import load_document
 
-    get_preset(given.preset)
-    if given.resume and given.out is None:
-        raise RequestError("--resume needs --out: which comparison is to go on?")
+    refuse_loose_seeds(given, [*given.recipes, given.ablate])
+    if given.resume:
+        complete(given)
+    preset = given.preset or DEFAULT_PRESET
+    get_preset(preset)
     check_positive("--jobs", given.jobs)
     check_positive("--threads", given.threads)
     request = CompareRequest(
         recipes=tuple(given.recipes) or DEFAULT_RECIPES,
-        preset=given.preset,
-        seeds=parse_seeds(given.seeds),
+        preset=preset,
+        seeds=parse_seeds(given.seeds or str(SEED)),
         data=given.data,
         data_revision=given.data_revision,
-        title_column=given.title_column,
+        title_column=given.title_column or DEFAULT_TITLE_COLUMN,
         settings=parse_settings(given.settings),
         ablate=given.ablate,
         margin_percent=MARGIN_PERCENT if given.margin is None else given.margin,
@@ -98,6 +106,8 @@ def train(given: argparse.Namespace) -> Answer:
         threads=given.threads,
         mixed_machines=given.mixed_machines,
     )
+    if not request.resume:
+        check_device(request.device)
     if given.dry_run:
         plan, folder = plan_request(request)
         return Answer(format_plan(plan, folder), {"folder": str(folder), "plan": plan_to_json(plan)})

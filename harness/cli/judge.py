@@ -17,7 +17,6 @@ from harness.sources.take_in import store_runs
 from harness.store.locks import hold
 from mainrun.record.errors import EXIT_DONE, RequestError, RunError
 from mainrun.record.files import make_folder
-from mainrun.rules import SEED
 
 
 @dataclass(frozen=True)
@@ -40,10 +39,10 @@ def run_import(given: argparse.Namespace) -> tuple[str, dict[str, Any], int, str
     only training has.
     """
     trained = {
-        "--seeds": given.seeds != str(SEED),
+        "--seeds": given.seeds is not None,
         "--device": given.device != "auto",
         "--precision": given.precision != "auto",
-        "--preset": given.preset != "quick",
+        "--preset": given.preset is not None,
         "--data": given.data,
         "--data-revision": given.data_revision,
         "--set": given.settings,

@@ -37,11 +37,17 @@ def run(given: argparse.Namespace) -> Answer:
 
 
 def list_comparisons(results: Path) -> list[dict[str, Any]]:
-    """One entry a pair of every comparison below `results`, oldest name first; a damaged one names its problem."""
+    """One entry a pair of every comparison below `results`, oldest name first; a damaged one names its problem.
+
+    A symbolic link stands for a comparison that is elsewhere: `latest` and the like lead to one that is listed anyway.
+    """
     from harness.plan.plan import FILE_NAME as PLAN_NAME
 
-    folders = sorted(path.parent for path in results.glob(f"*/{PLAN_NAME}") if not path.parent.is_symlink())
-    return [entry for folder in folders for entry in _describe(folder)]
+    folders = [path.parent for path in results.glob(f"*/{PLAN_NAME}")]
+    by_place: dict[Path, Path] = {}
+    for folder in sorted(folders, key=lambda folder: (folder.is_symlink(), folder)):
+        by_place.setdefault(folder.resolve(), folder)
+    return [entry for folder in sorted(by_place.values()) for entry in _describe(folder)]
 
 
 def format_list(entries: Iterable[dict[str, Any]]) -> str:

@@ -1,13 +1,19 @@
 """Options that several verbs share, and what their texts come to."""
 
 import argparse
+from collections.abc import Iterable
+from difflib import get_close_matches
 from pathlib import Path
-from typing import NoReturn, TypeAlias
+from typing import Any, NoReturn, TypeAlias
 
 from mainrun.devices import DEVICES, PRECISIONS
 from mainrun.recipes import PRESETS
 from mainrun.record.errors import RequestError
 from mainrun.rules import SEED
+
+DEFAULT_PRESET = "quick"
+DEFAULT_TITLE_COLUMN = "title"
+MIN_LIKENESS = 0.6
 
 
 class Parser(argparse.ArgumentParser):
@@ -15,6 +21,17 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         raise RequestError(f"{message}\n{self.format_usage().rstrip()}")
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Refuses an unknown option where its verb is known, with the one that may be meant."""
+        given, extras = super().parse_known_args(args, namespace)
+        for word in extras:
+            if word.startswith("--"):
+                name = word.partition("=")[0]
+                nearest = get_close_matches(name, self._option_string_actions, n=1, cutoff=MIN_LIKENESS)
+                self.error(f"there is no {name}{f'; the nearest is {nearest[0]}' if nearest else ''}")
+        refuse_loose_seeds(given, extras)
+        return given, extras
 
 
 Verbs: TypeAlias = "argparse._SubParsersAction[Parser]"
@@ -31,14 +48,14 @@ def build_json_option() -> Parser:
 def build_training_options() -> Parser:
     """The options of every verb that trains."""
     options = Parser(add_help=False)
-    options.add_argument("--preset", default="quick", help=f"one of: {', '.join(PRESETS)} (default: %(default)s)")
+    options.add_argument("--preset", help=f"one of: {', '.join(PRESETS)} (default: {DEFAULT_PRESET})")
     options.add_argument("--data", help="synthetic, hub, or a local parquet, CSV, JSON-lines or text file "
                          "(default: the preset's)")  # fmt: skip
     options.add_argument("--data-revision", metavar="REV", help="revision of the hub's dataset")
-    options.add_argument("--title-column", default="title", metavar="NAME",
-                         help="column of a local file (default: %(default)s)")  # fmt: skip
-    options.add_argument("--seeds", default=str(SEED), metavar="S,S,…",
-                         help="1337+2 is 1337 and the two after it (default: %(default)s)")  # fmt: skip
+    options.add_argument("--title-column", metavar="NAME",
+                         help=f"column of a local file (default: {DEFAULT_TITLE_COLUMN})")  # fmt: skip
+    options.add_argument("--seeds", metavar="S,S,…",
+                         help=f"1337+2 is 1337 and the two after it (default: {SEED})")  # fmt: skip
     options.add_argument("--margin", type=float, metavar="PCT",
                          help="gains smaller than this count as no difference (default: 0.5)")  # fmt: skip
     options.add_argument("--device", choices=DEVICES, default="auto")
@@ -51,12 +68,24 @@ def build_training_options() -> Parser:
                          help="compare runs of different kinds of processors or numbers of threads")  # fmt: skip
     options.add_argument("--out", type=Path, metavar="DIR",
                          help="folder of the comparison (default: a new one in results/)")  # fmt: skip
-    options.add_argument("--resume", action="store_true", help="train only what is missing in --out")
+    options.add_argument(
+        "--resume",
+        action="store_true",
+        help="train only what is missing in --out; what is not given is taken from its plan",
+    )
     options.add_argument("--reuse", type=Path, action="append", default=[], metavar="DIR",
                          help="take over finished runs of another comparison where they are the same; may be "
                          "repeated")  # fmt: skip
     options.add_argument("--dry-run", action="store_true", help="print the plan and train nothing")
     return options
+
+
+def refuse_loose_seeds(given: argparse.Namespace, words: Iterable[str | None]) -> None:
+    """`RequestError` where numbers stand after `--seeds` with blanks between them, and so among other `words`."""
+    loose = [word for word in words if word is not None and word.isdecimal()]
+    if loose and getattr(given, "seeds", None):
+        seeds = ",".join([given.seeds, *loose])
+        raise RequestError(f"{loose[0]} stands by itself: several seeds are written with commas, --seeds {seeds}.")
 
 
 def check_positive(option: str, value: int | None) -> None:

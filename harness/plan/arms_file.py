@@ -70,7 +70,7 @@ def load_arms(path: Path) -> dict[str, ExternalArm]:
     Raises `RequestError` for a file that is missing or no TOML, an unknown key and a value of the wrong type.
     """
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
+        values = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise RequestError(f"--arms: {path} cannot be read: {error.strerror}.") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
