@@ -16,7 +16,6 @@ from harness.cli.options import (
     build_json_option,
     build_training_options,
     check_positive,
-    parse_settings,
     refuse_loose_seeds,
 )
 from harness.cli.resume import complete
@@ -43,14 +42,21 @@ def add_to(verbs: Verbs) -> None:
         parents=[build_training_options(), build_json_option()],
         allow_abbrev=False,
     )
-    parser.add_argument("recipes", nargs="*", metavar="RECIPE",
-                        help=f"two or more of: {', '.join(RECIPES)}; the first is the baseline "
-                        f"(default: {' '.join(DEFAULT_RECIPES)})")  # fmt: skip
-    parser.add_argument("--set", action="append", default=[], dest="settings", metavar="ARM.KEY=VALUE",
-                        help="change one setting of an arm; may be repeated")  # fmt: skip
+    parser.add_argument("recipes", nargs="*", metavar="ARM",
+                        help="two or more of [NAME=]RECIPE[:key=value,…]; the first is the baseline (default: "
+                        f"{' '.join(DEFAULT_RECIPES)}). Recipes: {', '.join(RECIPES)}")  # fmt: skip
+    parser.add_argument("--set", action="append", default=[], dest="settings", metavar="[ARM.]KEY=VALUE",
+                        help="change one setting of an arm, or of all arms; may be repeated")  # fmt: skip
+    parser.add_argument("--sweep", action="append", default=[], dest="sweeps", metavar="ARM:KEY=V,V,…",
+                        help="an arm for every value, or for every combination of several keys' values; may be "
+                        "repeated")  # fmt: skip
+    parser.add_argument("--against", metavar="ARM",
+                        help="compare every other arm with this one, with the best, or with the one before it "
+                        "(previous); default: first")  # fmt: skip
     add_source_options(parser)
     parser.add_argument("--arms", type=Path, metavar="FILE",
-                        help="arms file (TOML): commands of other programs; their names stand as RECIPE")  # fmt: skip
+                        help="arms file (TOML): recipes with settings, and commands of other programs, by the names "
+                        "that stand as ARM")  # fmt: skip
     parser.set_defaults(run=run, ablate=None)
 
 
@@ -74,7 +80,7 @@ def train(given: argparse.Namespace) -> Answer:
     from harness.launch.local import LocalLauncher
     from harness.launch.progress import ProgressDisplay
     from harness.plan.from_request import plan_request
-    from harness.plan.plan import MARGIN_PERCENT, plan_to_json
+    from harness.plan.plan import FIRST, MARGIN_PERCENT, plan_to_json
     from harness.plan.request import CompareRequest
     from harness.plan.seeds import parse_seeds
     from harness.store.document import load_document
@@ -87,13 +93,15 @@ def train(given: argparse.Namespace) -> Answer:
     check_positive("--jobs", given.jobs)
     check_positive("--threads", given.threads)
     request = CompareRequest(
-        recipes=tuple(given.recipes) or DEFAULT_RECIPES,
+        recipes=tuple(given.recipes) or (DEFAULT_RECIPES[:1] if given.sweeps else DEFAULT_RECIPES),
         preset=preset,
         seeds=parse_seeds(given.seeds or str(SEED)),
         data=given.data,
         data_revision=given.data_revision,
         title_column=given.title_column or DEFAULT_TITLE_COLUMN,
-        settings=parse_settings(given.settings),
+        set_texts=tuple(given.settings),
+        sweeps=tuple(given.sweeps),
+        against=given.against or FIRST,
         ablate=given.ablate,
         margin_percent=MARGIN_PERCENT if given.margin is None else given.margin,
         device=given.device,

@@ -25,6 +25,8 @@ FILE_NAME = "plan.json"
 PRIMARY_METRIC = "full_loss_nats_per_char"
 MARGIN_PERCENT = 0.5
 """Relative gains smaller than this count as no difference, unless a plan sets another margin."""
+FIRST, BEST, PREVIOUS = AGAINST = ("first", "best", "previous")
+"""Whom every arm may be compared with, beside one that is named."""
 MAX_NAME_BYTES = 200
 """Of an arm, whose runs' folders are named after it."""
 
@@ -46,9 +48,17 @@ class Arm:
     def label(self) -> str:
         """The name as a person is shown it, which says where the arm is not the recipe it is named after.
 
-        An arm of an ablation is named after what it changes, and needs no more.
+        An arm of an ablation or a sweep is named after what it changes, and one that was named by hand as it is: they
+        need no more.
         """
-        return f"{self.name} (changed)" if self.settings and self.name.startswith(self.recipe) else self.name
+        return f"{self.name} (changed)" if self.settings and self.has_recipes_name else self.name
+
+    @property
+    def has_recipes_name(self) -> bool:
+        """Whether the name is not one that was given: `optimized`, `optimized-2`, `optimized@main`."""
+        after = self.name.removeprefix(self.recipe)
+        is_numbered = after.startswith("-") and after[1:].isdecimal()
+        return self.name == self.recipe or (after != self.name and (after.startswith("@") or is_numbered))
 
     @property
     def tokens_per_step(self) -> int:
@@ -93,6 +103,8 @@ class Plan:
     """What a single seed is held to; None where no noise of these arms is known."""
     seeds_added: list[list[int]] | None = None
     """Seeds that were asked for after the first run, a list each time; None where `seeds` are the first plan's."""
+    against: str = FIRST
+    """Whom every other arm is compared with: `first`, `best`, `previous` (the one before it) or an arm's name."""
     sources: list[dict[str, Any]] | None = None
     """Where the runs of arms come from that this program does not train itself; None where it trains all."""
 
@@ -135,6 +147,7 @@ def plan_comparison(
     seeds: Sequence[int],
     ablation: Ablation | None = None,
     margin_percent: float = MARGIN_PERCENT,
+    against: str = FIRST,
     min_arms: int = 2,
 ) -> Plan:
     """Plans a comparison of `arms`, the first being the baseline.
@@ -165,6 +178,7 @@ def plan_comparison(
         ablation=asdict(ablation) if ablation else None,
         margin_percent=margin_percent,
         known_noise=find_known_noise(preset, (arm.settings for arm in arms), prepared[0][1].source),
+        against=against,
     )
 
 
@@ -188,8 +202,8 @@ def save_plan(folder: Path, plan: Plan) -> str:
 def plan_to_json(plan: Plan) -> dict[str, Any]:
     """The plan as it is stored: plain JSON values, tuples being lists."""
     values: dict[str, Any] = json.loads(json.dumps({"schema_version": SCHEMA_VERSION, **asdict(plan)}))
-    for name in ("known_noise", "seeds_added", "sources"):
-        if values[name] is None:
+    for name, absent in (("known_noise", None), ("seeds_added", None), ("sources", None), ("against", FIRST)):
+        if values[name] == absent:
             del values[name]  # plans without it keep the bytes, and so the hash, that they always had
     return values
 
@@ -227,6 +241,8 @@ def _check_names(plan: Plan) -> None:
         is_name = isinstance(name, str) and 0 < len(name.encode()) <= MAX_NAME_BYTES
         if not is_name or name.startswith(".") or set(name) & FORBIDDEN_IN_NAMES:
             raise ValueError(f"{name!r} cannot name the folder of a run")
+    if plan.against not in (*AGAINST, *names):
+        raise ValueError(f"it compares with {plan.against!r}, which is no arm")
     added = [seed for seeds in plan.seeds_added or [] for seed in seeds]
     if added and (len(added) >= len(plan.seeds) or tuple(added) != plan.seeds[-len(added) :]):
         raise ValueError(f"the seeds {added} are said to be added, and do not follow those of a first plan")
