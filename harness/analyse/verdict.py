@@ -16,6 +16,7 @@ from harness.analyse.uncertainty import (
 )
 from harness.formats import format_interval
 from harness.plan.noise import KnownNoise
+from harness.store.rounding import round_numbers
 
 SIGNIFICANCE = 0.05
 """Share of wrong words that is accepted, one pair by itself or all of a comparison together."""
@@ -147,6 +148,13 @@ def judge_intervals(wide: Interval | None, narrow: Interval | None, margin_perce
     if -margin_percent < narrow.low_percent and narrow.high_percent < margin_percent:
         return "EQUIVALENT"
     return "INCONCLUSIVE"
+
+
+def judge_together(verdicts: Sequence[dict[str, Any]]) -> None:
+    """Puts into each verdict, as `adjusted`, what stands of it beside the others; None where it is the only one."""
+    adjusted = adjust_verdicts(verdicts) if len(verdicts) > 1 else [None] * len(verdicts)
+    for verdict, one in zip(verdicts, adjusted, strict=True):
+        verdict["adjusted"] = one and round_numbers(one)
 
 
 def adjust_verdicts(verdicts: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

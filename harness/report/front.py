@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from harness import formats
+from harness.plan.plan import PREVIOUS
 from harness.report.blocks import Table
 
 Described = Mapping[str, Any]
@@ -50,7 +51,7 @@ def describe_ranking(document: Described, *, most: int | None = None, short: boo
     ]
     cells = [
         (
-            "" if row["rank"] is None else f"{row['rank']}{'' if row['is_apart'] is not False else ' ≈'}",
+            "" if row["rank"] is None else f"{row['rank']}{_mark(row, rows)}",
             row["label"],
             row["change"],
             *(_format_loss(row) if field == "loss" else show(row[field]) for _, field, show in columns),
@@ -58,7 +59,8 @@ def describe_ranking(document: Described, *, most: int | None = None, short: boo
         )
         for row in rows
     ]
-    header = ("", "Arm", "What changed", *(name for name, _, _ in columns), "Gain")
+    gain = "Gain on the arm before" if ranking["against"] == PREVIOUS else "Gain"
+    header = ("", "Arm", "What changed", *(name for name, _, _ in columns), gain)
     return Table(header, cells, numeric=range(3, 3 + len(columns)))
 
 
@@ -118,6 +120,13 @@ def find_color(document: Described) -> str:
     best = next((row["verdict"] for row in document["ranking"]["rows"] if row["verdict"]), None)
     word = (best or "").partition(" ")[0]
     return {"IMPROVED": "good", "EQUIVALENT": "good", "REGRESSED": "bad"}.get(word, "open")
+
+
+def _mark(row: Described, rows: Sequence[Described]) -> str:
+    """`≈` where the arm is not told apart from the best, `?` where nothing shows it and there are other arms."""
+    if row["rank"] == 1 or row["is_apart"] is True:
+        return ""
+    return " ≈" if row["is_apart"] is False else " ?" * (len(rows) > 2)
 
 
 def _say_dirty(machine: Described) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 from harness import formats
 from harness.report.blocks import Claims, Code, Figure, Listing, Note, Section, Table, keep
 from harness.report.pair_sections import describe_pair
+from harness.report.sweep_sections import WORDS, describe_sweeps
 
 Described = Mapping[str, Any]
 FIGURE_WORDS = {
@@ -17,6 +18,7 @@ FIGURE_WORDS = {
     "learning_rate": "Learning rate by step of every arm",
     "perplexity": "Validation perplexity by step of every arm",
     "ablation": "Waterfall of the full loss, one more change at a time",
+    "sweeps": WORDS,
 }
 """What each figure shows, in the order of the reports."""
 
@@ -24,7 +26,7 @@ FIGURE_WORDS = {
 def describe_report(document: Described) -> list[Section]:
     """All sections after the first page, in their order; what has no content is left out."""
     return [
-        *keep(describe_caveats(document), describe_ablation(document)),
+        *keep(describe_ablation(document), describe_sweeps(document), describe_caveats(document)),
         *(section for pair in document["pairs"] for section in describe_pair(document, pair)),
         *keep(
             describe_curves(document),
@@ -87,7 +89,7 @@ def describe_curves(document: Described) -> Section:
     shown = [
         name
         for name in FIGURE_WORDS
-        if name in document["figures"] and name not in ("loss_by_step", "intervals", "ablation")
+        if name in document["figures"] and name not in ("loss_by_step", "intervals", "ablation", "sweeps")
     ]
     return Section("Curves", [Figure(name, FIGURE_WORDS[name]) for name in shown])
 
