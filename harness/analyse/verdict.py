@@ -16,6 +16,7 @@ from harness.analyse.uncertainty import (
 )
 from harness.formats import format_interval
 from harness.plan.noise import KnownNoise
+from harness.store.pair_fields import Verdict
 from harness.store.rounding import round_numbers
 
 SIGNIFICANCE = 0.05
@@ -150,11 +151,11 @@ def judge_intervals(wide: Interval | None, narrow: Interval | None, margin_perce
     return "INCONCLUSIVE"
 
 
-def judge_together(verdicts: Sequence[dict[str, Any]]) -> None:
+def judge_together(verdicts: Sequence[Verdict]) -> None:
     """Puts into each verdict, as `adjusted`, what stands of it beside the others; None where it is the only one."""
-    adjusted = adjust_verdicts(verdicts) if len(verdicts) > 1 else [None] * len(verdicts)
-    for verdict, one in zip(verdicts, adjusted, strict=True):
-        verdict["adjusted"] = one and round_numbers(one)
+    adjusted = adjust_verdicts(verdicts) if len(verdicts) > 1 else []
+    for place, verdict in enumerate(verdicts):
+        verdict["adjusted"] = round_numbers(adjusted[place]) if adjusted else None
 
 
 def adjust_verdicts(verdicts: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

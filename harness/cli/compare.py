@@ -21,7 +21,6 @@ from harness.cli.options import (
 from harness.cli.resume import complete
 from harness.cli.source_options import add_source_options, find_stray_option
 from harness.cli.table import format_columns
-from harness.cli.terminal import is_terminal, write_stderr
 from harness.formats import format_count, format_flops, format_percent, format_value
 from mainrun.config import find_changes, join_keys
 from mainrun.recipes import RECIPES, get_preset
@@ -75,6 +74,7 @@ def run(given: argparse.Namespace) -> Answer:
 def train(given: argparse.Namespace) -> Answer:
     """Trains what is asked for and reports on it, or shows the plan where only that is asked for."""
     from harness.cli.outcome import format_result
+    from harness.cli.terminal import find_style, write_live
     from harness.comparison import run_comparison
     from harness.launch.devices import check_device
     from harness.launch.local import LocalLauncher
@@ -119,7 +119,7 @@ def train(given: argparse.Namespace) -> Answer:
     if given.dry_run:
         plan, folder = plan_request(request)
         return Answer(format_plan(plan, folder), {"folder": str(folder), "plan": plan_to_json(plan)})
-    folder = run_comparison(request, LocalLauncher(), ProgressDisplay(write_stderr, is_terminal=is_terminal()))
+    folder = run_comparison(request, LocalLauncher(), ProgressDisplay(write_live, style=find_style()))
     document = load_document(folder)
     return Answer(format_result(document, folder), {"folder": str(folder), "pairs": document["pairs"]})
 
