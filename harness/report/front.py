@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from harness import formats
+from harness.plan.plan import PREVIOUS
 from harness.report.blocks import Table
 
 Described = Mapping[str, Any]
@@ -65,7 +66,7 @@ def describe_ranking(document: Described, *, most: int | None = None, short: boo
     ]
     cells = [
         (
-            "" if row["rank"] is None else f"{row['rank']}{'' if row['is_apart'] is not False else ' ≈'}",
+            "" if row["rank"] is None else f"{row['rank']}{_mark(row, rows)}",
             row["label"],
             row["change"],
             *(_format_loss(row) if field == "loss" else show(row[field]) for _, field, show in columns),
@@ -73,7 +74,8 @@ def describe_ranking(document: Described, *, most: int | None = None, short: boo
         )
         for row in rows
     ]
-    header = ("", "Arm", "What changed", *(name for name, _, _ in columns), "Gain")
+    gain = "Gain on the arm before" if ranking["against"] == PREVIOUS else "Gain"
+    header = ("", "Arm", "What changed", *(name for name, _, _ in columns), gain)
     return Table(header, cells, numeric=range(3, 3 + len(columns)))
 
 
@@ -182,6 +184,13 @@ def _say_checked(document: Described) -> str:
     commit = "" if first["commit"] is None else f", {first['commit'][:12]}{_say_dirty(first)}"
     device = "" if first["device_name"] is None else f", {first['device_name']}"
     return f"{formats.format_time(first['made_at'])} by {first['made_by']}{commit}{device}"
+
+
+def _mark(row: Described, rows: Sequence[Described]) -> str:
+    """`≈` where the arm is not told apart from the best, `?` where nothing shows it and there are other arms."""
+    if row["rank"] == 1 or row["is_apart"] is True:
+        return ""
+    return " ≈" if row["is_apart"] is False else " ?" * (len(rows) > 2)
 
 
 def _say_dirty(machine: Described) -> str:
