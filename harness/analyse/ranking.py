@@ -66,7 +66,7 @@ def describe_difference(baseline: Arm, arm: Arm) -> str:
 def _describe(
     arm: Arm, baseline: Arm, pair: Mapping[str, Any] | None, field: str | None, finals: Finals, seeds: Sequence[int]
 ) -> dict[str, Any]:
-    final, cost = arm["final"], arm["cost"]
+    final, cost, clock = arm["final"], arm["cost"], (arm["forensics"] or {}).get("clock")
     num_seeds, loss = (0, None) if field is None else compute_mean_loss(arm, field, finals, seeds)
     ranged = field == MATCHED and final is not None
     return {
@@ -89,6 +89,7 @@ def _describe(
         "verdict": pair["verdict"]["label"] if pair else None,
         "num_parameters": cost["num_parameters"] if cost else None,
         "train_elapsed_s": cost["train_elapsed_s"] if cost else None,
+        "logged_elapsed_s": clock["elapsed_s"] if clock and not (cost and cost["train_elapsed_s"]) else None,
         "training_flops": cost["training_flops"] if cost else None,
         "peak_memory_bytes": cost["peak_memory_bytes"] if cost else None,
         "step": final["step"] if final else None,

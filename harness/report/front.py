@@ -17,6 +17,7 @@ COLUMNS = (
     ("Spans", "num_spans", formats.format_count),
     ("Coverage", "coverage_percent", formats.format_percent),
     ("Training time", "train_elapsed_s", formats.format_duration),
+    ("Time as logged", "logged_elapsed_s", formats.format_duration),
     ("Memory", "peak_memory_bytes", formats.format_bytes),
     ("Compute", "training_flops", formats.format_flops),
     ("Parameters", "num_parameters", formats.format_count),
@@ -94,14 +95,14 @@ def select_pairs(document: Described, most: int | None = None) -> list[Described
     return sorted(pairs, key=lambda pair: places[pair["candidate"]])[:most]
 
 
-def select_caveats(document: Described) -> list[Described]:
-    """The caveats; of many arms the first of each kind, while all stand in `comparison.json`."""
+def select_claims(document: Described, group: str) -> list[Described]:
+    """The `claims` or `caveats`; of many arms the first of each kind, while all stand in `comparison.json`."""
     seen: Counter[str] = Counter()
     shown = []
-    for caveat in document["caveats"]:
-        seen[caveat["id"]] += 1
-        if not has_many_arms(document) or seen[caveat["id"]] <= MAX_ALIKE:
-            shown.append(caveat)
+    for claim in document[group]:
+        seen[claim["id"]] += 1
+        if not has_many_arms(document) or seen[claim["id"]] <= MAX_ALIKE:
+            shown.append(claim)
     return shown
 
 

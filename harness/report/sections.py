@@ -5,7 +5,7 @@ from typing import Any
 
 from harness import formats
 from harness.report.blocks import Claims, Code, Figure, Listing, Note, Section, Table, keep
-from harness.report.front import select_caveats, select_pairs
+from harness.report.front import select_claims, select_pairs
 from harness.report.pair_sections import describe_pair
 from harness.report.sweep_sections import WORDS, describe_sweeps
 from harness.store.findings import STATUSES
@@ -47,7 +47,7 @@ def describe_report(document: Described) -> list[Section]:
 
 def describe_caveats(document: Described) -> Section:
     """What a reader must know before believing the comparison."""
-    shown = select_caveats(document)
+    shown = select_claims(document, "caveats")
     more = [Note(MORE_CAVEATS)] if len(shown) < len(document["caveats"]) else []
     return Section("Caveats", [Claims(shown), *more])
 
