@@ -75,10 +75,15 @@ def check_comparison(comparison: StoredComparison, source: CorpusSource, launche
         evidence = gather_evidence(comparison, find_source(comparison.plan, source.data), launcher)
     except (RequestError, MachineError) as error:
         evidence = Evidence(comparison, f"the titles cannot be read again here: {error}", "the titles are not here")
+    store_findings(evidence, "compare")
+
+
+def store_findings(evidence: Evidence, verb: str) -> None:
+    """Makes every check that the evidence allows and stores what was found, with when, where and by which verb."""
     starts = [] if isinstance(evidence.fresh_starts, str) else list(evidence.fresh_starts.values())
     machine: dict[str, Any] = next((start["machine"] for start in starts if isinstance(start, dict)), {})
-    occasion = Occasion(time(), "compare", machine.get("commit"), machine.get("device_name"))
-    save_findings(comparison, find_all(evidence, occasion))
+    occasion = Occasion(time(), verb, machine.get("commit"), machine.get("device_name"))
+    save_findings(evidence.comparison, find_all(evidence, occasion))
 
 
 def gather_evidence(comparison: StoredComparison, source: CorpusSource | None, launcher: Launcher) -> Evidence:
