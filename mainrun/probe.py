@@ -80,7 +80,7 @@ def measure_moved_nats(model: torch.nn.Module, ids: torch.Tensor, block_size: in
     before, moved = _compute_losses(model, rows, targets), [0.0]
     for place in range(1, block_size, max(1, block_size // NUM_PLACES)):
         changed = rows.clone()
-        changed[0, place:] = changed[0, place:].flip(0).roll(1)
+        changed[0, place:] = changed[0, place:].roll(1)
         changed[1] = changed[1].flip(0)
         moved.append(float((_compute_losses(model, changed, targets) - before)[0, :place].abs().max()))
     if not all(map(math.isfinite, moved)):

@@ -121,7 +121,10 @@ def test_an_external_arm_is_run_and_judged(tmp_path: Path) -> None:
     assert (folder / "runs/mine-s1337/output.log").read_text() == "done\n"
     findings = {finding.name: finding for finding in verify(folder, None, None, FakeLauncher())}
     failed = {name for name, finding in findings.items() if finding.status == "FAIL"}
-    assert failed == {"same-tokens"}  # the made-up log is that of other titles
+    assert failed == {"same-tokens", "own-clock"}  # the log is that of other titles, and copied, not trained
+    assert "its log tells of" in findings["own-clock"].evidence
+    verdict = document["pairs"][0]["verdict"]
+    assert verdict["word"] == "INCONCLUSIVE" and "its log tells of" in verdict["reason"]
     assert findings["planned-runs"].status == "PASS"
     assert str(tmp_path) not in (folder / "plan.json").read_text(encoding="utf-8")
 
