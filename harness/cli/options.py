@@ -76,7 +76,11 @@ def build_training_options() -> Parser:
     options.add_argument("--reuse", type=Path, action="append", default=[], metavar="DIR",
                          help="take over finished runs of another comparison where they are the same; may be "
                          "repeated")  # fmt: skip
-    options.add_argument("--dry-run", action="store_true", help="print the plan and train nothing")
+    options.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="print the plan and how long it will take, by a few steps of each arm; keep nothing",
+    )
     return options
 
 
