@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from harness.analyse.joint import bound_matched_gain
 from harness.analyse.opponents import Finals, compute_mean_loss, find_common_basis
 from harness.analyse.pairs import BASES, MATCHED
 from harness.analyse.verdict import adjust_verdicts
@@ -29,13 +30,14 @@ def rank_arms(
     `is_apart` says whether the best arm is shown to be better than this one, with all others judged together with it;
     None where nothing shows it either way. `tied` and `open` name the arms of which it is False and None.
     """
+    by_name = {arm["name"]: arm for arm in arms}
     field = find_common_basis(arms)
     by_candidate = {pair["candidate"]: pair for pair in pairs}
     rows = [_describe(arm, baseline, by_candidate.get(arm["name"]), field, finals, seeds) for arm in arms]
     rows.sort(key=lambda row: (row["loss"] is None, row["loss"] or 0.0))
     for place, row in enumerate(rows, 1):
         row["rank"] = place if row["loss"] is not None else None
-    _mark(rows, judge)
+    _mark(rows, by_name, judge)
     others = [row for row in rows[1:] if row["loss"] is not None]
     return {
         "field": field,
@@ -64,7 +66,7 @@ def describe_difference(baseline: Arm, arm: Arm) -> str:
 def _describe(
     arm: Arm, baseline: Arm, pair: Mapping[str, Any] | None, field: str | None, finals: Finals, seeds: Sequence[int]
 ) -> dict[str, Any]:
-    final, cost = arm["final"], arm["cost"]
+    final, cost, clock = arm["final"], arm["cost"], (arm["forensics"] or {}).get("clock")
     num_seeds, loss = (0, None) if field is None else compute_mean_loss(arm, field, finals, seeds)
     ranged = field == MATCHED and final is not None
     return {
@@ -81,11 +83,13 @@ def _describe(
         "coverage_percent": final["coverage_percent"] if final else None,
         "num_spans": final["num_spans"] if final else None,
         "gain_percent": pair["verdict"]["gain_percent"] if pair else None,
+        "text_is_shared": pair["text_is_shared"] if pair else None,
         "bounds": pair["basis_gain_bounds_percent"] if pair else None,
         "interval_95": pair["verdict"]["interval_95"] if pair else None,
         "verdict": pair["verdict"]["label"] if pair else None,
         "num_parameters": cost["num_parameters"] if cost else None,
         "train_elapsed_s": cost["train_elapsed_s"] if cost else None,
+        "logged_elapsed_s": clock["elapsed_s"] if clock and not (cost and cost["train_elapsed_s"]) else None,
         "training_flops": cost["training_flops"] if cost else None,
         "peak_memory_bytes": cost["peak_memory_bytes"] if cost else None,
         "step": final["step"] if final else None,
@@ -95,20 +99,25 @@ def _describe(
     }
 
 
-def _mark(rows: Sequence[dict[str, Any]], judge: Judge) -> None:
+def _mark(rows: Sequence[dict[str, Any]], by_name: Mapping[str, Arm], judge: Judge) -> None:
     """Sets `is_apart` of every row, the best one being the first."""
     best, others = rows[0], [row for row in rows[1:] if row["loss"] is not None]
     verdicts = [judge(row["arm"], best["arm"]) for row in others]
     for row in rows:
         row["is_apart"] = None
     for row, verdict, adjusted in zip(others, verdicts, adjust_verdicts(verdicts), strict=True):
-        row["is_apart"] = _is_apart(best, row, verdict, adjusted["word"])
+        row["is_apart"] = _is_apart(best, row, by_name, verdict, adjusted["word"])
 
 
 def _is_apart(
-    best: Mapping[str, Any], row: Mapping[str, Any], verdict: Mapping[str, Any], together: str
+    best: Mapping[str, Any],
+    row: Mapping[str, Any],
+    by_name: Mapping[str, Arm],
+    verdict: Mapping[str, Any],
+    together: str,
 ) -> bool | None:
-    if best["high"] is not None and row["low"] is not None and row["low"] <= best["high"]:
+    bounds = bound_matched_gain(by_name[row["arm"]], by_name[best["arm"]]) if row["low"] is not None else None
+    if bounds is not None and bounds["low"] <= 0 <= bounds["high"]:
         return False
     if verdict["interval_95"] is None or verdict["runs_word"] == "IMPROVED" != together:
         return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import shlex
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,7 @@ from harness.cli.resume import complete
 from harness.cli.source_options import add_source_options, find_stray_option
 from harness.cli.table import format_columns
 from harness.formats import format_count, format_duration, format_flops, format_percent, format_value
+from harness.launch.choose import LOCAL
 from mainrun.config import find_changes, join_keys
 from mainrun.recipes import RECIPES, get_preset
 from mainrun.record.errors import RequestError
@@ -65,6 +67,9 @@ def run(given: argparse.Namespace) -> Answer:
     if given.sources is not None:
         from harness.cli.judge import run_import
 
+        placed = {"--jobs": given.jobs, "--threads": given.threads, "--launcher": given.launcher != LOCAL}
+        if useless := [option for option, value in placed.items() if value]:
+            raise RequestError(f"--from trains nothing and takes no {', '.join(useless)}.")
         return Answer(*run_import(given))
     stray = find_stray_option(given)
     if stray is not None:
@@ -77,6 +82,7 @@ def train(given: argparse.Namespace) -> Answer:
     from harness.cli.outcome import format_result
     from harness.cli.terminal import find_style, write_live
     from harness.comparison import run_comparison
+    from harness.launch.choose import open_launcher
     from harness.launch.devices import check_device
     from harness.launch.local import LocalLauncher
     from harness.launch.probe import forecast
@@ -95,6 +101,7 @@ def train(given: argparse.Namespace) -> Answer:
     get_preset(preset)
     check_positive("--jobs", given.jobs)
     check_positive("--threads", given.threads)
+    check_positive("--checkpoint-minutes", given.checkpoint_minutes)
     request = CompareRequest(
         recipes=tuple(given.recipes) or (DEFAULT_RECIPES[:1] if given.sweeps else DEFAULT_RECIPES),
         preset=preset,
@@ -113,19 +120,34 @@ def train(given: argparse.Namespace) -> Answer:
         resume=given.resume,
         reuse=tuple(given.reuse),
         arms_file=given.arms,
+        launcher=given.launcher,
         jobs=given.jobs,
         threads=given.threads,
         mixed_machines=given.mixed_machines,
+        keep_weights=given.keep_weights,
+        keep_checkpoints=given.keep_checkpoints,
     )
-    if not request.resume:
+    if not request.resume and request.launcher == LOCAL:
         check_device(request.device)
     if given.dry_run:
         plan, folder = plan_request(request)
         missing = [run for run in plan.runs if not is_complete(get_run_folder(folder, run))]
-        time = forecast(request, plan, missing, LocalLauncher())
+        time = None
+        if request.launcher == LOCAL:  # the steps of this machine say nothing of a cluster's
+            time = forecast(request, plan, missing, LocalLauncher())
         text = f"{format_plan(plan, folder)}\n{format_forecast(time)}"
         return Answer(text, {"folder": str(folder), "plan": plan_to_json(plan), "estimated_s": time and time.total_s})
-    folder = run_comparison(request, LocalLauncher(), ProgressDisplay(write_live, style=find_style()))
+    display = ProgressDisplay(write_live, style=find_style())
+    with open_launcher(
+        given.launcher,
+        given.address,
+        given.jobs,
+        given.threads,
+        wants_gpu=given.device != "cpu",
+        checkpoint_minutes=given.checkpoint_minutes,
+        say=display.say,
+    ) as (launcher, num_at_once, num_threads):
+        folder = run_comparison(replace(request, jobs=num_at_once, threads=num_threads), launcher, display)
     document = load_document(folder)
     return Answer(format_result(document, folder), {"folder": str(folder), "pairs": document["pairs"]})
 

@@ -22,6 +22,11 @@ def write_live(text: str) -> None:
     sys.stderr.flush()
 
 
+def say(line: str) -> None:
+    """Shows a line at once."""
+    write_live(f"{make_inert(line)}\n")
+
+
 def find_style() -> Style:
     """What stderr can show: bars where a person sees it on a terminal that can draw over lines, colour unless NO_COLOR
     is set.
@@ -30,7 +35,7 @@ def find_style() -> Style:
 
     is_live = sys.stderr.isatty() and os.environ.get("TERM", "dumb") != "dumb"
     try:
-        BLOCKS.encode(sys.stderr.encoding)
+        "".join(BLOCKS).encode(sys.stderr.encoding)
         has_blocks = True
     except UnicodeEncodeError:
         has_blocks = False

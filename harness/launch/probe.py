@@ -45,7 +45,7 @@ def forecast(request: CompareRequest, plan: Plan, runs: Sequence[PlannedRun], la
                 return None
             by_kind[kind] = measured
         run_s[arm.name] = by_kind[kind]
-    return Forecast(run_s, sum(run_s[run.arm] for run in runs) / min(request.jobs, max(1, len(runs))))
+    return Forecast(run_s, sum(run_s[run.arm] for run in runs) / min(request.jobs or 1, max(1, len(runs))))
 
 
 def _measure(request: CompareRequest, plan: Plan, arm: Arm, launcher: Launcher) -> float | None:
@@ -61,7 +61,7 @@ def _measure(request: CompareRequest, plan: Plan, arm: Arm, launcher: Launcher) 
         )
         job = build_job(f"{arm.name} for {NUM_STEPS} steps", [*arguments, f"--stop-after={NUM_STEPS}"], folder)
         began = time.monotonic()
-        outcome = run_alone(launcher, replace(job, num_threads=choose_num_threads(request.threads, request.jobs)))
+        outcome = run_alone(launcher, replace(job, num_threads=choose_num_threads(request.threads, request.jobs or 1)))
         taken_s = time.monotonic() - began
         if outcome.exit_code != EXIT_DONE:
             return None

@@ -20,7 +20,7 @@ MAX_EVENTS = 60
 """Of a run's beginning, from which its speed is told before it has shown it over a longer time."""
 BAR_SHARE = 4
 """A bar takes so many-th of the terminal's width."""
-BLOCKS = "━╌"
+BLOCKS, PLAIN_BLOCKS = ("━", "╌"), ("#", ".")
 MIN_NAME = 8
 """Letters of a name; with less room it is left out."""
 UP, CLEAR, COLOR, PLAIN = "\x1b[1A", "\x1b[J", "\x1b[36m", "\x1b[0m"
@@ -37,7 +37,7 @@ class Style:
     """Whether its encoding has the characters of a bar."""
 
     def draw_bar(self, share: float, width: int) -> str:
-        full, empty = BLOCKS if self.has_blocks else "#."
+        full, empty = BLOCKS if self.has_blocks else PLAIN_BLOCKS
         num_full = round(share * width)
         bar = full * num_full, empty * (width - num_full)
         return f"{COLOR}{bar[0]}{PLAIN}{bar[1]}" if self.has_color else "".join(bar)
@@ -71,14 +71,14 @@ class ProgressDisplay:
 
     def begin(self, name: str, place: str, tokens_per_step: int = 0) -> "RunProgress":
         """Begins to show a run; `place` says which of how many."""
-        self._say(f"{place} {name}")
+        self.say(f"{place} {name}")
         progress = RunProgress(self, name, tokens_per_step)
         self._going_on.append(progress)
         return progress
 
     def note(self, name: str, message: str) -> None:
         """Says something about a run."""
-        self._say(f"  {name}: {message}")
+        self.say(f"  {name}: {message}")
 
     def end(self, run: "RunProgress") -> None:
         """Shows a run no longer."""
@@ -88,7 +88,7 @@ class ProgressDisplay:
     def show_evaluation(self, run: "RunProgress") -> None:
         """Shows where a run is that has made an evaluation: one plain line each."""
         if not self._style.is_terminal:
-            self._say(f"  {run.name}{run.describe()}" if len(self._going_on) > 1 else run.describe())
+            self.say(f"  {run.name}{run.describe()}" if len(self._going_on) > 1 else run.describe())
 
     def show_step(self, run: "RunProgress") -> None:
         """Shows where the runs are, one of which has made a step."""
@@ -139,7 +139,7 @@ class ProgressDisplay:
         self._is_foretold = True
         total = sum(estimate_run_s(work, self._speed) for name, work in self._expected.items() if work)
         what = f"all {len(self._expected)} runs" if len(self._expected) > 1 else "the run"
-        self._say(f"  about {format_duration(total)} for {what}, by the first steps of {run.name}")
+        self.say(f"  about {format_duration(total)} for {what}, by the first steps of {run.name}")
 
     def _weigh(self, name: str) -> float:
         """How much of the whole a run is."""
@@ -169,7 +169,8 @@ class ProgressDisplay:
             self._write(f"\r{UP * (self._num_lines - 1)}{CLEAR}")
             self._num_lines = 0
 
-    def _say(self, line: str) -> None:
+    def say(self, line: str) -> None:
+        """Shows a line above what is shown."""
         self._erase()
         self._write(f"{make_inert(line)}\n")
 
