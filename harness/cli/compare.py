@@ -22,7 +22,7 @@ from harness.cli.options import (
 from harness.cli.resume import complete
 from harness.cli.source_options import add_source_options, find_stray_option
 from harness.cli.table import format_columns
-from harness.formats import format_count, format_flops, format_percent, format_value
+from harness.formats import format_count, format_duration, format_flops, format_percent, format_value
 from harness.launch.choose import LOCAL
 from mainrun.config import find_changes, join_keys
 from mainrun.recipes import RECIPES, get_preset
@@ -30,6 +30,7 @@ from mainrun.record.errors import RequestError
 from mainrun.rules import SEED
 
 if TYPE_CHECKING:
+    from harness.launch.probe import Forecast
     from harness.plan.plan import Arm, Plan
 
 DEFAULT_RECIPES = ("baseline", "optimized")
@@ -83,12 +84,15 @@ def train(given: argparse.Namespace) -> Answer:
     from harness.comparison import run_comparison
     from harness.launch.choose import open_launcher
     from harness.launch.devices import check_device
+    from harness.launch.local import LocalLauncher
+    from harness.launch.probe import forecast
     from harness.launch.progress import ProgressDisplay
     from harness.plan.from_request import plan_request
     from harness.plan.plan import FIRST, MARGIN_PERCENT, plan_to_json
     from harness.plan.request import CompareRequest
     from harness.plan.seeds import parse_seeds
     from harness.store.document import load_document
+    from harness.store.runs import get_run_folder, is_complete
 
     refuse_loose_seeds(given, [*given.recipes, given.ablate])
     if given.resume:
@@ -127,7 +131,12 @@ def train(given: argparse.Namespace) -> Answer:
         check_device(request.device)
     if given.dry_run:
         plan, folder = plan_request(request)
-        return Answer(format_plan(plan, folder), {"folder": str(folder), "plan": plan_to_json(plan)})
+        missing = [run for run in plan.runs if not is_complete(get_run_folder(folder, run))]
+        time = None
+        if request.launcher == LOCAL:  # the steps of this machine say nothing of a cluster's
+            time = forecast(request, plan, missing, LocalLauncher())
+        text = f"{format_plan(plan, folder)}\n{format_forecast(time)}"
+        return Answer(text, {"folder": str(folder), "plan": plan_to_json(plan), "estimated_s": time and time.total_s})
     display = ProgressDisplay(write_live, style=find_style())
     with open_launcher(
         given.launcher,
@@ -173,6 +182,16 @@ def format_plan(plan: Plan, folder: Path) -> str:
         *(f"  {place}. {folder / 'runs' / plan.describe_run(run)}" for place, run in enumerate(plan.runs, 1)),
     ]
     return "\n".join(lines)
+
+
+def format_forecast(time: Forecast | None) -> str:
+    """How long the runs will take."""
+    if time is None:
+        return "Time: not known."
+    each = ", ".join(f"{arm} {format_duration(seconds)}" for arm, seconds in time.run_s.items())
+    return (
+        f"Time: about {format_duration(time.total_s)} in all, by a few real steps of each kind of arm (a run: {each})"
+    )
 
 
 def _format_commands(plan: Plan, folder: Path) -> str:

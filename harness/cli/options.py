@@ -85,7 +85,11 @@ def build_training_options() -> Parser:
                          help="store the final weights of every run, with which verify measures again")  # fmt: skip
     options.add_argument("--keep-checkpoints", action="store_true",
                          help="keep every checkpoint, so that verify --replay can draw a stretch")  # fmt: skip
-    options.add_argument("--dry-run", action="store_true", help="print the plan and train nothing")
+    options.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="print the plan and how long it will take, by a few steps of each arm; keep nothing",
+    )
     return options
 
 

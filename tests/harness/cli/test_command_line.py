@@ -82,7 +82,9 @@ def test_a_comparison_with_json_prints_one_object_with_the_folder_and_the_pairs(
     assert values["pairs"][0]["verdict"]["word"] == "IMPROVED"
 
 
-def test_a_dry_run_prints_the_plan_and_writes_nothing(run: Run, launcher: FakeLauncher, tmp_path: Path) -> None:
+def test_a_dry_run_prints_the_plan_and_keeps_nothing_of_a_few_steps_of_each_kind_of_arm(
+    run: Run, launcher: FakeLauncher, tmp_path: Path
+) -> None:
     out = tmp_path / "results" / "a"
     exit_code, stdout, _ = run("compare", *TINY_OPTIONS, "--out", out, "--dry-run", "--seeds", "1337,1")
     assert exit_code == 0
@@ -101,7 +103,13 @@ def test_a_dry_run_prints_the_plan_and_writes_nothing(run: Run, launcher: FakeLa
     assert "optimized (changed) differs from baseline (changed) in" in stdout
     assert "optimized-s1 (changed)" in stdout
     assert list(tmp_path.iterdir()) == []
-    assert launcher.launched == []
+    assert launcher.launched == ["baseline for 12 steps", "optimized for 12 steps"]
+    assert all("--stop-after=12" in words for words in launcher.arguments)
+    assert re.search(r"\nTime: about \d.* in all, by a few real steps of each kind of arm \(a run: baseline \d", stdout)
+    swept = ["baseline", "--sweep=optimized:lr=1,2,3", *(f"--set={key}={value}" for key, value in TINY.items())]
+    exit_code, stdout, _ = run("compare", *swept, "--out", out, "--dry-run", "--json", "--seeds=1,2")
+    assert launcher.launched[2:] == ["baseline for 12 steps", "optimized-lr-1 for 12 steps"]
+    assert read_object(stdout)["estimated_s"] > 0
     exit_code, stdout, _ = run("compare", *TINY_OPTIONS, "--out", out, "--dry-run", "--json")
     assert [run["arm"] for run in read_object(stdout)["plan"]["runs"]] == ["baseline", "optimized"]
     assert list(tmp_path.iterdir()) == []

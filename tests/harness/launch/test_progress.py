@@ -125,7 +125,7 @@ def test_on_a_narrow_terminal_the_time_left_stays_and_no_line_is_longer(monkeypa
     assert lines == [
         "━━━━╌╌╌╌╌  50 %  baseline…  45.0 s left",
         "  step 15/30  frozen 2.0000 at 1",
-        "━━╌╌╌╌╌╌╌  25 %  8 min 02 s left",
+        "━━╌╌╌╌╌╌╌  25 %  all  8 min 02 s left",
     ]
     assert max(map(len, lines)) <= 40
 
