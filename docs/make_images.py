@@ -3,6 +3,7 @@
 Page 1 is the committed report.pdf's, by pdftoppm; the terminal's last lines are those that `report` prints on a copy.
 """
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -29,15 +30,20 @@ BACKGROUND, TEXT, FAINT = "#16181d", "#e6e6e6", "#8ab4f8"
 def render_page(pdf: Path, image: Path) -> None:
     """The first page of a PDF as PNG; `CalledProcessError` where pdftoppm refuses it."""
     stem = image.with_suffix("")
-    subprocess.run(["pdftoppm", "-png", "-r", str(PAGE_DPI), "-f", "1", "-l", "1", "-singlefile", pdf, stem], check=True)
+    subprocess.run(
+        ["pdftoppm", "-png", "-r", str(PAGE_DPI), "-f", "1", "-l", "1", "-singlefile", pdf, stem], check=True
+    )
 
 
 def read_terminal(comparison: Path) -> str:
     """What `report` prints on a copy of the comparison, under the name it has in the checkout."""
     with tempfile.TemporaryDirectory() as scratch:
         copytree(ROOT / comparison, Path(scratch) / comparison)
-        command = [sys.executable, ROOT / "harness" / "__main__.py", "report", comparison]
-        return subprocess.run(command, cwd=scratch, capture_output=True, text=True, check=True).stdout
+        command = [sys.executable, "-m", "harness", "report", comparison]
+        environment = os.environ | {"PYTHONPATH": str(ROOT)}
+        return subprocess.run(
+            command, cwd=scratch, env=environment, stdout=subprocess.PIPE, text=True, check=True
+        ).stdout
 
 
 def wrap_as_a_terminal(text: str, columns: int) -> list[str]:

@@ -1,6 +1,7 @@
 """What the documentation says is what the program does: tables, links, files, commands, options, snippets."""
 
 import re
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,11 @@ from harness.cli.app import VERBS, build_parser
 from harness.cli.verify import format_checks_markdown
 from harness.verify.verify import list_checks
 from mainrun.recipes import PRESETS
-from mainrun.train import build_parser as build_training_parser
+from mainrun.train import parse_request
 from tests.documents import (
     DOCUMENTS,
     ROOT,
+    find_part,
     hold_part,
     list_anchors,
     list_blocks,
@@ -27,11 +29,8 @@ from tests.documents import (
 NAMES = [path.relative_to(ROOT).as_posix() for path in DOCUMENTS]
 OF_OTHER_PROGRAMS = {"--host", "--logdir", "--body-file", "--kills", "--markdown"}
 """Options of TensorBoard, gh, pytest and the benchmarks."""
+OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]*")
 PACKAGES = "mainrun|harness|reports|tests|benchmarks|docs"
-
-
-def find_options(parser: Any) -> set[str]:
-    return {option for action in parser._actions for option in action.option_strings}
 
 
 def find_verbs() -> dict[str, Any]:
@@ -80,7 +79,6 @@ def test_every_file_that_is_named_exists(name: str) -> None:
 
 def test_every_document_can_be_reached_from_the_readme() -> None:
     linked = {target.partition("#")[0] for target in list_links(read_document("README.md"))}
-    linked |= {f"docs/{target.partition('#')[0]}" for target in list_links(read_document("docs/running.md"))}
     assert set(NAMES) - {"README.md"} <= linked
 
 
@@ -88,15 +86,18 @@ def test_every_document_can_be_reached_from_the_readme() -> None:
 def test_every_command_is_one_that_the_program_takes(name: str) -> None:
     for program, *arguments in list_commands(read_document(name)):
         if "VERB" not in arguments and arguments:
-            parser = build_training_parser() if program == "mainrun.train" else build_parser()
-            parser.parse_args(arguments)
+            read = parse_request if program == "mainrun.train" else build_parser().parse_args
+            read(arguments)
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name != "CHANGELOG.md"])
-def test_every_option_that_is_named_exists(name: str) -> None:
-    known = set().union(*map(find_options, [*find_verbs().values(), build_training_parser()])) | OF_OTHER_PROGRAMS
+def test_every_option_that_is_named_exists(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        parse_request(["--help"])
+    known = OF_OTHER_PROGRAMS | set(OPTION.findall(capsys.readouterr().out))
+    known |= {option for parser in find_verbs().values() for option in parser._option_string_actions}
     spans = [*re.findall(r"`([^`\n]+)`", read_document(name)), *list_blocks(read_document(name))]
-    named = {option for span in spans for option in re.findall(r"(?<![\w-])--[a-z][a-z-]*", span) if "apt-get" not in span}
+    named = {option for span in spans for option in OPTION.findall(span)}
     assert named <= known, named - known
 
 
@@ -104,6 +105,23 @@ def test_the_commands_are_found() -> None:
     commands = [command for name in NAMES for command in list_commands(read_document(name))]
     assert len(commands) > 15
     assert {verb.__name__.rpartition(".")[2] for verb in VERBS} <= {command[1] for command in commands if command[1:]}
+
+
+def test_every_folder_stands_in_the_tree() -> None:
+    tree = read_code("docs/architecture.md", "tree")
+    for package in ("harness", "mainrun"):
+        [section] = re.findall(rf"^{package}/\n((?:  .*\n)+)", tree, re.MULTILINE)
+        listed = set(re.findall(r"^  (\w+)/ ", section, re.MULTILINE))
+        folders = {path.name for path in (ROOT / package).iterdir() if (path / "__init__.py").exists()}
+        assert folders <= listed, package
+
+
+def test_every_place_that_a_thing_goes_to_is_there() -> None:
+    places = re.findall(r"`(\w+)` of `([\w/]+\.py)`", find_part("docs/architecture.md", "places"))
+    assert len(places) >= 10
+    for name, path in places:
+        module = import_module(path.removesuffix(".py").replace("/", "."))
+        assert hasattr(module, name), f"{path} has no {name}"
 
 
 def test_the_notebook_gives_what_the_comparison_holds(monkeypatch: pytest.MonkeyPatch) -> None:

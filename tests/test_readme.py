@@ -1,6 +1,7 @@
 """What the README says is what the program does."""
 
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -67,10 +68,16 @@ TRAINED = [command for command in list_commands(README) if command[1] in ("compa
            and not {"--from", "hub"} & {*command}]  # fmt: skip
 
 
+@pytest.fixture(scope="module")
+def _private_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+@pytest.mark.usefixtures("_private_cache")
 @pytest.mark.parametrize("command", TRAINED, ids=" ".join)
-def test_what_the_readme_trains_can_be_planned(
-    command: list[str], capsys: pytest.CaptureFixture[str], _private_cache: None
-) -> None:
+def test_what_the_readme_trains_can_be_planned(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main([*command[1:], "--dry-run"]) == 0
     assert "differs from" in capsys.readouterr().out
 
