@@ -39,11 +39,10 @@ def read_terminal(comparison: Path) -> str:
     """What `report` prints on a copy of the comparison, under the name it has in the checkout."""
     with tempfile.TemporaryDirectory() as scratch:
         copytree(ROOT / comparison, Path(scratch) / comparison)
-        command = [sys.executable, "-m", "harness", "report", comparison]
+        command = [sys.executable, "-m", "harness", "report", str(comparison)]
         environment = os.environ | {"PYTHONPATH": str(ROOT)}
-        return subprocess.run(
-            command, cwd=scratch, env=environment, stdout=subprocess.PIPE, text=True, check=True
-        ).stdout
+        done = subprocess.run(command, cwd=scratch, env=environment, stdout=subprocess.PIPE, text=True, check=True)
+    return done.stdout
 
 
 def wrap_as_a_terminal(text: str, columns: int) -> list[str]:
