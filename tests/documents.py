@@ -44,24 +44,32 @@ def list_blocks(text: str) -> Iterator[str]:
     yield from re.findall(r"^```\w*\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
 
 
+def list_spans(text: str) -> list[str]:
+    """Code within the lines of a text."""
+    return re.findall(r"`([^`\n]+)`", leave_blocks_out(text))
+
+
+def leave_blocks_out(text: str) -> str:
+    """The text without its code blocks."""
+    return re.sub(r"^```.*?^```", "", text, flags=re.DOTALL | re.MULTILINE)
+
+
 def list_links(text: str) -> list[str]:
     """Targets of the links and images of a text, code left out."""
-    prose = re.sub(r"^```.*?^```", "", text, flags=re.DOTALL | re.MULTILINE)
-    return re.findall(r"\]\(([^)\s]+)\)", prose)
+    return re.findall(r"\]\(([^)\s]+)\)", leave_blocks_out(text))
 
 
 def list_anchors(text: str) -> set[str]:
     """The names under which headings of a text can be linked to."""
-    headings = re.findall(r"^#+ (.+)$", re.sub(r"^```.*?^```", "", text, flags=re.DOTALL | re.MULTILINE), re.MULTILINE)
+    headings = re.findall(r"^#+ (.+)$", leave_blocks_out(text), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 def list_commands(text: str) -> list[list[str]]:
     """Our command lines in code of a text, each with its program first: `["harness", "verify", "DIR"]`."""
     lines = [line.strip().removeprefix("- run: ") for block in list_blocks(text) for line in block.splitlines()]
-    spans = re.findall(r"`([^`\n]+)`", re.sub(r"^```.*?^```", "", text, flags=re.DOTALL | re.MULTILINE))
     found = []
-    for line in [*lines, *spans]:
+    for line in [*lines, *list_spans(text)]:
         for program in PROGRAMS:
             if line.startswith(program):
                 found.append([program.rpartition(" ")[2], *shlex.split(line.removeprefix(program), comments=True)])

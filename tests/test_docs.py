@@ -15,6 +15,7 @@ from mainrun.recipes import PRESETS
 from mainrun.train import parse_request
 from tests.documents import (
     DOCUMENTS,
+    PROGRAMS,
     ROOT,
     find_part,
     hold_part,
@@ -22,13 +23,14 @@ from tests.documents import (
     list_blocks,
     list_commands,
     list_links,
+    list_spans,
     read_code,
     read_document,
 )
 
 NAMES = [path.relative_to(ROOT).as_posix() for path in DOCUMENTS]
-OF_OTHER_PROGRAMS = {"--host", "--logdir", "--body-file", "--kills", "--markdown"}
-"""Options of TensorBoard, gh, pytest and the benchmarks."""
+OF_OTHER_PROGRAMS = {"--kills", "--markdown"}
+"""Options of pytest and the benchmarks."""
 OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]*")
 PACKAGES = "mainrun|harness|reports|tests|benchmarks|docs"
 
@@ -96,7 +98,8 @@ def test_every_option_that_is_named_exists(name: str, capsys: pytest.CaptureFixt
         parse_request(["--help"])
     known = OF_OTHER_PROGRAMS | set(OPTION.findall(capsys.readouterr().out))
     known |= {option for parser in find_verbs().values() for option in parser._option_string_actions}
-    spans = [*re.findall(r"`([^`\n]+)`", read_document(name)), *list_blocks(read_document(name))]
+    lines = "\n".join(list_blocks(read_document(name))).splitlines()
+    spans = [*list_spans(read_document(name)), *(line for line in lines if PROGRAMS[0] in line)]
     named = {option for span in spans for option in OPTION.findall(span)}
     assert named <= known, named - known
 

@@ -152,7 +152,7 @@ GAINS = (
             f"official == {official} and differs == {differs} and {condition}": f"{target} is {outcome}{tail}."
             for official, target in (
                 (1, "The task's target of {target:loss}"),
-                (0, "The final frozen loss of {baseline}, {target:loss}, the target here,"),
+                (0, "The final frozen loss of {baseline}, {target:loss} (the bar here),"),
             )
             for differs, tail in (
                 (0, ""),

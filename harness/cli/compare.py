@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import shlex
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,7 @@ from harness.cli.source_options import add_source_options, find_stray_option
 from harness.cli.table import format_columns
 from harness.cli.terminal import is_terminal, write_stderr
 from harness.formats import format_count, format_flops, format_percent, format_value
+from harness.launch.choose import LOCAL
 from mainrun.config import find_changes, join_keys
 from mainrun.recipes import RECIPES, get_preset
 from mainrun.record.errors import RequestError
@@ -59,6 +61,9 @@ def run(given: argparse.Namespace) -> Answer:
     if given.sources is not None:
         from harness.cli.judge import run_import
 
+        placed = {"--jobs": given.jobs, "--threads": given.threads, "--launcher": given.launcher != LOCAL}
+        if useless := [option for option, value in placed.items() if value]:
+            raise RequestError(f"--from trains nothing and takes no {', '.join(useless)}.")
         return Answer(*run_import(given))
     stray = find_stray_option(given)
     if stray is not None:
@@ -70,8 +75,8 @@ def train(given: argparse.Namespace) -> Answer:
     """Trains what is asked for and reports on it, or shows the plan where only that is asked for."""
     from harness.cli.outcome import format_result
     from harness.comparison import run_comparison
+    from harness.launch.choose import open_launcher
     from harness.launch.devices import check_device
-    from harness.launch.local import LocalLauncher
     from harness.launch.progress import ProgressDisplay
     from harness.plan.from_request import plan_request
     from harness.plan.plan import MARGIN_PERCENT, plan_to_json
@@ -86,6 +91,7 @@ def train(given: argparse.Namespace) -> Answer:
     get_preset(preset)
     check_positive("--jobs", given.jobs)
     check_positive("--threads", given.threads)
+    check_positive("--checkpoint-minutes", given.checkpoint_minutes)
     request = CompareRequest(
         recipes=tuple(given.recipes) or DEFAULT_RECIPES,
         preset=preset,
@@ -102,6 +108,7 @@ def train(given: argparse.Namespace) -> Answer:
         resume=given.resume,
         reuse=tuple(given.reuse),
         arms_file=given.arms,
+        launcher=given.launcher,
         jobs=given.jobs,
         threads=given.threads,
         mixed_machines=given.mixed_machines,
@@ -111,7 +118,17 @@ def train(given: argparse.Namespace) -> Answer:
     if given.dry_run:
         plan, folder = plan_request(request)
         return Answer(format_plan(plan, folder), {"folder": str(folder), "plan": plan_to_json(plan)})
-    folder = run_comparison(request, LocalLauncher(), ProgressDisplay(write_stderr, is_terminal=is_terminal()))
+    display = ProgressDisplay(write_stderr, is_terminal=is_terminal())
+    with open_launcher(
+        given.launcher,
+        given.address,
+        given.jobs,
+        given.threads,
+        wants_gpu=given.device != "cpu",
+        checkpoint_minutes=given.checkpoint_minutes,
+        say=display.say,
+    ) as (launcher, num_at_once, num_threads):
+        folder = run_comparison(replace(request, jobs=num_at_once, threads=num_threads), launcher, display)
     document = load_document(folder)
     return Answer(format_result(document, folder), {"folder": str(folder), "pairs": document["pairs"]})
 

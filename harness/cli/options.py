@@ -6,6 +6,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, NoReturn, TypeAlias
 
+from harness.launch.choose import LAUNCHERS, LOCAL
 from mainrun.devices import DEVICES, PRECISIONS
 from mainrun.recipes import PRESETS
 from mainrun.record.errors import RequestError
@@ -61,9 +62,13 @@ def build_training_options() -> Parser:
     options.add_argument("--device", choices=DEVICES, default="auto")
     options.add_argument("--precision", choices=PRECISIONS, default="auto",
                          help="of the products; auto is bfloat16 on a GPU, float32 on a CPU")  # fmt: skip
-    options.add_argument("--jobs", type=int, default=1, metavar="N", help="runs at once (default: %(default)s)")
+    options.add_argument("--jobs", type=int, metavar="N",
+                         help="runs at once (default: 1; on a cluster, as many as there is room for)")  # fmt: skip
     options.add_argument("--threads", type=int, metavar="N",
                          help="of each run (default: all cores, or an equal part of them for each job)")  # fmt: skip
+    add_launcher_options(options)
+    options.add_argument("--checkpoint-minutes", type=float, default=10.0, metavar="M",
+                         help="how often a checkpoint comes back from a cluster (default: %(default)g)")  # fmt: skip
     options.add_argument("--mixed-machines", action="store_true",
                          help="compare runs of different kinds of processors or numbers of threads")  # fmt: skip
     options.add_argument("--out", type=Path, metavar="DIR",
@@ -88,10 +93,18 @@ def refuse_loose_seeds(given: argparse.Namespace, words: Iterable[str | None]) -
         raise RequestError(f"{loose[0]} stands by itself: several seeds are written with commas, --seeds {seeds}.")
 
 
-def check_positive(option: str, value: int | None) -> None:
-    """`RequestError` where an option counts something and is below 1."""
-    if value is not None and value < 1:
-        raise RequestError(f"{option} takes a whole number from 1 on, not {value}.")
+def add_launcher_options(options: argparse.ArgumentParser) -> None:
+    """Adds the options that say where runs go on."""
+    options.add_argument("--launcher", choices=LAUNCHERS, default=LOCAL,
+                         help="processes of this machine or tasks of a Ray cluster (default: %(default)s)")  # fmt: skip
+    options.add_argument("--address", metavar="auto|HOST:PORT",
+                         help="the Ray cluster (default: a Ray of its own, on this machine)")  # fmt: skip
+
+
+def check_positive(option: str, value: float | None) -> None:
+    """`RequestError` where an option's number is not above 0."""
+    if value is not None and not value > 0:
+        raise RequestError(f"{option} takes a number above 0, not {value}.")
 
 
 def parse_settings(texts: list[str]) -> dict[str, dict[str, str]]:

@@ -5,16 +5,21 @@ from __future__ import annotations
 import argparse
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.cli.answer import Answer
-from harness.cli.options import Verbs, build_json_option
+from harness.cli.options import Verbs, add_launcher_options, build_json_option
 from harness.cli.table import format_columns
+from harness.cli.terminal import write_stderr
 from mainrun.record.errors import EXIT_DONE, EXIT_NO, RequestError
 
 if TYPE_CHECKING:
     from harness.check.registry import Finding
+
+NEVER = float("inf")
+"""Minutes until a checkpoint comes back: steps that are trained again are few."""
 
 
 def add_to(verbs: Verbs) -> None:
@@ -27,6 +32,7 @@ def add_to(verbs: Verbs) -> None:
                         "checked")  # fmt: skip
     parser.add_argument("--replay", type=int, metavar="STEPS",
                         help="train the first steps of every run again and compare")  # fmt: skip
+    add_launcher_options(parser)
     parser.add_argument("--strict", action="store_true", help="what is not checked counts as failed")
     parser.add_argument("--list-checks", action="store_true", help="name every check and end")
     parser.set_defaults(run=run)
@@ -34,7 +40,7 @@ def add_to(verbs: Verbs) -> None:
 
 def run(given: argparse.Namespace) -> Answer:
     """Checks the comparison; ends with 1 where a check failed."""
-    from harness.launch.local import LocalLauncher
+    from harness.launch.choose import open_launcher
     from harness.store.locks import blame_damage, hold
     from harness.verify.verify import list_checks, verify
 
@@ -44,8 +50,13 @@ def run(given: argparse.Namespace) -> Answer:
         raise RequestError("verify needs the folder of a comparison.")
     if given.replay is not None and given.replay < 1:
         raise RequestError(f"--replay takes a number of steps from 1 on, not {given.replay}.")
-    with hold(given.folder, shared=True), blame_damage(given.folder):
-        findings = verify(given.folder, given.data, given.replay, LocalLauncher())
+    launcher_of = partial(open_launcher, given.launcher, given.address, num_at_once=1, num_threads=1)
+    with (
+        hold(given.folder, shared=True),
+        blame_damage(given.folder),
+        launcher_of(wants_gpu=False, checkpoint_minutes=NEVER, say=write_stderr) as (launcher, *_),
+    ):
+        findings = verify(given.folder, given.data, given.replay, launcher)
     bad = ("FAIL", "NOT CHECKED") if given.strict else ("FAIL",)
     failed = [finding.name for finding in findings if finding.status in bad]
     values = {"findings": [asdict(finding) for finding in findings]}

@@ -24,14 +24,21 @@ class ProgressDisplay:
 
     def begin(self, name: str, place: str, tokens_per_step: int = 0) -> "RunProgress":
         """Begins to show a run; `place` says which of how many."""
-        self._say(f"{place} {name}")
+        self.say(f"{place} {name}")
         progress = RunProgress(self, name, tokens_per_step)
         self._going_on.append(progress)
         return progress
 
+    def say(self, line: str) -> None:
+        """Shows a line below what is shown."""
+        if self._is_line_open:
+            self._write("\n")
+            self._is_line_open = False
+        self._write(f"{line}\n")
+
     def note(self, name: str, message: str) -> None:
         """Says something about a run."""
-        self._say(f"  {name}: {message}")
+        self.say(f"  {name}: {message}")
 
     def end(self, run: "RunProgress") -> None:
         """Shows a run no longer."""
@@ -40,7 +47,7 @@ class ProgressDisplay:
     def show_evaluation(self, run: "RunProgress") -> None:
         """Shows where a run is that has made an evaluation: one plain line each."""
         if not self._is_terminal:
-            self._say(f"  {run.name}{run.describe()}" if len(self._going_on) > 1 else run.describe())
+            self.say(f"  {run.name}{run.describe()}" if len(self._going_on) > 1 else run.describe())
 
     def show_step(self, run: "RunProgress") -> None:
         """Shows where a run is that has made a step: the terminal's line is of all that go on."""
@@ -50,12 +57,6 @@ class ProgressDisplay:
             width = shutil.get_terminal_size().columns - 1
             self._write(f"\r{text[:width]:<{width}}")
             self._is_line_open = True
-
-    def _say(self, line: str) -> None:
-        if self._is_line_open:
-            self._write("\n")
-            self._is_line_open = False
-        self._write(f"{line}\n")
 
 
 class RunProgress:

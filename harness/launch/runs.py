@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from harness.launch.alike import Alike
+from harness.launch.choose import LOCAL
 from harness.launch.command import CommandTask, build_command_job
 from harness.launch.job import Job, Launcher
 from harness.launch.progress import ProgressDisplay
@@ -37,7 +38,7 @@ def launch_runs(
     """
     stage = _Stage(_train_alike(request, plan, folder), plan, folder, plan_sha256, display)
     stage.take_over(offers, launcher)
-    failures = run_tasks(stage.build_tasks(), launcher, request.jobs)
+    failures = run_tasks(stage.build_tasks(), launcher, request.jobs or 1)
     return [f"{run.folder_name}: {failures[run.folder_name]}" for run in plan.runs if run.folder_name in failures]
 
 
@@ -92,8 +93,9 @@ class _Stage:
         return self._share_machine(build_command_job(arm, run, get_run_folder(self.folder, run)))
 
     def _build_job(self, run: PlannedRun) -> Job:
-        # Its thread count may differ from that of another run only where that is asked for.
-        beside = None if self.request.mixed_machines else self._find_trained()
+        # Threads may differ where that is asked for, and a node of a cluster does not have the folder of another run.
+        may_differ = self.request.mixed_machines or self.request.launcher != LOCAL
+        beside = None if may_differ else self._find_trained()
         job = build_training_job(
             run,
             self.plan.get_arm(run.arm),
@@ -109,8 +111,9 @@ class _Stage:
         return self._share_machine(job)
 
     def _share_machine(self, job: Job) -> Job:
-        num_threads = choose_num_threads(self.request.threads, self.request.jobs)
-        own_gpu = self.request.jobs > 1 and self.request.device != "cpu"
+        num_at_once = self.request.jobs or 1
+        num_threads = choose_num_threads(self.request.threads, num_at_once)
+        own_gpu = self.request.device != "cpu" and (num_at_once > 1 or self.request.launcher != LOCAL)
         return replace(job, num_threads=num_threads, own_gpu=own_gpu)
 
     def _find_trained(self) -> Path | None:
@@ -151,6 +154,6 @@ def _train_alike(request: CompareRequest, plan: Plan, folder: Path) -> CompareRe
                 f"{run.folder_name} was begun with --threads {threads}, not {request.threads}, and its bits depend on "
                 "it. Go on with that, begin anew in another folder, or ask for both with --mixed-machines."
             )
-        if request.jobs > 1:  # of a run alone the environment says it
+        if (request.jobs or 1) > 1:  # of a run alone the environment says it
             request = replace(request, threads=threads)
     return request

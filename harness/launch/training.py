@@ -11,11 +11,11 @@ from harness.launch.follow import JournalFollower
 from harness.launch.job import Job, Outcome
 from harness.launch.progress import RunProgress
 from harness.plan.plan import Arm, PlannedRun
-from harness.processes import build_command
+from harness.processes import PLACE, build_command
 from harness.store.runs import is_complete
 from harness.store.tensorboard import FOLDER as TENSORBOARD_FOLDER
 from harness.store.tensorboard import TensorBoardLog
-from mainrun.data.corpus import CorpusSource
+from mainrun.data.corpus import HUB, SYNTHETIC, CorpusSource
 from mainrun.record.errors import (
     EXIT_DONE,
     EXIT_INTERRUPTED,
@@ -30,6 +30,7 @@ from mainrun.record.run_record import FILE_NAME as RECORD_NAME
 from mainrun.record.run_record import JOURNAL_NAME, mark_failed
 
 MODULE = "mainrun.train"
+_DATA = "--data="
 EXIT_SIGNAL = 128
 """Exit codes above this one are signals."""
 
@@ -61,7 +62,7 @@ def build_arguments(
     return [
         f"--recipe={recipe}",
         f"--preset={preset}",
-        f"--data={source.data}",
+        f"{_DATA}{source.data}",
         f"--title-column={source.title_column}",
         f"--seed={seed}",
         f"--out={folder}",
@@ -74,7 +75,15 @@ def build_arguments(
 
 def build_job(name: str, arguments: list[str], folder: Path) -> Job:
     """The job of the training program with these arguments, which name `folder` as `--out`."""
-    return Job(name, tuple(build_command(MODULE, *arguments)), folder, folder / JOURNAL_NAME)
+    data = [word.removeprefix(_DATA) for word in arguments if word.startswith(_DATA)]
+    return Job(
+        name=name,
+        argv=tuple(build_command(MODULE, *arguments)),
+        folder=folder,
+        journal=folder / JOURNAL_NAME,
+        packages=PLACE,
+        inputs=tuple(Path(source) for source in data if source not in (SYNTHETIC, HUB)),
+    )
 
 
 class TrainingTask:

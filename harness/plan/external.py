@@ -49,7 +49,7 @@ def plan_external(request: CompareRequest, folder: Path) -> Plan:
             raise RequestError(
                 f"--seeds names {len(request.seeds)} seeds, but the command of {name} holds no {{seed}}."
             )
-    if request.jobs > 1:
+    if request.jobs is not None and request.jobs > 1:
         _refuse_shared_journals([arms[name] for name in chosen], request.seeds)
     plan = _plan_own(request, folder.resolve().name, [name for name in request.recipes if name not in arms])
     taken = [arm.name for arm in plan.arms if arm.name in chosen]

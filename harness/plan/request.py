@@ -33,8 +33,10 @@ class CompareRequest:
     """Comparisons whose finished runs are taken over where they are the same."""
     arms_file: Path | None = None
     """An arms file; its names may stand among `recipes`."""
-    jobs: int = 1
-    """How many runs go on at once."""
+    launcher: str = "local"
+    """A name in `harness.launch.choose.LAUNCHERS`."""
+    jobs: int | None = None
+    """How many runs go on at once; None is one here, and on a cluster as many as there is room for."""
     threads: int | None = None
     """Of each run; None is all cores for a run alone, and an equal part of them for several at once."""
     mixed_machines: bool = False

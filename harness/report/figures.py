@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.report.curves import Curves
+from harness.report.sections import HALF_WIDE
 from harness.store.measurements import Row
 from mainrun.record.errors import MachineError
 from mainrun.record.files import make_folder, save_text
@@ -55,7 +56,8 @@ _DASHES = ("--", "-", "-.", ":")
 _MARKERS = ("o", "s", "^", "D", "v")
 MAX_POINTS = 5_000
 """A longer curve is drawn with every second, third … point."""
-_SIZE_INCHES = (6.7, 2.75)
+_SIZE_INCHES = (6.7, 2.5)
+_HALF_SIZE_INCHES = (4.2, 2.5)
 _TOP, _BOTTOM = 0.9, 0.17
 """Edges of the axes, as shares of the figure's height."""
 MAX_LEGEND_INSIDE = 4
@@ -78,9 +80,10 @@ def save_figures(folder: Path, document: dict[str, Any], rows: Sequence[Row]) ->
             if name not in document["figures"]:
                 path.unlink(missing_ok=True)
                 continue
-            figure = Figure(figsize=_SIZE_INCHES)
+            width, height = _HALF_SIZE_INCHES if name in HALF_WIDE else _SIZE_INCHES
+            figure = Figure(figsize=(width, height))
             FigureCanvasAgg(figure)
-            figure.subplots_adjust(left=0.105, right=0.985, top=_TOP, bottom=_BOTTOM)
+            figure.subplots_adjust(left=0.7 / width, right=1 - 0.1 / width, top=_TOP, bottom=_BOTTOM)
             draw(curves, figure.subplots())
             content = io.StringIO()
             figure.savefig(content, format="svg", metadata={"Date": None, "Creator": None})
@@ -134,6 +137,7 @@ def draw_intervals(curves: Curves, axes: Axes) -> None:
         low, high, gain = interval["low_percent"], interval["high_percent"], pair["verdict"]["gain_percent"]
         axes.plot([low, high], [place, place], color=color, linewidth=5, solid_capstyle="butt", alpha=0.55)
         axes.plot([gain], [place], "|", color=color, markersize=13, markeredgewidth=2)
+    _set_height(axes, 0.75 + 0.28 * len(pairs))
     axes.set(title="Gain and its interval; grey: the margin, within which a gain counts as none",
              xlabel="loss lower by, %", ylim=(len(pairs) - 0.5, -0.5), yticks=range(len(pairs)))  # fmt: skip
     axes.set_yticklabels([pair["candidate_label"] for pair in pairs])
@@ -214,14 +218,20 @@ def _add_legend(axes: Axes, ncols: int = 1) -> None:
     if num_entries <= MAX_LEGEND_INSIDE:
         axes.legend(ncols=ncols)
         return
-    width, height = _SIZE_INCHES
-    extra = 0.2 * -(-num_entries // 2)
     figure = axes.figure
     assert isinstance(figure, Figure)
-    figure.set_size_inches(width, height + extra)
-    top, bottom = (1 - (1 - _TOP) * height / (height + extra), (_BOTTOM * height + extra) / (height + extra))
-    figure.subplots_adjust(top=top, bottom=bottom)
-    axes.legend(ncols=2, loc="upper center", bbox_to_anchor=(0.5, -0.21))
+    ncols = 1 if figure.get_figwidth() < _SIZE_INCHES[0] else 2
+    extra = 0.2 * -(-num_entries // ncols)
+    _set_height(axes, _SIZE_INCHES[1] + extra, below=extra)
+    axes.legend(ncols=ncols, loc="upper center", bbox_to_anchor=(0.5, -0.21))
+
+
+def _set_height(axes: Axes, inches: float, below: float = 0.0) -> None:
+    """Of the whole figure; the margins stay as wide as they are, and `below` more inches are free under the axes."""
+    figure, usual = axes.figure, _SIZE_INCHES[1]
+    assert isinstance(figure, Figure)
+    figure.set_size_inches(figure.get_size_inches()[0], inches)
+    figure.subplots_adjust(top=1 - (1 - _TOP) * usual / inches, bottom=(_BOTTOM * usual + below) / inches)
 
 
 def _draw_loss(curves: Curves, axes: Axes, place_of: Callable[[Row], float | None]) -> None:

@@ -63,7 +63,7 @@ def describe_ranking(document: Described, *, most: int | None = None, short: boo
 
 
 def describe_trust(document: Described) -> Table:
-    """When, with which code, on what machine and titles."""
+    """When, with which code, on what machine."""
     machines = [arm["machine"] for arm in document["arms"] if arm["machine"] is not None]
     commits = dict.fromkeys(formats.format_value(machine["commit"])[:12] + _say_dirty(machine) for machine in machines)
     devices = dict.fromkeys(f"{machine['device_name']}, {machine['precision']}" for machine in machines)
@@ -73,7 +73,6 @@ def describe_trust(document: Described) -> Table:
         ("Measured", when),
         ("Code", "; ".join(commits)),
         ("Machine", "; ".join(devices)),
-        ("Titles", document["corpus"]["description"]),
     ]
     return Table(("", ""), [row for row in rows if row[1]], small=True)
 

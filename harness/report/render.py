@@ -95,10 +95,11 @@ def render_html(
 ) -> str:
     """The report as one HTML page with style sheet and figures inline, for the PDF or a browser; all is escaped."""
     page = _build_environment(Markup.escape).get_template("report.html.j2")
-    inline = {name: Markup(_read_template(name)) for name in ("report.css", "report.js")}
+    inline = {name: Markup(_read_template(name)) for name in ("report.css", "screen.css", "report.js")}
     return page.render(
         _build_context(document),
         style=inline["report.css"],
+        screen_style=inline["screen.css"],
         script=inline["report.js"],
         figures=figures,
         metrics_cut=metrics_cut,
@@ -128,6 +129,7 @@ def _build_context(document: dict[str, Any]) -> dict[str, Any]:
     return {
         **document,
         "figure_words": sections.FIGURE_WORDS,
+        "half_wide": sections.HALF_WIDE,
         "drawn_figures": document["figures"],
         "statuses": STATUSES,
         "mismatch": any(pair["mismatch"] for pair in document["pairs"]),

@@ -19,6 +19,8 @@ FIGURE_WORDS = {
     "ablation": "Waterfall of the full loss, one more change at a time",
 }
 """What each figure shows, in the order of the reports."""
+HALF_WIDE = frozenset({"loss_by_time", "gain", "training_loss", "learning_rate", "perplexity"})
+"""Figures of which two stand side by side."""
 
 
 def describe_report(document: Described) -> list[Section]:
@@ -113,15 +115,15 @@ def describe_cost(document: Described) -> Section:
 
 
 def describe_checks(document: Described) -> Section:
-    """Every finding: what failed and what could not be checked first, the passes after them."""
-    findings = [*document["constraints"], *document["integrity"]]
-    order = {"FAIL": 0, "NOT CHECKED": 1, "PASS": 2}
-    rows = [
-        (finding["status"], finding["title"], finding["evidence"])
-        for finding in sorted(findings, key=lambda finding: order[finding["status"]])
-    ]
+    """Every finding: what failed and what could not be checked first, the passes folded after them."""
+    header = ("Finding", "Rule", "Evidence")
+    rows: dict[str, list[tuple[str, str, str]]] = {"FAIL": [], "NOT CHECKED": [], "PASS": []}
+    for finding in (*document["constraints"], *document["integrity"]):
+        rows[finding["status"]].append((finding["status"], finding["title"], finding["evidence"]))
     counts = [claim for claim in document["claims"] if claim["id"] == "checks"]
-    return Section("Checks", [Claims(counts), Table(("Finding", "Rule", "Evidence"), rows, small=True)])
+    open_ones = Table(header, [*rows["FAIL"], *rows["NOT CHECKED"]], small=True)
+    passed = Table(header, rows["PASS"], small=True, folded="Those that passed")
+    return Section("Checks", [Claims(counts), open_ones, passed])
 
 
 def describe_arms(document: Described) -> Section:

@@ -151,6 +151,10 @@ def make_regular_file(folder: Path) -> Path:
         (["--seeds", "1,x"], 2, "--seeds takes whole numbers"),
         (["--seeds", "1,1"], 2, "Seed 1 is given twice"),
         (["--seeds", "99999999999999999999999"], 2, "eed"),
+        (["--jobs", "0"], 2, "--jobs takes a number above 0, not 0"),
+        (["--threads", "-1"], 2, "--threads takes a number above 0, not -1"),
+        (["--checkpoint-minutes", "nan"], 2, "--checkpoint-minutes takes a number above 0, not nan"),
+        (["--address", "auto"], 2, "--address names a cluster and goes with --launcher ray"),
         (["--resume"], 2, "--resume needs --out"),
         (["--data", "{tmp}/absent.txt"], 2, "absent.txt"),
         (["--data", "{csv}"], 2, "title"),
@@ -197,6 +201,23 @@ def test_a_request_that_cannot_be_met_ends_with_its_code_and_reason(
     assert re.search(reason, values["reason"])
     assert launcher.launched == []
     assert not (tmp_path / "new").exists()
+
+
+def test_without_ray_a_cluster_is_what_the_machine_lacks(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+    exit_code, _, stderr = run("compare", *TINY_OPTIONS, "--launcher", "ray", "--out", tmp_path / "a")
+    assert (exit_code, (tmp_path / "a").exists()) == (6, False)
+    assert "--launcher ray needs Ray. Install it with: pip install 'mainrun-harness[cluster]'" in stderr
+
+
+def test_jobs_and_threads_reach_every_run(run: Run, tmp_path: Path) -> None:
+    options = ("--jobs", "2", "--threads", "3", "--seeds", "1337,1")
+    exit_code, _, stderr = run("compare", *TINY_OPTIONS, *options, "--out", tmp_path / "a")
+    assert exit_code == 0, stderr
+    records = [json.loads(path.read_text()) for path in (tmp_path / "a").glob("runs/*/run.json")]
+    assert [record["machine"]["num_threads"] for record in records] == [3] * 4
 
 
 @pytest.mark.parametrize(
