@@ -6,7 +6,10 @@ from typing import Any
 import pytest
 
 from harness.launch.arrivals import Arrivals, DamagedError
+from mainrun.record.errors import MachineError
 from mainrun.record.files import compute_sha256
+from tests.harness.launch.test_faults import Disk, failing_disk
+from tests.robustness import FAULTS
 
 
 @pytest.fixture
@@ -64,3 +67,11 @@ def test_a_name_that_leads_outside_the_run_is_refused(name: str, arrivals: Arriv
     with pytest.raises(DamagedError, match="names no file of a run"):
         send(arrivals, "whole", name, b"x")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_full_disk_keeps_what_had_arrived(arrivals: Arrivals, tmp_path: Path, fault: str) -> None:
+    send(arrivals, "whole", "run.json", b"{}")
+    with failing_disk(Disk(fault, fail_at=1)), pytest.raises(MachineError):
+        send(arrivals, "whole", "run.json", b'{"status": "complete"}')
+    assert (tmp_path / "run.json").read_bytes() == b"{}"
