@@ -84,6 +84,8 @@ def build_job_there(order: dict[str, Any]) -> Job:
     places, (python, python_here) = dict(order["places"]), order["python"]
     if order["is_ours"]:
         places[python] = python_here
+    else:  # a command finds its own files on the node, also where they lie beside this program
+        places = {name: places[name] for name in order["folders"]}
     job = order["job"]
     return Job(
         name=job["name"],

@@ -69,9 +69,18 @@ def test_a_name_that_leads_outside_the_run_is_refused(name: str, arrivals: Arriv
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("fault", FAULTS)
-def test_a_full_disk_keeps_what_had_arrived(arrivals: Arrivals, tmp_path: Path, fault: str) -> None:
-    send(arrivals, "whole", "run.json", b"{}")
-    with failing_disk(Disk(fault, fail_at=1)), pytest.raises(MachineError):
-        send(arrivals, "whole", "run.json", b'{"status": "complete"}')
-    assert (tmp_path / "run.json").read_bytes() == b"{}"
+@pytest.mark.parametrize("operation", FAULTS)
+def test_a_full_disk_under_what_comes_back_from_a_cluster_keeps_what_was_there(
+    operation: str, arrivals: Arrivals, tmp_path: Path
+) -> None:
+    send(arrivals, "whole", "run.json", b"before")
+    with failing_disk(Disk(operation, 1)), pytest.raises(MachineError, match=r"run\.json"):
+        send(arrivals, "whole", "run.json", b"after")
+    assert [path.name for path in tmp_path.iterdir()] == ["run.json"]
+    assert (tmp_path / "run.json").read_bytes() == b"before"
+
+
+def test_a_journal_that_cannot_be_written_is_the_machines_fault(arrivals: Arrivals, tmp_path: Path) -> None:
+    (tmp_path / "mainrun.log").mkdir()
+    with pytest.raises(MachineError, match=r"mainrun\.log"):
+        send(arrivals, "append", "mainrun.log", b"one\n", offset=0)
