@@ -56,7 +56,8 @@ def leave_blocks_out(text: str) -> str:
 
 def list_links(text: str) -> list[str]:
     """Targets of the links and images of a text, code left out."""
-    return re.findall(r"\]\(([^)\s]+)\)", leave_blocks_out(text))
+    prose = leave_blocks_out(text)
+    return [*re.findall(r"\]\(([^)\s]+)\)", prose), *re.findall(r"(?:href|src)=\"([^\"]+)\"", prose)]
 
 
 def list_anchors(text: str) -> set[str]:
