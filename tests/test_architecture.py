@@ -99,6 +99,7 @@ def test_the_checker_reads_titles_by_its_own_code() -> None:
         "mainrun.data.corpus.CorpusSource",
         "mainrun.record.errors.MachineError",
         "mainrun.record.errors.RequestError",
+        "mainrun.record.errors.StoredResultsError",
         "mainrun.data.synthetic.generate_headlines",
     }
     assert "mainrun" not in find_packages(ROOT / "harness" / "check" / "reread_files.py")

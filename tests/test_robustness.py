@@ -61,6 +61,7 @@ WRITERS = {
     *("comparison.py", "launch/arrivals.py", "launch/errors_log.py", "launch/output.py", "launch/reuse.py"),
     *("plan/folders.py", "plan/plan.py", "report/figures.py", "report/pdf.py", "report/render.py"),
     *("sources/command.py", "sources/take_in.py", "store/measurements.py", "store/tensorboard.py"),
-    *("data/streams.py", "record/checkpoint.py", "record/files.py", "record/journal.py", "record/parquet.py"),
-    *("record/console.py", "record/run_record.py", "record/title_losses.py", "run.py"),
+    *("data/streams.py", "record/checkpoint.py", "record/console.py", "record/files.py", "record/journal.py"),
+    "record/parquet.py",
+    *("record/run_record.py", "record/title_losses.py", "run.py"),
 }

@@ -8,7 +8,8 @@ from harness.analyse.ablation import describe_ablation
 from harness.analyse.arms import describe_arm, describe_final, find_problem
 from harness.analyse.certainty import describe_certainty
 from harness.analyse.command import describe_command
-from harness.analyse.examine import examine_run
+from harness.analyse.doubts import find_unseen
+from harness.analyse.examine import examine_all
 from harness.analyse.overlaps import count_beside
 from harness.analyse.pairs import BASES, FULL, describe_pair
 from harness.analyse.ranking import rank_arms
@@ -29,7 +30,7 @@ Rows = dict[tuple[str, int], list[Row]]
 def describe_comparison(
     comparison: StoredComparison,
     rows: Sequence[Row],
-    findings: Mapping[str, Sequence[dict[str, str]]],
+    findings: Mapping[str, Sequence[Mapping[str, Any]]],
     *,
     official: bool,
 ) -> dict[str, Any]:
@@ -92,6 +93,7 @@ def describe_comparison(
             continue
         pair = describe_pair(baseline, candidate, rows_by_arm, official=official, kept_rules=kept_rules)
         runs = headlines[baseline["name"]], headlines[candidate["name"]]
+        pair["doubts"] += find_unseen(findings["integrity"], [run.folder_name for run in runs])
         pair |= describe_certainty(comparison, *runs, finals, pair["basis"], pair["doubts"])
         if pair["coverage_differs"] and pair["basis"]["field"] == FULL:
             pair["verdict"]["reason"] += "; the arms' coverage differs, so their frozen losses are not on equal terms"
@@ -138,7 +140,8 @@ def list_figures(document: Mapping[str, Any], rows_by_arm: Mapping[str, Sequence
 
 
 def _describe(comparison: StoredComparison, run: PlannedRun, rows: Rows) -> Arm:
-    return describe_arm(comparison.plan.get_arm(run.arm), run.seed, comparison.runs.get(run), rows[run.arm, run.seed])
+    arm, forensics = comparison.plan.get_arm(run.arm), examine_all(comparison).get(run)
+    return describe_arm(arm, run.seed, comparison.runs.get(run), forensics, rows[run.arm, run.seed])
 
 
 def _find_final(comparison: StoredComparison, planned: PlannedRun, rows: Sequence[Row]) -> Final | None:
@@ -146,7 +149,7 @@ def _find_final(comparison: StoredComparison, planned: PlannedRun, rows: Sequenc
     training, validation = ([row for row in rows if row["split"] == split] for split in ("train", "validation"))
     if run is None or not run.is_complete or find_problem(run, training, validation):
         return None
-    return describe_final(run.facts, examine_run(run), training, validation)
+    return describe_final(run.facts, examine_all(comparison).get(planned), training, validation)
 
 
 def _describe_run(comparison: StoredComparison, planned: PlannedRun, beside: Mapping[PlannedRun, int]) -> RunEntry:
@@ -192,9 +195,10 @@ def _rank(
     return rank_arms(document["arms"], document["pairs"], finals, comparison.plan.seeds, judge)
 
 
-def _count_findings(findings: Mapping[str, Sequence[dict[str, str]]]) -> dict[str, int]:
+def _count_findings(findings: Mapping[str, Sequence[Mapping[str, Any]]]) -> dict[str, int]:
     statuses = [finding["status"] for group in findings.values() for finding in group]
-    return {"passed": statuses.count("PASS"), "failed": statuses.count("FAIL"), "absent": statuses.count("NOT CHECKED")}
+    counted = {"passed": "PASS", "failed": "FAIL", "unvouched": "NOT VOUCHED", "absent": "NOT CHECKED"}
+    return {name: statuses.count(status) for name, status in counted.items()}
 
 
 def _describe_ablation(

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from harness.analyse.joint import bound_matched_gain
 from harness.analyse.pairs import BASES, MATCHED
 from harness.formats import format_value
 from harness.store.arm_fields import Arm, Final
@@ -24,12 +25,13 @@ def rank_arms(
     """
     measured = [arm for arm in arms if arm["final"] is not None]
     field = next((field for field in BASES if measured and all(_get(arm, field) is not None for arm in measured)), None)
+    by_name = {arm["name"]: arm for arm in arms}
     by_candidate = {pair["candidate"]: pair for pair in pairs}
     rows = [_describe(arm, arms[0], by_candidate.get(arm["name"]), field, finals, seeds) for arm in arms]
     rows.sort(key=lambda row: (row["loss"] is None, row["loss"] or 0.0))
     for place, row in enumerate(rows, 1):
         row["rank"] = place if row["loss"] is not None else None
-        row["is_apart"] = _is_apart(rows[0], row, judge)
+        row["is_apart"] = _is_apart(rows[0], row, by_name, judge)
     return {"field": field, "name": BASES[field] if field else None, "rows": rows}
 
 
@@ -69,6 +71,7 @@ def _describe(
         "coverage_percent": final["coverage_percent"] if final else None,
         "num_spans": final["num_spans"] if final else None,
         "gain_percent": pair["verdict"]["gain_percent"] if pair else None,
+        "text_is_shared": pair["text_is_shared"] if pair else None,
         "bounds": pair["basis_gain_bounds_percent"] if pair else None,
         "interval_95": pair["verdict"]["interval_95"] if pair else None,
         "verdict": pair["verdict"]["label"] if pair else None,
@@ -88,10 +91,11 @@ def _get(arm: Arm, field: str) -> Any:
     return arm["final"][field]  # type: ignore[literal-required]  # a field of BASES
 
 
-def _is_apart(best: Mapping[str, Any], row: Mapping[str, Any], judge: Judge) -> bool | None:
+def _is_apart(best: Mapping[str, Any], row: Mapping[str, Any], by_name: Mapping[str, Arm], judge: Judge) -> bool | None:
     if row is best or row["loss"] is None:
         return None
-    if best["high"] is not None and row["low"] is not None and row["low"] <= best["high"]:
+    bounds = bound_matched_gain(by_name[row["arm"]], by_name[best["arm"]]) if row["low"] is not None else None
+    if bounds is not None and bounds["low"] <= 0 <= bounds["high"]:
         return False
     verdict = judge(row["arm"], best["arm"])
     if verdict["interval_95"] is None or verdict["runs_word"] == "IMPROVED" != verdict["word"]:

@@ -43,7 +43,7 @@ def check_spans(evidence: Evidence, run: StoredRun) -> str | None:
     lowest = min(event["loss"] for event in evaluations)
     if lowest < MIN_LOSS:
         return f"an evaluation reports a loss of {lowest:g}"
-    examined = examine_run(run) or {}
+    examined = examine_run(evidence.comparison, run) or {}
     if examined["fit"]["due_high_num_spans"] == 0:
         return "not one whole span fits its validation text"
     if examined["coverage"] is None and None in counts:

@@ -13,10 +13,13 @@ import regex
 class UnigramEncoding:
     """What a stored vocabulary with scores says; it speaks as tiktoken's encodings do."""
 
-    def __init__(self, split_pattern: str, tokens: Sequence[bytes], scores: Sequence[int], num_special: int) -> None:
+    def __init__(
+        self, name: str, split_pattern: str, tokens: Sequence[bytes], scores: Sequence[int], num_special: int
+    ) -> None:
         """Raises `ValueError` where there is not one whole score a token."""
         if len(scores) != len(tokens) or not all(type(score) is int for score in scores):
             raise ValueError("the tokens do not have one whole score each")
+        self.name = name
         self._tokens = tokens
         self._pieces = regex.compile(split_pattern)
         self._known = {token: (scores[i], i) for i, token in enumerate(tokens) if i >= num_special}

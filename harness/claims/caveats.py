@@ -153,11 +153,11 @@ OF_PAIRS = (
     Sentence(
         "unequal-coverage",
         {
-            f"max(b_low, c_low) - min(b_high, c_high) > {COVERAGE_TOLERANCE_POINTS}": "{baseline} and {candidate} "
+            f"max(gap_low, 0 - gap_high) > {COVERAGE_TOLERANCE_POINTS}": "{baseline} and {candidate} "
             "score different shares of the validation tokens; their frozen losses are not on equal terms. Curves and "
             "times use frozen loss / coverage.",
         },
-        {f"{side}_{bound}": f"{side}/final/coverage_{bound}_percent" for side in "bc" for bound in ("low", "high")},
+        {f"gap_{bound}": f"coverage_gap_points/{bound}" for bound in ("low", "high")},
     ),
     Sentence(
         "unequal-steps",

@@ -2,6 +2,8 @@
 
 from harness.claims.sentence import Sentence
 
+SHOWN_RISE, SHOWN_RATIO = 0.00005, 0.005
+"""A smaller rise is shown as nought, and a ratio nearer to one as one: neither says anything."""
 _SIDES = (("baseline", "b"), ("candidate", "c"))
 _FOUND = {
     "final": "baseline_last_loss_nats_per_char",
@@ -86,7 +88,8 @@ def _write_stability(side: str, letter: str) -> tuple[Sentence, ...]:
     def write_rise(which: str) -> dict[str, str]:
         return {
             "rise == 0": f"{{label}}: the {which} loss never rose between two evaluations.",
-            "rise > 0": f"{{label}}: the largest rise of the {which} loss between two evaluations is {{value:loss}}.",
+            f"rise >= {SHOWN_RISE}": f"{{label}}: the largest rise of the {which} loss between two evaluations is "
+            "{value:loss}.",
         }
 
     steady = f"steady-{side}"
@@ -186,7 +189,7 @@ COST = (
     ),
     Sentence(
         "parameters-ratio",
-        {"b != c": "{candidate} has {value:ratio} the parameters of {baseline}."},
+        {f"max(c / b, 2 - c / b) - 1 >= {SHOWN_RATIO}": "{candidate} has {value:ratio} the parameters of {baseline}."},
         {"b": "b/cost/num_parameters", "c": "c/cost/num_parameters"},
         "c / b",
     ),

@@ -45,10 +45,14 @@ CHECKS = (
     Sentence(
         "checks",
         {
+            "failed > 0 and unvouched > 0": "Checks: {failed} FAILED, {unvouched} CANNOT BE VOUCHED FOR, {passed} "
+            "passed, {absent} not possible here.",
             "failed > 0": "Checks: {failed} FAILED, {passed} passed, {absent} not possible here.",
+            "unvouched > 0": "Checks: {unvouched} CANNOT BE VOUCHED FOR, {passed} passed, {failed} failed, {absent} "
+            "not possible here.",
             "failed == 0": "Checks: {passed} passed, {failed} failed, {absent} not possible here.",
         },
-        {"passed": "num_findings/passed", "failed": "num_findings/failed", "absent": "num_findings/absent"},
+        {name: f"num_findings/{name}" for name in ("passed", "failed", "unvouched", "absent")},
         on="comparison",
     ),
 )

@@ -22,7 +22,7 @@ ON_PAIRS: tuple[Sentence, ...] = (
     *LAST_LINE,
 )
 CAVEATS: tuple[tuple[Sentence, ...], ...] = (
-    log_caveats.MISMATCH,
+    (*log_caveats.MISMATCH, *log_caveats.OTHER_TOKENS),
     caveats.DATA,
     caveats.RUNS,
     log_caveats.FIRST_LOSSES,

@@ -112,8 +112,10 @@ def train(given: argparse.Namespace) -> Answer:
         jobs=given.jobs,
         threads=given.threads,
         mixed_machines=given.mixed_machines,
+        keep_weights=given.keep_weights,
+        keep_checkpoints=given.keep_checkpoints,
     )
-    if not request.resume:
+    if not request.resume and request.launcher == LOCAL:
         check_device(request.device)
     if given.dry_run:
         plan, folder = plan_request(request)

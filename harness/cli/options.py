@@ -81,6 +81,10 @@ def build_training_options() -> Parser:
     options.add_argument("--reuse", type=Path, action="append", default=[], metavar="DIR",
                          help="take over finished runs of another comparison where they are the same; may be "
                          "repeated")  # fmt: skip
+    options.add_argument("--keep-weights", action="store_true",
+                         help="store the final weights of every run, with which verify measures again")  # fmt: skip
+    options.add_argument("--keep-checkpoints", action="store_true",
+                         help="keep every checkpoint, so that verify --replay can draw a stretch")  # fmt: skip
     options.add_argument("--dry-run", action="store_true", help="print the plan and train nothing")
     return options
 

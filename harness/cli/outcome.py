@@ -9,7 +9,7 @@ MAX_WIDTH = 44
 
 def format_result(document: dict[str, Any], folder: Path) -> str:
     """The ranking, what it comes to, and where the reports are."""
-    from harness.report.front import describe_ranking, find_broken_rules, find_conclusions
+    from harness.report.front import describe_ranking, find_broken_rules, find_conclusions, select_pairs
 
     table = describe_ranking(document, short=True)
     rows = [[_cut(cell if isinstance(cell, str) else cell.text) for cell in row] for row in table.rows]
@@ -17,7 +17,7 @@ def format_result(document: dict[str, Any], folder: Path) -> str:
     conclusions = [claim["text"] for claim in find_conclusions(document)] or ["No two arms can be compared."]
     checks = [claim["text"] for claim in document["claims"] if claim["id"] == "checks"]
     shares = [
-        claim["text"] for pair in document["pairs"] for claim in pair["claims"] if claim["id"] == "coverage-share"
+        claim["text"] for pair in select_pairs(document) for claim in pair["claims"] if claim["id"] == "coverage-share"
     ]
     return "\n".join(
         [

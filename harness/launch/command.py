@@ -1,6 +1,7 @@
 """Runs of other programs: the job of an external arm's command, and what is made of its end."""
 
 import shutil
+import time
 from pathlib import Path
 
 from harness.launch.follow import LogFollower
@@ -46,7 +47,7 @@ class CommandTask:
         self.job, self._run, self._plan_sha256, self._progress = job, run, plan_sha256, progress
         sources = ((source["arm"], source["seed"], source) for source in plan.sources or [])
         self._source = next(source for arm, seed, source in sources if (arm, seed) == (run.arm, run.seed))
-        self._follower = LogFollower(self.job.journal)
+        self._follower, self._began = LogFollower(self.job.journal), time.monotonic()
 
     def watch(self) -> None:
         self._progress.show(self._follower.read_new())
@@ -56,7 +57,7 @@ class CommandTask:
         work = self.job.folder / WORK_FOLDER
         shutil.rmtree(work, ignore_errors=True)
         make_folder(work)
-        self._follower = LogFollower(self.job.journal)
+        self._follower, self._began = LogFollower(self.job.journal), time.monotonic()
 
     def close(self) -> None:
         pass
@@ -65,8 +66,9 @@ class CommandTask:
         if outcome.exit_code == EXIT_INTERRUPTED:
             raise KeyboardInterrupt
         end = None if outcome.exit_code == EXIT_DONE else _describe_end(outcome)
+        observed_s = time.monotonic() - self._began
         content = self._follower.read_all()
-        reason = take_in_command(self._run, self._source, self.job.folder, self._plan_sha256, content, end)
+        reason = take_in_command(self._run, self._source, self.job.folder, self._plan_sha256, content, end, observed_s)
         self._progress.finish("complete" if reason is None else f"failed: {reason}")
         return reason
 

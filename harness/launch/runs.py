@@ -108,6 +108,8 @@ class _Stage:
             self.plan_sha256,
             beside,
         )
+        kept = {"--keep-weights": self.request.keep_weights, "--keep-checkpoints": self.request.keep_checkpoints}
+        job = replace(job, argv=(*job.argv, *(option for option, is_asked in kept.items() if is_asked)))
         return self._share_machine(job)
 
     def _share_machine(self, job: Job) -> Job:

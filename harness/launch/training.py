@@ -125,7 +125,8 @@ class TrainingTask:
             return None
         if exit_code == EXIT_DONE:
             exit_code, message = RunError.exit_code, "its process ended well and left no whole run"
-        mark_failed(self.job.folder, self._describe_failure(exit_code, message))
+        if exit_code != RequestError.exit_code:  # what was refused wrote nothing: the record is another process's
+            mark_failed(self.job.folder, self._describe_failure(exit_code, message))
         where = ""
         if outcome.errors:
             kept = save_errors(self._comparison, self.job.folder, outcome.errors)

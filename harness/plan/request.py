@@ -41,6 +41,10 @@ class CompareRequest:
     """Of each run; None is all cores for a run alone, and an equal part of them for several at once."""
     mixed_machines: bool = False
     """Whether runs on other kinds of processors, or with other numbers of threads, are compared."""
+    keep_weights: bool = False
+    """Whether every run stores its final weights."""
+    keep_checkpoints: bool = False
+    """Whether every run keeps all its checkpoints."""
 
     @property
     def source(self) -> CorpusSource:

@@ -92,14 +92,16 @@ def save_figures(folder: Path, document: dict[str, Any], rows: Sequence[Row]) ->
 
 def draw_loss_by_step(curves: Curves, axes: Axes) -> None:
     """Frozen loss, coverage-matched where the arms' coverage differs, and the full loss where it was measured."""
-    _draw_loss(curves, axes, lambda row: row["step"])
+    by_share = not curves.same_steps
+    _draw_loss(curves, axes, lambda row: row["step"] / (row["max_steps"] if by_share else 1))
     for place, arm in enumerate(curves.document["arms"]):
         steps, values, _ = curves.validation(arm, "full_loss_nats_per_char")
-        if not steps:
+        if not steps or by_share or arm["name"] not in curves.named:
             continue
         axes.plot(steps, values, linestyle="none", marker=_MARKERS[place % 5], markerfacecolor="none",
                   color=_COLORS[place % 10], markersize=5, label=f"{arm['label']}, full loss")  # fmt: skip
-    axes.set(title="Validation loss by step", xlabel="step", ylabel="nats per character")
+    axes.set(title="Validation loss by step", xlabel="share of the training" if by_share else "step",
+             ylabel="nats per character")  # fmt: skip
     _add_legend(axes, ncols=2)
 
 
@@ -117,9 +119,9 @@ def draw_gain(curves: Curves, axes: Axes) -> None:
     names = [arm["name"] for arm in curves.document["arms"]]
     for pair in curves.document["pairs"]:
         place = names.index(pair["candidate"])
+        label = f"{pair['candidate_label']} against {pair['baseline_label']}"
         axes.plot([row["baseline_step"] for row in pair["steps"]], [row["gain_percent"] for row in pair["steps"]],
-                  _DASHES[place % 4], marker=_MARKERS[place % 5], markersize=3, color=_COLORS[place % 10],
-                  label=f"{pair['candidate_label']} against {pair['baseline_label']}")  # fmt: skip
+                  **_style(curves, place, label))  # fmt: skip
     axes.axhline(0, color="0.3", linewidth=0.8)
     axes.set(title="Gain over the baseline by step", xlabel="step of the baseline", ylabel="loss lower by, %")
     _add_legend(axes)
@@ -150,7 +152,7 @@ def draw_training_loss(curves: Curves, axes: Axes) -> None:
         rows = [row for row in curves.rows[arm["name"]] if row["split"] == "train"]
         rows = rows[:: 1 + len(rows) // MAX_POINTS]
         axes.plot([row["step"] for row in rows], [row["loss_nats_per_token"] for row in rows],
-                  _DASHES[place % 4], linewidth=0.7, color=_COLORS[place % 10], label=arm["label"])  # fmt: skip
+                  **_style(curves, place, arm["label"]) | {"linewidth": 0.7, "marker": None})  # fmt: skip
     axes.set(title="Training loss by step", xlabel="step", ylabel="nats per token")
     _add_legend(axes)
 
@@ -161,7 +163,7 @@ def draw_learning_rate(curves: Curves, axes: Axes) -> None:
         rows = [row for row in curves.rows[arm["name"]] if row["split"] == "train" and (row["learning_rate"] or 0) > 0]
         rows = rows[:: 1 + len(rows) // MAX_POINTS]
         axes.plot([row["step"] for row in rows], [row["learning_rate"] for row in rows],
-                  _DASHES[place % 4], color=_COLORS[place % 10], label=arm["label"])  # fmt: skip
+                  **_style(curves, place, arm["label"]) | {"marker": None})  # fmt: skip
     peak = max(
         (row["learning_rate"] or 0 for rows in curves.rows.values() for row in rows if row["split"] == "train"),
         default=1,
@@ -176,8 +178,7 @@ def draw_perplexity(curves: Curves, axes: Axes) -> None:
     """Validation perplexity per token at the steps where the full loss was measured."""
     for place, arm in enumerate(curves.document["arms"]):
         steps, values, _ = curves.validation(arm, "perplexity_per_token")
-        axes.plot(steps, values, _DASHES[place % 4], marker=_MARKERS[place % 5], markersize=3,
-                  color=_COLORS[place % 10], label=arm["label"])  # fmt: skip
+        axes.plot(steps, values, **_style(curves, place, arm["label"]))
     axes.set(title="Validation perplexity by step", xlabel="step", ylabel="per token")
     _use_log_scale(axes)
     _add_legend(axes)
@@ -234,6 +235,16 @@ def _set_height(axes: Axes, inches: float, below: float = 0.0) -> None:
     figure.subplots_adjust(top=1 - (1 - _TOP) * usual / inches, bottom=(_BOTTOM * usual + below) / inches)
 
 
+def _style(curves: Curves, place: int, label: str) -> dict[str, Any]:
+    """How the arm at a place is drawn: by colour, dash and marker, or as one of many grey lines."""
+    name = curves.document["arms"][place]["name"]
+    if name not in curves.named:
+        return {"color": "0.82", "linewidth": 0.5, "zorder": 0}
+    place = curves.named.index(name) if curves.has_many else place
+    return {"linestyle": _DASHES[place % 4], "marker": _MARKERS[place % 5], "markersize": 3,
+            "color": _COLORS[place % 10], "label": label}  # fmt: skip
+
+
 def _draw_loss(curves: Curves, axes: Axes, place_of: Callable[[Row], float | None]) -> None:
     metric = "frozen loss / coverage" if curves.matched else "frozen loss"
     for place, arm in enumerate(curves.document["arms"]):
@@ -242,9 +253,7 @@ def _draw_loss(curves: Curves, axes: Axes, place_of: Callable[[Row], float | Non
         places = [place for place in map(place_of, rows) if place is not None]
         if divisor is None or not places or len(places) < len(rows):
             continue
-        axes.plot(places, [value / divisor for value in values],
-                  _DASHES[place % 4], marker=_MARKERS[place % 5], markersize=3, color=_COLORS[place % 10],
-                  label=f"{arm['label']}, {metric}")  # fmt: skip
+        axes.plot(places, [value / divisor for value in values], **_style(curves, place, f"{arm['label']}, {metric}"))
     axes.set(ylabel="nats per character")
 
 

@@ -87,9 +87,9 @@ class Document(TypedDict):
     """Arms by what their frozen evaluation scores."""
     tokenizers: list[Group]
     """Arms by what their tokenizer was trained on."""
-    constraints: list[dict[str, str]]
-    """Findings on the rules of the task."""
-    integrity: list[dict[str, str]]
+    constraints: list[dict[str, Any]]
+    """Findings on the rules of the task, with when and where they were made: see `harness.check.suite.Occasion`."""
+    integrity: list[dict[str, Any]]
     """Findings on the metric."""
     pairs: list[Pair]
     """Every arm but the first against it; of an ablation the whole recipe only."""
@@ -98,7 +98,7 @@ class Document(TypedDict):
     ranking: dict[str, Any]
     """All arms by the loss that decides: see `harness.analyse.ranking`."""
     num_findings: dict[str, int]
-    """Checks that `passed`, `failed` and are `absent`: not possible here."""
+    """Checks that `passed`, `failed`, are `unvouched`: nothing shows that it is so, and are `absent`: not possible."""
     figures: list[str]
     """Figures that have something to show."""
     claims: list[dict[str, Any]]

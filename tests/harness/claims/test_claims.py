@@ -234,6 +234,7 @@ def test_a_share_of_the_gain_is_coverage_only_where_less_is_scored(
     document["pairs"][0] |= {"reported_gain_percent": 10.0, "full_gain_percent": full_gain, "coverage_differs": True}
     for arm, share in zip(document["arms"], (95.0, scored), strict=True):
         arm["final"] |= dict.fromkeys(("coverage_percent", "coverage_low_percent", "coverage_high_percent"), share)
+    document["pairs"][0]["coverage_gap_points"] = {"low": 95.0 - scored, "high": 95.0 - scored}
     texts = {claim["id"]: claim["text"] for claim in build_claims(document, 0)}
     assert texts.get("coverage-share") == expected
     assert f", which is not on equal terms: coverage {scored:.1f} % against 95.0 %" in texts["target-margin"]

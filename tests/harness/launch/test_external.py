@@ -131,6 +131,7 @@ def test_an_external_arm_on_other_titles_is_not_decided(tmp_path: Path) -> None:
 
 def test_fingerprints_that_differ_are_a_mismatch_though_all_counts_agree() -> None:
     facts = {"num_titles": 100, "num_train_tokens": 5, "vocab_size": 7, "train_sha256": "a", "validation_sha256": "b"}
+    facts |= {"num_train_titles": None, "num_validation_chars": None}
     for key, value, expected in (
         ("train_sha256", "a", None),
         ("train_sha256", None, None),

@@ -29,7 +29,7 @@ def build_plain(tokenizer: Tokenizer) -> UnigramEncoding:
     """The checker's code, from what is stored."""
     stored: dict[str, Any] = tokenizer.to_json()
     tokens = [bytes.fromhex(token) for token in stored["token_bytes_hex"]]
-    return UnigramEncoding(stored["split_pattern"], tokens, stored["token_scores"], 3)
+    return UnigramEncoding("unigram", stored["split_pattern"], tokens, stored["token_scores"], 3)
 
 
 def encode(tokenizer: Tokenizer, text: str) -> list[int]:
