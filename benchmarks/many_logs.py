@@ -59,11 +59,12 @@ def measure(num_logs: int, out: Path | None) -> str:
         done = subprocess.run([*words, *(str(root / f"{name}.log") for name in names)], capture_output=True,
                               env=os.environ, check=False)  # fmt: skip
         taken = time.monotonic() - begun
-        peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+        used = resource.getrusage(resource.RUSAGE_CHILDREN)
         num_chars = len((target / SUMMARY_NAME).read_text(encoding="utf-8"))
         printed = len(done.stdout.decode().splitlines())
     return (
-        f"{num_logs} logs: exit code {done.returncode}, {taken:.1f} s, {peak:.0f} MB at most, summary of "
+        f"{num_logs} logs: exit code {done.returncode}, {taken:.1f} s ({used.ru_utime + used.ru_stime:.1f} s of "
+        f"processor time), {used.ru_maxrss / 1024:.0f} MB at most, summary of "
         f"{num_chars:,} characters, {printed} lines printed"
     )
 

@@ -1,6 +1,7 @@
 """From stored runs, their measurements and findings to `comparison.json`: every number the reports print."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from itertools import pairwise
 from typing import Any
 
@@ -10,9 +11,12 @@ from harness.analyse.certainty import describe_certainty
 from harness.analyse.command import describe_command
 from harness.analyse.doubts import find_unseen
 from harness.analyse.examine import examine_all
+from harness.analyse.opponents import find_baseline, find_common_basis, find_opponents
 from harness.analyse.overlaps import count_beside
 from harness.analyse.pairs import BASES, FULL, describe_pair
 from harness.analyse.ranking import rank_arms
+from harness.analyse.sweeps import describe_sweeps
+from harness.analyse.verdict import judge_together
 from harness.plan.plan import PlannedRun
 from harness.store.arm_fields import Arm, Final
 from harness.store.document import SCHEMA_VERSION, Document, Group, RunEntry
@@ -62,6 +66,7 @@ def describe_comparison(
             "primary_metric": plan.primary_metric,
             "margin_percent": plan.margin_percent,
             "seeds": plan.seeds,
+            "seeds_added": [seed for added in plan.seeds_added for seed in added] if plan.seeds_added else None,
             "num_runs_complete": len(plan.runs) - len(comparison.unfinished),
             "num_runs_taken_in": sum("source" in run.record for run in comparison.runs.values()),
             "command": describe_command(comparison),
@@ -77,6 +82,7 @@ def describe_comparison(
             **findings,
             "pairs": [],
             "ablation": None,
+            "sweeps": [],
             "ranking": {},
             "num_findings": _count_findings(findings),
             "figures": [],
@@ -86,9 +92,9 @@ def describe_comparison(
     )
     finals = {run: _find_final(comparison, PlannedRun(*run), by_run[run]) for run in by_run}
     kept_rules = all(finding["status"] != "FAIL" for finding in findings["constraints"])
-    baseline, *candidates = document["arms"]
     rows_by_arm = {name: by_run[run.arm, run.seed] for name, run in headlines.items()}
-    for candidate in candidates[-1:] if plan.ablation else candidates:
+    opponents = find_opponents(plan.against, document["arms"], finals, plan.seeds)
+    for baseline, candidate in opponents[-1:] if plan.ablation else opponents:
         if baseline["final"] is None or candidate["final"] is None:
             continue
         pair = describe_pair(baseline, candidate, rows_by_arm, official=official, kept_rules=kept_rules)
@@ -98,8 +104,15 @@ def describe_comparison(
         if pair["coverage_differs"] and pair["basis"]["field"] == FULL:
             pair["verdict"]["reason"] += "; the arms' coverage differs, so their frozen losses are not on equal terms"
         document["pairs"].append(round_numbers(pair))
+    judge_together([pair["verdict"] for pair in document["pairs"]])
+    judge = _build_judge(comparison, document["arms"], headlines, finals)
     document["ablation"] = round_numbers(_describe_ablation(comparison, document["arms"], headlines, finals))
-    document["ranking"] = round_numbers(_rank(comparison, document, headlines, finals))
+    shown_beside = find_baseline(plan.against, document["arms"], finals, plan.seeds)
+    ranking = rank_arms(document["arms"], shown_beside, document["pairs"], finals, plan.seeds, judge)
+    document["ranking"] = round_numbers({"against": plan.against, **ranking})
+    if plan.ablation is None:
+        found = describe_sweeps(document["arms"], document["ranking"]["field"], finals, plan.seeds, judge)
+        document["sweeps"] = round_numbers(found)
     document["figures"] = list_figures(document, rows_by_arm)
     return dict(document)
 
@@ -135,6 +148,7 @@ def list_figures(document: Mapping[str, Any], rows_by_arm: Mapping[str, Sequence
         "learning_rate": has("train", "learning_rate"),
         "perplexity": has("validation", "perplexity_per_token"),
         "ablation": document["ablation"] is not None,
+        "sweeps": bool(document["sweeps"]),
     }
     return [name for name, there in shown.items() if there and document["pairs"]]
 
@@ -178,21 +192,21 @@ def _describe_clock(run: StoredRun) -> RunEntry:
     return described
 
 
-def _rank(
+def _build_judge(
     comparison: StoredComparison,
-    document: Document,
+    arms: Sequence[Arm],
     headlines: Mapping[str, PlannedRun],
     finals: Mapping[tuple[str, int], Final | None],
-) -> dict[str, Any]:
-    measured = [arm["final"] for arm in document["arms"] if arm["final"] is not None]
-    field = next((field for field in BASES if all(final[field] is not None for final in measured)), FULL)  # type: ignore[literal-required]  # a field of Final
+) -> Callable[[str, str], dict[str, Any]]:
+    field = find_common_basis(arms) or FULL
 
+    @cache
     def judge(before: str, after: str) -> dict[str, Any]:
         basis = {"field": field, "name": BASES[field]}
         certainty = describe_certainty(comparison, headlines[before], headlines[after], finals, basis)
         return dict(certainty["verdict"])
 
-    return rank_arms(document["arms"], document["pairs"], finals, comparison.plan.seeds, judge)
+    return judge
 
 
 def _count_findings(findings: Mapping[str, Sequence[Mapping[str, Any]]]) -> dict[str, int]:

@@ -16,6 +16,9 @@ _HASHES = {
     "validation_ids_sha256": "validation tokens",
 }
 
+_TITLES = ("train_sha256", "validation_sha256", "num_train_titles", "num_validation_titles")
+"""What of a corpus does not depend on where it was read from."""
+
 
 @of_runs(
     "fresh-start",
@@ -34,9 +37,9 @@ def check_fresh_start(evidence: Evidence, run: StoredRun) -> str | None:
 
 
 def _find_difference(record: dict[str, Any], fresh: dict[str, Any]) -> str | None:
-    for group, name in (("config", "setting"), ("corpus", "source of titles"), ("sizes", "size")):
+    for group, name in (("config", "setting"), ("corpus", "corpus"), ("sizes", "size")):
         stored, due = record[group], fresh[group]
-        for key in sorted(stored.keys() | due.keys()):
+        for key in _TITLES if group == "corpus" else sorted(stored.keys() | due.keys()):
             if stored.get(key) != due.get(key):
                 return f"its {name} {key} is {stored.get(key)!r}, begun again it is {due.get(key)!r}"
     for key, name in _HASHES.items():

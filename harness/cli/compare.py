@@ -17,13 +17,11 @@ from harness.cli.options import (
     build_json_option,
     build_training_options,
     check_positive,
-    parse_settings,
     refuse_loose_seeds,
 )
 from harness.cli.resume import complete
 from harness.cli.source_options import add_source_options, find_stray_option
 from harness.cli.table import format_columns
-from harness.cli.terminal import is_terminal, write_stderr
 from harness.formats import format_count, format_flops, format_percent, format_value
 from harness.launch.choose import LOCAL
 from mainrun.config import find_changes, join_keys
@@ -45,14 +43,21 @@ def add_to(verbs: Verbs) -> None:
         parents=[build_training_options(), build_json_option()],
         allow_abbrev=False,
     )
-    parser.add_argument("recipes", nargs="*", metavar="RECIPE",
-                        help=f"two or more of: {', '.join(RECIPES)}; the first is the baseline "
-                        f"(default: {' '.join(DEFAULT_RECIPES)})")  # fmt: skip
-    parser.add_argument("--set", action="append", default=[], dest="settings", metavar="ARM.KEY=VALUE",
-                        help="change one setting of an arm; may be repeated")  # fmt: skip
+    parser.add_argument("recipes", nargs="*", metavar="ARM",
+                        help="two or more of [NAME=]RECIPE[:key=value,…]; the first is the baseline (default: "
+                        f"{' '.join(DEFAULT_RECIPES)}). Recipes: {', '.join(RECIPES)}")  # fmt: skip
+    parser.add_argument("--set", action="append", default=[], dest="settings", metavar="[ARM.]KEY=VALUE",
+                        help="change one setting of an arm, or of all arms; may be repeated")  # fmt: skip
+    parser.add_argument("--sweep", action="append", default=[], dest="sweeps", metavar="ARM:KEY=V,V,…",
+                        help="an arm for every value, or for every combination of several keys' values; may be "
+                        "repeated")  # fmt: skip
+    parser.add_argument("--against", metavar="ARM",
+                        help="compare every other arm with this one, with the best, or with the one before it "
+                        "(previous); default: first")  # fmt: skip
     add_source_options(parser)
     parser.add_argument("--arms", type=Path, metavar="FILE",
-                        help="arms file (TOML): commands of other programs; their names stand as RECIPE")  # fmt: skip
+                        help="arms file (TOML): recipes with settings, and commands of other programs, by the names "
+                        "that stand as ARM")  # fmt: skip
     parser.set_defaults(run=run, ablate=None)
 
 
@@ -74,12 +79,13 @@ def run(given: argparse.Namespace) -> Answer:
 def train(given: argparse.Namespace) -> Answer:
     """Trains what is asked for and reports on it, or shows the plan where only that is asked for."""
     from harness.cli.outcome import format_result
+    from harness.cli.terminal import find_style, write_live
     from harness.comparison import run_comparison
     from harness.launch.choose import open_launcher
     from harness.launch.devices import check_device
     from harness.launch.progress import ProgressDisplay
     from harness.plan.from_request import plan_request
-    from harness.plan.plan import MARGIN_PERCENT, plan_to_json
+    from harness.plan.plan import FIRST, MARGIN_PERCENT, plan_to_json
     from harness.plan.request import CompareRequest
     from harness.plan.seeds import parse_seeds
     from harness.store.document import load_document
@@ -93,13 +99,15 @@ def train(given: argparse.Namespace) -> Answer:
     check_positive("--threads", given.threads)
     check_positive("--checkpoint-minutes", given.checkpoint_minutes)
     request = CompareRequest(
-        recipes=tuple(given.recipes) or DEFAULT_RECIPES,
+        recipes=tuple(given.recipes) or (DEFAULT_RECIPES[:1] if given.sweeps else DEFAULT_RECIPES),
         preset=preset,
         seeds=parse_seeds(given.seeds or str(SEED)),
         data=given.data,
         data_revision=given.data_revision,
         title_column=given.title_column or DEFAULT_TITLE_COLUMN,
-        settings=parse_settings(given.settings),
+        set_texts=tuple(given.settings),
+        sweeps=tuple(given.sweeps),
+        against=given.against or FIRST,
         ablate=given.ablate,
         margin_percent=MARGIN_PERCENT if given.margin is None else given.margin,
         device=given.device,
@@ -120,7 +128,7 @@ def train(given: argparse.Namespace) -> Answer:
     if given.dry_run:
         plan, folder = plan_request(request)
         return Answer(format_plan(plan, folder), {"folder": str(folder), "plan": plan_to_json(plan)})
-    display = ProgressDisplay(write_stderr, is_terminal=is_terminal())
+    display = ProgressDisplay(write_live, style=find_style())
     with open_launcher(
         given.launcher,
         given.address,

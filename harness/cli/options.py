@@ -109,17 +109,3 @@ def check_positive(option: str, value: float | None) -> None:
     """`RequestError` where an option's number is not above 0."""
     if value is not None and not value > 0:
         raise RequestError(f"{option} takes a number above 0, not {value}.")
-
-
-def parse_settings(texts: list[str]) -> dict[str, dict[str, str]]:
-    """The values of `--set ARM.KEY=VALUE` by arm and key; `RequestError` for one of another shape or given twice."""
-    settings: dict[str, dict[str, str]] = {}
-    for text in texts:
-        target, equals, value = text.partition("=")
-        arm, dot, key = target.partition(".")
-        if not equals or not dot or not arm or not key:
-            raise RequestError(f"--set takes ARM.KEY=VALUE, not '{text}'.")
-        if key in settings.setdefault(arm, {}):
-            raise RequestError(f"--set names '{target}' twice.")
-        settings[arm][key] = value
-    return settings

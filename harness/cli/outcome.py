@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Any
 
+from harness.cli.ablation_text import format_ablation
+
 MAX_WIDTH = 44
 """Characters of a cell; a longer one is cut, as a terminal is narrow."""
 
@@ -21,8 +23,11 @@ def format_result(document: dict[str, Any], folder: Path) -> str:
     ]
     return "\n".join(
         [
+            *(format_ablation(document["ablation"]) if document["ablation"] else ()),
             *_format_columns([list(table.header), *rows], set(table.numeric)),
+            *(claim["text"] for claim in document["claims"] if claim["id"].startswith("ranking-")),
             "",
+            *(claim["text"] for claim in document["claims"] if claim["id"].startswith("sweep-")),
             *rules,
             *conclusions,
             *shares,

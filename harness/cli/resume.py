@@ -20,8 +20,9 @@ def complete(given: argparse.Namespace) -> None:
     plan: Plan = load_plan(given.out)
     if plan.ablation is not None and given.ablate is None and not given.recipes:
         given.ablate = plan.ablation["recipe"]
-    if given.ablate is None and not given.recipes:
-        given.recipes = [arm.name if is_external(arm) else arm.recipe for arm in plan.arms]
+    if given.ablate is None and not given.recipes and not given.sweeps:
+        given.recipes = [arm.name if is_external(arm) else f"{arm.name}={arm.recipe}" for arm in plan.arms]
+        given.against = given.against or plan.against
         given.settings = given.settings or [
             f"{arm.name}.{key}={value}" for arm in plan.arms for key, value in arm.settings.items()
         ]

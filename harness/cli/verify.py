@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from harness.cli.answer import Answer
 from harness.cli.options import Verbs, add_launcher_options, build_json_option
 from harness.cli.table import format_columns
-from harness.cli.terminal import write_stderr
+from harness.cli.terminal import say
 from mainrun.record.errors import EXIT_DONE, EXIT_NO, RequestError
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def run(given: argparse.Namespace) -> Answer:
     with (
         hold(given.folder, shared=True),
         blame_damage(given.folder),
-        launcher_of(wants_gpu=False, checkpoint_minutes=NEVER, say=write_stderr) as (launcher, *_),
+        launcher_of(wants_gpu=False, checkpoint_minutes=NEVER, say=say) as (launcher, *_),
     ):
         findings = verify(given.folder, given.data, steps, launcher)
     bad = ("FAIL", "NOT VOUCHED", "NOT CHECKED") if given.strict else ("FAIL",)

@@ -7,6 +7,7 @@ from pathlib import Path
 from harness.launch.alike import Alike
 from harness.launch.choose import LOCAL
 from harness.launch.command import CommandTask, build_command_job
+from harness.launch.estimate import Work, find_work
 from harness.launch.job import Job, Launcher
 from harness.launch.progress import ProgressDisplay
 from harness.launch.reuse import Offers, take_over
@@ -38,6 +39,7 @@ def launch_runs(
     """
     stage = _Stage(_train_alike(request, plan, folder), plan, folder, plan_sha256, display)
     stage.take_over(offers, launcher)
+    display.expect(stage.find_works())
     failures = run_tasks(stage.build_tasks(), launcher, request.jobs or 1)
     return [f"{run.folder_name}: {failures[run.folder_name]}" for run in plan.runs if run.folder_name in failures]
 
@@ -70,6 +72,11 @@ class _Stage:
                 self.display.begin(self.plan.describe_run(run), self._find_place(run)).finish(said)
             elif said:
                 self.display.note(self.plan.describe_run(run), said)
+
+    def find_works(self) -> dict[str, Work | None]:
+        """What each run that is missing has to do, by the name that it is shown by."""
+        missing = [run for run in self.plan.runs if run not in self.complete | self.taken_over]
+        return {self.plan.describe_run(run): find_work(self.plan.get_arm(run.arm).sizes) for run in missing}
 
     def build_tasks(self) -> Iterator[Task]:
         """The tasks of the runs that are missing, each built when it is to be started."""

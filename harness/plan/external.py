@@ -5,8 +5,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from harness.plan.arm_syntax import name_arms
+from harness.plan.arms import check_against
 from harness.plan.arms_file import ExternalArm, load_arms
-from harness.plan.plan import Arm, Plan, check_rule, name_arms, order_runs, plan_comparison
+from harness.plan.plan import Arm, Plan, check_rule, order_runs, plan_comparison
 from harness.plan.request import CompareRequest
 from mainrun.record.errors import RequestError
 
@@ -70,7 +72,8 @@ def plan_external(request: CompareRequest, folder: Path) -> Plan:
         for run in runs
         if run.arm in arms
     ]
-    return replace(plan, arms=all_arms, runs=runs, sources=sources)
+    check_against(request.against, [arm.name for arm in all_arms])
+    return replace(plan, arms=all_arms, runs=runs, sources=sources, against=request.against)
 
 
 def _refuse_shared_journals(arms: Sequence[ExternalArm], seeds: Sequence[int]) -> None:

@@ -4,10 +4,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from harness.plan.ablation import plan_ablation
+from harness.plan.arm_syntax import ArmRequest, name_arms
+from harness.plan.arms import check_against, resolve_arms
+from harness.plan.arms_file import load_arms, load_recipes
 from harness.plan.external import plan_external
 from harness.plan.folders import name_folder, refuse_filled
 from harness.plan.plan import FILE_NAME as PLAN_NAME
-from harness.plan.plan import ArmRequest, Plan, load_plan, name_arms, plan_comparison, save_plan
+from harness.plan.plan import Plan, load_plan, plan_comparison, save_plan
 from harness.plan.request import CompareRequest
 from harness.plan.seeds import continue_plan, list_differences
 from mainrun.data.corpus import HUB
@@ -25,16 +28,20 @@ def plan_request(request: CompareRequest) -> tuple[Plan, Path]:
         refuse_filled(folder, "Continue it with --resume or choose another --out.")
     elif (folder / PLAN_NAME).exists():
         request = _pin_revision(request, load_plan(folder))
-    if request.arms_file is not None:
+    external = load_arms(request.arms_file) if request.arms_file else {}
+    request = resolve_arms(request, load_recipes(request.arms_file) if request.arms_file else {}, list(external))
+    if any(name in external for name in request.recipes):
         return plan_external(request, folder), folder
     ablation = plan_ablation(request.ablate, request.preset) if request.ablate else None
     arms = name_arms(request.recipes, request.settings)
     if ablation:
         arms = [ArmRequest(name, "baseline", settings) for name, settings in ablation.arms.items()]
         arms[-1] = ArmRequest(ablation.recipe, ablation.recipe, {})
+    check_against(request.against, [arm.name for arm in arms])
     plan = plan_comparison(
-        folder.resolve().name, arms, request.preset, request.source, request.seeds, ablation, request.margin_percent
-    )
+        folder.resolve().name, arms, request.preset, request.source, request.seeds, ablation, request.margin_percent,
+        request.against,
+    )  # fmt: skip
     return plan, folder
 
 

@@ -2,12 +2,13 @@
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from harness.plan.ablation import Ablation
+from harness.plan.arm_syntax import FORBIDDEN_IN_NAMES, ArmRequest
 from harness.plan.noise import KnownNoise, find_known_noise
 from mainrun.config import Config, check_seed
 from mainrun.data.corpus import CorpusRecord, CorpusSource
@@ -24,7 +25,8 @@ FILE_NAME = "plan.json"
 PRIMARY_METRIC = "full_loss_nats_per_char"
 MARGIN_PERCENT = 0.5
 """Relative gains smaller than this count as no difference, unless a plan sets another margin."""
-FORBIDDEN_IN_NAMES = frozenset("/\\\0")
+FIRST, BEST, PREVIOUS = AGAINST = ("first", "best", "previous")
+"""Whom every arm may be compared with, beside one that is named."""
 MAX_NAME_BYTES = 200
 """Of an arm, whose runs' folders are named after it."""
 
@@ -46,9 +48,17 @@ class Arm:
     def label(self) -> str:
         """The name as a person is shown it, which says where the arm is not the recipe it is named after.
 
-        An arm of an ablation is named after what it changes, and needs no more.
+        An arm of an ablation or a sweep is named after what it changes, and one that was named by hand as it is: they
+        need no more.
         """
-        return f"{self.name} (changed)" if self.settings and self.name.startswith(self.recipe) else self.name
+        return f"{self.name} (changed)" if self.settings and self.has_recipes_name else self.name
+
+    @property
+    def has_recipes_name(self) -> bool:
+        """Whether the name is not one that was given: `optimized`, `optimized-2`, `optimized@main`."""
+        after = self.name.removeprefix(self.recipe)
+        is_numbered = after.startswith("-") and after[1:].isdecimal()
+        return self.name == self.recipe or (after != self.name and (after.startswith("@") or is_numbered))
 
     @property
     def tokens_per_step(self) -> int:
@@ -93,6 +103,8 @@ class Plan:
     """What a single seed is held to; None where no noise of these arms is known."""
     seeds_added: list[list[int]] | None = None
     """Seeds that were asked for after the first run, a list each time; None where `seeds` are the first plan's."""
+    against: str = FIRST
+    """Whom every other arm is compared with: `first`, `best`, `previous` (the one before it) or an arm's name."""
     sources: list[dict[str, Any]] | None = None
     """Where the runs of arms come from that this program does not train itself; None where it trains all."""
 
@@ -127,32 +139,6 @@ class Plan:
         return self.get_arm(run.arm).label.replace(run.arm, run.folder_name, 1)
 
 
-@dataclass(frozen=True)
-class ArmRequest:
-    """One arm as asked for."""
-
-    name: str
-    recipe: str
-    settings: dict[str, str]
-    """`--set` values by key, as text."""
-
-
-def name_arms(recipes: Sequence[str], settings: Mapping[str, Mapping[str, str]]) -> list[ArmRequest]:
-    """The arms of `compare`: each named after its recipe, numbered from the second time on: `baseline`, `baseline-2`.
-
-    `settings` holds the `--set` values by arm; `RequestError` for an arm that is not compared.
-    """
-    seen: Counter[str] = Counter()
-    names = []
-    for recipe in recipes:
-        seen[recipe] += 1
-        names.append(recipe if seen[recipe] == 1 else f"{recipe}-{seen[recipe]}")
-    stray = [arm for arm in settings if arm not in names]
-    if stray:
-        raise RequestError(f"--set names the arm '{stray[0]}', which is not compared. Arms: {', '.join(names)}.")
-    return [ArmRequest(name, recipe, dict(settings.get(name, {}))) for name, recipe in zip(names, recipes, strict=True)]
-
-
 def plan_comparison(
     name: str,
     arms: Sequence[ArmRequest],
@@ -161,6 +147,7 @@ def plan_comparison(
     seeds: Sequence[int],
     ablation: Ablation | None = None,
     margin_percent: float = MARGIN_PERCENT,
+    against: str = FIRST,
     min_arms: int = 2,
 ) -> Plan:
     """Plans a comparison of `arms`, the first being the baseline.
@@ -191,6 +178,7 @@ def plan_comparison(
         ablation=asdict(ablation) if ablation else None,
         margin_percent=margin_percent,
         known_noise=find_known_noise(preset, (arm.settings for arm in arms), prepared[0][1].source),
+        against=against,
     )
 
 
@@ -214,8 +202,8 @@ def save_plan(folder: Path, plan: Plan) -> str:
 def plan_to_json(plan: Plan) -> dict[str, Any]:
     """The plan as it is stored: plain JSON values, tuples being lists."""
     values: dict[str, Any] = json.loads(json.dumps({"schema_version": SCHEMA_VERSION, **asdict(plan)}))
-    for name in ("known_noise", "seeds_added", "sources"):
-        if values[name] is None:
+    for name, absent in (("known_noise", None), ("seeds_added", None), ("sources", None), ("against", FIRST)):
+        if values[name] == absent:
             del values[name]  # plans without it keep the bytes, and so the hash, that they always had
     return values
 
@@ -253,6 +241,8 @@ def _check_names(plan: Plan) -> None:
         is_name = isinstance(name, str) and 0 < len(name.encode()) <= MAX_NAME_BYTES
         if not is_name or name.startswith(".") or set(name) & FORBIDDEN_IN_NAMES:
             raise ValueError(f"{name!r} cannot name the folder of a run")
+    if plan.against not in (*AGAINST, *names):
+        raise ValueError(f"it compares with {plan.against!r}, which is no arm")
     added = [seed for seeds in plan.seeds_added or [] for seed in seeds]
     if added and (len(added) >= len(plan.seeds) or tuple(added) != plan.seeds[-len(added) :]):
         raise ValueError(f"the seeds {added} are said to be added, and do not follow those of a first plan")

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from harness.plan.plan import MARGIN_PERCENT
+from harness.plan.plan import FIRST, MARGIN_PERCENT
 from mainrun.data.corpus import CorpusSource
 from mainrun.recipes import get_preset
 
@@ -13,6 +13,7 @@ class CompareRequest:
     """One comparison, as asked for on the command line."""
 
     recipes: tuple[str, ...]
+    """Arms as typed: see `harness.plan.arm_syntax`."""
     preset: str
     seeds: tuple[int, ...]
     data: str | None = None
@@ -21,6 +22,12 @@ class CompareRequest:
     title_column: str = "title"
     settings: dict[str, dict[str, str]] = field(default_factory=dict)
     """`--set` values of each arm."""
+    set_texts: tuple[str, ...] = ()
+    """`--set` as typed, of one arm or of all; `harness.plan.arms` puts them into `settings`."""
+    sweeps: tuple[str, ...] = ()
+    """`--sweep` as typed; their arms come after `recipes`."""
+    against: str = FIRST
+    """Whom every arm is compared with: see `Plan.against`."""
     ablate: str | None = None
     """The recipe whose changes are taken apart, instead of comparing `recipes`."""
     margin_percent: float = MARGIN_PERCENT

@@ -10,8 +10,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from harness.formats import format_loss
 from harness.report.curves import Curves
 from harness.report.sections import HALF_WIDE
+from harness.report.sweep_figure import draw_sweeps
 from harness.store.measurements import Row
 from mainrun.record.errors import MachineError
 from mainrun.record.files import make_folder, save_text
@@ -195,7 +197,7 @@ def draw_ablation(curves: Curves, axes: Axes) -> None:
         impact = step["impact_nats_per_char"]
         axes.bar(place, impact, bottom=step["after_full_loss_nats_per_char"], width=0.6,
                  color=_COLORS[2] if impact >= 0 else _COLORS[1], hatch=None if impact >= 0 else "//")  # fmt: skip
-        axes.annotate(f"{-impact:+.4f}", (place, max(step["before_full_loss_nats_per_char"],
+        axes.annotate(format_loss(impact), (place, max(step["before_full_loss_nats_per_char"],
                       step["after_full_loss_nats_per_char"])), ha="center", va="bottom")  # fmt: skip
     axes.bar(len(ladder) + 1, after - lowest, bottom=lowest, color=_COLORS[1], width=0.6)
     axes.set(title="What each change is worth, one more at a time", ylabel="full loss, nats per character",
@@ -266,5 +268,6 @@ FIGURES: dict[str, Callable[[Curves, Axes], None]] = {
     "learning_rate": draw_learning_rate,
     "perplexity": draw_perplexity,
     "ablation": draw_ablation,
+    "sweeps": draw_sweeps,
 }
 """File name → what draws it."""

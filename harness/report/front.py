@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from harness import formats
+from harness.plan.plan import PREVIOUS
 from harness.report.blocks import Table
 
 Described = Mapping[str, Any]
@@ -16,6 +17,7 @@ COLUMNS = (
     ("Spans", "num_spans", formats.format_count),
     ("Coverage", "coverage_percent", formats.format_percent),
     ("Training time", "train_elapsed_s", formats.format_duration),
+    ("Time as logged", "logged_elapsed_s", formats.format_duration),
     ("Memory", "peak_memory_bytes", formats.format_bytes),
     ("Compute", "training_flops", formats.format_flops),
     ("Parameters", "num_parameters", formats.format_count),
@@ -65,7 +67,7 @@ def describe_ranking(document: Described, *, most: int | None = None, short: boo
     ]
     cells = [
         (
-            "" if row["rank"] is None else f"{row['rank']}{'' if row['is_apart'] is not False else ' ≈'}",
+            "" if row["rank"] is None else f"{row['rank']}{_mark(row, rows)}",
             row["label"],
             row["change"],
             *(_format_loss(row) if field == "loss" else show(row[field]) for _, field, show in columns),
@@ -73,7 +75,8 @@ def describe_ranking(document: Described, *, most: int | None = None, short: boo
         )
         for row in rows
     ]
-    header = ("", "Arm", "What changed", *(name for name, _, _ in columns), "Gain")
+    gain = "Gain on the arm before" if ranking["against"] == PREVIOUS else "Gain"
+    header = ("", "Arm", "What changed", *(name for name, _, _ in columns), gain)
     return Table(header, cells, numeric=range(3, 3 + len(columns)))
 
 
@@ -92,14 +95,14 @@ def select_pairs(document: Described, most: int | None = None) -> list[Described
     return sorted(pairs, key=lambda pair: places[pair["candidate"]])[:most]
 
 
-def select_caveats(document: Described) -> list[Described]:
-    """The caveats; of many arms the first of each kind, while all stand in `comparison.json`."""
+def select_claims(document: Described, group: str) -> list[Described]:
+    """The `claims` or `caveats`; of many arms the first of each kind, while all stand in `comparison.json`."""
     seen: Counter[str] = Counter()
     shown = []
-    for caveat in document["caveats"]:
-        seen[caveat["id"]] += 1
-        if not has_many_arms(document) or seen[caveat["id"]] <= MAX_ALIKE:
-            shown.append(caveat)
+    for claim in document[group]:
+        seen[claim["id"]] += 1
+        if not has_many_arms(document) or seen[claim["id"]] <= MAX_ALIKE:
+            shown.append(claim)
     return shown
 
 
@@ -182,6 +185,13 @@ def _say_checked(document: Described) -> str:
     commit = "" if first["commit"] is None else f", {first['commit'][:12]}{_say_dirty(first)}"
     device = "" if first["device_name"] is None else f", {first['device_name']}"
     return f"{formats.format_time(first['made_at'])} by {first['made_by']}{commit}{device}"
+
+
+def _mark(row: Described, rows: Sequence[Described]) -> str:
+    """`≈` where the arm is not told apart from the best, `?` where nothing shows it and there are other arms."""
+    if row["rank"] == 1 or row["is_apart"] is True:
+        return ""
+    return " ≈" if row["is_apart"] is False else " ?" * (len(rows) > 2)
 
 
 def _say_dirty(machine: Described) -> str:

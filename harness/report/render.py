@@ -140,7 +140,7 @@ def _build_context(document: dict[str, Any], most: int | None = None) -> dict[st
     findings = [*groups["constraints"], *groups["integrity"]]
     return {
         **document,
-        "caveats": front.select_caveats(document),
+        **{group: front.select_claims(document, group) for group in ("claims", "caveats")},
         "pairs": pairs,
         "num_pairs": len(document["pairs"]),
         "has_several_arms": len(document["arms"]) > front.FEW_ARMS,

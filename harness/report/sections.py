@@ -5,8 +5,9 @@ from typing import Any
 
 from harness import formats
 from harness.report.blocks import Claims, Code, Figure, Listing, Note, Section, Table, keep
-from harness.report.front import select_caveats, select_pairs
+from harness.report.front import select_claims, select_pairs
 from harness.report.pair_sections import describe_pair
+from harness.report.sweep_sections import WORDS, describe_sweeps
 from harness.store.findings import STATUSES
 
 Described = Mapping[str, Any]
@@ -19,6 +20,7 @@ FIGURE_WORDS = {
     "learning_rate": "Learning rate by step of every arm",
     "perplexity": "Validation perplexity by step of every arm",
     "ablation": "Waterfall of the full loss, one more change at a time",
+    "sweeps": WORDS,
 }
 """What each figure shows, in the order of the reports."""
 HALF_WIDE = frozenset({"loss_by_time", "gain", "training_loss", "learning_rate", "perplexity"})
@@ -29,7 +31,7 @@ MORE_CAVEATS = "The same is to be said of other arms; comparison.json holds it o
 def describe_report(document: Described) -> list[Section]:
     """All sections after the first page, in their order; what has no content is left out."""
     return [
-        *keep(describe_caveats(document), describe_ablation(document)),
+        *keep(describe_ablation(document), describe_sweeps(document), describe_caveats(document)),
         *(section for pair in select_pairs(document) for section in describe_pair(document, pair)),
         *keep(
             describe_curves(document),
@@ -45,7 +47,7 @@ def describe_report(document: Described) -> list[Section]:
 
 def describe_caveats(document: Described) -> Section:
     """What a reader must know before believing the comparison."""
-    shown = select_caveats(document)
+    shown = select_claims(document, "caveats")
     more = [Note(MORE_CAVEATS)] if len(shown) < len(document["caveats"]) else []
     return Section("Caveats", [Claims(shown), *more])
 
@@ -94,7 +96,7 @@ def describe_curves(document: Described) -> Section:
     shown = [
         name
         for name in FIGURE_WORDS
-        if name in document["figures"] and name not in ("loss_by_step", "intervals", "ablation")
+        if name in document["figures"] and name not in ("loss_by_step", "intervals", "ablation", "sweeps")
     ]
     return Section("Curves", [Figure(name, FIGURE_WORDS[name]) for name in shown])
 

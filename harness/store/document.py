@@ -63,6 +63,8 @@ class Document(TypedDict):
     """Gains smaller than this count as no difference."""
     seeds: list[int]
     """Of the plan; the first one is the headline's."""
+    seeds_added: list[int] | None
+    """Those of them that were asked for after the first run; None where none was."""
     num_runs_complete: int
     """Planned runs that are whole."""
     num_runs_taken_in: int
@@ -92,9 +94,11 @@ class Document(TypedDict):
     integrity: list[dict[str, Any]]
     """Findings on the metric."""
     pairs: list[Pair]
-    """Every arm but the first against it; of an ablation the whole recipe only."""
+    """Every arm but the first against it, or against whom the plan says; of an ablation the whole recipe only."""
     ablation: dict[str, Any] | None
     """What each change is worth."""
+    sweeps: list[dict[str, Any]]
+    """The loss along settings of which several values were tried: see `harness.analyse.sweeps`."""
     ranking: dict[str, Any]
     """All arms by the loss that decides: see `harness.analyse.ranking`."""
     num_findings: dict[str, int]

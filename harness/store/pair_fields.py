@@ -43,6 +43,8 @@ class Verdict(TypedDict):
     """Of the gain, for equivalence."""
     reason: str
     """What decided, in words."""
+    adjusted: dict[str, Any] | None
+    """The word that stands where all pairs are judged together: see `adjust_verdicts`; None for one pair."""
 
 
 class Change(TypedDict):

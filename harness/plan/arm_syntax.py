@@ -1,0 +1,97 @@
+"""An arm as it is typed: `[NAME=]RECIPE[@REVISION][:key=value,…]`, and what each one is called."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from mainrun.record.errors import RequestError
+
+FORM = "[NAME=]RECIPE[@REVISION][:key=value,…]"
+FORBIDDEN_IN_NAMES = frozenset("/\\\0")
+"""A run's folder is named after its arm."""
+
+
+@dataclass(frozen=True)
+class ArmRequest:
+    """One arm as asked for."""
+
+    name: str
+    """As given; else the recipe, and the revision with `-` for every `/`: `optimized@origin-main`."""
+    recipe: str
+    settings: dict[str, str] = field(default_factory=dict)
+    """Changed settings by key, as text."""
+    revision: str | None = None
+    """Of the training program's code, as typed; None is the working tree."""
+    is_named: bool = False
+    """Whether the name was given, and so may not be numbered."""
+
+
+def parse_arm(text: str) -> ArmRequest:
+    """The arm that a text of the command line asks for; `RequestError` where it is of another form.
+
+    A revision may hold `=`, and no `:`, which begins a path in git and not a commit.
+    """
+    head, colon, changes = text.partition(":")
+    before, at, revision = head.partition("@")
+    given, equals, recipe = before.rpartition("=")
+    problem = None
+    if not recipe:
+        problem = "names no recipe"
+    elif equals and (not given or "=" in given or given.startswith(".") or set(given) & FORBIDDEN_IN_NAMES):
+        problem = f"gives the name '{given}', and a name is a word without '/', '=' and a '.' in front"
+    elif at and (not revision or revision.startswith("-")):
+        problem = f"asks for '{revision}', which is no revision"
+    elif set(recipe) & FORBIDDEN_IN_NAMES:
+        problem = f"asks for '{recipe}', which is no recipe"
+    if problem:
+        raise RequestError(f"The arm '{text}' {problem}. Expected {FORM}.")
+    named = f"{recipe}{at}{revision.replace('/', '-').replace(chr(92), '-')}"
+    return ArmRequest(
+        name=given or named,
+        recipe=recipe,
+        settings=_parse_changes(text, changes) if colon else {},
+        revision=revision or None,
+        is_named=bool(given),
+    )
+
+
+def name_arms(texts: Sequence[str], settings: Mapping[str, Mapping[str, str]]) -> list[ArmRequest]:
+    """The arms of `compare`, each name once: one that was not given is numbered from the second time on.
+
+    `settings` holds the `--set` values by arm. Raises `RequestError` for a given name that stands twice, for `--set` of
+    an arm that is not compared, and for a setting that both give.
+    """
+    arms: list[ArmRequest] = []
+    given = {arm.name for arm in map(parse_arm, texts) if arm.is_named}
+    for arm in map(parse_arm, texts):
+        taken = {other.name for other in arms} | (set() if arm.is_named else given)
+        if arm.is_named and arm.name in taken:
+            raise RequestError(f"Two arms are called '{arm.name}'. Give each a name of its own.")
+        count, name = 1, arm.name
+        while name in taken:
+            count += 1
+            name = f"{arm.name}-{count}"
+        arms.append(replace(arm, name=name))
+    names = [arm.name for arm in arms]
+    stray = [name for name in settings if name not in names]
+    if stray:
+        raise RequestError(f"--set names the arm '{stray[0]}', which is not compared. Arms: {', '.join(names)}.")
+    return [_join(arm, settings.get(arm.name, {})) for arm in arms]
+
+
+def _join(arm: ArmRequest, settings: Mapping[str, str]) -> ArmRequest:
+    for key in settings:
+        if key in arm.settings:
+            raise RequestError(f"The setting '{key}' of {arm.name} is given by the arm and by --set. Give it once.")
+    return replace(arm, settings={**arm.settings, **settings})
+
+
+def _parse_changes(text: str, changes: str) -> dict[str, str]:
+    settings: dict[str, str] = {}
+    for change in changes.split(","):
+        key, equals, value = change.partition("=")
+        if not equals or not key:
+            raise RequestError(f"The arm '{text}': '{change}' is no key=value. Expected {FORM}.")
+        if key in settings:
+            raise RequestError(f"The arm '{text}' gives '{key}' twice.")
+        settings[key] = value
+    return settings
