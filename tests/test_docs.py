@@ -10,6 +10,7 @@ import pytest
 from docs.make_images import wrap_as_a_terminal
 from harness.cli.app import VERBS, build_parser
 from harness.cli.verify import format_checks_markdown
+from harness.plan.arms_file import load_recipes
 from harness.verify.verify import list_checks
 from mainrun.recipes import PRESETS
 from mainrun.train import parse_request
@@ -125,6 +126,12 @@ def test_every_place_that_a_thing_goes_to_is_there() -> None:
     for name, path in places:
         module = import_module(path.removesuffix(".py").replace("/", "."))
         assert hasattr(module, name), f"{path} has no {name}"
+
+
+def test_the_arms_file_names_a_recipe_with_its_settings(tmp_path: Path) -> None:
+    (tmp_path / "arms.toml").write_text(read_code("docs/running.md", "arms"), encoding="utf-8")
+    [(name, arm)] = load_recipes(tmp_path / "arms.toml").items()
+    assert (name, arm.recipe, dict(arm.settings)) == ("hot", "optimized", {"learning_rate": "0.001"})
 
 
 def test_the_notebook_gives_what_the_comparison_holds(monkeypatch: pytest.MonkeyPatch) -> None:
