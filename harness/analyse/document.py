@@ -12,7 +12,7 @@ from harness.analyse.command import describe_command
 from harness.analyse.doubts import find_unseen
 from harness.analyse.examine import examine_all
 from harness.analyse.opponents import find_baseline, find_common_basis, find_opponents
-from harness.analyse.overlaps import count_beside
+from harness.analyse.overlaps import RESUMED, count_beside
 from harness.analyse.pairs import BASES, FULL, describe_pair
 from harness.analyse.ranking import rank_arms
 from harness.analyse.sweeps import describe_sweeps
@@ -186,6 +186,11 @@ def _describe_clock(run: StoredRun) -> RunEntry:
     times = [event["timestamp"] for event in run.events if event["timestamp"] is not None]
     if TAKEN_OVER in run.record:
         described["taken_over"] = {**run.record[TAKEN_OVER], "started_at": min(times), "finished_at": max(times)}
+    if resumes := [event for event in run.select(RESUMED) if "checkpoint_sha256" in event]:
+        described["resumed"] = {
+            "steps": [event["step"] for event in resumes],
+            "checkpoints": [event["checkpoint_sha256"] for event in resumes],
+        }
     clock_set_back_s = max((before - after for before, after in pairwise(times)), default=0.0)
     if not run.is_read and clock_set_back_s >= NOTED_CLOCK_CHANGE_S:
         described["clock_set_back_s"] = clock_set_back_s

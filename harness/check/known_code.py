@@ -6,16 +6,14 @@ The table of released files is made by `.ci/record_code`, from git, and nothing 
 import hashlib
 import json
 from collections.abc import Mapping
-from functools import lru_cache, partial
+from functools import lru_cache
 from importlib import resources
 
-from harness.check.registry import NO_CODE, Evidence, UnvouchedError, register_of_runs
-from harness.check.rules import CONSTRAINTS
+from harness.check.registry import NO_CODE, NOT_VOUCHED, Evidence, Result, join_results
+from harness.check.rules import constraint
 from harness.processes import PLACE
-from harness.store.facts import known
 from harness.store.runs import StoredRun
 
-of_runs = partial(register_of_runs, CONSTRAINTS)
 TABLE_NAME = "released_code.json"
 GUARDED = ("data/", "metric/", "rules.py", "sizes.py")
 """Files of today's program that make titles, tokens and metric: with others of these no number can be compared."""
@@ -46,23 +44,31 @@ def hash_working_tree() -> Code:
     }
 
 
-@of_runs(
-    "known-code",
-    "The training program is one that was released",
-    "every source file has the SHA-256 of a released version",
-)
-def check_known_code(evidence: Evidence, run: StoredRun) -> str | None:
+@constraint("known-code", "The training program is one that was released")
+def check_known_code(evidence: Evidence) -> Result:
     """Files of data, tokens and metric have to be released ones; other changed code cannot be vouched for."""
-    code = known(run.facts.source_sha256, NO_CODE)
+    runs_of: dict[Result, list[str]] = {}
+    for run in evidence.comparison.runs.values():
+        code = run.facts.source_sha256
+        found: Result = ("NOT CHECKED", NO_CODE) if code is None else _judge(code)
+        runs_of.setdefault(found, []).append(run.folder.name)
+    results: list[Result] = [
+        (status, text if status == "PASS" or text == NO_CODE else f"{', '.join(names)}: {text}")
+        for (status, text), names in runs_of.items()
+    ]
+    return join_results(results)
+
+
+def _judge(code: Code) -> Result:
     changed = find_changed_files(code)
     guarded = [name for name in changed if _is_guarded(name)]
     if guarded:
-        return f"files that make data, tokens or metric are none that were released: {_list(guarded)}"
+        return "FAIL", f"files that make data, tokens or metric are none that were released: {_list(guarded)}"
     if changed:
         here = hash_working_tree()
         place = "as in the working tree" if all(here.get(name) == code.get(name) for name in changed) else "not here"
-        raise UnvouchedError(f"changed code, {place}: {_list(changed)}")
-    return None
+        return NOT_VOUCHED, f"changed code, {place}: {_list(changed)}"
+    return "PASS", f"{len(code)} source files have the SHA-256 of a released version"
 
 
 def find_changed_files(code: Code) -> list[str]:

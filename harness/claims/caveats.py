@@ -78,6 +78,19 @@ TRAINED = (
         on="runs",
     ),
     Sentence(
+        "resumed-run",
+        "{label} with seed {seed} was interrupted and went on after step {steps:list}, from the checkpoint "
+        "{checkpoints:list}.",
+        {"steps": "resumed/steps", "checkpoints": "resumed/checkpoints"},
+        on="runs",
+    ),
+    Sentence(
+        "overlapping-titles",
+        {"share > 2": "{label}: {share:percent} of the validation titles are training titles too."},
+        {"share": "in_train/share_percent"},
+        on="arms",
+    ),
+    Sentence(
         "left-out-seed",
         {
             "left_out == 1": "{label} with seed {seed} is left out: no pair with the baseline can be made of its seed.",

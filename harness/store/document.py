@@ -13,7 +13,7 @@ FILE_NAME = "comparison.json"
 
 
 class RunEntry(TypedDict, total=False):
-    """How a planned run ended; the last four fields are there only where they say something."""
+    """How a planned run ended; the last five fields are there only where they say something."""
 
     arm: str
     """Name of its arm."""
@@ -29,6 +29,8 @@ class RunEntry(TypedDict, total=False):
     """Why it is not whole."""
     taken_over: dict[str, Any]
     """Where it was trained, if in another comparison."""
+    resumed: dict[str, Any]
+    """After which `steps` it went on, and the SHA-256 of the `checkpoints` it took."""
     clock_set_back_s: float
     """Seconds by which the machine's clock was set back meanwhile."""
     num_runs_beside: int

@@ -146,7 +146,7 @@ class FakeLauncher:
     """By the job's name."""
 
     def start(self, job: Job) -> None:
-        if not job.name.endswith(NAME_END):  # a check trains a run again beside those that are trained
+        if not _is_begun_again(job):
             self.launched.append(job.name)
         self.running[job.name] = self.write_run(job)
 
@@ -167,7 +167,7 @@ class FakeLauncher:
         """Writes the run, stopping wherever a real one would be looked at; the tests' launchers change this."""
         started_at = STARTED_AT + 1000.0 * (len(self.launched) - 1)
         arguments = list(job.argv[job.argv.index(MODULE) + 1 :])
-        if not job.name.endswith(NAME_END):
+        if not _is_begun_again(job):
             self.arguments.append(arguments)
         try:
             request = parse_request(arguments)
@@ -193,6 +193,11 @@ class FakeLauncher:
         if request.beside:
             machine = self.describe_machine(job, request)
             check_beside(request.beside, {"machine": machine, "source_sha256": self.source_sha256})
+
+
+def _is_begun_again(job: Job) -> bool:
+    """Whether a check begins a run again beside those that are trained."""
+    return job.name.endswith(NAME_END) and "--stop-after=0" in job.argv
 
 
 class _ClockJournal(Journal):

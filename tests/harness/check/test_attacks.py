@@ -14,6 +14,7 @@ from harness.check.known_code import GUARDED, find_changed_files, hash_working_t
 from harness.check.plausibility import check_own_clock
 from harness.check.registry import Evidence
 from harness.check.rules import OFFICIAL_DATASET, judge_official_corpus
+from harness.comparison import make_reports
 from harness.plan.plan import load_plan
 from harness.store.journals import load_journal
 from harness.store.locks import hold
@@ -26,7 +27,16 @@ from mainrun.probe import measure_moved_nats
 from mainrun.record.errors import StoredResultsError
 from mainrun.record.files import load_json, save_json
 from mainrun.record.parquet import MAX_ROWS
-from tests.harness.fakes import MACHINE, Curve, FakeLauncher, prepare_tiny
+from tests.harness.fakes import (
+    MACHINE,
+    Curve,
+    FakeLauncher,
+    prepare_tiny,
+    read_events,
+    rehash,
+    skip_rendering,
+    write_events,
+)
 
 ROOT = Path(__file__).parents[3]
 CANNOT_BE_CAUGHT = (
@@ -55,8 +65,7 @@ def test_hashes_of_another_program_turn_no_replay_into_not_checked(own_compariso
     found = find(own_comparison, 3, FakeLauncher(curves={"optimized": Curve(floor=1.0)}))
     assert found["replay"][0] == "NOT VOUCHED"
     assert found["known-code"] == (
-        "NOT VOUCHED", "baseline-s1337: changed code, not here: model/gpt.py; "
-        "optimized-s1337: changed code, not here: model/gpt.py",
+        "NOT VOUCHED", "baseline-s1337, optimized-s1337: changed code, not here: model/gpt.py",
     )  # fmt: skip
 
 
@@ -222,3 +231,19 @@ def test_findings_of_other_files_are_not_taken_over(own_comparison: Path) -> Non
     shutil.copy(own_comparison / "findings.json", own_comparison / "kept.json")
     edit_record(own_comparison, "baseline", "machine", num_cpus=64)
     assert load_findings(load_comparison(own_comparison, check_hashes=False)) is None
+
+
+def test_a_declared_resume_stands_in_the_reports_with_its_checkpoint(own_comparison: Path) -> None:
+    run = own_comparison / "runs" / "optimized-s1337"
+    events = read_events(run / "mainrun.log")
+    at = {"timestamp": events[19]["timestamp"], "step": events[19]["step"], "gap_s": 1.0}
+    resumed = {"event": "run_resumed", **at, "checkpoint_sha256": "ab" * 32}
+    write_events(run / "mainrun.log", [*events[:20], resumed, *events[20:]])
+    rehash(run)
+    record = load_json(run / "run.json", 2)
+    declared = [{"step": at["step"], "checkpoint_sha256": "ab" * 32}]
+    save_json(run / "run.json", record | {"resumed": declared})
+    with skip_rendering():
+        document = make_reports(own_comparison)
+    assert any(f"went on after step {at['step']}" in caveat["text"] for caveat in document["caveats"])
+    assert find(own_comparison)["resumes"][0] == "PASS"

@@ -32,7 +32,7 @@ def record(status):
     (out / ".run.json.partial").write_text(json.dumps({"status": status}))
     (out / ".run.json.partial").replace(out / "run.json")
 """
-ENDS_WELL = BEGIN + "record('running'); log('one'); time.sleep(0.4); log('two'); record('complete')"
+ENDS_WELL = BEGIN + "record('running'); log('one'); time.sleep(1.0); log('two'); record('complete')"
 GROWS = (
     BEGIN
     + """
@@ -54,7 +54,7 @@ for step in range(begun + 1, 9):
     (out / "checkpoint" / f".{step}.partial").replace(out / "checkpoint" / f"{step}.pt")
     for older in (out / "checkpoint").glob("*.pt"):
         if older.stem != str(step): older.unlink()
-    time.sleep(0.15)
+    time.sleep(0.3)
 (out / "checkpoint" / "8.pt").unlink(); (out / "checkpoint").rmdir()
 """
 )

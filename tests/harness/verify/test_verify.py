@@ -18,7 +18,7 @@ NEEDS_TITLES = {
 ASKED_FOR = {"official-data", "pdf-attachments", "replay", "kept-weights"}
 """Checks of what is not there, or made where it is asked for."""
 
-OF_LOGS = {"reimport"}
+OF_LOGS = {"reimport", "own-clock"}
 """Checks that are asked where a run was read from a log."""
 
 
