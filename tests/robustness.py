@@ -65,6 +65,7 @@ FAULTY_FILES = {
     "tokenizer.json": FAULTS,
     "title_losses.parquet": FAULTS,
     "metrics.parquet": FAULTS,
+    "findings.json": FAULTS,
     "comparison.json": FAULTS,
     "PERFORMANCE_SUMMARY.md": FAULTS,
     "TRAINING_OPTIMIZATION_REPORT.md": FAULTS,
