@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from harness.launch.errors_log import hide_folders
 from harness.launch.job import Launcher, run_alone
 from harness.launch.training import build_arguments, build_job
 from harness.plan.plan import Plan
@@ -35,7 +36,9 @@ def train_again(
     resume = ["--resume"] if folder.exists() else []
     job = build_job(f"{run.folder.name}{NAME_END}", [*arguments, *stop, *resume], folder)
     outcome = run_alone(launcher, replace(job, num_threads=how[2]))  # bits depend on it
-    return load_run_record(folder) if outcome.exit_code == EXIT_DONE else outcome.message
+    if outcome.exit_code != EXIT_DONE:
+        return hide_folders(outcome.message, run.folder.parents[1])
+    return load_run_record(folder)
 
 
 def begin_again(

@@ -15,7 +15,15 @@ from harness.store.document import load_document
 from harness.verify.verify import verify
 from mainrun.record.errors import RequestError, StoredResultsError
 from mainrun.record.files import compute_file_sha256, save_json
-from tests.harness.fakes import MACHINE, SOURCE_SHA256, FakeLauncher, build_request, make_comparison, skip_rendering
+from tests.harness.fakes import (
+    MACHINE,
+    SOURCE_SHA256,
+    Curve,
+    FakeLauncher,
+    build_request,
+    make_comparison,
+    skip_rendering,
+)
 from tests.harness.sources.logs import Shape, write_json
 
 BASELINE, OPTIMIZED = "baseline-s1337", "optimized-s1337"
@@ -49,8 +57,9 @@ def both(_private_cache: None, tmp_path_factory: pytest.TempPathFactory, tiny_co
     """Three arms, two of which were trained in `tiny_comparison`; to be read only."""
     folder = tmp_path_factory.mktemp("reuse") / "three"
     settings = {"baseline-2": {"dropout": "0.2"}}
+    launcher = FakeLauncher(curves={"baseline-2": Curve(floor=2.9)})  # losses of its own, as other settings have
     return compare_with(
-        folder, [tiny_comparison], FakeLauncher(), recipes=("baseline", "optimized", "baseline"), settings=settings
+        folder, [tiny_comparison], launcher, recipes=("baseline", "optimized", "baseline"), settings=settings
     )
 
 

@@ -133,7 +133,8 @@ def test_every_run_carries_the_hash_of_the_plan(three_seeds: Path) -> None:
 def test_the_plan_is_stored_before_the_first_run(tmp_path: Path) -> None:
     class Looking(FakeLauncher):
         def start(self, job: Job) -> None:
-            assert (job.folder.parents[1] / "plan.json").exists()
+            if "--stop-after=0" not in job.argv:  # begun again for a check, in a folder of its own
+                assert (job.folder.parents[1] / "plan.json").exists()
             super().start(job)
 
     launcher = Looking()
