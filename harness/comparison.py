@@ -8,16 +8,16 @@ from typing import Any
 from harness.analyse.document import describe_comparison
 from harness.check.integrity import INTEGRITY
 from harness.check.logs import FORENSICS
-from harness.check.planned import CONSTRAINTS
 from harness.check.registry import Evidence, run_checks
 from harness.check.rules import judge_official_corpus
+from harness.check.terms import CONSTRAINTS
 from harness.claims.report_order import say_all
 from harness.launch.job import Launcher
 from harness.launch.progress import ProgressDisplay
 from harness.launch.reuse import load_offers
 from harness.launch.runs import launch_runs
 from harness.plan.folders import point_latest_at
-from harness.plan.from_request import plan_request, store_plan
+from harness.plan.from_request import plan_request, save_changes, store_plan
 from harness.plan.plan import Plan
 from harness.plan.request import CompareRequest
 from harness.report.pdf import Renderer
@@ -46,6 +46,7 @@ def run_comparison(request: CompareRequest, launcher: Launcher, display: Progres
     make_folder(folder)
     with hold(folder):
         plan, plan_sha256 = store_plan(folder, plan)
+        save_changes(folder, plan, request.repository)
         point_latest_at(folder)
         try:
             failures = launch_runs(request, plan, folder, plan_sha256, offers, launcher, display)

@@ -88,6 +88,8 @@ def parse_request(arguments: list[str] | None = None) -> RunRequest:
                         help="change one setting of the recipe; may be repeated")  # fmt: skip
     parser.add_argument("--arm", help="name of the run's side in a comparison (default: the recipe's)")
     parser.add_argument("--plan-sha256", help=argparse.SUPPRESS)
+    parser.add_argument("--code-commit", help=argparse.SUPPRESS)
+    parser.add_argument("--code-tree", help=argparse.SUPPRESS)
     parser.add_argument("--beside", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args(arguments)
     try:
@@ -113,6 +115,8 @@ def parse_request(arguments: list[str] | None = None) -> RunRequest:
         stop_after=given.stop_after,
         checkpoint_every_s=given.checkpoint_every_s,
         plan_sha256=given.plan_sha256,
+        commit=given.code_commit,
+        tree=given.code_tree,
         beside=given.beside,
     )
 

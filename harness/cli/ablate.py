@@ -15,4 +15,4 @@ def add_to(verbs: Verbs) -> None:
     )
     parser.add_argument("ablate", nargs="?", default="optimized", metavar="RECIPE",
                         help=f"one of: {', '.join(RECIPES)} (default: %(default)s)")  # fmt: skip
-    parser.set_defaults(run=train, recipes=[], settings=[], arms=None)
+    parser.set_defaults(run=train, recipes=[], settings=[], arms=None, repo=None)

@@ -20,6 +20,8 @@ from harness.cli.source_options import add_source_options, find_stray_option
 from harness.cli.table import format_columns
 from harness.cli.terminal import is_terminal, write_stderr
 from harness.formats import format_count, format_flops, format_percent, format_value
+from harness.plan.arguments import PACKAGE
+from harness.plan.arm_syntax import FORM
 from mainrun.config import find_changes, join_keys
 from mainrun.recipes import RECIPES, get_preset
 from mainrun.record.errors import RequestError
@@ -38,11 +40,15 @@ def add_to(verbs: Verbs) -> None:
         parents=[build_training_options(), build_json_option()],
         allow_abbrev=False,
     )
-    parser.add_argument("recipes", nargs="*", metavar="RECIPE",
-                        help=f"two or more of: {', '.join(RECIPES)}; the first is the baseline "
-                        f"(default: {' '.join(DEFAULT_RECIPES)})")  # fmt: skip
+    parser.add_argument("recipes", nargs="*", metavar="ARM",
+                        help=f"{FORM}; two or more, the first is the baseline (default: "
+                        f"{' '.join(DEFAULT_RECIPES)}). Recipes: {', '.join(RECIPES)}; a revision is a branch, tag or "
+                        "hash")  # fmt: skip
     parser.add_argument("--set", action="append", default=[], dest="settings", metavar="ARM.KEY=VALUE",
                         help="change one setting of an arm; may be repeated")  # fmt: skip
+    parser.add_argument("--repo", type=Path, metavar="DIR",
+                        help="folder whose mainrun/ is trained, and whose revisions are meant by RECIPE@REVISION "
+                        "(default: this program's own)")  # fmt: skip
     add_source_options(parser)
     parser.add_argument("--arms", type=Path, metavar="FILE",
                         help="arms file (TOML): commands of other programs; their names stand as RECIPE")  # fmt: skip
@@ -96,6 +102,7 @@ def train(given: argparse.Namespace) -> Answer:
         arms_file=given.arms,
         jobs=given.jobs,
         threads=given.threads,
+        repository=given.repo,
         mixed_machines=given.mixed_machines,
     )
     if given.dry_run:
@@ -129,6 +136,9 @@ def format_plan(plan: Plan, folder: Path) -> str:
         changes = find_changes(baseline.config, arm.config)
         lines.append(f"{arm.label} differs from {baseline.label} in {len(changes)} settings")
         lines += [f"  {key}: {format_value(old)} → {format_value(new)}" for key, (old, new) in changes.items()]
+    for change in plan.code_changes or ():
+        lines.append(f"{change.candidate} differs from {change.baseline} in {len(change.files)} files of its code")
+        lines += [f"  {PACKAGE}/{file.name}: +{file.num_added} -{file.num_removed}" for file in change.files]
     lines += [
         "",
         f"Decided on {plan.primary_metric} at the last step; margin {format_percent(plan.margin_percent)}",

@@ -27,6 +27,8 @@ def add_to(verbs: Verbs) -> None:
                         "checked")  # fmt: skip
     parser.add_argument("--replay", type=int, metavar="STEPS",
                         help="train the first steps of every run again and compare")  # fmt: skip
+    parser.add_argument("--repo", type=Path, metavar="DIR",
+                        help="folder whose mainrun/ was trained, in a repository that holds its revisions")  # fmt: skip
     parser.add_argument("--strict", action="store_true", help="what is not checked counts as failed")
     parser.add_argument("--list-checks", action="store_true", help="name every check and end")
     parser.set_defaults(run=run)
@@ -45,7 +47,7 @@ def run(given: argparse.Namespace) -> Answer:
     if given.replay is not None and given.replay < 1:
         raise RequestError(f"--replay takes a number of steps from 1 on, not {given.replay}.")
     with hold(given.folder, shared=True), blame_damage(given.folder):
-        findings = verify(given.folder, given.data, given.replay, LocalLauncher())
+        findings = verify(given.folder, given.data, given.replay, LocalLauncher(), given.repo)
     bad = ("FAIL", "NOT CHECKED") if given.strict else ("FAIL",)
     failed = [finding.name for finding in findings if finding.status in bad]
     values = {"findings": [asdict(finding) for finding in findings]}

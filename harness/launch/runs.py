@@ -13,8 +13,9 @@ from harness.launch.schedule import Task, run_tasks
 from harness.launch.shares import choose_num_threads
 from harness.launch.training import TrainingTask, build_training_job
 from harness.plan.arms_file import load_arms
+from harness.plan.code import locate_code
 from harness.plan.external import is_external
-from harness.plan.plan import Plan, PlannedRun
+from harness.plan.plan import Arm, Plan, PlannedRun
 from harness.plan.request import CompareRequest
 from harness.store.runs import get_run_folder, is_complete
 from mainrun.record.errors import RequestError
@@ -72,8 +73,9 @@ class _Stage:
 
     def build_tasks(self) -> Iterator[Task]:
         """The tasks of the runs that are missing, each built when it is to be started."""
-        if (trained := self._find_trained()) is not None:
-            self.alike.check(trained)
+        for arm in self.plan.arms:
+            if (trained := self._find_trained(arm)) is not None:
+                self.alike.check(trained, arm.code)
         for run in self.plan.runs:
             if run in self.taken_over:
                 continue
@@ -84,7 +86,7 @@ class _Stage:
             elif is_external(arm):
                 yield CommandTask(self._build_command(run), self.plan, run, self.plan_sha256, progress)
             else:
-                yield TrainingTask(self.folder, self._build_job(run), progress, self.alike)
+                yield TrainingTask(self.folder, self._build_job(run), progress, self.alike, arm.code)
 
     def _build_command(self, run: PlannedRun) -> Job:
         assert self.request.arms_file is not None
@@ -93,10 +95,11 @@ class _Stage:
 
     def _build_job(self, run: PlannedRun) -> Job:
         # Its thread count may differ from that of another run only where that is asked for.
-        beside = None if self.request.mixed_machines else self._find_trained()
+        arm = self.plan.get_arm(run.arm)
+        beside = None if self.request.mixed_machines else self._find_trained(arm)
         job = build_training_job(
             run,
-            self.plan.get_arm(run.arm),
+            arm,
             self.plan.preset,
             # The revision the plan resolved: upstream may move between two runs.
             replace(self.request.source, revision=self.plan.corpus["revision"]),
@@ -105,6 +108,7 @@ class _Stage:
             get_run_folder(self.folder, run),
             self.plan_sha256,
             beside,
+            locate_code(arm.code, self.request.repository),
         )
         return self._share_machine(job)
 
@@ -113,11 +117,11 @@ class _Stage:
         own_gpu = self.request.jobs > 1 and self.request.device != "cpu"
         return replace(job, num_threads=num_threads, own_gpu=own_gpu)
 
-    def _find_trained(self) -> Path | None:
-        """The folder of a complete run of ours; all others have to be trained as it was."""
+    def _find_trained(self, arm: Arm) -> Path | None:
+        """The folder of a complete run with the code of an arm; all others with it have to be trained as it was."""
         for run in self.plan.runs:
-            run_folder = get_run_folder(self.folder, run)
-            is_ours = not is_external(self.plan.get_arm(run.arm)) and (run_folder / RECORD_NAME).exists()
+            run_folder, other = get_run_folder(self.folder, run), self.plan.get_arm(run.arm)
+            is_ours = not is_external(other) and other.code == arm.code and (run_folder / RECORD_NAME).exists()
             if is_ours and load_run_record(run_folder)["status"] == "complete":
                 return run_folder
         return None

@@ -7,13 +7,15 @@ from typing import Any
 
 from harness.check.integrity import INTEGRITY
 from harness.check.logs import FORENSICS
-from harness.check.planned import CONSTRAINTS
 from harness.check.registry import Evidence, Finding, Registry, Result, run_checks
 from harness.check.reread import read_titles
+from harness.check.terms import CONSTRAINTS
 from harness.launch.job import Launcher, run_alone
-from harness.launch.training import build_arguments, build_job
+from harness.launch.training import build_job
+from harness.plan.arguments import build_arguments, fit_arguments
 from harness.store.journals import load_journal
 from harness.store.runs import StoredComparison, StoredRun, load_comparison
+from harness.verify import revisions
 from harness.verify.derived import REBUILD
 from mainrun.data.corpus import CorpusSource
 from mainrun.record.errors import EXIT_DONE
@@ -28,10 +30,13 @@ OTHER_MACHINE_TOLERANCE = 1e-3
 """Relative difference of a loss that another machine, torch version or thread count may cause."""
 
 
-def verify(folder: Path, data: str | None, replay_steps: int | None, launcher: Launcher) -> list[Finding]:
+def verify(
+    folder: Path, data: str | None, replay_steps: int | None, launcher: Launcher, repository: Path | None = None
+) -> list[Finding]:
     """All findings on the comparison in `folder`.
 
-    `data` is where the titles are read again from (a file, or `hub`); synthetic ones are always made again. Raises
+    `data` is where the titles are read again from (a file, or `hub`); synthetic ones are always made again.
+    `repository` holds the training program and its revisions; None is our own. Raises
     `StoredResultsError` where a file cannot be read at all, `RequestError` or `MachineError` where `data` cannot.
     """
     comparison = load_comparison(folder, check_hashes=False)
@@ -39,16 +44,18 @@ def verify(folder: Path, data: str | None, replay_steps: int | None, launcher: L
     evidence = Evidence(comparison, NO_TITLES, NO_TITLES)
     if source:
         titles = read_titles(comparison.plan, source)
-        evidence = Evidence(comparison, titles, _initialize_again(comparison, source, launcher))
+        evidence = Evidence(comparison, titles, _initialize_again(comparison, source, launcher, repository))
     findings = [finding for registry in REGISTRIES for finding in run_checks(registry, evidence)]
-    replayed = _replay(comparison, source, replay_steps, launcher)
+    if comparison.plan.code_changes is not None:
+        findings.append(Finding(revisions.NAME, revisions.TITLE, *revisions.judge_revisions(comparison, repository)))
+    replayed = _replay(comparison, source, replay_steps, launcher, repository)
     return [*findings, Finding(REPLAY_NAME, REPLAY_TITLE, *replayed)]
 
 
 def list_checks() -> dict[str, str]:
     """Name → title of every check."""
     titles = {name: check.title for registry in REGISTRIES for name, check in registry.items()}
-    return titles | {REPLAY_NAME: REPLAY_TITLE}
+    return titles | {revisions.NAME: revisions.TITLE, REPLAY_NAME: REPLAY_TITLE}
 
 
 def _find_source(comparison: StoredComparison, data: str | None) -> CorpusSource | None:
@@ -60,15 +67,17 @@ def _find_source(comparison: StoredComparison, data: str | None) -> CorpusSource
     return None if data is None else CorpusSource(data, corpus["revision"], comparison.plan.title_column)
 
 
-def _initialize_again(comparison: StoredComparison, source: CorpusSource, launcher: Launcher) -> dict[str, str] | str:
+def _initialize_again(
+    comparison: StoredComparison, source: CorpusSource, launcher: Launcher, repository: Path | None
+) -> dict[str, str] | str:
     """SHA-256 of fresh weights by run folder, or why this machine cannot say what they should be."""
     made: dict[str, str] = {}
     digests = {}
     for run in comparison.trained:
-        key = repr((run.record["config"], run.seed))
+        key = repr((run.record["config"], run.seed, comparison.plan.get_arm(run.arm).code))
         if key not in made:
             with make_scratch_folder() as scratch:
-                record = _train_again(comparison, run, source, 0, launcher, scratch / "run")
+                record = _train_again(comparison, run, source, 0, launcher, scratch / "run", repository)
             if isinstance(record, str):
                 return record
             other = [
@@ -82,8 +91,9 @@ def _initialize_again(comparison: StoredComparison, source: CorpusSource, launch
 
 
 def _replay(
-    comparison: StoredComparison, source: CorpusSource | None, num_steps: int | None, launcher: Launcher
-) -> Result:
+    comparison: StoredComparison, source: CorpusSource | None, num_steps: int | None, launcher: Launcher,
+    repository: Path | None,
+) -> Result:  # fmt: skip
     if not comparison.trained:
         return "NOT CHECKED", "no run is of the training program"
     if num_steps is None:
@@ -94,7 +104,7 @@ def _replay(
     for run in comparison.trained:
         with make_scratch_folder() as scratch:
             folder = scratch / "run"
-            record = _train_again(comparison, run, source, num_steps, launcher, folder)
+            record = _train_again(comparison, run, source, num_steps, launcher, folder, repository)
             if isinstance(record, str):
                 return "NOT CHECKED", record
             again = _select_losses(load_journal(folder / JOURNAL_NAME, finished=True), num_steps)
@@ -143,15 +153,27 @@ def _select_losses(events: Sequence[dict[str, Any]], num_steps: int) -> Losses:
 
 
 def _train_again(
-    comparison: StoredComparison, run: StoredRun, source: CorpusSource, num_steps: int, launcher: Launcher, folder: Path
+    comparison: StoredComparison,
+    run: StoredRun,
+    source: CorpusSource,
+    num_steps: int,
+    launcher: Launcher,
+    folder: Path,
+    repository: Path | None,
 ) -> dict[str, Any] | str:
     """The record of a run of the same recipe and seed that stops after `num_steps`, or why it cannot be made here."""
     arm = comparison.plan.get_arm(run.arm)
-    machine, settings = run.record["machine"], run.record["config"]
+    place = revisions.find_place(arm, repository)
+    if isinstance(place, str):
+        return place
+    # A revision may not know a setting by today's name, by which its record is read.
+    machine, settings = run.record["machine"], run.record["config"] if arm.code is None else arm.settings
     arguments = build_arguments(
         arm.recipe, comparison.plan.preset, settings, source, run.seed, machine["device"], machine["precision"], folder
     )
-    job = build_job(run.folder.name, [*arguments, f"--stop-after={num_steps}"], folder)
+    if arm.code is not None:
+        arguments = fit_arguments(arguments, place, arm.name)
+    job = build_job(run.folder.name, [*arguments, f"--stop-after={num_steps}"], folder, place)
     outcome = run_alone(launcher, replace(job, num_threads=machine["num_threads"]))  # bits depend on it
     if outcome.exit_code != EXIT_DONE:
         return f"{run.folder.name} cannot be trained again here: {outcome.message}"

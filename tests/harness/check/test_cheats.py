@@ -548,8 +548,9 @@ TRAINED_AGAINST_A_RULE: dict[str, dict[str, Any]] = {
 }
 """Check → what to ask of an honest pipeline so that the rule is broken."""
 
-CAUGHT_ELSEWHERE = {"pdf-attachments", "official-data", "first-loss", "same-tokens", "reimport"}
-"""Checks whose cheats are tests of their own, below or, for imported logs, in `test_imports`."""
+CAUGHT_ELSEWHERE = {"pdf-attachments", "official-data", "first-loss", "same-tokens", "reimport", "equal-terms",
+                    "revisions"}  # fmt: skip
+"""Checks whose cheats are tests of their own: below, for logs in `test_imports`, for code in `test_revisions`."""
 
 
 def find_failed(folder: Path) -> set[str]:
