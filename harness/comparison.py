@@ -1,17 +1,17 @@
 """The main job: plan, launch, collect, analyse, render. Each stage reads only what the one before it stored."""
 
-from dataclasses import asdict
 from functools import lru_cache
 from pathlib import Path
+from time import time
 from typing import Any
 
 from harness.analyse.document import describe_comparison
-from harness.check.integrity import INTEGRITY
-from harness.check.logs import FORENSICS
-from harness.check.registry import Evidence, run_checks
+from harness.check.registry import Evidence
+from harness.check.reread import read_titles
 from harness.check.rules import judge_official_corpus
-from harness.check.terms import CONSTRAINTS
+from harness.check.suite import Occasion, find_all
 from harness.claims.report_order import say_all
+from harness.launch.again import begin_again
 from harness.launch.job import Launcher
 from harness.launch.progress import ProgressDisplay
 from harness.launch.reuse import load_offers
@@ -23,15 +23,19 @@ from harness.plan.request import CompareRequest
 from harness.report.pdf import Renderer
 from harness.report.render import render
 from harness.store.document import FILE_NAME as DOCUMENT_NAME
+from harness.store.findings import load_findings, save_findings
 from harness.store.locks import hold
 from harness.store.measurements import Row, build_rows, collect, load_metrics
 from harness.store.rounding import round_numbers
 from harness.store.runs import StoredComparison, get_run_folder, load_comparison
 from harness.store.tensorboard import FOLDER as TENSORBOARD_FOLDER
 from harness.store.tensorboard import TensorBoardLog
-from mainrun.record.errors import InterruptionError, RunError
+from mainrun.data.corpus import CorpusSource
+from mainrun.record.errors import InterruptionError, MachineError, RequestError, RunError
 from mainrun.record.files import check_temporary_folder, make_folder, save_json
 from mainrun.record.run_record import JOURNAL_NAME
+
+NO_TITLES_HERE = "the titles are not here: give --data with the file they came from"
 
 
 def run_comparison(request: CompareRequest, launcher: Launcher, display: ProgressDisplay) -> Path:
@@ -50,6 +54,8 @@ def run_comparison(request: CompareRequest, launcher: Launcher, display: Progres
         point_latest_at(folder)
         try:
             failures = launch_runs(request, plan, folder, plan_sha256, offers, launcher, display)
+            if not failures or _has_measurements(plan, folder):
+                check_comparison(load_comparison(folder), request.source, launcher, request.repository)
         except KeyboardInterrupt:
             raise InterruptionError(
                 f"Interrupted. Nothing finished is lost; go on with the same command and --out {folder} --resume."
@@ -62,6 +68,49 @@ def run_comparison(request: CompareRequest, launcher: Launcher, display: Progres
             f"{len(failures)} of {len(plan.runs)} runs failed. {' '.join(failures)} Reports are in {folder}."
         )
     return folder
+
+
+def check_comparison(
+    comparison: StoredComparison, source: CorpusSource, launcher: Launcher, repository: Path | None = None
+) -> None:
+    """Makes every check that can be made here and stores what was found, with when and where."""
+    try:
+        evidence = gather_evidence(comparison, find_source(comparison.plan, source.data), launcher, repository)
+    except (RequestError, MachineError) as error:
+        evidence = Evidence(comparison, f"the titles cannot be read again here: {error}", "the titles are not here")
+    store_findings(evidence, "compare")
+
+
+def store_findings(evidence: Evidence, verb: str) -> None:
+    """Makes every check that the evidence allows and stores what was found, with when, where and by which verb."""
+    starts = [] if isinstance(evidence.fresh_starts, str) else list(evidence.fresh_starts.values())
+    machine: dict[str, Any] = next((start["machine"] for start in starts if isinstance(start, dict)), {})
+    occasion = Occasion(time(), verb, machine.get("commit"), machine.get("device_name"))
+    save_findings(evidence.comparison, find_all(evidence, occasion))
+
+
+def gather_evidence(
+    comparison: StoredComparison, source: CorpusSource | None, launcher: Launcher, repository: Path | None = None
+) -> Evidence:
+    """The titles read again from `source` and every whole run of ours begun again; neither where there is no source.
+
+    `repository` is that of the runs' programs, None our own.
+
+    Raises `RequestError` for a file that does not hold the titles, `MachineError` where the hub cannot be read.
+    """
+    if source is None:
+        return Evidence(comparison, NO_TITLES_HERE, NO_TITLES_HERE)
+    started = begin_again(comparison, source, launcher, repository)
+    return Evidence(comparison, read_titles(comparison.plan, source), started)
+
+
+def find_source(plan: Plan, data: str | None) -> CorpusSource | None:
+    """Where the titles of a plan are read again from; None where there are none, or `data` does not say it."""
+    if plan.corpus["source"] == "imported":
+        return None
+    if plan.corpus["source"] == "synthetic":
+        return CorpusSource("synthetic")
+    return None if data is None else CorpusSource(data, plan.corpus["revision"], plan.title_column)
 
 
 def make_reports(folder: Path, renderer: Renderer | None = None) -> dict[str, Any]:
@@ -79,14 +128,11 @@ def make_reports(folder: Path, renderer: Renderer | None = None) -> dict[str, An
 
 
 def build_document(comparison: StoredComparison, rows: list[Row]) -> dict[str, Any]:
-    """The content of `comparison.json`: checked, analysed and said, from what the comparison has stored."""
-    evidence = Evidence(comparison)
-    findings = {
-        "constraints": [asdict(finding) for finding in run_checks(CONSTRAINTS, evidence)],
-        "integrity": [
-            asdict(finding) for registry in (INTEGRITY, FORENSICS) for finding in run_checks(registry, evidence)
-        ],
-    }
+    """The content of `comparison.json`: checked, analysed and said, from what the comparison has stored.
+
+    Findings are those made when it was, and where there are none of these files, what the files alone can show.
+    """
+    findings = load_findings(comparison) or find_all(Evidence(comparison), Occasion())
     status, _ = judge_official_corpus(comparison)
     document = describe_comparison(comparison, rows, findings, official=status == "PASS")
     return dict(round_numbers(say_all(document)))

@@ -5,10 +5,11 @@ Torch is imported where it is used, because the harness reads the names and neve
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mainrun.record.errors import RequestError
+from mainrun.record.errors import EXIT_DONE, RequestError
 
 if TYPE_CHECKING:
     import torch
@@ -19,6 +20,8 @@ DEVICES = ("auto", "cpu", "cuda")
 PRECISIONS = ("auto", "float32", "bfloat16")
 """What `--precision` takes, for matrix products; `auto` is bfloat16 on a GPU, float32 on a CPU."""
 
+NO_CUDA = "--device cuda was asked for, but torch finds no CUDA device here. Use --device auto."
+
 MAX_FLOAT32_ERROR = 1e-5
 """Relative error above which a product was not computed in float32: that has about 3e-7, bfloat16 3e-3."""
 
@@ -28,7 +31,7 @@ def choose_device(name: str) -> torch.device:
     import torch
 
     if name == "cuda" and not torch.cuda.is_available():
-        raise RequestError("--device cuda was asked for, but torch finds no CUDA device here. Use --device auto.")
+        raise RequestError(NO_CUDA)
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     return torch.device(name)
@@ -72,3 +75,14 @@ def read_cpuinfo(field: str) -> str | None:
     except OSError:
         return None
     return next((line.partition(":")[2].strip() for line in lines if line.partition(":")[0].strip() == field), None)
+
+
+def _main() -> int:
+    """Tells a program that does not import torch whether there is a CUDA device: 0, or a wrong request's code."""
+    import torch
+
+    return EXIT_DONE if torch.cuda.is_available() else RequestError.exit_code
+
+
+if __name__ == "__main__":
+    sys.exit(_main())

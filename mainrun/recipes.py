@@ -2,11 +2,20 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 
 from mainrun.config import Config, build_config
 from mainrun.settings import Value, unknown_name
 
-RECIPES: dict[str, Mapping[str, Value]] = {
+
+@dataclass(frozen=True)
+class OfPreset:
+    """A setting that is so many times the preset's, which it divides evenly."""
+
+    factor: Fraction
+
+
+RECIPES: dict[str, Mapping[str, Value | OfPreset]] = {
     "baseline": {},
     "optimized": {
         "optimizer.name": "adamw",
@@ -14,12 +23,32 @@ RECIPES: dict[str, Mapping[str, Value]] = {
         "optimizer.weight_decay": 0.1,
         "schedule.warmup_fraction": 100 / 938,
     },
+    "frontier": {
+        "data.tokenizer": "unigram",
+        "model.n_head": OfPreset(Fraction(1, 2)),
+        "model.d_model": OfPreset(Fraction(5, 8)),
+        "model.dropout": 0.2,
+        "model.positions": "rope",
+        "model.attention": "title",
+        "model.mlp": "relu2",
+        "model.biases": False,
+        "model.residual_init": "scaled",
+        "model.shifts": True,
+        "optimizer.name": "muon",
+        "optimizer.learning_rate": 0.02,
+        "optimizer.weight_decay": 0.1,
+        "schedule.name": "wsd",
+        "schedule.warmup_fraction": 0.05,
+        "training.order": "shuffled",
+        "training.rdrop": 2.0,
+    },
 }
 """Name → the settings, by dotted key, in which the recipe is not the baseline."""
 
 CHANGE_UNITS: dict[str, tuple[str, ...]] = {
     "optimizer": ("optimizer.name", "optimizer.learning_rate"),
     "schedule": ("schedule.name", "schedule.warmup_fraction"),
+    "width": ("model.n_head", "model.d_model"),
 }
 """Settings that are ablated together, because one without the other is no sensible recipe; any other stands alone.
 
@@ -63,13 +92,23 @@ def get_preset(name: str) -> Preset:
     return PRESETS[name]
 
 
-def get_recipe(name: str) -> Mapping[str, Value]:
-    """The recipe of that name; `RequestError` with the nearest name where there is none."""
+def get_recipe(name: str, preset: str) -> Mapping[str, Value]:
+    """What the recipe of that name says at a preset; `RequestError` with the nearest name where there is none."""
     if name not in RECIPES:
         raise unknown_name("recipe", name, RECIPES)
-    return RECIPES[name]
+    scale = get_preset(preset).scale
+    return {
+        key: _scale(scale[key], value.factor) if isinstance(value, OfPreset) else value
+        for key, value in RECIPES[name].items()
+    }
 
 
 def build_named_config(recipe: str, preset: str, settings: Mapping[str, str]) -> Config:
     """The configuration of a recipe at a preset, with `--set` values applied; `RequestError` for unknown names."""
-    return build_config({**get_preset(preset).scale, **get_recipe(recipe)}, settings)
+    return build_config({**get_preset(preset).scale, **get_recipe(recipe, preset)}, settings)
+
+
+def _scale(value: int, factor: Fraction) -> int:
+    scaled = value * factor
+    assert scaled.denominator == 1, f"{value} is not divided evenly by {factor}"
+    return int(scaled)

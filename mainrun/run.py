@@ -23,7 +23,7 @@ from mainrun.recipes import build_named_config
 from mainrun.record.checkpoint import CheckpointFolder
 from mainrun.record.errors import RequestError, RunError
 from mainrun.record.events import Progress, write_opening_events, write_training_step, write_validation_step
-from mainrun.record.files import compute_file_sha256, make_folder, save_json
+from mainrun.record.files import atomic_write, compute_file_sha256, make_folder, save_json
 from mainrun.record.identity import check_beside, check_identity, compute_identity
 from mainrun.record.journal import Journal
 from mainrun.record.run_record import (
@@ -32,12 +32,15 @@ from mainrun.record.run_record import (
     JOURNAL_NAME,
     TITLE_LOSSES_NAME,
     TOKENIZER_NAME,
+    WEIGHTS_NAME,
     RunRecord,
     RunRequest,
     load_run_record,
 )
 from mainrun.record.title_losses import save_title_losses
 from mainrun.step import STEPS_AT_ONCE, TrainingState
+
+CHECKPOINT_FOLDER = "checkpoint"
 
 
 def train(request: RunRequest) -> Iterator[Progress]:
@@ -89,7 +92,9 @@ class _Run:
         if request.beside:
             check_beside(request.beside, self.record.values)
         make_folder(request.out)
-        self.checkpoints = CheckpointFolder(request.out / "checkpoint", request.checkpoint_every_s)
+        self.checkpoints = CheckpointFolder(
+            request.out / CHECKPOINT_FOLDER, request.checkpoint_every_s, keep=request.keep_checkpoints
+        )
         if stored:
             check_identity(compute_identity(stored), self.identity)
         self.is_complete = stored is not None and stored["status"] == "complete"
@@ -104,6 +109,9 @@ class _Run:
         if self.checkpoint:
             check_identity(self.checkpoint["identity"], self.identity)
             self.state.restore(self.checkpoint)
+        self.kept, self.resumed = _continue_lists(self.checkpoint)
+        if self.resumed:
+            self.record.values["resumed"] = self.resumed
         train_ids = torch.from_numpy(streams.train_ids).long().to(device)
         training = config.training
         self.batches = build_batches(
@@ -128,7 +136,7 @@ class _Run:
             save_json(self.request.out / TOKENIZER_NAME, self.data.streams.tokenizer.to_json())
             if checkpoint:
                 gap_s = max(0.0, time.time() - checkpoint["saved_at"])
-                journal.write("run_resumed", step=self.state.step, gap_s=gap_s)
+                journal.write("run_resumed", step=self.state.step, gap_s=gap_s, checkpoint_sha256=checkpoint["sha256"])
             else:
                 num_parameters = sum(parameter.numel() for parameter in self.state.model.parameters())
                 write_opening_events(journal, self.request, self.data, self.record.values, num_parameters)
@@ -171,8 +179,11 @@ class _Run:
             "journal_bytes": journal.sync(),
             "wall_elapsed_s": self.wall_elapsed_s,
             "saved_at": time.time(),
+            "kept": self.kept,
+            "resumed": self.resumed,
         }
-        self.checkpoints.save(self.state.to_checkpoint() | own)
+        digest = self.checkpoints.save(self.state.to_checkpoint() | own)
+        self.kept = [*self.kept, _describe_checkpoint(self.state.step, digest)]
 
     def conclude(self) -> None:
         """Writes what is known at the end of a run, or that it was stopped before it."""
@@ -183,6 +194,11 @@ class _Run:
         assert self.full_loss is not None
         title_loss_nats = sum_by_title(self.full_loss, streams.title_num_tokens)
         save_title_losses(out / TITLE_LOSSES_NAME, self.data, title_loss_nats)
+        if self.request.keep_checkpoints:
+            self.record.values["checkpoints"] = self.kept
+        if self.request.keep_weights:
+            with atomic_write(out / WEIGHTS_NAME) as file:
+                torch.save(self.state.model.state_dict(), file)
         self.record.save(
             "complete",
             final_weights_sha256=compute_weights_sha256(self.state.model),
@@ -190,6 +206,19 @@ class _Run:
             peak_memory_bytes=measure_peak_memory_bytes(self.state.device),
         )
         self.checkpoints.remove()
+
+
+def _describe_checkpoint(step: int, digest: str) -> dict[str, Any]:
+    return {"step": step, "sha256": digest, "path": f"{CHECKPOINT_FOLDER}/{digest}.pt"}
+
+
+def _continue_lists(checkpoint: dict[str, Any] | None) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Checkpoints made so far and resumes so far, of which the journal tells too, with this one."""
+    if checkpoint is None:
+        return [], []
+    step, digest = checkpoint["step"], checkpoint["sha256"]
+    resumed = {"step": step, "checkpoint_sha256": digest}
+    return [*checkpoint.get("kept", []), _describe_checkpoint(step, digest)], [*checkpoint.get("resumed", []), resumed]
 
 
 def _load_stored(request: RunRequest) -> dict[str, Any] | None:

@@ -87,6 +87,8 @@ def parse_request(arguments: list[str] | None = None) -> RunRequest:
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="settings",
                         help="change one setting of the recipe; may be repeated")  # fmt: skip
     parser.add_argument("--arm", help="name of the run's side in a comparison (default: the recipe's)")
+    parser.add_argument("--keep-weights", action="store_true", help="store the final weights too")
+    parser.add_argument("--keep-checkpoints", action="store_true", help="keep every checkpoint, also after the run")
     parser.add_argument("--plan-sha256", help=argparse.SUPPRESS)
     parser.add_argument("--code-commit", help=argparse.SUPPRESS)
     parser.add_argument("--code-tree", help=argparse.SUPPRESS)
@@ -118,6 +120,8 @@ def parse_request(arguments: list[str] | None = None) -> RunRequest:
         commit=given.code_commit,
         tree=given.code_tree,
         beside=given.beside,
+        keep_weights=given.keep_weights,
+        keep_checkpoints=given.keep_checkpoints,
     )
 
 

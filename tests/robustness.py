@@ -76,6 +76,7 @@ FAULTY_FILES = {
     "latest": ("symlink", "rename"),
     "logs/errors": FAULTS,
     "a run that is taken over": ("copy", "rename"),
+    "what comes back from a cluster": FAULTS,
     "source.log": FAULTS,
     "output.log": ("open",),
 }

@@ -11,8 +11,11 @@ from harness.verify.verify import verify
 RESULTS = Path(__file__).parents[1] / "results"
 REFERENCES = ("quick-synthetic", "mainrun-hn-titles")
 """Committed comparisons; a folder of results may hold others that stay on their machine."""
-ANYWHERE = {"official-data", "pre-trained-weights", "pdf-attachments", "replay"}
-OF_A_FILE = {"fingerprints", "denominator", "tokens", "round-trip", "facts-by-title"}
+ANYWHERE = {"official-data", "pre-trained-weights", "pdf-attachments", "replay", "kept-weights", "stored-findings"}
+"""The last one since they were made before findings were stored."""
+OF_A_FILE = {
+    "fingerprints", "denominator", "tokens", "round-trip", "facts-by-title", "characters-per-token", "fresh-start"
+}  # fmt: skip
 """What cannot be checked without the file of the titles."""
 
 

@@ -5,14 +5,14 @@ from pathlib import Path
 
 from tests import test_hostile, test_kill
 from tests.conftest import pytest_addoption
-from tests.harness.launch import test_external, test_faults
+from tests.harness.launch import test_arrivals, test_external, test_faults
 from tests.harness.report import test_faults_of_reports
 from tests.harness.verify import test_damage
 from tests.mainrun import test_train_faults
 from tests.robustness import FAULTS, FAULTY_FILES, format_table
 from tests.test_readme import find_part
 
-MODULES = (test_faults, test_faults_of_reports, test_train_faults, test_external)
+MODULES = (test_faults, test_faults_of_reports, test_train_faults, test_external, test_arrivals)
 SOURCES = "".join(map(inspect.getsource, MODULES))
 
 
@@ -53,13 +53,15 @@ WRITTEN_AS = {
     "title_losses.parquet": "losses.parquet",
     "logs/tensorboard": "events.out",
     "a run that is taken over": "a_run_that_is_taken_over",
+    "what comes back from a cluster": "what_comes_back_from_a_cluster",
 }
 """How a test names the file, where that is not its name."""
 WRITES = ("atomic_write(", "save_text(", "save_json(", "save_table(", '.open("wb"', "os.write(", "symlink_to(")
 WRITERS = {
-    *("analyse/document.py", "launch/errors_log.py", "launch/output.py", "launch/reuse.py"),
+    *("comparison.py", "launch/arrivals.py", "launch/errors_log.py", "launch/output.py", "launch/reuse.py"),
     *("plan/folders.py", "plan/plan.py", "report/figures.py", "report/pdf.py", "report/render.py"),
     *("sources/command.py", "sources/take_in.py", "store/measurements.py", "store/tensorboard.py"),
-    *("data/streams.py", "record/checkpoint.py", "record/files.py", "record/journal.py", "record/parquet.py"),
+    *("data/streams.py", "record/checkpoint.py", "record/console.py", "record/files.py", "record/journal.py"),
+    "record/parquet.py",
     *("record/run_record.py", "record/title_losses.py", "run.py"),
 }

@@ -10,7 +10,7 @@ from statistics import median
 from typing import Any
 
 from harness.analyse.coverage import MIN_LOSS, compute_matched
-from harness.analyse.examine import Forensics, examine_run
+from harness.analyse.examine import Forensics
 from harness.plan.plan import Arm as PlannedArm
 from harness.store.arm_fields import Arm, Cost, Final, InTrain, Lowest, Stability
 from harness.store.facts import RunFacts
@@ -26,10 +26,11 @@ _NOT_FACTS = ("config", "notes", "corpus", "machine", "source_sha256")
 """Facts that stand elsewhere in the document or in the records."""
 
 
-def describe_arm(arm: PlannedArm, seed: int, run: StoredRun | None, rows: Sequence[Row]) -> Arm:
-    """One arm by the run with `seed`: what it is, how it ended, and its measurements, which `rows` holds."""
+def describe_arm(
+    arm: PlannedArm, seed: int, run: StoredRun | None, forensics: Forensics | None, rows: Sequence[Row]
+) -> Arm:
+    """One arm by the run with `seed`: what it is, how it ended, what its counts give away, and its measurements."""
     facts = RunFacts() if run is None else run.facts
-    forensics = None if run is None else examine_run(run)
     described: Arm = {
         "name": arm.name,
         "label": arm.label,

@@ -18,6 +18,7 @@ from harness.store.runs import StoredComparison
 
 Finals = Mapping[tuple[str, int], Final | None]
 """Final measurements by arm and seed."""
+DRAWN = "each seed has titles of its own, so that pairs are not pairs of one text"
 
 
 def describe_certainty(
@@ -28,9 +29,11 @@ def describe_certainty(
     basis: Mapping[str, str],
     doubts: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """`verdict`, `evaluation_sampling`, `robustness` and `titles` of two headline runs, decided on their `basis`.
+    """`verdict`, `evaluation_sampling`, `robustness`, `titles` and `seed_draws_titles` of two headline runs, decided on
+    their `basis`.
 
-    With one pair and no losses by title nothing is concluded, nor where there are doubts.
+    With one pair and no losses by title nothing is concluded, nor where there are doubts, nor where each seed has
+    titles of its own.
     """
     plan, field = comparison.plan, basis["field"]
     seeds = _find_shared_seeds(plan.seeds, baseline, candidate, finals, field)
@@ -39,22 +42,38 @@ def describe_certainty(
         one, other = finals[baseline.arm, baseline.seed], finals[candidate.arm, candidate.seed]
         assert one is not None and other is not None
         gains = [compute_gain(one[field], other[field])]  # type: ignore[literal-required]  # a field of Final
-    columns = _load_titles(comparison, baseline, candidate, seeds) if field == FULL else None
+    drawn = len(seeds) > 1 and draw_titles(comparison, (baseline.arm, candidate.arm), seeds)
+    columns = None if drawn or field != FULL else _load_titles(comparison, baseline, candidate, seeds)
     titles = sample_titles(*(np.array([run["loss_nats"] for run in runs]) for runs in columns)) if columns else None
+    if drawn:
+        doubts, gains = [*doubts, DRAWN], gains[:1]
     verdict = decide_verdict(gains, titles, plan.margin_percent, plan.known_noise) | {"basis": basis["name"]}
     if doubts:
         said = [*doubts, *([verdict["reason"]] if verdict["interval_95"] else [])]
         verdict |= {"reason": "; ".join(said)}
-        if verdict["word"] != "INCONCLUSIVE":
+        if drawn or verdict["word"] != "INCONCLUSIVE":
             verdict |= {"word": "INCONCLUSIVE", "label": "INCONCLUSIVE"}
     return {
         "verdict": verdict,
         "evaluation_sampling": {"interval_95": asdict(titles.wide), "interval_90": asdict(titles.narrow)}
         if titles
         else None,
-        "robustness": _describe_seeds(comparison, baseline, candidate, finals, titles) if field == FULL else None,
+        "robustness": None
+        if drawn or field != FULL
+        else _describe_seeds(comparison, baseline, candidate, finals, titles),
+        "seed_draws_titles": drawn,
         "titles": describe_titles(*(runs[0] for runs in columns)) if columns else None,
     }
+
+
+def draw_titles(comparison: StoredComparison, arms: Sequence[str], seeds: Sequence[int]) -> bool:
+    """Whether runs of one arm with different seeds have different titles: other fingerprints, or token counts."""
+    for arm in arms:
+        facts = [comparison.runs[PlannedRun(arm, seed)].facts for seed in seeds]
+        for field in ("train_sha256", "validation_sha256", "num_train_tokens"):
+            if len({getattr(each, field) for each in facts} - {None}) > 1:
+                return True
+    return False
 
 
 def _find_shared_seeds(

@@ -1,8 +1,10 @@
 """The command line that makes a comparison again, as its reports print it."""
 
 import shlex
+from collections.abc import Container
 
-from harness.plan.plan import MARGIN_PERCENT, Plan
+from harness.plan.arms import type_arm
+from harness.plan.plan import FIRST, MARGIN_PERCENT, Arm, Plan
 from harness.store.runs import StoredComparison
 
 
@@ -20,6 +22,8 @@ def describe_command(comparison: StoredComparison) -> str:
         words += ["--seeds", ",".join(map(str, plan.seeds)), *comparison.machine_options]
     if plan.margin_percent != MARGIN_PERCENT:
         words += ["--margin", f"{plan.margin_percent:g}"]
+    if plan.against != FIRST:
+        words += ["--against", plan.against]
     for arm in () if plan.ablation or taken_in else plan.arms:
         for key, value in arm.settings.items():
             words += ["--set", f"{arm.name}.{key}={value}"]
@@ -28,7 +32,7 @@ def describe_command(comparison: StoredComparison) -> str:
 
 def _describe_training(plan: Plan) -> list[str]:
     external = {source["arm"]: source["external"] for source in plan.sources or []}
-    arms = [arm.name if arm.name in external else arm.recipe for arm in plan.arms]
+    arms = [_describe_arm(arm, external) for arm in plan.arms]
     words = ["ablate", plan.ablation["recipe"]] if plan.ablation else ["compare", *arms]
     if external:
         words += ["--arms", next(iter(external.values()))["arms_file"]]
@@ -40,3 +44,10 @@ def _describe_training(plan: Plan) -> list[str]:
     if plan.corpus["revision"]:
         words += ["--data-revision", plan.corpus["revision"]]
     return words
+
+
+def _describe_arm(arm: Arm, external: Container[str]) -> str:
+    if arm.name in external:
+        return arm.name
+    is_plain = arm.has_recipes_name and (arm.code is None or arm.code.revision is None)
+    return arm.recipe if is_plain else type_arm(arm)

@@ -4,6 +4,7 @@ Pure functions over counts. The task's own data is recognised by its counts; whe
 tokens they are estimated from the training tokens, and everything that follows carries the range.
 """
 
+import math
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -18,9 +19,12 @@ OFFICIAL_NUM_TITLES = 100_000
 OFFICIAL_VAL_FRACTION = 0.1
 OFFICIAL_TARGET_COVERAGE = 14 * 64 * 128 / OFFICIAL_NUM_VALIDATION_TOKENS
 """Coverage at which the task's target was measured: 14 spans of 64 × 128 tokens."""
-VALIDATION_SHARE = 0.989 / 9
-"""Validation tokens for each training token, for a tenth of the titles held out."""
-ESTIMATE_RANGE = 0.02
+TITLE_SPREAD = 0.42
+"""Standard deviation of the tokens of a title, in their mean; see `benchmarks.validation_share`."""
+TOKENS_PER_TITLE = 24
+"""More than titles have on average, so that a number of titles that is not known is not overrated."""
+ESTIMATE_DEVIATIONS = 3
+"""Half an estimate's range, in standard deviations."""
 MIN_LOSS = 1e-9
 """A smaller validation loss, nats of either unit, is that of an evaluation that scored nothing."""
 Origin = Literal["stated", "official", "estimated"]
@@ -35,6 +39,8 @@ class Validation:
     high_num_tokens: int
     num_chars: int | None
     origin: Origin
+    pieces: tuple[tuple[int, int], ...]
+    """First and last of the numbers of tokens that are possible, ascending: what first losses rule out is missing."""
 
 
 @dataclass(frozen=True)
@@ -50,19 +56,32 @@ class Coverage:
 
 
 def size_validation(
-    num_train_tokens: int | None, vocab_size: int | None, num_tokens: int | None, num_chars: int | None
+    num_train_tokens: int | None,
+    vocab_size: int | None,
+    num_tokens: int | None,
+    num_chars: int | None,
+    val_fraction: float | None = None,
+    num_titles: int | None = None,
 ) -> Validation | None:
-    """The validation text of a run: as its log states it, as the task's data has it, or estimated; else None."""
+    """The validation text of a run: as its log states it, as the task's data has it, or estimated; else None.
+
+    An estimate takes the held-out share of the titles (a tenth where it is not given) for that of the tokens, and its
+    range is what draws of so many titles differ by.
+    """
     if num_tokens is not None:
-        return Validation(num_tokens, num_tokens, num_tokens, num_chars, "stated")
+        return Validation(num_tokens, num_tokens, num_tokens, num_chars, "stated", ((num_tokens, num_tokens),))
     if is_official(num_train_tokens, vocab_size):
         known = OFFICIAL_NUM_VALIDATION_TOKENS
-        return Validation(known, known, known, OFFICIAL_NUM_VALIDATION_CHARS, "official")
+        return Validation(known, known, known, OFFICIAL_NUM_VALIDATION_CHARS, "official", ((known, known),))
     if num_train_tokens is None:
         return None
-    middle = VALIDATION_SHARE * num_train_tokens
-    low, high = (round(middle * (1 + sign * ESTIMATE_RANGE)) for sign in (-1, 1))
-    return Validation(round(middle), low, high, num_chars, "estimated")
+    fraction = val_fraction or OFFICIAL_VAL_FRACTION
+    middle = num_train_tokens * fraction / (1 - fraction)
+    titles = num_titles or num_train_tokens / (1 - fraction) / TOKENS_PER_TITLE
+    deviation = TITLE_SPREAD / math.sqrt(fraction * (1 - fraction) * titles)
+    reach = min(1.0, ESTIMATE_DEVIATIONS * deviation)
+    low, high = (round(middle * (1 + sign * reach)) for sign in (-1, 1))
+    return Validation(round(middle), low, high, num_chars, "estimated", ((low, high),))
 
 
 def is_official(num_train_tokens: int | None, vocab_size: int | None) -> bool:
@@ -92,23 +111,19 @@ def assume_task_text(
 def compute_coverage(validation: Validation, block_size: int, batch_size: int) -> Coverage | None:
     """Spans and coverage of an evaluation with this block and batch; None for a text of no tokens."""
     scored = block_size * batch_size
-    low, high = validation.low_num_tokens, validation.high_num_tokens
-    if low < 1:
+    if validation.low_num_tokens < 1:
         return None
-    # Within the range the share falls between two whole numbers of spans and jumps up at each: as high, but from less.
-    first = -(-low // (scored + 1)) * (scored + 1)
-    jumps = (first, first + scored + 1)
-    tried = [low, high, *(size for jump in jumps for size in (jump - 1, jump) if low <= size <= high)]
-    shares = [size // (scored + 1) * scored / size for size in tried]
+    # Within a piece the share falls between two whole numbers of spans and jumps up at each: as high, but from less.
+    shares, spans = [], []
+    for low, high in validation.pieces:
+        first = -(-low // (scored + 1)) * (scored + 1)
+        jumps = (first, first + scored + 1)
+        tried = [low, high, *(size for jump in jumps for size in (jump - 1, jump) if low <= size <= high)]
+        shares += [size // (scored + 1) * scored / size for size in tried]
+        spans += [low // (scored + 1), high // (scored + 1)]
     num_spans = validation.num_tokens // (scored + 1)
-    return Coverage(
-        num_spans,
-        low // (scored + 1),
-        high // (scored + 1),
-        num_spans * scored / validation.num_tokens,
-        min(shares),
-        max(shares),
-    )
+    share = num_spans * scored / validation.num_tokens
+    return Coverage(num_spans, min(spans), max(spans), share, min(shares), max(shares))
 
 
 def compute_matched(loss_nats_per_char: float, share: float) -> float | None:

@@ -1,7 +1,8 @@
 """From stored runs, their measurements and findings to `comparison.json`: every number the reports print."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
+from functools import cache
 from itertools import pairwise
 from typing import Any
 
@@ -9,10 +10,14 @@ from harness.analyse.ablation import describe_ablation
 from harness.analyse.arms import describe_arm, describe_final, find_problem
 from harness.analyse.certainty import describe_certainty
 from harness.analyse.command import describe_command
-from harness.analyse.examine import examine_run
-from harness.analyse.overlaps import count_beside
+from harness.analyse.doubts import find_unseen
+from harness.analyse.examine import examine_all
+from harness.analyse.opponents import find_baseline, find_common_basis, find_opponents
+from harness.analyse.overlaps import RESUMED, count_beside
 from harness.analyse.pairs import BASES, FULL, describe_pair
 from harness.analyse.ranking import rank_arms
+from harness.analyse.sweeps import describe_sweeps
+from harness.analyse.verdict import judge_together
 from harness.plan.plan import PlannedRun
 from harness.store.arm_fields import Arm, Final
 from harness.store.document import SCHEMA_VERSION, Document, Group, RunEntry
@@ -30,7 +35,7 @@ Rows = dict[tuple[str, int], list[Row]]
 def describe_comparison(
     comparison: StoredComparison,
     rows: Sequence[Row],
-    findings: Mapping[str, Sequence[dict[str, str]]],
+    findings: Mapping[str, Sequence[Mapping[str, Any]]],
     *,
     official: bool,
 ) -> dict[str, Any]:
@@ -62,6 +67,7 @@ def describe_comparison(
             "primary_metric": plan.primary_metric,
             "margin_percent": plan.margin_percent,
             "seeds": plan.seeds,
+            "seeds_added": [seed for added in plan.seeds_added for seed in added] if plan.seeds_added else None,
             "num_runs_complete": len(plan.runs) - len(comparison.unfinished),
             "num_runs_taken_in": sum("source" in run.record for run in comparison.runs.values()),
             "command": describe_command(comparison),
@@ -77,6 +83,7 @@ def describe_comparison(
             **findings,
             "pairs": [],
             "ablation": None,
+            "sweeps": [],
             "ranking": {},
             "num_findings": _count_findings(findings),
             "figures": [],
@@ -86,20 +93,28 @@ def describe_comparison(
     )
     finals = {run: _find_final(comparison, PlannedRun(*run), by_run[run]) for run in by_run}
     kept_rules = all(finding["status"] != "FAIL" for finding in findings["constraints"])
-    baseline, *candidates = document["arms"]
     rows_by_arm = {name: by_run[run.arm, run.seed] for name, run in headlines.items()}
-    for candidate in candidates[-1:] if plan.ablation else candidates:
+    opponents = find_opponents(plan.against, document["arms"], finals, plan.seeds)
+    for baseline, candidate in opponents[-1:] if plan.ablation else opponents:
         if baseline["final"] is None or candidate["final"] is None:
             continue
         pair = describe_pair(baseline, candidate, rows_by_arm, official=official, kept_rules=kept_rules)
         runs = headlines[baseline["name"]], headlines[candidate["name"]]
         pair |= _describe_code_changes(comparison, baseline["name"], candidate["name"])
+        pair["doubts"] += find_unseen(findings["integrity"], [run.folder_name for run in runs])
         pair |= describe_certainty(comparison, *runs, finals, pair["basis"], pair["doubts"])
         if pair["coverage_differs"] and pair["basis"]["field"] == FULL:
             pair["verdict"]["reason"] += "; the arms' coverage differs, so their frozen losses are not on equal terms"
         document["pairs"].append(round_numbers(pair))
+    judge_together([pair["verdict"] for pair in document["pairs"]])
+    judge = _build_judge(comparison, document["arms"], headlines, finals)
     document["ablation"] = round_numbers(_describe_ablation(comparison, document["arms"], headlines, finals))
-    document["ranking"] = round_numbers(_rank(comparison, document, headlines, finals))
+    shown_beside = find_baseline(plan.against, document["arms"], finals, plan.seeds)
+    ranking = rank_arms(document["arms"], shown_beside, document["pairs"], finals, plan.seeds, judge)
+    document["ranking"] = round_numbers({"against": plan.against, **ranking})
+    if plan.ablation is None:
+        found = describe_sweeps(document["arms"], document["ranking"]["field"], finals, plan.seeds, judge)
+        document["sweeps"] = round_numbers(found)
     document["figures"] = list_figures(document, rows_by_arm)
     return dict(document)
 
@@ -135,6 +150,7 @@ def list_figures(document: Mapping[str, Any], rows_by_arm: Mapping[str, Sequence
         "learning_rate": has("train", "learning_rate"),
         "perplexity": has("validation", "perplexity_per_token"),
         "ablation": document["ablation"] is not None,
+        "sweeps": bool(document["sweeps"]),
     }
     return [name for name, there in shown.items() if there and document["pairs"]]
 
@@ -148,7 +164,8 @@ def _describe_code_changes(comparison: StoredComparison, baseline: str, candidat
 
 
 def _describe(comparison: StoredComparison, run: PlannedRun, rows: Rows) -> Arm:
-    return describe_arm(comparison.plan.get_arm(run.arm), run.seed, comparison.runs.get(run), rows[run.arm, run.seed])
+    arm, forensics = comparison.plan.get_arm(run.arm), examine_all(comparison).get(run)
+    return describe_arm(arm, run.seed, comparison.runs.get(run), forensics, rows[run.arm, run.seed])
 
 
 def _find_final(comparison: StoredComparison, planned: PlannedRun, rows: Sequence[Row]) -> Final | None:
@@ -156,7 +173,7 @@ def _find_final(comparison: StoredComparison, planned: PlannedRun, rows: Sequenc
     training, validation = ([row for row in rows if row["split"] == split] for split in ("train", "validation"))
     if run is None or not run.is_complete or find_problem(run, training, validation):
         return None
-    return describe_final(run.facts, examine_run(run), training, validation)
+    return describe_final(run.facts, examine_all(comparison).get(planned), training, validation)
 
 
 def _describe_run(comparison: StoredComparison, planned: PlannedRun, beside: Mapping[PlannedRun, int]) -> RunEntry:
@@ -179,32 +196,38 @@ def _describe_clock(run: StoredRun) -> RunEntry:
     times = [event["timestamp"] for event in run.events if event["timestamp"] is not None]
     if TAKEN_OVER in run.record:
         described["taken_over"] = {**run.record[TAKEN_OVER], "started_at": min(times), "finished_at": max(times)}
+    if resumes := [event for event in run.select(RESUMED) if "checkpoint_sha256" in event]:
+        described["resumed"] = {
+            "steps": [event["step"] for event in resumes],
+            "checkpoints": [event["checkpoint_sha256"] for event in resumes],
+        }
     clock_set_back_s = max((before - after for before, after in pairwise(times)), default=0.0)
     if not run.is_read and clock_set_back_s >= NOTED_CLOCK_CHANGE_S:
         described["clock_set_back_s"] = clock_set_back_s
     return described
 
 
-def _rank(
+def _build_judge(
     comparison: StoredComparison,
-    document: Document,
+    arms: Sequence[Arm],
     headlines: Mapping[str, PlannedRun],
     finals: Mapping[tuple[str, int], Final | None],
-) -> dict[str, Any]:
-    measured = [arm["final"] for arm in document["arms"] if arm["final"] is not None]
-    field = next((field for field in BASES if all(final[field] is not None for final in measured)), FULL)  # type: ignore[literal-required]  # a field of Final
+) -> Callable[[str, str], dict[str, Any]]:
+    field = find_common_basis(arms) or FULL
 
+    @cache
     def judge(before: str, after: str) -> dict[str, Any]:
         basis = {"field": field, "name": BASES[field]}
         certainty = describe_certainty(comparison, headlines[before], headlines[after], finals, basis)
         return dict(certainty["verdict"])
 
-    return rank_arms(document["arms"], document["pairs"], finals, comparison.plan.seeds, judge)
+    return judge
 
 
-def _count_findings(findings: Mapping[str, Sequence[dict[str, str]]]) -> dict[str, int]:
+def _count_findings(findings: Mapping[str, Sequence[Mapping[str, Any]]]) -> dict[str, int]:
     statuses = [finding["status"] for group in findings.values() for finding in group]
-    return {"passed": statuses.count("PASS"), "failed": statuses.count("FAIL"), "absent": statuses.count("NOT CHECKED")}
+    counted = {"passed": "PASS", "failed": "FAIL", "unvouched": "NOT VOUCHED", "absent": "NOT CHECKED"}
+    return {name: statuses.count(status) for name, status in counted.items()}
 
 
 def _describe_ablation(

@@ -1,21 +1,36 @@
 """Why a pair of arms could not be decided on however many seeds it had: not one text, not one metric, not one seed."""
 
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from harness.analyse.coverage import Coverage
 from harness.analyse.curves import Curve
+from harness.analyse.first_losses import FirstLosses, judge_fit
+from harness.analyse.joint import has_two_denominators, load_validation
+from harness.analyse.same_text import has_as_many_titles, judge_texts
 from harness.store.arm_fields import Arm
 
 OTHER_SEEDS = "the two runs have different seeds"
+SEEN_BY = ("own-clock", "distinct-runs")
+"""Checks by which a log is told from a training that took place."""
 MISMATCH = "other data or another tokenizer"
+NOT_SHOWN = "nothing shows that the two were evaluated on one text"
+TWO_DENOMINATORS = "by their first losses the two are not divided by the characters of one text"
 
 
 def find_doubts(baseline: Arm, candidate: Arm, curves: tuple[Curve, Curve]) -> list[str]:
     """All doubts on two arms that have final measurements, in words."""
     mismatch = find_mismatch(baseline, candidate)
     doubts = [mismatch] if mismatch else []
+    if share_text(baseline, candidate) is None:
+        doubts.append(NOT_SHOWN)
     stated = [arm["facts"]["seed"] for arm in (baseline, candidate)]
     if None not in stated and stated[0] != stated[1]:
         doubts.append(OTHER_SEEDS)
-    if {_could_be_task_text(arm) for arm in (baseline, candidate)} == {True, False}:
-        doubts.append("by their first losses the two are not divided by the characters of one text")
+    could_be = {_could_be_task_text(arm) for arm in (baseline, candidate)} == {True, False}
+    if could_be or has_two_denominators(baseline, candidate):
+        doubts.append(TWO_DENOMINATORS)
     for arm in (baseline, candidate):
         forensics, final = arm["forensics"], arm["final"]
         assert final is not None
@@ -29,17 +44,54 @@ def find_doubts(baseline: Arm, candidate: Arm, curves: tuple[Curve, Curve]) -> l
 
 
 def find_mismatch(baseline: Arm, candidate: Arm) -> str | None:
-    """Titles that differ by fingerprint or in number, or training tokens at equal vocabulary: not one stream."""
-    first, last = baseline["facts"], candidate["facts"]
-    for key in ("train_sha256", "validation_sha256"):
-        if first[key] and last[key] and first[key] != last[key]:
-            return MISMATCH
-    if None not in (first["num_titles"], last["num_titles"]) and first["num_titles"] != last["num_titles"]:
-        return MISMATCH
-    counts, sizes = ([arm[key] for arm in (first, last)] for key in ("num_train_tokens", "vocab_size"))
-    if None in (*counts, *sizes) or sizes[0] != sizes[1] or counts[0] == counts[1]:
-        return None
-    return MISMATCH
+    """Titles or characters that differ, or token counts by more than another tokenizer explains: not one text."""
+    return MISMATCH if judge_texts(baseline["facts"], candidate["facts"]) == "other" else None
+
+
+def share_text(baseline: Arm, candidate: Arm) -> bool | None:
+    """Whether two arms are shown to have one text, or not to; None where nothing shows it either way.
+
+    Where their counts do not, first losses can: of both on the task's text, or of one on the characters that the other
+    one states, with as many titles.
+    """
+    word = judge_texts(baseline["facts"], candidate["facts"])
+    if word != "not shown":
+        return word == "same"
+    if all(_could_be_task_text(arm) for arm in (baseline, candidate)):
+        return True
+    if has_as_many_titles(baseline["facts"], candidate["facts"]):
+        for one, other in ((baseline, candidate), (candidate, baseline)):
+            if _fits_chars(one, other["facts"]["num_validation_chars"]):
+                return True
+    return None
+
+
+def _fits_chars(arm: Arm, num_chars: int | None) -> bool:
+    """Whether the first losses of an arm are those of a text with so many characters."""
+    facts, forensics = arm["facts"], arm["forensics"]
+    if num_chars is None or forensics is None or forensics["coverage"] is None:
+        return False
+    validation = replace(load_validation(forensics), num_chars=num_chars)
+    first = FirstLosses(**forensics["first_losses"])
+    fit = judge_fit(
+        first.validation_nats_per_char,
+        (first.training_nats_per_token, first.second_nats_per_token),
+        validation,
+        Coverage(**forensics["coverage"]),
+        facts["block_size"] * facts["evaluation_batch_size"],
+        facts["vocab_size"],
+    )
+    return fit.status == "fits"
+
+
+def find_unseen(findings: Sequence[Mapping[str, Any]], names: Sequence[str]) -> list[str]:
+    """Findings by which a run of the pair, by its folder's name, may never have been trained."""
+    return [
+        finding["evidence"]
+        for finding in findings
+        if finding["name"] in SEEN_BY and finding["status"] in ("FAIL", "NOT VOUCHED")
+        if any(f"{name}:" in finding["evidence"] or f"{name} " in finding["evidence"] for name in names)
+    ]
 
 
 def _find_untrained(candidate: Arm, baseline_curve: Curve, candidate_curve: Curve) -> list[str]:

@@ -1,7 +1,8 @@
 """What the counts and the first losses of a run give away: its validation text, coverage, fit, start and clock."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from functools import lru_cache
 from typing import Any
 
 from harness.analyse.clock import read_clock
@@ -13,59 +14,64 @@ from harness.analyse.coverage import (
     compute_coverage,
     is_later_data,
     is_official,
-    size_validation,
 )
-from harness.analyse.first_losses import judge_fit, judge_start
+from harness.analyse.first_losses import FirstLosses, Fit, judge_fit, judge_start, read_first_losses
+from harness.analyse.texts import Text, find_texts
+from harness.plan.plan import PlannedRun
 from harness.store.facts import RunFacts
 from harness.store.journals import Event
-from harness.store.runs import StoredRun
+from harness.store.runs import StoredComparison, StoredRun
 
 EVALS_PER_EPOCH = 3
 Forensics = dict[str, Any]
-"""`is_official` and `is_later` (by its counts), `validation`, `coverage` or `coverage_problem`, `fit`, `task_fit`,
-`start`, `clock`, `num_evaluations`, `missing_evaluations`: the dataclasses of `coverage`, `first_losses` and `clock`.
+"""`is_official` and `is_later` (by its counts), `text` (equal for runs that share one) and `num_runs_of_text`,
+`validation`, `coverage` or `coverage_problem`, `first_losses`, `fit`, `task_fit`, `start`, `clock`, `num_evaluations`,
+`missing_evaluations`: the dataclasses of `coverage`, `first_losses` and `clock`.
 """
 
 
-def examine_run(run: StoredRun) -> Forensics | None:
-    """As `examine`; None for a run that has no event."""
-    return examine(run.events, run.facts) if run.events else None
+@lru_cache(maxsize=2)
+def examine_all(comparison: StoredComparison) -> dict[PlannedRun, Forensics]:
+    """`examine` of every run that has an event, each with what all know of its text."""
+    runs = {planned: (run.events, run.facts) for planned, run in comparison.runs.items() if run.events}
+    texts = find_texts(runs)
+    return {planned: examine(*known, texts[planned]) for planned, known in runs.items()}
 
 
-def examine(events: Sequence[Event], facts: RunFacts) -> Forensics:
-    """All of it; what cannot be said of a run is None."""
-    validation = size_validation(
-        facts.num_train_tokens, facts.vocab_size, facts.num_validation_tokens, facts.num_validation_chars
-    )
+def examine_run(comparison: StoredComparison, run: StoredRun) -> Forensics | None:
+    """What was found of one run of a comparison; None where it has no event."""
+    return examine_all(comparison).get(PlannedRun(run.arm, run.seed))
+
+
+def examine(events: Sequence[Event], facts: RunFacts, text: Text | None = None) -> Forensics:
+    """All of it; what cannot be said of a run is None. Without a `text` it is what the run by itself knows of it."""
+    text = text or find_texts({"": (events, facts)})[""]
+    validation = text.validation
     coverage, problem = _find_coverage(facts, validation)
     training = [event for event in events if event["event"] == "training_step"]
     evaluations = [event for event in events if event["event"] == "validation_step"]
-    first_training, second_training = (
-        next((event["loss"] for event in training if event["step"] in steps), None) for steps in ((0, 1), (2,))
-    )
-    first_validation = next((event["loss"] for event in evaluations if event["step"] <= 1), None)
-    per_char = all(event.get("loss_unit") != "nats_per_token" for event in evaluations)
-    blocks = facts.block_size, facts.evaluation_batch_size
-    span_tokens = blocks[0] * blocks[1] if blocks[0] is not None and blocks[1] is not None else None
-    first_losses = first_validation if per_char else None, (first_training, second_training)
-    fit = judge_fit(*first_losses, validation, coverage, span_tokens, facts.vocab_size)
+    first = read_first_losses(events)
+    fit = fit_text(first, validation, coverage, facts)
     is_later = is_later_data(facts.num_train_tokens, facts.vocab_size)
     task_text = None if is_later else assume_task_text(validation, facts.num_titles, facts.val_fraction)
-    task_fit = judge_fit(*first_losses, task_text, coverage, span_tokens, facts.vocab_size) if task_text else None
+    task_fit = _doubt_spans(fit_text(first, task_text, coverage, facts), coverage) if task_text else None
     due = {f"due_{bound}_num_spans": getattr(coverage, f"{bound}_num_spans", None) for bound in ("low", "high")}
     if fit.status == "does not fit":
         coverage, problem = None, "its first losses do not fit the spans that its counts give"
     elif coverage and coverage.high_num_spans == 0:
         coverage, problem = None, "not one whole span fits its validation text"
-    start = judge_start(first_training, facts.vocab_size)
+    start = judge_start(first.training_nats_per_token, facts.vocab_size)
     has_clock = any(event.get("train_elapsed_s") is not None for event in training)
     clock = read_clock([event["elapsed_time"] for event in events if event.get("elapsed_time") is not None])
     return {
         "is_official": is_official(facts.num_train_tokens, facts.vocab_size),
         "is_later": is_later,
+        "text": text.place,
+        "num_runs_of_text": text.num_runs,
         "validation": asdict(validation) if validation else None,
         "coverage": asdict(coverage) if coverage else None,
         "coverage_problem": problem,
+        "first_losses": asdict(first),
         "fit": asdict(fit) | due,
         "task_fit": asdict(task_fit) | due | {"num_chars": OFFICIAL_NUM_VALIDATION_CHARS} if task_fit else None,
         "start": asdict(start) if start else None,
@@ -73,6 +79,24 @@ def examine(events: Sequence[Event], facts: RunFacts) -> Forensics:
         "num_evaluations": len(evaluations),
         "missing_evaluations": _find_missing(facts, evaluations),
     }
+
+
+def fit_text(first: FirstLosses, validation: Validation | None, coverage: Coverage | None, facts: RunFacts) -> Fit:
+    """Whether a run's first losses are those of a fresh model on this text."""
+    block, batch = facts.block_size, facts.evaluation_batch_size
+    losses = first.training_nats_per_token, first.second_nats_per_token
+    span_tokens = block * batch if block is not None and batch is not None else None
+    if first.has_one_step:
+        return Fit("not decidable", None, "it has one step, and how far that went is not known")
+    return judge_fit(first.validation_nats_per_char, losses, validation, coverage, span_tokens, facts.vocab_size)
+
+
+def _doubt_spans(fit: Fit, coverage: Coverage | None) -> Fit:
+    """A fit on the task's text, in doubt where it takes another number of spans than the log's counts give."""
+    if fit.status != "fits" or coverage is None or fit.nearest_num_spans == coverage.num_spans:
+        return fit
+    reason = f"its first losses would fit with {fit.nearest_num_spans} spans, and its counts give {coverage.num_spans}"
+    return replace(fit, status="not decidable", reason=reason)
 
 
 def _find_coverage(facts: RunFacts, validation: Validation | None) -> tuple[Coverage | None, str | None]:

@@ -1,12 +1,14 @@
 """Whether the first losses of a run are those of a fresh model, summed over whole spans and divided by the
-characters.
+characters. Nobody is told to have changed that unless no honest reading of the losses fits.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from harness.analyse.coverage import Coverage, Validation
+from harness.store.journals import Event
 
 FIT_TOLERANCE = 0.15
 """Distance from a whole number of spans that the first losses may have."""
@@ -16,6 +18,24 @@ START_TOLERANCE = 0.1
 """Relative distance from ln V beyond which the first training loss is no plain cross-entropy per token."""
 START_SPREAD = 0.015
 """What a fresh model's first loss may differ from ln V, relatively."""
+BATCH_SPREAD = 0.01
+"""What the loss of a batch may differ from that of the validation text, relatively, before and after one update."""
+UPDATE_REACH = 0.1
+"""What a first update of unknown size may lower the loss by, relatively."""
+
+
+@dataclass(frozen=True)
+class FirstLosses:
+    """What a run measured of a fresh model; None where it did not."""
+
+    validation_nats_per_char: float | None = None
+    """At step 0 or 1, after the first update."""
+    training_nats_per_token: float | None = None
+    """At step 0 or 1, before the first update."""
+    second_nats_per_token: float | None = None
+    """At step 2, after it."""
+    has_one_step: bool = False
+    """Whether the run has no second step to measure."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +49,8 @@ class Fit:
     nearest_num_spans: int | None = None
     source: str | None = None
     """What `num_spans` was computed from."""
+    tried: str | None = None
+    """The other honest readings that do not fit either, and what they come to."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +59,39 @@ class OddStart:
 
     loss_nats_per_token: float
     expected_nats_per_token: float
+
+
+def read_first_losses(events: Sequence[Event]) -> FirstLosses:
+    """The first losses of a journal; a validation loss in another unit than nats per character is none."""
+    training = [event for event in events if event["event"] == "training_step"]
+    evaluations = [event for event in events if event["event"] == "validation_step"]
+    first, second = (
+        next((event["loss"] for event in training if event["step"] in steps), None) for steps in ((0, 1), (2,))
+    )
+    per_char = all(event.get("loss_unit") != "nats_per_token" for event in evaluations)
+    validation = next((event["loss"] for event in evaluations if event["step"] <= 1), None) if per_char else None
+    has_one_step = max((event["step"] for event in (*training, *evaluations)), default=0) <= 1
+    return FirstLosses(validation, first, second, has_one_step)
+
+
+def bound_fresh_loss(first: FirstLosses, vocab_size: int | None) -> tuple[float, float] | None:
+    """The least and the most that the first evaluation honestly is, nats per token; None where nothing says it.
+
+    It lies between the losses before and after the first update. Where the second is not known the update may have
+    lowered it; where the first is far from ln V, or so far above it that it may hold other terms, ln V stands for it.
+    """
+    by_vocab = math.log(vocab_size) if vocab_size and vocab_size > 1 else None
+    before, after = (
+        loss if judge_start(loss, vocab_size) is None else None
+        for loss in (first.training_nats_per_token, first.second_nats_per_token)
+    )
+    if before is None:
+        return None if by_vocab is None else (by_vocab * (1 - START_SPREAD), by_vocab * (1 + START_SPREAD))
+    after = before * (1 - UPDATE_REACH) if after is None else after
+    low, high = min(before, after) * (1 - BATCH_SPREAD), max(before, after) * (1 + BATCH_SPREAD)
+    if by_vocab is not None and before > by_vocab * (1 + START_SPREAD):
+        low = min(low, by_vocab * (1 - START_SPREAD))
+    return low, high
 
 
 def judge_start(first_training_loss: float | None, vocab_size: int | None) -> OddStart | None:
@@ -60,7 +115,7 @@ def judge_fit(
 
     `span_tokens` is block × evaluation batch. The first loss of either kind is that at step 0 or 1, the second training
     loss that of the step after; None where there is none. The evaluation stands after the first update, whose loss lies
-    near the second one: what lies between the two is allowed.
+    near the second one: what lies between the two is allowed. A misfit by one reading is none where another one fits.
     """
     if first_validation_loss is None:
         return Fit("not decidable", None, "there is no evaluation at step 1")
@@ -90,8 +145,28 @@ def judge_fit(
         unknown = "how far the first update went" if moves else "a fresh model's loss"
         reason = f"{text}; {unknown} is not known well enough for more"
         return Fit("not decidable", num_spans, reason, nearest, source)
-    reason = f"{text}: the denominator, the tokenizer or the evaluation batch was changed"
-    return Fit("does not fit", num_spans, reason, nearest, source)
+    readings = _list_readings(first, second, vocab_size)
+    tried = []
+    for words, least, most in readings:
+        low, high = scored_nats / most, scored_nats / least
+        if max(1, coverage.low_num_spans, math.ceil(low - FIT_TOLERANCE)) <= min(coverage.high_num_spans, high):
+            reason = f"{text}; {words} they come to {low:.2f} to {high:.2f}, which fits"
+            return Fit("not decidable", num_spans, reason, nearest, source)
+        tried.append(f"{words} they come to {low:.2f} to {high:.2f}")
+    reason = "; ".join([f"{text}: the denominator, the tokenizer or the evaluation batch was changed", *tried])
+    return Fit("does not fit", num_spans, reason, nearest, source, "; ".join(tried) or None)
+
+
+def _list_readings(first: float | None, second: float | None, vocab_size: int | None) -> list[tuple[str, float, float]]:
+    """Other honest readings of a first training loss: what would be so, and the evaluation's nats per token then."""
+    readings = []
+    by_vocab = math.log(vocab_size) if vocab_size and vocab_size > 1 else None
+    if first and second is None:
+        readings.append(("with a first update that lowered the loss", first * (1 - UPDATE_REACH), first))
+    if first and by_vocab and first > by_vocab * (1 + START_SPREAD):
+        words = f"with a training loss that holds other terms above ln {vocab_size:,}"
+        readings.append((words, by_vocab * (1 - START_SPREAD), first))
+    return readings
 
 
 def _format_due(coverage: Coverage) -> str:

@@ -5,7 +5,8 @@ from typing import Any
 
 from harness.analyse.coverage import OFFICIAL_TARGET_COVERAGE, compute_coverage_share
 from harness.analyse.curves import Curve, build_curve, compute_gain, describe_steps, describe_times
-from harness.analyse.doubts import find_doubts, find_mismatch
+from harness.analyse.doubts import find_doubts, find_mismatch, share_text
+from harness.analyse.joint import bound_matched_gain, compute_gap
 from harness.store.arm_fields import Arm, Final
 from harness.store.measurements import Row
 from harness.store.pair_fields import Target
@@ -42,7 +43,9 @@ def describe_pair(
     first, last = baseline["final"], candidate["final"]
     assert first is not None and last is not None
     basis = next(field for field in BASES if first[field] is not None and last[field] is not None)  # type: ignore[literal-required]  # the fields of BASES are fields of Final
-    differs = do_coverages_differ(first, last)
+    gap = compute_gap(baseline, candidate)
+    differs = gap is not None and max(gap["low"], -gap["high"]) > COVERAGE_TOLERANCE_POINTS
+    bounds = bound_matched_gain(baseline, candidate) if basis == MATCHED else None
     unit = PER_TOKEN if basis == PER_TOKEN else FROZEN
     curves = (
         _build_curve(baseline, rows, unit, matched=differs),
@@ -68,11 +71,13 @@ def describe_pair(
             if key not in _NOT_SETTINGS
         ],
         "mismatch": find_mismatch(baseline, candidate),
+        "text_is_shared": share_text(baseline, candidate),
         "doubts": find_doubts(baseline, candidate, curves),
+        "coverage_gap_points": gap,
         "coverage_differs": differs,
         "curve_metric": _name_curve(unit, matched=differs, known=known),
         "basis_gain_percent": fair,
-        "basis_gain_bounds_percent": _bound_gain(basis, first, last),
+        "basis_gain_bounds_percent": bounds,
         "reported_gain_percent": reported,
         "full_gain_percent": gains[FULL],
         "matched_gain_percent": gains[MATCHED],
@@ -93,15 +98,6 @@ def describe_pair(
             )
         },
     }
-
-
-def do_coverages_differ(first: Final, last: Final) -> bool:
-    """Whether the coverages differ wherever in their ranges they lie: an estimate alone shows no difference."""
-    lows = first["coverage_low_percent"], last["coverage_low_percent"]
-    highs = first["coverage_high_percent"], last["coverage_high_percent"]
-    if lows[0] is None or lows[1] is None or highs[0] is None or highs[1] is None:
-        return False
-    return max(lows[0], lows[1]) - min(highs[0], highs[1]) > COVERAGE_TOLERANCE_POINTS
 
 
 def _build_curve(arm: Arm, rows: Mapping[str, Sequence[Row]], unit: str, *, matched: bool) -> Curve:
@@ -133,15 +129,6 @@ def _name_basis(basis: str, baseline: Arm, candidate: Arm) -> str:
     validations = [(arm["forensics"] or {}).get("validation") or {} for arm in (baseline, candidate)]
     estimated = any(validation.get("origin") == "estimated" for validation in validations)
     return BASES[basis] + ("; coverage estimated" if estimated and basis == MATCHED else "")
-
-
-def _bound_gain(basis: str, first: Final, last: Final) -> dict[str, float] | None:
-    """The lowest and the highest gain that an estimated coverage leaves possible; None where nothing is estimated."""
-    lows = first["matched_low_nats_per_char"], last["matched_low_nats_per_char"]
-    highs = first["matched_high_nats_per_char"], last["matched_high_nats_per_char"]
-    if basis != MATCHED or lows == highs or None in (*lows, *highs):
-        return None
-    return {"low": compute_gain(lows[0] or 0.0, highs[1] or 0.0), "high": compute_gain(highs[0] or 0.0, lows[1] or 0.0)}
 
 
 def _describe_target(baseline: Arm, candidate: Arm, *, official: bool, kept_rules: bool) -> Target | None:

@@ -3,34 +3,49 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from harness.analyse.joint import bound_matched_gain
+from harness.analyse.opponents import Finals, compute_mean_loss, find_common_basis
 from harness.analyse.pairs import BASES, MATCHED
+from harness.analyse.verdict import adjust_verdicts
 from harness.formats import format_value
-from harness.store.arm_fields import Arm, Final
+from harness.store.arm_fields import Arm
 from mainrun.config import find_changes
 
 MAX_CHANGES_NAMED = 3
-Finals = Mapping[tuple[str, int], Final | None]
 Judge = Callable[[str, str], dict[str, Any]]
 """The verdict on two arms by name, the first being the baseline."""
 
 
 def rank_arms(
-    arms: Sequence[Arm], pairs: Sequence[Mapping[str, Any]], finals: Finals, seeds: Sequence[int], judge: Judge
+    arms: Sequence[Arm],
+    baseline: Arm,
+    pairs: Sequence[Mapping[str, Any]],
+    finals: Finals,
+    seeds: Sequence[int],
+    judge: Judge,
 ) -> dict[str, Any]:
     """`field` and `name` of the loss all arms have, and its `rows`, best first; arms without one come last.
 
-    A row's loss is the mean over the plan's seeds that the arm completed. `is_apart` says whether the best arm is shown
-    to be better than this one; None where nothing shows it either way.
+    A row's loss is the mean over the plan's seeds that the arm completed; its change is that from `baseline`.
+    `is_apart` says whether the best arm is shown to be better than this one, with all others judged together with it;
+    None where nothing shows it either way. `tied` and `open` name the arms of which it is False and None.
     """
-    measured = [arm for arm in arms if arm["final"] is not None]
-    field = next((field for field in BASES if measured and all(_get(arm, field) is not None for arm in measured)), None)
+    by_name = {arm["name"]: arm for arm in arms}
+    field = find_common_basis(arms)
     by_candidate = {pair["candidate"]: pair for pair in pairs}
-    rows = [_describe(arm, arms[0], by_candidate.get(arm["name"]), field, finals, seeds) for arm in arms]
+    rows = [_describe(arm, baseline, by_candidate.get(arm["name"]), field, finals, seeds) for arm in arms]
     rows.sort(key=lambda row: (row["loss"] is None, row["loss"] or 0.0))
     for place, row in enumerate(rows, 1):
         row["rank"] = place if row["loss"] is not None else None
-        row["is_apart"] = _is_apart(rows[0], row, judge)
-    return {"field": field, "name": BASES[field] if field else None, "rows": rows}
+    _mark(rows, by_name, judge)
+    others = [row for row in rows[1:] if row["loss"] is not None]
+    return {
+        "field": field,
+        "name": BASES[field] if field else None,
+        "rows": rows,
+        "tied": [row["label"] for row in others if row["is_apart"] is False],
+        "open": [row["label"] for row in others if row["is_apart"] is None],
+    }
 
 
 def describe_difference(baseline: Arm, arm: Arm, pair: Mapping[str, Any] | None = None) -> str:
@@ -54,9 +69,8 @@ def describe_difference(baseline: Arm, arm: Arm, pair: Mapping[str, Any] | None 
 def _describe(
     arm: Arm, baseline: Arm, pair: Mapping[str, Any] | None, field: str | None, finals: Finals, seeds: Sequence[int]
 ) -> dict[str, Any]:
-    final, cost = arm["final"], arm["cost"]
-    every = [finals.get((arm["name"], seed)) for seed in (*seeds, *(() if arm["seed"] in seeds else (arm["seed"],)))]
-    losses = [one[field] for one in every if one and field and one[field] is not None]  # type: ignore[literal-required]  # a field of BASES
+    final, cost, clock = arm["final"], arm["cost"], (arm["forensics"] or {}).get("clock")
+    num_seeds, loss = (0, None) if field is None else compute_mean_loss(arm, field, finals, seeds)
     ranged = field == MATCHED and final is not None
     return {
         "arm": arm["name"],
@@ -64,19 +78,21 @@ def _describe(
         "change": describe_difference(baseline, arm, pair),
         "is_baseline": arm is baseline,
         "reason": arm["reason"],
-        "num_seeds": len(losses),
-        "loss": sum(losses) / len(losses) if losses else None,
+        "num_seeds": num_seeds,
+        "loss": loss,
         "low": final["matched_low_nats_per_char"] if ranged and final else None,
         "high": final["matched_high_nats_per_char"] if ranged and final else None,
         "frozen_loss_nats_per_char": final["loss_nats_per_char"] if final else None,
         "coverage_percent": final["coverage_percent"] if final else None,
         "num_spans": final["num_spans"] if final else None,
         "gain_percent": pair["verdict"]["gain_percent"] if pair else None,
+        "text_is_shared": pair["text_is_shared"] if pair else None,
         "bounds": pair["basis_gain_bounds_percent"] if pair else None,
         "interval_95": pair["verdict"]["interval_95"] if pair else None,
         "verdict": pair["verdict"]["label"] if pair else None,
         "num_parameters": cost["num_parameters"] if cost else None,
         "train_elapsed_s": cost["train_elapsed_s"] if cost else None,
+        "logged_elapsed_s": clock["elapsed_s"] if clock and not (cost and cost["train_elapsed_s"]) else None,
         "training_flops": cost["training_flops"] if cost else None,
         "peak_memory_bytes": cost["peak_memory_bytes"] if cost else None,
         "step": final["step"] if final else None,
@@ -86,17 +102,26 @@ def _describe(
     }
 
 
-def _get(arm: Arm, field: str) -> Any:
-    assert arm["final"] is not None
-    return arm["final"][field]  # type: ignore[literal-required]  # a field of BASES
+def _mark(rows: Sequence[dict[str, Any]], by_name: Mapping[str, Arm], judge: Judge) -> None:
+    """Sets `is_apart` of every row, the best one being the first."""
+    best, others = rows[0], [row for row in rows[1:] if row["loss"] is not None]
+    verdicts = [judge(row["arm"], best["arm"]) for row in others]
+    for row in rows:
+        row["is_apart"] = None
+    for row, verdict, adjusted in zip(others, verdicts, adjust_verdicts(verdicts), strict=True):
+        row["is_apart"] = _is_apart(best, row, by_name, verdict, adjusted["word"])
 
 
-def _is_apart(best: Mapping[str, Any], row: Mapping[str, Any], judge: Judge) -> bool | None:
-    if row is best or row["loss"] is None:
-        return None
-    if best["high"] is not None and row["low"] is not None and row["low"] <= best["high"]:
+def _is_apart(
+    best: Mapping[str, Any],
+    row: Mapping[str, Any],
+    by_name: Mapping[str, Arm],
+    verdict: Mapping[str, Any],
+    together: str,
+) -> bool | None:
+    bounds = bound_matched_gain(by_name[row["arm"]], by_name[best["arm"]]) if row["low"] is not None else None
+    if bounds is not None and bounds["low"] <= 0 <= bounds["high"]:
         return False
-    verdict = judge(row["arm"], best["arm"])
-    if verdict["interval_95"] is None or verdict["runs_word"] == "IMPROVED" != verdict["word"]:
+    if verdict["interval_95"] is None or verdict["runs_word"] == "IMPROVED" != together:
         return None
-    return bool(verdict["word"] == "IMPROVED")
+    return together == "IMPROVED"

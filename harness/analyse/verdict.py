@@ -16,6 +16,8 @@ from harness.analyse.uncertainty import (
 )
 from harness.formats import format_interval
 from harness.plan.noise import KnownNoise
+from harness.store.pair_fields import Verdict
+from harness.store.rounding import round_numbers
 
 SIGNIFICANCE = 0.05
 """Share of wrong words that is accepted, one pair by itself or all of a comparison together."""
@@ -147,6 +149,13 @@ def judge_intervals(wide: Interval | None, narrow: Interval | None, margin_perce
     if -margin_percent < narrow.low_percent and narrow.high_percent < margin_percent:
         return "EQUIVALENT"
     return "INCONCLUSIVE"
+
+
+def judge_together(verdicts: Sequence[Verdict]) -> None:
+    """Puts into each verdict, as `adjusted`, what stands of it beside the others; None where it is the only one."""
+    adjusted = adjust_verdicts(verdicts) if len(verdicts) > 1 else []
+    for place, verdict in enumerate(verdicts):
+        verdict["adjusted"] = round_numbers(adjusted[place]) if adjusted else None
 
 
 def adjust_verdicts(verdicts: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -1,17 +1,21 @@
 """Titles to ids by the checker's own code, with the tokenizer that a run stored."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import tiktoken
 from numpy.typing import NDArray
 
+from harness.check.unigram import UnigramEncoding
+
 SPECIAL_TOKENS = ["<pad>", "<eos>", "<unk>"]
 EOS_ID = 1
 
 
-def load_encoding(path: Path) -> tiktoken.Encoding:
+def load_encoding(path: Path) -> tiktoken.Encoding | UnigramEncoding:
     """The encoding that a stored `tokenizer.json` describes; `ValueError` where it is no usable tokenizer."""
     stored = json.loads(path.read_bytes())
     tokens = [bytes.fromhex(token) for token in stored["token_bytes_hex"]]
@@ -21,19 +25,36 @@ def load_encoding(path: Path) -> tiktoken.Encoding:
     missing = [byte for byte in range(256) if bytes([byte]) not in tokens]
     if missing:
         raise ValueError(f"{path.name} has no token for byte {missing[0]}")
-    return tiktoken.Encoding(
-        path.name,
-        pat_str=stored["split_pattern"],
-        mergeable_ranks={token: place for place, token in enumerate(tokens) if place >= num_special},
-        special_tokens={token: place for place, token in enumerate(SPECIAL_TOKENS)},
-        explicit_n_vocab=len(tokens),
-    )
+    if "token_scores" in stored:
+        return UnigramEncoding(path.name, stored["split_pattern"], tokens, stored["token_scores"], num_special)
+    ranks = {token: place for place, token in enumerate(tokens) if place >= num_special}
+    special = {token: place for place, token in enumerate(SPECIAL_TOKENS)}
+    with _panics_are_errors(path.name):
+        return tiktoken.Encoding(
+            path.name,
+            pat_str=stored["split_pattern"],
+            mergeable_ranks=ranks,
+            special_tokens=special,
+            explicit_n_vocab=len(tokens),
+        )
 
 
-def encode_titles(encoding: tiktoken.Encoding, titles: list[str]) -> NDArray[np.int32]:
+def encode_titles(encoding: tiktoken.Encoding | UnigramEncoding, titles: list[str]) -> NDArray[np.int32]:
     """The stream of titles (n,): each title's ids after one space, then one `<eos>`; an empty title is that alone."""
     stream: list[int] = []
-    for title in titles:
-        stream += encoding.encode_ordinary(f" {title}") if title else []
-        stream.append(EOS_ID)
+    with _panics_are_errors(encoding.name):
+        for title in titles:
+            stream += encoding.encode_ordinary(f" {title}") if title else []
+            stream.append(EOS_ID)
     return np.array(stream, np.int32)
+
+
+@contextmanager
+def _panics_are_errors(name: str) -> Iterator[None]:
+    """A panic of the library's Rust code is no `Exception`, and would end the program."""
+    try:
+        yield
+    except BaseException as error:
+        if type(error).__name__ != "PanicException":
+            raise
+        raise ValueError(f"{name}: its pattern cannot be used: {str(error).splitlines()[0]}") from None

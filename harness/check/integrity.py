@@ -43,7 +43,7 @@ def check_spans(evidence: Evidence, run: StoredRun) -> str | None:
     lowest = min(event["loss"] for event in evaluations)
     if lowest < MIN_LOSS:
         return f"an evaluation reports a loss of {lowest:g}"
-    examined = examine_run(run) or {}
+    examined = examine_run(evidence.comparison, run) or {}
     if examined["fit"]["due_high_num_spans"] == 0:
         return "not one whole span fits its validation text"
     if examined["coverage"] is None and None in counts:
@@ -168,7 +168,7 @@ def _format_by_title(evidence: Evidence) -> str:
     return f"tokens, kind, digits and membership in training of {len(evidence.titles.validation):,} titles"
 
 
-@of_runs("facts-by-title", "What is stored of each validation title is so", _format_by_title)
+@of_runs("facts-by-title", "Length, kind and origin of each validation title are as stored", _format_by_title)
 def check_facts_by_title(evidence: Evidence, run: StoredRun) -> str | None:
     """Tokens, kind, digits and membership in training, which the view by title is cut by."""
     known(run.facts.title_losses_sha256, NO_TITLES)

@@ -4,7 +4,8 @@ import json
 from functools import partial
 
 from harness.analyse.examine import examine_run
-from harness.check.registry import Evidence, Registry, Result, register, register_of_runs
+from harness.analyse.same_text import judge_texts
+from harness.check.registry import Evidence, Registry, Result, join_results, register, register_of_runs
 from harness.sources.find import read_stored
 from harness.store.facts import AbsentError
 from harness.store.journals import NOTE
@@ -22,7 +23,7 @@ of_runs = partial(register_of_runs, FORENSICS)
 )
 def check_first_loss(evidence: Evidence, run: StoredRun) -> str | None:
     """Another denominator, tokenizer or evaluation batch than stated gives a loss that no number of spans explains."""
-    examined = examine_run(run) or {}
+    examined = examine_run(evidence.comparison, run) or {}
     fit, task_fit = examined["fit"], examined["task_fit"]
     text = fit["reason"] + (f"; on the text of the task, {task_fit['reason']}" if task_fit else "")
     if fit["status"] == "not decidable":
@@ -32,24 +33,40 @@ def check_first_loss(evidence: Evidence, run: StoredRun) -> str | None:
 
 @forensic("same-tokens", "Equal vocabularies come to equal numbers of training tokens")
 def check_same_tokens(evidence: Evidence) -> Result:
-    """Unequal counts mean other data or another tokenizer, so that a gain would be of both."""
-    counts: dict[int, dict[int, str]] = {}
+    """Unequal counts mean other data, or another tokenizer on the same titles, which titles and characters show."""
+    first: dict[int, StoredRun] = {}
+    results: list[Result] = []
     unknown = []
     for run in evidence.comparison.runs.values():
         facts = run.facts
         if facts.vocab_size is None or facts.num_train_tokens is None:
             unknown.append(run.folder.name)
-        else:
-            counts.setdefault(facts.vocab_size, {}).setdefault(facts.num_train_tokens, run.folder.name)
-    for vocab_size, tokens in counts.items():
-        if len(tokens) > 1:
-            listed = ", ".join(f"{name} {count:,}" for count, name in tokens.items())
-            return "FAIL", f"other data or another tokenizer: with a vocabulary of {vocab_size:,}: {listed}"
+            continue
+        before = first.setdefault(facts.vocab_size, run)
+        counts = before.facts.num_train_tokens, facts.num_train_tokens
+        if counts[0] != counts[1]:
+            listed = f"{before.folder.name} {counts[0]:,}, {run.folder.name} {counts[1]:,}"
+            results.append(_judge_counts(before, run, f"with a vocabulary of {facts.vocab_size:,}: {listed}"))
     if unknown:
-        return "NOT CHECKED", f"{', '.join(unknown)}: training tokens or vocabulary size are not given"
-    if len(counts) != 1:
-        return "NOT CHECKED", f"the vocabularies differ: {', '.join(f'{size:,}' for size in counts)}"
-    return "PASS", f"{next(iter(next(iter(counts.values())))):,} training tokens in every run"
+        results.append(("NOT CHECKED", f"{', '.join(unknown)}: training tokens or vocabulary size are not given"))
+    if len(first) > 1:
+        results.append(("NOT CHECKED", f"the vocabularies differ: {', '.join(f'{size:,}' for size in first)}"))
+    if not results:
+        counted = {run.facts.num_train_tokens for run in first.values()}
+        results += [("PASS", f"{count:,} training tokens in every run") for count in counted]
+    return join_results(results)
+
+
+def _judge_counts(one: StoredRun, other: StoredRun, counts: str) -> Result:
+    word = judge_texts(vars(one.facts), vars(other.facts))
+    if word == "other":
+        return "FAIL", f"other data or another tokenizer: {counts}"
+    if word == "same":
+        return "PASS", f"another tokenizer on the same titles: {counts}"
+    return (
+        "NOT CHECKED",
+        f"another tokenizer on the same titles would come to that, and so would other titles: {counts}",
+    )
 
 
 def _has_no_journal(run: StoredRun) -> bool:

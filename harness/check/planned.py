@@ -5,7 +5,7 @@ from collections.abc import Collection
 from typing import Any
 
 from harness.check.registry import NO_CODE, Evidence, Result, join_results
-from harness.check.rules import CONSTRAINTS, constraint
+from harness.check.rules import constraint
 from harness.plan.code import compute_sources_sha256
 from harness.plan.plan import Arm, Plan, order_runs
 from harness.plan.seeds import find_plan_hashes
@@ -18,7 +18,6 @@ REQUIRED_SOURCES = (
 )  # fmt: skip
 """Today's and those of the first release: source files without whose hashes nothing shows that two arms have one code.
 """
-__all__ = ["CONSTRAINTS"]  # whole only once this module has added its own
 DECIDING_SOURCES = ("metric/", "model/", "optim/", "data/batches.py", "devices.py", "rules.py", "run.py", "sizes.py",
                     "step.py")  # fmt: skip
 """Folders and files of today's program that decide a run's numbers; of the first release's, all files count."""

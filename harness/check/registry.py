@@ -1,26 +1,29 @@
-"""What a check is: a named question about a comparison, answered PASS, FAIL or NOT CHECKED with evidence.
+"""What a check is: a named question about a comparison, answered with evidence.
 
 A check is asked of every run alike. What a run states against a rule is a FAIL; what it does not state is NOT CHECKED,
-which the engine says by the `AbsentError` that the check meets.
+which the engine says by the `AbsentError` that the check meets; what could not be told apart from a cheat, because of
+what the record says of itself, is NOT VOUCHED, by `UnvouchedError`.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from harness.store.facts import AbsentError
 from harness.store.runs import StoredComparison, StoredRun
 from mainrun.record.errors import ProgramError
 
-Status = Literal["PASS", "FAIL", "NOT CHECKED"]
+Status = Literal["PASS", "FAIL", "NOT VOUCHED", "NOT CHECKED"]
+NOT_VOUCHED: Status = "NOT VOUCHED"
+"""It cannot be vouched for: the record names code or a machine under which the check says nothing. Never a pass."""
 ROUNDING_TOLERANCE = 1e-9
 """Relative difference that rounding in a sum can cause."""
 Result = tuple[Status, str]
 """The answer and its evidence."""
 NO_CODE = "a log does not hold the code, machine or weights"
 NO_TITLES = "a log does not hold the titles, their tokens or losses by title"
-_RANK: dict[Status, int] = {"FAIL": 0, "NOT CHECKED": 1, "PASS": 2}
+_RANK: dict[Status, int] = {"FAIL": 0, "NOT VOUCHED": 1, "NOT CHECKED": 2, "PASS": 3}
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,14 @@ class Titles:
     validation: list[str]
 
 
+FreshStart = dict[str, Any]
+"""The record of a run of no steps, with the `tokenizer_sha256` of what it left."""
+
+
+class UnvouchedError(Exception):
+    """Nothing shows that a run is what it says, because of what its record says; the message says which."""
+
+
 @dataclass(frozen=True)
 class Evidence:
     """All that checks may look at."""
@@ -38,14 +49,23 @@ class Evidence:
     comparison: StoredComparison
     titles: Titles | str = "the titles are read again by verify only"
     """The titles, or why they are not here."""
-    fresh_weights: dict[str, str] | str = "a fresh initialization is made by verify only"
-    """SHA-256 of freshly initialized weights by run folder, or why there are none."""
+    fresh_starts: Mapping[str, FreshStart | str] | str = "a fresh initialization is made by verify only"
+    """By run folder, the run begun again, or why it cannot be; or why no run was."""
 
     def need_titles(self) -> Titles:
         """The titles; raises `AbsentError` where they are not here."""
         if isinstance(self.titles, str):
             raise AbsentError(self.titles)
         return self.titles
+
+    def need_fresh_start(self, run: StoredRun) -> FreshStart:
+        """The run begun again; `AbsentError` where none was, `UnvouchedError` where this one cannot be."""
+        if isinstance(self.fresh_starts, str):
+            raise AbsentError(self.fresh_starts)
+        started = self.fresh_starts[run.folder.name]
+        if isinstance(started, str):
+            raise UnvouchedError(f"it cannot be begun again here: {started}")
+        return started
 
 
 @dataclass(frozen=True)
@@ -135,7 +155,8 @@ def _ask(evidence: Evidence, run: StoredRun, judge: JudgeRun) -> Result | None:
     status, text = _answer(judge_one, evidence)
     if status == "NOT CHECKED" and text in (NO_CODE, NO_TITLES) and not run.is_read:
         return "FAIL", f"{run.folder.name}: a stored value is missing or malformed"
-    if status == "NOT CHECKED" and text not in (NO_CODE, NO_TITLES, evidence.titles, evidence.fresh_weights):
+    is_of_the_run = status == NOT_VOUCHED or status == "NOT CHECKED"
+    if is_of_the_run and text not in (NO_CODE, NO_TITLES, evidence.titles, evidence.fresh_starts):
         text = f"{run.folder.name}: {text}"
     return None if status == "PASS" else (status, text)
 
@@ -145,6 +166,8 @@ def _answer(judge: Callable[[Evidence], Result], evidence: Evidence) -> Result:
         return judge(evidence)
     except AbsentError as absent:
         return "NOT CHECKED", str(absent)
+    except UnvouchedError as unvouched:
+        return NOT_VOUCHED, str(unvouched)
     except (LookupError, TypeError, ValueError, ArithmeticError, AttributeError) as error:
         return "FAIL", f"a stored value is missing or malformed ({type(error).__name__}: {error})"
     except OSError as error:

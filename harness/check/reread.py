@@ -18,11 +18,13 @@ from harness.check.rules import OFFICIAL_DATASET
 from harness.plan.plan import Plan
 from mainrun.data.corpus import CorpusSource
 from mainrun.data.synthetic import generate_headlines
-from mainrun.record.errors import MachineError, RequestError
+from mainrun.record.errors import MachineError, RequestError, StoredResultsError
 
 DATA_SEED = 1337
 SPLIT, HUB_COLUMN = "train", "title"
 NUM_KNOWN_TITLES = 1_000
+MAX_TITLES = 20_000_000
+"""More than four times all titles that Hacker News has."""
 KNOWN_TITLES_SHA256 = "ea663abdaf4c1251e567947cff4d8eda9dffaaee309e00c41a4f17263c4339ad"
 """Fingerprint of the first titles of the one released generator, "synthetic headlines v1"."""
 
@@ -34,6 +36,10 @@ def read_titles(plan: Plan, source: CorpusSource) -> Titles | str:
     """
     num_train_titles = plan.corpus["num_train_titles"]
     num_titles = num_train_titles + plan.corpus["num_validation_titles"]
+    if not 0 < num_titles <= MAX_TITLES:
+        raise StoredResultsError(
+            f"The plan names {num_titles:,} titles; between 1 and {MAX_TITLES:,} can be read again."
+        )
     if source.data == "synthetic":
         drawn: list[object] = list(generate_headlines(max(num_titles, NUM_KNOWN_TITLES), DATA_SEED))
         known = b"".join(str(title).encode() + b"\0" for title in drawn[:NUM_KNOWN_TITLES])

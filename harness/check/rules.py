@@ -6,14 +6,17 @@ the `of_runs` or `constraint` decorator; it says what is wrong, and never passes
 
 import re
 from functools import partial
+from typing import Any
 
 from harness.analyse.coverage import is_later_data, is_official
 from harness.check.registry import (
     NO_CODE,
+    NOT_VOUCHED,
     ROUNDING_TOLERANCE,
     Evidence,
     Registry,
     Result,
+    UnvouchedError,
     join_results,
     judge_runs,
     register,
@@ -27,6 +30,10 @@ SEED = 1337
 VAL_FRACTION = 0.10
 OFFICIAL_DATASET = "julien040/hacker-news-posts"
 OFFICIAL_NUM_TITLES = 100_000
+OFFICIAL_NUM_VALIDATION_CHARS = 533_366
+"""Of the task's data before June 2026; nobody has published those of later versions."""
+OFFICIAL_FINGERPRINTS: frozenset[str] = frozenset()
+"""SHA-256 over the validation titles of known versions of the task's data; to be entered once one was read."""
 FROZEN_EVALUATE_SHA256 = frozenset({"1239462dfeef2d712bd2f15b8654244da38a39f7c746f11c46de46aa6267f694"})
 """SHA-256 of every released `mainrun/metric/evaluate.py` whose arithmetic is the task's; older ones are kept."""
 EVALS_PER_EPOCH = 3
@@ -129,7 +136,18 @@ def judge_official_corpus(comparison: StoredComparison) -> Result:
         return "NOT CHECKED", f"{num_titles:,} titles of the task's dataset; the task has {OFFICIAL_NUM_TITLES:,}"
     if not re.fullmatch("[0-9a-f]{40}", corpus["revision"] or ""):
         return "FAIL", f"the titles came from the hub, but the recorded revision is {corpus['revision']}, no commit"
-    return "PASS", f"{OFFICIAL_DATASET} at revision {corpus['revision']}"
+    if corpus["validation_sha256"] in OFFICIAL_FINGERPRINTS:
+        return "PASS", f"{OFFICIAL_DATASET} at revision {corpus['revision']}, by the fingerprint of its titles"
+    chars = {run.select("dataset_info")[0].get("num_validation_chars") for run in comparison.trained}
+    if chars == {OFFICIAL_NUM_VALIDATION_CHARS}:
+        return "PASS", (
+            f"{OFFICIAL_DATASET} at revision {corpus['revision']}; its {OFFICIAL_NUM_VALIDATION_CHARS:,} validation "
+            "characters are those published of it before June 2026"
+        )
+    return NOT_VOUCHED, (
+        f"the titles are said to be {OFFICIAL_DATASET} at revision {corpus['revision']}, and neither their "
+        "fingerprints nor their characters are those of a known version of it"
+    )
 
 
 def _describe_counts(run: StoredRun) -> str:
@@ -222,10 +240,23 @@ def check_fresh_weights(evidence: Evidence, run: StoredRun) -> str | None:
     for other in evidence.comparison.runs.values():
         if other.facts.initial_weights_sha256 == digest and other.seed != run.seed:
             return f"it begins with the weights of {other.folder.name}, which has another seed"
-    if isinstance(evidence.fresh_weights, str):
-        raise AbsentError(evidence.fresh_weights)
-    same = digest == evidence.fresh_weights[run.folder.name]
-    return None if same else "its weights at step 0 are not those of a fresh initialization"
+    fresh = evidence.need_fresh_start(run)
+    if digest == fresh["initial_weights_sha256"]:
+        return None
+    here, there = describe_initializer(fresh), describe_initializer(run.record)
+    differing = [name for name, value in there.items() if value != here[name]]
+    if differing:
+        raise UnvouchedError(
+            f"its weights at step 0 are not those of a fresh initialization here, and its record names another "
+            f"{' and '.join(differing)}, which may initialize differently"
+        )
+    return "its weights at step 0 are not those of a fresh initialization"
+
+
+def describe_initializer(record: dict[str, Any]) -> dict[str, Any]:
+    """What decides the bits of fresh weights besides code, settings and seed."""
+    machine = record["machine"]
+    return {"torch": machine["library_versions"]["torch"], "cpu_capability": machine["cpu_capability"]}
 
 
 def count_step_tokens(run: StoredRun) -> int:

@@ -2,13 +2,11 @@
 
 from collections.abc import Mapping
 
-from harness.check.planned import CONSTRAINTS
 from harness.check.registry import NO_CODE, Evidence, Result
 from harness.check.rules import constraint
 from harness.store.facts import known
 from harness.store.runs import StoredComparison
 
-__all__ = ["CONSTRAINTS"]  # whole only once this module has added its own
 PROTECTED = ("data/", "metric/", "record/events.py", "record/journal.py", "record/parquet.py", "record/run_record.py",
              "record/title_losses.py")  # fmt: skip
 """Folders and files of the training program that make data, tokens and metric, and the formats they are stored in."""

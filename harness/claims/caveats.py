@@ -7,6 +7,10 @@ COST_WARNING_RATIO = 1.1
 """An arm that costs more than so many times the baseline's is warned of."""
 _EFFECT = "their times do not compare, and a part of their difference in loss may be rounding."
 _UNADJUSTED = "their intervals and verdicts are unadjusted: each is made as if it were the only one."
+_TOGETHER = (
+    " Judged together ({method}, a wrong word in at most {family:whole_percent} of comparisons): "
+    "{candidates:few} are {words:few}."
+)
 _DATA = {
     "source": "corpus/source",
     "official": "corpus/is_official",
@@ -83,6 +87,19 @@ TRAINED = (
         on="runs",
     ),
     Sentence(
+        "resumed-run",
+        "{label} with seed {seed} was interrupted and went on after step {steps:list}, from the checkpoint "
+        "{checkpoints:list}.",
+        {"steps": "resumed/steps", "checkpoints": "resumed/checkpoints"},
+        on="runs",
+    ),
+    Sentence(
+        "overlapping-titles",
+        {"share > 2": "{label}: {share:percent} of the validation titles are training titles too."},
+        {"share": "in_train/share_percent"},
+        on="arms",
+    ),
+    Sentence(
         "left-out-seed",
         {
             "left_out == 1": "{label} with seed {seed} is left out: no pair with the baseline can be made of its seed.",
@@ -126,9 +143,43 @@ NUMBERS = (
         on="comparison",
     ),
     Sentence(
+        "seeds-added",
+        {
+            "len(added) > 0": "{value:count} seeds ({added:few}) were asked for after the first "
+            "run: where seeds are added until a verdict comes, it comes too often."
+        },
+        {"added": "seeds_added"},
+        "len(added)",
+        on="comparison",
+    ),
+    Sentence(
+        "chosen-baseline",
+        {
+            'against == "best"': "All arms are compared with the best of them, {best}, which was chosen by the same "
+            "losses: how much worse the others are is overstated by its luck."
+        },
+        {"against": "ranking/against", "best": "ranking/rows/0/label"},
+        on="comparison",
+    ),
+    Sentence(
         "several-arms",
-        {"len(pairs) > 1": f"{{value:count}} arms are compared with {{baseline}}; {_UNADJUSTED}"},
-        {"pairs": "pairs", "baseline": "pairs/0/baseline_label"},
+        {
+            f"{condition}len(pairs) {after}": f"{{value:count}} {what}; {_UNADJUSTED}{together}"
+            for after, together in (("> 1", _TOGETHER), (">= 2", ""))
+            for condition, what in (
+                ('against != "previous" and ', "arms are compared with {baseline}"),
+                ("", "pairs of arms are compared"),
+            )
+        },
+        {
+            "pairs": "pairs",
+            "baseline": "pairs/0/baseline_label",
+            "against": "ranking/against",
+            "method": "pairs/0/verdict/adjusted/method",
+            "family": "pairs/0/verdict/adjusted/family_error_percent",
+            "candidates": "/pairs/*/candidate_label",
+            "words": "/pairs/*/verdict/adjusted/word",
+        },
         "len(pairs)",
         on="comparison",
     ),
@@ -172,11 +223,11 @@ OF_PAIRS = (
     Sentence(
         "unequal-coverage",
         {
-            f"max(b_low, c_low) - min(b_high, c_high) > {COVERAGE_TOLERANCE_POINTS}": "{baseline} and {candidate} "
+            f"max(gap_low, 0 - gap_high) > {COVERAGE_TOLERANCE_POINTS}": "{baseline} and {candidate} "
             "score different shares of the validation tokens; their frozen losses are not on equal terms. Curves and "
             "times use frozen loss / coverage.",
         },
-        {f"{side}_{bound}": f"{side}/final/coverage_{bound}_percent" for side in "bc" for bound in ("low", "high")},
+        {f"gap_{bound}": f"coverage_gap_points/{bound}" for bound in ("low", "high")},
     ),
     Sentence(
         "unequal-steps",

@@ -21,6 +21,12 @@ CERTAIN = (
         section="certainty",
     ),
     Sentence(
+        "median-interval",
+        "Median gain, whatever the shape of the noise: {interval:interval}",
+        {"interval": CERTAINTY + "median_interval"},
+        section="certainty",
+    ),
+    Sentence(
         "sign-flip",
         "Sign-flip test over {n} seed pairs: p = {p:value}",
         {"n": CERTAINTY + "num_seed_pairs", "p": CERTAINTY + "sign_flip_p"},
@@ -28,8 +34,15 @@ CERTAIN = (
     ),
     Sentence(
         "noise-floor",
-        {"floor >= 0": "Noise floor: {floor:fine_percent} ({source})", "": "Noise floor: {source}"},
-        {"floor": CERTAINTY + "noise_floor_percent", "source": CERTAINTY + "noise_floor_source"},
+        {
+            "low <= floor and floor <= high": "Noise floor: {floor:fine_percent}, by its own interval "
+            "{low:fine_percent} to {high:fine_percent} ({source})",
+            "floor >= 0": "Noise floor: {floor:fine_percent} ({source})",
+            "": "Noise floor: {source}",
+        },
+        {name: CERTAINTY + path for name, path in
+         (("floor", "noise_floor_percent"), ("low", "noise_floor_low_percent"), ("high", "noise_floor_high_percent"),
+          ("source", "noise_floor_source"))},
         section="certainty",
     ),
     Sentence(
@@ -54,6 +67,22 @@ CERTAIN = (
             "power": CERTAINTY + "power_percent",
             "needed": CERTAINTY + "needed_pairs",
         },
+        section="certainty",
+    ),
+    Sentence(
+        "further-seeds",
+        {
+            "n < needed": "The seed pairs that are missing to that, by the noise of {source}, cost about "
+            "{value:duration} of training",
+        },
+        {
+            "n": CERTAINTY + "num_seed_pairs",
+            "needed": CERTAINTY + "needed_pairs",
+            "source": CERTAINTY + "needed_pairs_source",
+            "b_s": "b/cost/train_elapsed_s",
+            "c_s": "c/cost/train_elapsed_s",
+        },
+        "(needed - n) * (b_s + c_s)",
         section="certainty",
     ),
 )  # fmt: skip

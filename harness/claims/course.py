@@ -2,6 +2,8 @@
 
 from harness.claims.sentence import Sentence
 
+SHOWN_RISE, SHOWN_RATIO = 0.00005, 0.005
+"""A smaller rise is shown as nought, and a ratio nearer to one as one: neither says anything."""
 _SIDES = (("baseline", "b"), ("candidate", "c"))
 _FOUND = {
     "final": "baseline_last_loss_nats_per_char",
@@ -79,17 +81,32 @@ def _write_stability(side: str, letter: str) -> tuple[Sentence, ...]:
         "spikes": f"{letter}/stability/num_gradient_spikes",
         "steps": f"{letter}/stability/num_steps",
         "factor": f"{letter}/stability/gradient_spike_factor",
+        "last": f"{letter}/final/loss_nats_per_char",
+        "lowest": f"{letter}/min_frozen/loss_nats_per_char",
     }
 
     def write_rise(which: str) -> dict[str, str]:
         return {
             "rise == 0": f"{{label}}: the {which} loss never rose between two evaluations.",
-            "rise > 0": f"{{label}}: the largest rise of the {which} loss between two evaluations is {{value:loss}}.",
+            f"rise >= {SHOWN_RISE}": f"{{label}}: the largest rise of the {which} loss between two evaluations is "
+            "{value:loss}.",
         }
 
+    steady = f"steady-{side}"
     return (
-        Sentence(f"largest-rise-{side}", write_rise("frozen"), inputs, "rise", needs=("code",)),
-        Sentence(f"largest-rise-{side}", write_rise("reported"), inputs, "rise", unless=(f"largest-rise-{side}",)),
+        Sentence(
+            steady,
+            {
+                "rise == 0 and count == 0 and spikes == 0 and last == lowest": "{label}: steady. All losses and "
+                "gradient norms of {steps:count} steps are finite, no norm is above {factor} times the median, the "
+                "frozen loss never rose, and the last evaluation is the best one."
+            },
+            inputs,
+            needs=("code",),
+        ),
+        Sentence(f"largest-rise-{side}", write_rise("frozen"), inputs, "rise", needs=("code",), unless=(steady,)),
+        Sentence(f"largest-rise-{side}", write_rise("reported"), inputs, "rise",
+                 unless=(steady, f"largest-rise-{side}")),
         Sentence(
             f"non-finite-{side}",
             {
@@ -99,14 +116,16 @@ def _write_stability(side: str, letter: str) -> tuple[Sentence, ...]:
             },
             inputs,
             "count",
+            unless=(steady,),
         ),
         Sentence(
             f"gradient-spikes-{side}",
             "{label}: {value:count} of {steps:count} gradient norms are above {factor} times the median.",
             inputs,
             "spikes",
+            unless=(steady,),
         ),
-    )
+    )  # fmt: skip
 
 
 def _write_last(side: str, letter: str) -> tuple[Sentence, ...]:
@@ -126,7 +145,8 @@ def _write_last(side: str, letter: str) -> tuple[Sentence, ...]:
             "at step {step:count}; the last one is judged.",
         }
 
-    name, said = f"last-against-best-{side}", ("last-against-best", f"last-against-best-{side}")
+    name = f"last-against-best-{side}"
+    said = (f"steady-{side}", "last-against-best", name)
     return (
         Sentence(name, write("last"), inputs, "last - lowest", unless=said),
         Sentence(name, write("last_per_token"), inputs, "last_per_token - lowest", unless=said),
@@ -149,6 +169,7 @@ STEADINESS = (
         },
         "last - lowest",
         needs=("b_code", "c_code"),
+        unless=("steady-candidate",),
     ),
     *(sentence for side, letter in _SIDES for sentence in _write_last(side, letter)),
 )
@@ -168,7 +189,7 @@ COST = (
     ),
     Sentence(
         "parameters-ratio",
-        {"b != c": "{candidate} has {value:ratio} the parameters of {baseline}."},
+        {f"max(c / b, 2 - c / b) - 1 >= {SHOWN_RATIO}": "{candidate} has {value:ratio} the parameters of {baseline}."},
         {"b": "b/cost/num_parameters", "c": "c/cost/num_parameters"},
         "c / b",
     ),

@@ -11,6 +11,7 @@ import operator
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from harness.formats import FORMATS
@@ -120,11 +121,13 @@ def resolve_pointer(document: Any, pointer: str) -> Any:
     return document
 
 
-def find_names(text: str) -> set[str]:
+@lru_cache(maxsize=4096)
+def find_names(text: str) -> frozenset[str]:
     """The inputs that a formula or condition names."""
-    return {node.id for node in ast.walk(_parse(text)) if isinstance(node, ast.Name)} - _FUNCTIONS.keys()
+    return frozenset(node.id for node in ast.walk(_parse(text)) if isinstance(node, ast.Name)) - _FUNCTIONS.keys()
 
 
+@lru_cache(maxsize=4096)
 def _parse(text: str) -> ast.expr:
     try:
         return ast.parse(text, mode="eval").body

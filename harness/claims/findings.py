@@ -20,7 +20,7 @@ _OUTCOMES = {
 }
 """Condition → what became of a target."""
 _LASTS = {"b_last": "b/final/is_last", "c_last": "c/final/is_last"}
-_COVERAGE = {f"{side}_{bound}": f"{side}/final/coverage_{bound}_percent" for side in "bc" for bound in ("low", "high")}
+_GAP = {f"gap_{bound}": f"coverage_gap_points/{bound}" for bound in ("low", "high")}
 _WHERE = "{b:loss} → {c:loss} nats per character, {value:gain}."
 
 
@@ -46,7 +46,7 @@ def write_share_sentences() -> dict[str, str]:
 
 
 SHARE_SENTENCES = write_share_sentences()
-_LESS, _MORE = f"b_low - c_high > {COVERAGE_TOLERANCE_POINTS}", f"c_low - b_high > {COVERAGE_TOLERANCE_POINTS}"
+_LESS, _MORE = f"gap_low > {COVERAGE_TOLERANCE_POINTS}", f"0 - gap_high > {COVERAGE_TOLERANCE_POINTS}"
 
 GAINS = (
     *(
@@ -107,7 +107,7 @@ GAINS = (
             "{candidate}, so the two frozen losses are not on equal terms."
             for condition, word in ((_LESS, "less"), (_MORE, "more"))
         },
-        {"b": "b/final/coverage_percent", "c": "c/final/coverage_percent", **_COVERAGE},
+        {"b": "b/final/coverage_percent", "c": "c/final/coverage_percent", **_GAP},
         "b - c",
     ),
     Sentence(
@@ -117,7 +117,7 @@ GAINS = (
             "{value:gain}."
             for differs in (_LESS, _MORE)
         },
-        {**_on(MATCHED), **_COVERAGE},
+        {**_on(MATCHED), **_GAP},
         GAIN,
         unless=("matched-gain",),
     ),
@@ -131,17 +131,18 @@ GAINS = (
             f"{_LESS} and reported > 0 and full <= reported": "{value:percent} of the reported gain is coverage, not a "
             "better model.",
         },
-        {"full": "full_gain_percent", "reported": "reported_gain_percent", **_COVERAGE},
+        {"full": "full_gain_percent", "reported": "reported_gain_percent", **_GAP},
         "100 * (1 - full / reported)",
     ),
     Sentence(
         "coverage-share",
-        {f'field != "{FULL}" and {condition}': text for condition, text in SHARE_SENTENCES.items()},
+        {f'field != "{FULL}" and shared == 1 and {condition}': text for condition, text in SHARE_SENTENCES.items()},
         {
             "fair": "basis_gain_percent",
             "reported": "reported_gain_percent",
             "differs": "coverage_differs",
             "field": "basis/field",
+            "shared": "text_is_shared",
         },
         SHARE,
         unless=("coverage-share",),
@@ -152,7 +153,7 @@ GAINS = (
             f"official == {official} and differs == {differs} and {condition}": f"{target} is {outcome}{tail}."
             for official, target in (
                 (1, "The task's target of {target:loss}"),
-                (0, "The final frozen loss of {baseline}, {target:loss}, the target here,"),
+                (0, "The final frozen loss of {baseline}, {target:loss} (the bar here),"),
             )
             for differs, tail in (
                 (0, ""),

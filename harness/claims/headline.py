@@ -35,6 +35,7 @@ _VERDICT = {
     "pairs": "verdict/num_seed_pairs",
     "reason": "verdict/reason",
     "doubts": "doubts",
+    "shared": "text_is_shared",
     "differs": "coverage_differs",
     "noise": "verdict/known_noise/high_percent",
     "needed": "verdict/known_noise/needed_multiple",
@@ -75,8 +76,9 @@ CONCLUSION = (
                 for symbol, seeds in (("==", "one seed"), (">", "mean of {pairs:count} seeds"))
             },
             "len(doubts) == 0": "{verdict_label}: {candidate} against {baseline}, {basis} {gain:gain}; {reason}.",
-            "len(doubts) > 0": "{verdict_label}: {candidate} against {baseline}, {basis} {gain:gain}; "
+            "len(doubts) > 0 and shared == 1": "{verdict_label}: {candidate} against {baseline}, {basis} {gain:gain}; "
             "{doubts:clauses}.",
+            "len(doubts) > 0": "{verdict_label}: {candidate} against {baseline}; {doubts:clauses}.",
         },
         _VERDICT,
         section="conclusion",
@@ -94,9 +96,16 @@ HEADLINE = tuple(
         },
         {
             "id": "reported-loss",
-            "text": "Validation loss as reported ({candidate}): {c:loss} nats per character (vs {baseline}: {b:loss}), "
-            "{value:gain}",
-            "inputs": {"b": "b/final/loss_nats_per_char", "c": "c/final/loss_nats_per_char"},
+            "text": {
+                "shared == 1": "Validation loss as reported ({candidate}): {c:loss} nats per character (vs {baseline}: "
+                "{b:loss}), {value:gain}",
+                "": "Validation loss as reported ({candidate}): {c:loss} nats per character (vs {baseline}: {b:loss})",
+            },
+            "inputs": {
+                "b": "b/final/loss_nats_per_char",
+                "c": "c/final/loss_nats_per_char",
+                "shared": "text_is_shared",
+            },
             "formula": GAIN,
             "unless": ("final-loss",),
         },
@@ -125,9 +134,10 @@ HEADLINE = tuple(
         {
             "id": "compared-loss",
             "text": {
-                "low < high": "Compared on: {basis}: {before:loss} → {after:loss}, {gain:gain}; by the range of the "
-                "estimate the gain is between {low:percent} and {high:percent}",
-                "": "Compared on: {basis}: {before:loss} → {after:loss}, {gain:gain}",
+                "low < high and shared == 1": "Compared on: {basis}: {before:loss} → {after:loss}, {gain:gain}; by the "
+                "range of the estimate the gain is between {low:percent} and {high:percent}",
+                "shared == 1": "Compared on: {basis}: {before:loss} → {after:loss}, {gain:gain}",
+                "": "Compared on: {basis}: {before:loss} → {after:loss}",
             },
             "inputs": {
                 "before": "basis/baseline",
@@ -135,6 +145,7 @@ HEADLINE = tuple(
                 "gain": "basis_gain_percent",
                 "low": "basis_gain_bounds_percent/low",
                 "high": "basis_gain_bounds_percent/high",
+                "shared": "text_is_shared",
             },
             "unless": ("improvement",),
         },
@@ -212,16 +223,20 @@ LAST_LINE = (
     Sentence(
         "final-result",
         {
-            f"{other}len(num_arms) {many} 2": f"Final result{of}: {{basis}} {{gain:gain}} ({{before:loss}} → "
-            f"{{after:loss}}); {{verdict_label}}{mismatch}"
+            f"{other}len(num_arms) {many} 2{shown}": f"Final result{of}: {{basis}} {gain}; {{verdict_label}}{mismatch}"
             for other, mismatch in (('mismatch != "" and ', "; {mismatch}"), ("", ""))
             for many, of in (("<=", ""), (">", " of {candidate}"))
+            for shown, gain in (
+                (" and shared == 1", "{gain:gain} ({before:loss} → {after:loss})"),
+                ("", "{before:loss} → {after:loss}"),
+            )
         },
         {
             "before": "basis/baseline",
             "after": "basis/candidate",
             "gain": "basis_gain_percent",
             "mismatch": "mismatch",
+            "shared": "text_is_shared",
         },
         unless=("final-result",),
         section="final",

@@ -9,7 +9,7 @@ _FIT = {
     name: f"forensics/fit/{path}"
     for name, path in (
         *(("status", "status"), ("reason", "reason"), ("spans", "num_spans"), ("nearest", "nearest_num_spans")),
-        *(("source", "source"), ("low", "due_low_num_spans"), ("high", "due_high_num_spans")),
+        *(("source", "source"), ("tried", "tried"), ("low", "due_low_num_spans"), ("high", "due_high_num_spans")),
     )
 }
 _TASK_FIT = {name: path.replace("/fit/", "/task_fit/") for name, path in _FIT.items()} | {
@@ -26,13 +26,14 @@ def write_misfits(beginning: str, end: str) -> dict[str, str]:
         "nearest < 1",
     )
     return {
-        f'status == "does not fit" and {how} and low {symbol} high': beginning + due + end
+        f'status == "does not fit" and {how} and low {symbol} high{also}': f"{beginning}{due}{end}{readings}."
+        for also, readings in ((' and tried != ""', "; {tried}"), ("", ""))
         for how in broken
         for symbol, due in (("==", "{low} are"), ("<", "{low} to {high} are"))
     }
 
 
-MISMATCH = (
+MISMATCH: tuple[Sentence, ...] = (
     Sentence(
         "mismatch",
         {
@@ -51,12 +52,45 @@ MISMATCH = (
         },
     ),
 )
+OTHER_TOKENS = (
+    Sentence(
+        "other-tokenizer",
+        {
+            f"b != c and b_vocab == c_vocab{shown}": "{baseline} and {candidate}: {b:count} training tokens against "
+            f"{{c:count}}, with {{b_vocab:count}} tokens of vocabulary: {what}"
+            for shown, what in (
+                (
+                    " and shared == 1",
+                    "another tokenizer on the same titles; training losses and perplexity, which are per token, do not "
+                    "compare between them.",
+                ),
+                ("", "another tokenizer on the same titles would come to that, and so would other titles."),
+            )
+        },
+        {
+            "b": "b/facts/num_train_tokens",
+            "c": "c/facts/num_train_tokens",
+            "b_vocab": "b/facts/vocab_size",
+            "c_vocab": "c/facts/vocab_size",
+            "shared": "text_is_shared",
+        },
+        unless=("mismatch",),
+    ),
+    Sentence(
+        "seed-draws-titles",
+        {
+            "drawn == 1": "{baseline} and {candidate}: the seed draws the titles too, as token counts or fingerprints "
+            "differ by seed: their pairs are not pairs of one text, and no interval is made of them."
+        },
+        {"drawn": "seed_draws_titles"},
+    ),
+)
 FIRST_LOSSES = (
     Sentence(
         "fit",
         write_misfits(
             "{label}: its first losses come to {spans:decimals} spans (from {source}), ",
-            " due: the denominator, the tokenizer or the evaluation batch was changed.",
+            " due: the denominator, the tokenizer or the evaluation batch was changed",
         ),
         _FIT,
         on="arms",
@@ -69,7 +103,7 @@ FIRST_LOSSES = (
             **write_misfits(
                 "{label}: on the validation text of the task, {chars:count} characters, its first losses would come to "
                 "{spans:decimals} spans (from {source}), ",
-                " due: its titles are others, or the denominator, the tokenizer or the evaluation batch was changed.",
+                " due: its titles are others, or the denominator, the tokenizer or the evaluation batch was changed",
             ),
         },
         _TASK_FIT,
@@ -109,20 +143,22 @@ COVERAGE = (
     Sentence(
         "estimated-coverage",
         {
-            'origin == "estimated"': "{label}: its validation tokens are estimated from its training tokens, "
-            "{tokens:count}, give or take {value:percent}: coverage {low:percent} to {high:percent}, on equal terms "
-            "{low_loss:loss} to {high_loss:loss}."
+            f'origin == "estimated" and runs {symbol} 1': "{label}: its validation tokens are estimated from its "
+            f"training tokens{together}, {{tokens:count}} ({{least:count}} to {{most:count}}): coverage "
+            "{low:percent} to {high:percent}, on equal terms {low_loss:loss} to {high_loss:loss}."
+            for symbol, together in (("==", ""), (">", ", in one for all {runs} runs with these counts"))
         },
         {
             "origin": "forensics/validation/origin",
             "tokens": "forensics/validation/num_tokens",
+            "least": "forensics/validation/low_num_tokens",
             "most": "forensics/validation/high_num_tokens",
+            "runs": "forensics/num_runs_of_text",
             "low": "final/coverage_low_percent",
             "high": "final/coverage_high_percent",
             "low_loss": "final/matched_low_nats_per_char",
             "high_loss": "final/matched_high_nats_per_char",
         },
-        "100 * (most - tokens) / tokens",
         on="arms",
     ),
 )

@@ -1,8 +1,10 @@
 """The sentences on a comparison as a whole, before anything is compared: its data, when it was made, where from."""
 
 from harness.claims.sentence import Sentence
+from harness.sources.registry import IMPORTERS
+from harness.store.runs import OWN_KIND
 
-SOURCES = {"log": "the log", "csv": "the table", "tensorboard": "the event files", "run": "the stored run"}
+SOURCES = {kind: importer.words for kind, importer in IMPORTERS.items()} | {OWN_KIND: "the stored run"}
 """Kind of a source → what it is called."""
 
 OPENING = (
@@ -43,10 +45,14 @@ CHECKS = (
     Sentence(
         "checks",
         {
+            "failed > 0 and unvouched > 0": "Checks: {failed} FAILED, {unvouched} CANNOT BE VOUCHED FOR, {passed} "
+            "passed, {absent} not possible here.",
             "failed > 0": "Checks: {failed} FAILED, {passed} passed, {absent} not possible here.",
+            "unvouched > 0": "Checks: {unvouched} CANNOT BE VOUCHED FOR, {passed} passed, {failed} failed, {absent} "
+            "not possible here.",
             "failed == 0": "Checks: {passed} passed, {failed} failed, {absent} not possible here.",
         },
-        {"passed": "num_findings/passed", "failed": "num_findings/failed", "absent": "num_findings/absent"},
+        {name: f"num_findings/{name}" for name in ("passed", "failed", "unvouched", "absent")},
         on="comparison",
     ),
 )

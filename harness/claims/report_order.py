@@ -11,18 +11,20 @@ from harness.claims.findings import GAINS
 from harness.claims.headline import CONCLUSION, HEADLINE, LAST_LINE
 from harness.claims.opening import CHECKS, OPENING, ORIGINS
 from harness.claims.sentence import Sentence, say
+from harness.claims.sweeps import RANKED, SWEEPS, TOGETHER
 
-ON_COMPARISON: tuple[Sentence, ...] = (*OPENING, *CHECKS, *ORIGINS)
+ON_COMPARISON: tuple[Sentence, ...] = (*OPENING, *CHECKS, *ORIGINS, *RANKED, *SWEEPS)
 ON_PAIRS: tuple[Sentence, ...] = (
     *CONCLUSION,
     *HEADLINE,
     *(replace(each, section="findings") for each in (*GAINS, *SPEED, *CONSISTENCY, *STEADINESS, *COST)),
+    *TOGETHER,
     *CERTAIN,
     *BY_TITLE,
     *LAST_LINE,
 )
 CAVEATS: tuple[tuple[Sentence, ...], ...] = (
-    log_caveats.MISMATCH,
+    (*log_caveats.MISMATCH, *log_caveats.OTHER_TOKENS),
     caveats.DATA,
     caveats.RUNS,
     log_caveats.FIRST_LOSSES,

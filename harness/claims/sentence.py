@@ -12,7 +12,7 @@ from typing import Any, Literal
 from harness.claims.engine import SLOT, Claim, evaluate_formula, fill, find_names, holds, resolve_pointer
 
 Document = Mapping[str, Any]
-On = Literal["comparison", "arms", "runs", "pairs", "scoring", "tokenizers"]
+On = Literal["comparison", "arms", "runs", "pairs", "scoring", "tokenizers", "sweeps"]
 """What a sentence is on: the comparison, or each item of that list in the document."""
 _ALWAYS: dict[str, dict[str, str]] = {
     "pairs": {"baseline": "baseline_label", "candidate": "candidate_label", "metric": "curve_metric",

@@ -1,8 +1,14 @@
 """`ablate`: what each change of a recipe is worth, as a comparison with an arm a change."""
 
+import argparse
+
+from harness.cli.answer import Answer
 from harness.cli.compare import train
 from harness.cli.options import Verbs, build_json_option, build_training_options
+from harness.cli.resume import complete
 from mainrun.recipes import RECIPES
+
+DEFAULT_RECIPE = "optimized"
 
 
 def add_to(verbs: Verbs) -> None:
@@ -13,6 +19,14 @@ def add_to(verbs: Verbs) -> None:
         parents=[build_training_options(), build_json_option()],
         allow_abbrev=False,
     )
-    parser.add_argument("ablate", nargs="?", default="optimized", metavar="RECIPE",
-                        help=f"one of: {', '.join(RECIPES)} (default: %(default)s)")  # fmt: skip
-    parser.set_defaults(run=train, recipes=[], settings=[], arms=None, repo=None)
+    parser.add_argument("ablate", nargs="?", metavar="RECIPE",
+                        help=f"one of: {', '.join(RECIPES)} (default: {DEFAULT_RECIPE})")  # fmt: skip
+    parser.set_defaults(run=run, recipes=[], settings=[], sweeps=[], against=None, arms=None, repo=None)
+
+
+def run(given: argparse.Namespace) -> Answer:
+    """Trains every step of the ladder, and reports what each is worth."""
+    if given.resume:
+        complete(given)
+    given.ablate = given.ablate or DEFAULT_RECIPE
+    return train(given)

@@ -5,28 +5,34 @@ from __future__ import annotations
 import argparse
 import shlex
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.cli.answer import Answer
 from harness.cli.options import (
+    DEFAULT_PRESET,
+    DEFAULT_TITLE_COLUMN,
     Verbs,
     build_json_option,
     build_training_options,
     check_positive,
-    parse_settings,
+    refuse_loose_seeds,
 )
+from harness.cli.resume import complete
 from harness.cli.source_options import add_source_options, find_stray_option
 from harness.cli.table import format_columns
-from harness.cli.terminal import is_terminal, write_stderr
-from harness.formats import format_count, format_flops, format_percent, format_value
+from harness.formats import format_count, format_duration, format_flops, format_percent, format_value
+from harness.launch.choose import LOCAL
 from harness.plan.arguments import PACKAGE
 from harness.plan.arm_syntax import FORM
 from mainrun.config import find_changes, join_keys
 from mainrun.recipes import RECIPES, get_preset
 from mainrun.record.errors import RequestError
+from mainrun.rules import SEED
 
 if TYPE_CHECKING:
+    from harness.launch.probe import Forecast
     from harness.plan.plan import Arm, Plan
 
 DEFAULT_RECIPES = ("baseline", "optimized")
@@ -41,17 +47,24 @@ def add_to(verbs: Verbs) -> None:
         allow_abbrev=False,
     )
     parser.add_argument("recipes", nargs="*", metavar="ARM",
-                        help=f"{FORM}; two or more, the first is the baseline (default: "
+                        help=f"two or more of {FORM}; the first is the baseline (default: "
                         f"{' '.join(DEFAULT_RECIPES)}). Recipes: {', '.join(RECIPES)}; a revision is a branch, tag or "
                         "hash")  # fmt: skip
-    parser.add_argument("--set", action="append", default=[], dest="settings", metavar="ARM.KEY=VALUE",
-                        help="change one setting of an arm; may be repeated")  # fmt: skip
+    parser.add_argument("--set", action="append", default=[], dest="settings", metavar="[ARM.]KEY=VALUE",
+                        help="change one setting of an arm, or of all arms; may be repeated")  # fmt: skip
+    parser.add_argument("--sweep", action="append", default=[], dest="sweeps", metavar="ARM:KEY=V,V,…",
+                        help="an arm for every value, or for every combination of several keys' values; may be "
+                        "repeated")  # fmt: skip
+    parser.add_argument("--against", metavar="ARM",
+                        help="compare every other arm with this one, with the best, or with the one before it "
+                        "(previous); default: first")  # fmt: skip
     parser.add_argument("--repo", type=Path, metavar="DIR",
                         help="folder whose mainrun/ is trained, and whose revisions are meant by RECIPE@REVISION "
                         "(default: this program's own)")  # fmt: skip
     add_source_options(parser)
     parser.add_argument("--arms", type=Path, metavar="FILE",
-                        help="arms file (TOML): commands of other programs; their names stand as RECIPE")  # fmt: skip
+                        help="arms file (TOML): recipes with settings, and commands of other programs, by the names "
+                        "that stand as ARM")  # fmt: skip
     parser.set_defaults(run=run, ablate=None)
 
 
@@ -60,6 +73,9 @@ def run(given: argparse.Namespace) -> Answer:
     if given.sources is not None:
         from harness.cli.judge import run_import
 
+        placed = {"--jobs": given.jobs, "--threads": given.threads, "--launcher": given.launcher != LOCAL}
+        if useless := [option for option, value in placed.items() if value]:
+            raise RequestError(f"--from trains nothing and takes no {', '.join(useless)}.")
         return Answer(*run_import(given))
     stray = find_stray_option(given)
     if stray is not None:
@@ -70,28 +86,38 @@ def run(given: argparse.Namespace) -> Answer:
 def train(given: argparse.Namespace) -> Answer:
     """Trains what is asked for and reports on it, or shows the plan where only that is asked for."""
     from harness.cli.outcome import format_result
+    from harness.cli.terminal import find_style, write_live
     from harness.comparison import run_comparison
+    from harness.launch.choose import open_launcher
+    from harness.launch.devices import check_device
     from harness.launch.local import LocalLauncher
+    from harness.launch.probe import forecast
     from harness.launch.progress import ProgressDisplay
     from harness.plan.from_request import plan_request
-    from harness.plan.plan import MARGIN_PERCENT, plan_to_json
+    from harness.plan.plan import FIRST, MARGIN_PERCENT, plan_to_json
     from harness.plan.request import CompareRequest
     from harness.plan.seeds import parse_seeds
     from harness.store.document import load_document
+    from harness.store.runs import get_run_folder, is_complete
 
-    get_preset(given.preset)
-    if given.resume and given.out is None:
-        raise RequestError("--resume needs --out: which comparison is to go on?")
+    refuse_loose_seeds(given, [*given.recipes, given.ablate])
+    if given.resume:
+        complete(given)
+    preset = given.preset or DEFAULT_PRESET
+    get_preset(preset)
     check_positive("--jobs", given.jobs)
     check_positive("--threads", given.threads)
+    check_positive("--checkpoint-minutes", given.checkpoint_minutes)
     request = CompareRequest(
-        recipes=tuple(given.recipes) or DEFAULT_RECIPES,
-        preset=given.preset,
-        seeds=parse_seeds(given.seeds),
+        recipes=tuple(given.recipes) or (DEFAULT_RECIPES[:1] if given.sweeps else DEFAULT_RECIPES),
+        preset=preset,
+        seeds=parse_seeds(given.seeds or str(SEED)),
         data=given.data,
         data_revision=given.data_revision,
-        title_column=given.title_column,
-        settings=parse_settings(given.settings),
+        title_column=given.title_column or DEFAULT_TITLE_COLUMN,
+        set_texts=tuple(given.settings),
+        sweeps=tuple(given.sweeps),
+        against=given.against or FIRST,
         ablate=given.ablate,
         margin_percent=MARGIN_PERCENT if given.margin is None else given.margin,
         device=given.device,
@@ -100,15 +126,35 @@ def train(given: argparse.Namespace) -> Answer:
         resume=given.resume,
         reuse=tuple(given.reuse),
         arms_file=given.arms,
+        launcher=given.launcher,
         jobs=given.jobs,
         threads=given.threads,
         repository=given.repo,
         mixed_machines=given.mixed_machines,
+        keep_weights=given.keep_weights,
+        keep_checkpoints=given.keep_checkpoints,
     )
+    if not request.resume and request.launcher == LOCAL:
+        check_device(request.device)
     if given.dry_run:
         plan, folder = plan_request(request)
-        return Answer(format_plan(plan, folder), {"folder": str(folder), "plan": plan_to_json(plan)})
-    folder = run_comparison(request, LocalLauncher(), ProgressDisplay(write_stderr, is_terminal=is_terminal()))
+        missing = [run for run in plan.runs if not is_complete(get_run_folder(folder, run))]
+        time = None
+        if request.launcher == LOCAL:  # the steps of this machine say nothing of a cluster's
+            time = forecast(request, plan, missing, LocalLauncher())
+        text = f"{format_plan(plan, folder)}\n{format_forecast(time)}"
+        return Answer(text, {"folder": str(folder), "plan": plan_to_json(plan), "estimated_s": time and time.total_s})
+    display = ProgressDisplay(write_live, style=find_style())
+    with open_launcher(
+        given.launcher,
+        given.address,
+        given.jobs,
+        given.threads,
+        wants_gpu=given.device != "cpu",
+        checkpoint_minutes=given.checkpoint_minutes,
+        say=display.say,
+    ) as (launcher, num_at_once, num_threads):
+        folder = run_comparison(replace(request, jobs=num_at_once, threads=num_threads), launcher, display)
     document = load_document(folder)
     return Answer(format_result(document, folder), {"folder": str(folder), "pairs": document["pairs"]})
 
@@ -146,6 +192,16 @@ def format_plan(plan: Plan, folder: Path) -> str:
         *(f"  {place}. {folder / 'runs' / plan.describe_run(run)}" for place, run in enumerate(plan.runs, 1)),
     ]
     return "\n".join(lines)
+
+
+def format_forecast(time: Forecast | None) -> str:
+    """How long the runs will take."""
+    if time is None:
+        return "Time: not known."
+    each = ", ".join(f"{arm} {format_duration(seconds)}" for arm, seconds in time.run_s.items())
+    return (
+        f"Time: about {format_duration(time.total_s)} in all, by a few real steps of each kind of arm (a run: {each})"
+    )
 
 
 def _format_commands(plan: Plan, folder: Path) -> str:

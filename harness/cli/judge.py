@@ -1,15 +1,16 @@
 """`compare --from`: judging stored runs and logs of other programs without training anything."""
 
 import argparse
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from harness.cli.outcome import format_result
 from harness.cli.source_text import format_failures, format_import
 from harness.comparison import make_reports
+from harness.plan.arms import check_against
 from harness.plan.folders import name_folder, point_latest_at, refuse_filled
-from harness.plan.plan import MARGIN_PERCENT, Plan, plan_to_json, save_plan
+from harness.plan.plan import FIRST, MARGIN_PERCENT, Plan, plan_to_json, save_plan
 from harness.sources.given import NOTHING_GIVEN, Given
 from harness.sources.planned import ImportedRun, plan_import, read_runs
 from harness.sources.source_log import LossUnit
@@ -17,7 +18,6 @@ from harness.sources.take_in import store_runs
 from harness.store.locks import hold
 from mainrun.record.errors import EXIT_DONE, RequestError, RunError
 from mainrun.record.files import make_folder
-from mainrun.rules import SEED
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,8 @@ class ImportRequest:
     loss_unit: LossUnit | None = None
     given: Given = NOTHING_GIVEN
     margin_percent: float = MARGIN_PERCENT
+    against: str = FIRST
+    """Whom every arm is compared with: see `Plan.against`."""
     out: Path | None = None
     """None is a folder of its own below `results/`."""
 
@@ -40,14 +42,15 @@ def run_import(given: argparse.Namespace) -> tuple[str, dict[str, Any], int, str
     only training has.
     """
     trained = {
-        "--seeds": given.seeds != str(SEED),
+        "--seeds": given.seeds is not None,
         "--device": given.device != "auto",
         "--precision": given.precision != "auto",
-        "--preset": given.preset != "quick",
+        "--preset": given.preset is not None,
         "--data": given.data,
         "--data-revision": given.data_revision,
         "--set": given.settings,
         "--arms": given.arms,
+        "--sweep": given.sweeps,
         "--resume": given.resume,
         "--reuse": given.reuse,
         "RECIPE": given.recipes,
@@ -57,7 +60,7 @@ def run_import(given: argparse.Namespace) -> tuple[str, dict[str, Any], int, str
         raise RequestError(f"--from trains nothing and takes no {', '.join(stray)}.")
     margin = MARGIN_PERCENT if given.margin is None else given.margin
     facts = Given(given.block_size, given.batch_size, given.train_tokens, given.validation_tokens)
-    request = ImportRequest(tuple(given.sources), given.loss_unit, facts, margin, given.out)
+    request = ImportRequest(tuple(given.sources), given.loss_unit, facts, margin, given.against or FIRST, given.out)
     plan, folder, runs = plan_imported(request)
     if given.dry_run:
         text, values = format_import(plan, runs, folder), {"folder": str(folder), "plan": plan_to_json(plan)}
@@ -81,7 +84,8 @@ def plan_imported(request: ImportRequest) -> tuple[Plan, Path, list[ImportedRun]
         raise RequestError(f"--margin takes a percentage from 0 to below 100, not {request.margin_percent}.")
     runs = read_runs(request.sources, request.loss_unit, request.given)
     plan, _ = plan_import(folder.resolve().name, runs, request.margin_percent)
-    return plan, folder, runs
+    check_against(request.against, [arm.name for arm in plan.arms])
+    return replace(plan, against=request.against), folder, runs
 
 
 def judge_imported(plan: Plan, folder: Path, runs: list[ImportedRun]) -> dict[str, Any]:

@@ -17,6 +17,10 @@ _EMPTY: dict[str, Any] = {
     "baseline_full_loss_nats_per_char": None,
     "candidate_full_loss_nats_per_char": None,
     "full_gain_percent": None,
+    "basis": None,
+    "baseline_loss": None,
+    "candidate_loss": None,
+    "gain_percent": None,
     "verdict": None,
     "problem": None,
 }
@@ -37,11 +41,17 @@ def run(given: argparse.Namespace) -> Answer:
 
 
 def list_comparisons(results: Path) -> list[dict[str, Any]]:
-    """One entry a pair of every comparison below `results`, oldest name first; a damaged one names its problem."""
+    """One entry a pair of every comparison below `results`, oldest name first; a damaged one names its problem.
+
+    A symbolic link stands for a comparison that is elsewhere: `latest` and the like lead to one that is listed anyway.
+    """
     from harness.plan.plan import FILE_NAME as PLAN_NAME
 
-    folders = sorted(path.parent for path in results.glob(f"*/{PLAN_NAME}") if not path.parent.is_symlink())
-    return [entry for folder in folders for entry in _describe(folder)]
+    folders = [path.parent for path in results.glob(f"*/{PLAN_NAME}")]
+    by_place: dict[Path, Path] = {}
+    for folder in sorted(folders, key=lambda folder: (folder.is_symlink(), folder)):
+        by_place.setdefault(folder.resolve(), folder)
+    return [entry for folder in sorted(by_place.values()) for entry in _describe(folder)]
 
 
 def format_list(entries: Iterable[dict[str, Any]]) -> str:
@@ -51,16 +61,17 @@ def format_list(entries: Iterable[dict[str, Any]]) -> str:
             entry["name"],
             entry["preset"] or "",
             entry["pair"] or entry["problem"] or "",
-            format_loss(entry["baseline_full_loss_nats_per_char"]),
-            format_loss(entry["candidate_full_loss_nats_per_char"]),
-            format_percent(entry["full_gain_percent"]),
+            (entry["basis"] or "").partition(" (")[0],
+            format_loss(entry["baseline_loss"]),
+            format_loss(entry["candidate_loss"]),
+            format_percent(entry["gain_percent"]),
             entry["verdict"] or "",
         ]
         for entry in entries
     ]
     if not rows:
         return "No comparisons yet. Make one with: python -m harness compare"
-    return "\n".join(format_columns(["name", "preset", "pair", "full loss", "", "gain", "verdict"], rows))
+    return "\n".join(format_columns(["name", "preset", "pair", "compared on", "loss", "", "gain", "verdict"], rows))
 
 
 def _describe(folder: Path) -> list[dict[str, Any]]:
@@ -88,6 +99,10 @@ def _describe_document(name: str, document: dict[str, Any]) -> list[dict[str, An
             "baseline_full_loss_nats_per_char": finals[pair["baseline"]]["full_loss_nats_per_char"],
             "candidate_full_loss_nats_per_char": finals[pair["candidate"]]["full_loss_nats_per_char"],
             "full_gain_percent": None if pair["full_gain_percent"] is None else float(pair["full_gain_percent"]),
+            "basis": pair["basis"]["name"],
+            "baseline_loss": pair["basis"]["baseline"],
+            "candidate_loss": pair["basis"]["candidate"],
+            "gain_percent": float(pair["basis_gain_percent"]) if pair["text_is_shared"] else None,
             "verdict": pair["verdict"]["label"],
         }
         for pair in document["pairs"]

@@ -1,13 +1,20 @@
 """Options that several verbs share, and what their texts come to."""
 
 import argparse
+from collections.abc import Iterable
+from difflib import get_close_matches
 from pathlib import Path
-from typing import NoReturn, TypeAlias
+from typing import Any, NoReturn, TypeAlias
 
+from harness.launch.choose import LAUNCHERS, LOCAL
 from mainrun.devices import DEVICES, PRECISIONS
 from mainrun.recipes import PRESETS
 from mainrun.record.errors import RequestError
 from mainrun.rules import SEED
+
+DEFAULT_PRESET = "quick"
+DEFAULT_TITLE_COLUMN = "title"
+MIN_LIKENESS = 0.6
 
 
 class Parser(argparse.ArgumentParser):
@@ -15,6 +22,17 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         raise RequestError(f"{message}\n{self.format_usage().rstrip()}")
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Refuses an unknown option where its verb is known, with the one that may be meant."""
+        given, extras = super().parse_known_args(args, namespace)
+        for word in extras:
+            if word.startswith("--"):
+                name = word.partition("=")[0]
+                nearest = get_close_matches(name, self._option_string_actions, n=1, cutoff=MIN_LIKENESS)
+                self.error(f"there is no {name}{f'; the nearest is {nearest[0]}' if nearest else ''}")
+        refuse_loose_seeds(given, extras)
+        return given, extras
 
 
 Verbs: TypeAlias = "argparse._SubParsersAction[Parser]"
@@ -31,49 +49,67 @@ def build_json_option() -> Parser:
 def build_training_options() -> Parser:
     """The options of every verb that trains."""
     options = Parser(add_help=False)
-    options.add_argument("--preset", default="quick", help=f"one of: {', '.join(PRESETS)} (default: %(default)s)")
+    options.add_argument("--preset", help=f"one of: {', '.join(PRESETS)} (default: {DEFAULT_PRESET})")
     options.add_argument("--data", help="synthetic, hub, or a local parquet, CSV, JSON-lines or text file "
                          "(default: the preset's)")  # fmt: skip
     options.add_argument("--data-revision", metavar="REV", help="revision of the hub's dataset")
-    options.add_argument("--title-column", default="title", metavar="NAME",
-                         help="column of a local file (default: %(default)s)")  # fmt: skip
-    options.add_argument("--seeds", default=str(SEED), metavar="S,S,…",
-                         help="1337+2 is 1337 and the two after it (default: %(default)s)")  # fmt: skip
+    options.add_argument("--title-column", metavar="NAME",
+                         help=f"column of a local file (default: {DEFAULT_TITLE_COLUMN})")  # fmt: skip
+    options.add_argument("--seeds", metavar="S,S,…",
+                         help=f"1337+2 is 1337 and the two after it (default: {SEED})")  # fmt: skip
     options.add_argument("--margin", type=float, metavar="PCT",
                          help="gains smaller than this count as no difference (default: 0.5)")  # fmt: skip
     options.add_argument("--device", choices=DEVICES, default="auto")
     options.add_argument("--precision", choices=PRECISIONS, default="auto",
                          help="of the products; auto is bfloat16 on a GPU, float32 on a CPU")  # fmt: skip
-    options.add_argument("--jobs", type=int, default=1, metavar="N", help="runs at once (default: %(default)s)")
+    options.add_argument("--jobs", type=int, metavar="N",
+                         help="runs at once (default: 1; on a cluster, as many as there is room for)")  # fmt: skip
     options.add_argument("--threads", type=int, metavar="N",
                          help="of each run (default: all cores, or an equal part of them for each job)")  # fmt: skip
+    add_launcher_options(options)
+    options.add_argument("--checkpoint-minutes", type=float, default=10.0, metavar="M",
+                         help="how often a checkpoint comes back from a cluster (default: %(default)g)")  # fmt: skip
     options.add_argument("--mixed-machines", action="store_true",
                          help="compare runs of different kinds of processors or numbers of threads")  # fmt: skip
     options.add_argument("--out", type=Path, metavar="DIR",
                          help="folder of the comparison (default: a new one in results/)")  # fmt: skip
-    options.add_argument("--resume", action="store_true", help="train only what is missing in --out")
+    options.add_argument(
+        "--resume",
+        action="store_true",
+        help="train only what is missing in --out; what is not given is taken from its plan",
+    )
     options.add_argument("--reuse", type=Path, action="append", default=[], metavar="DIR",
                          help="take over finished runs of another comparison where they are the same; may be "
                          "repeated")  # fmt: skip
-    options.add_argument("--dry-run", action="store_true", help="print the plan and train nothing")
+    options.add_argument("--keep-weights", action="store_true",
+                         help="store the final weights of every run, with which verify measures again")  # fmt: skip
+    options.add_argument("--keep-checkpoints", action="store_true",
+                         help="keep every checkpoint, so that verify --replay can draw a stretch")  # fmt: skip
+    options.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="print the plan and how long it will take, by a few steps of each arm; keep nothing",
+    )
     return options
 
 
-def check_positive(option: str, value: int | None) -> None:
-    """`RequestError` where an option counts something and is below 1."""
-    if value is not None and value < 1:
-        raise RequestError(f"{option} takes a whole number from 1 on, not {value}.")
+def refuse_loose_seeds(given: argparse.Namespace, words: Iterable[str | None]) -> None:
+    """`RequestError` where numbers stand after `--seeds` with blanks between them, and so among other `words`."""
+    loose = [word for word in words if word is not None and word.isdecimal()]
+    if loose and getattr(given, "seeds", None):
+        seeds = ",".join([given.seeds, *loose])
+        raise RequestError(f"{loose[0]} stands by itself: several seeds are written with commas, --seeds {seeds}.")
 
 
-def parse_settings(texts: list[str]) -> dict[str, dict[str, str]]:
-    """The values of `--set ARM.KEY=VALUE` by arm and key; `RequestError` for one of another shape or given twice."""
-    settings: dict[str, dict[str, str]] = {}
-    for text in texts:
-        target, equals, value = text.partition("=")
-        arm, dot, key = target.partition(".")
-        if not equals or not dot or not arm or not key:
-            raise RequestError(f"--set takes ARM.KEY=VALUE, not '{text}'.")
-        if key in settings.setdefault(arm, {}):
-            raise RequestError(f"--set names '{target}' twice.")
-        settings[arm][key] = value
-    return settings
+def add_launcher_options(options: argparse.ArgumentParser) -> None:
+    """Adds the options that say where runs go on."""
+    options.add_argument("--launcher", choices=LAUNCHERS, default=LOCAL,
+                         help="processes of this machine or tasks of a Ray cluster (default: %(default)s)")  # fmt: skip
+    options.add_argument("--address", metavar="auto|HOST:PORT",
+                         help="the Ray cluster (default: a Ray of its own, on this machine)")  # fmt: skip
+
+
+def check_positive(option: str, value: float | None) -> None:
+    """`RequestError` where an option's number is not above 0."""
+    if value is not None and not value > 0:
+        raise RequestError(f"{option} takes a number above 0, not {value}.")

@@ -3,13 +3,15 @@
 from pathlib import Path
 from typing import Any
 
+from harness.cli.ablation_text import format_ablation
+
 MAX_WIDTH = 44
 """Characters of a cell; a longer one is cut, as a terminal is narrow."""
 
 
 def format_result(document: dict[str, Any], folder: Path) -> str:
     """The ranking, what it comes to, and where the reports are."""
-    from harness.report.front import describe_ranking, find_broken_rules, find_conclusions
+    from harness.report.front import describe_ranking, find_broken_rules, find_conclusions, select_pairs
 
     table = describe_ranking(document, short=True)
     rows = [[_cut(cell if isinstance(cell, str) else cell.text) for cell in row] for row in table.rows]
@@ -17,12 +19,15 @@ def format_result(document: dict[str, Any], folder: Path) -> str:
     conclusions = [claim["text"] for claim in find_conclusions(document)] or ["No two arms can be compared."]
     checks = [claim["text"] for claim in document["claims"] if claim["id"] == "checks"]
     shares = [
-        claim["text"] for pair in document["pairs"] for claim in pair["claims"] if claim["id"] == "coverage-share"
+        claim["text"] for pair in select_pairs(document) for claim in pair["claims"] if claim["id"] == "coverage-share"
     ]
     return "\n".join(
         [
+            *(format_ablation(document["ablation"]) if document["ablation"] else ()),
             *_format_columns([list(table.header), *rows], set(table.numeric)),
+            *(claim["text"] for claim in document["claims"] if claim["id"].startswith("ranking-")),
             "",
+            *(claim["text"] for claim in document["claims"] if claim["id"].startswith("sweep-")),
             *rules,
             *conclusions,
             *shares,

@@ -11,6 +11,9 @@ def add_to(verbs: Verbs) -> None:
     """Adds the verb's parser."""
     parser = verbs.add_parser("report", help="render again from stored data", parents=[build_json_option()])
     parser.add_argument("folder", type=Path, metavar="DIR")
+    parser.add_argument(
+        "--data", help="the file the titles came from, or hub: makes every check anew before it renders"
+    )
     parser.set_defaults(run=run)
 
 
@@ -20,10 +23,16 @@ def run(given: argparse.Namespace) -> Answer:
 
     with start_renderer_early() as renderer:  # it loads its libraries while these imports and the analysis go on
         from harness.cli.outcome import format_result
-        from harness.comparison import make_reports
+        from harness.comparison import find_source, gather_evidence, make_reports, store_findings
+        from harness.launch.local import LocalLauncher
         from harness.store.locks import blame_damage, hold, refuse_changes
+        from harness.store.runs import load_comparison
 
         with hold(given.folder), blame_damage(given.folder):
             refuse_changes(given.folder)
+            if given.data is not None:
+                comparison = load_comparison(given.folder)
+                source = find_source(comparison.plan, given.data)
+                store_findings(gather_evidence(comparison, source, LocalLauncher()), "report")
             document = make_reports(given.folder, renderer)
     return Answer(format_result(document, given.folder), {"folder": str(given.folder), "pairs": document["pairs"]})

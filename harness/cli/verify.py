@@ -5,16 +5,22 @@ from __future__ import annotations
 import argparse
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.cli.answer import Answer
-from harness.cli.options import Verbs, build_json_option
+from harness.cli.options import Verbs, add_launcher_options, build_json_option
 from harness.cli.table import format_columns
+from harness.cli.terminal import say
 from mainrun.record.errors import EXIT_DONE, EXIT_NO, RequestError
 
 if TYPE_CHECKING:
     from harness.check.registry import Finding
+    from harness.verify.replay import Steps
+
+NEVER = float("inf")
+"""Minutes until a checkpoint comes back: steps that are trained again are few."""
 
 
 def add_to(verbs: Verbs) -> None:
@@ -25,18 +31,22 @@ def add_to(verbs: Verbs) -> None:
     parser.add_argument("--data",
                         help="the file the titles came from, or hub; without it what needs them is not "
                         "checked")  # fmt: skip
-    parser.add_argument("--replay", type=int, metavar="STEPS",
-                        help="train the first steps of every run again and compare")  # fmt: skip
+    parser.add_argument("--replay", metavar="STEPS",
+                        help="train so many steps of every run again and compare; all: whole runs, with losses by "
+                        "title and final weights")  # fmt: skip
     parser.add_argument("--repo", type=Path, metavar="DIR",
                         help="folder whose mainrun/ was trained, in a repository that holds its revisions")  # fmt: skip
-    parser.add_argument("--strict", action="store_true", help="what is not checked counts as failed")
+    add_launcher_options(parser)
+    parser.add_argument(
+        "--strict", action="store_true", help="what is not checked or cannot be vouched for counts as failed"
+    )
     parser.add_argument("--list-checks", action="store_true", help="name every check and end")
     parser.set_defaults(run=run)
 
 
 def run(given: argparse.Namespace) -> Answer:
     """Checks the comparison; ends with 1 where a check failed."""
-    from harness.launch.local import LocalLauncher
+    from harness.launch.choose import open_launcher
     from harness.store.locks import blame_damage, hold
     from harness.verify.verify import list_checks, verify
 
@@ -44,23 +54,36 @@ def run(given: argparse.Namespace) -> Answer:
         return Answer(format_checks(list_checks()), {"checks": list_checks()})
     if given.folder is None:
         raise RequestError("verify needs the folder of a comparison.")
-    if given.replay is not None and given.replay < 1:
-        raise RequestError(f"--replay takes a number of steps from 1 on, not {given.replay}.")
-    with hold(given.folder, shared=True), blame_damage(given.folder):
-        findings = verify(given.folder, given.data, given.replay, LocalLauncher(), given.repo)
-    bad = ("FAIL", "NOT CHECKED") if given.strict else ("FAIL",)
+    steps = parse_replay(given.replay)
+    launcher_of = partial(open_launcher, given.launcher, given.address, num_at_once=1, num_threads=1)
+    with (
+        hold(given.folder, shared=True),
+        blame_damage(given.folder),
+        launcher_of(wants_gpu=False, checkpoint_minutes=NEVER, say=say) as (launcher, *_),
+    ):
+        findings = verify(given.folder, given.data, steps, launcher, given.repo)
+    bad = ("FAIL", "NOT VOUCHED", "NOT CHECKED") if given.strict else ("FAIL",)
     failed = [finding.name for finding in findings if finding.status in bad]
     values = {"findings": [asdict(finding) for finding in findings]}
     exit_code, reason = (EXIT_NO, f"failed: {', '.join(failed)}") if failed else (EXIT_DONE, None)
     return Answer(format_findings(findings), values, exit_code, reason)
 
 
+def parse_replay(text: str | None) -> Steps:
+    """How many steps `--replay` asks for; `RequestError` where it is neither `all` nor a number from 1 on."""
+    if text is None or text == "all":
+        return text  # type: ignore[return-value]  # the literal, as just seen
+    if not text.isdecimal() or int(text) < 1:
+        raise RequestError(f"--replay takes all, or a number of steps from 1 on, not {text}.")
+    return int(text)
+
+
 def format_findings(findings: Sequence[Finding]) -> str:
     """Every finding with its evidence, and a last line that counts them."""
+    from harness.store.findings import STATUSES
+
     lines = [f"{finding.status:<11}  {finding.name}: {finding.evidence}" for finding in findings]
-    counts = {
-        status: sum(finding.status == status for finding in findings) for status in ("PASS", "FAIL", "NOT CHECKED")
-    }
+    counts = {status: sum(finding.status == status for finding in findings) for status in STATUSES}
     reasons = ", ".join(f"{count} {status}" for status, count in counts.items())
     return "\n".join([*lines, f"{len(findings)} checks: {reasons}"])
 

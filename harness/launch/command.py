@@ -1,6 +1,7 @@
 """Runs of other programs: the job of an external arm's command, and what is made of its end."""
 
 import shutil
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -55,7 +56,7 @@ class CommandTask:
         self.job, self._run, self._plan_sha256, self._progress = job, run, plan_sha256, progress
         sources = ((source["arm"], source["seed"], source) for source in plan.sources or [])
         self._source = next(source for arm, seed, source in sources if (arm, seed) == (run.arm, run.seed))
-        self._follower = LogFollower(self.job.journal)
+        self._follower, self._began = LogFollower(self.job.journal), time.monotonic()
 
     def watch(self) -> None:
         self._progress.show(self._follower.read_new())
@@ -65,7 +66,7 @@ class CommandTask:
         work = self.job.folder / WORK_FOLDER
         shutil.rmtree(work, ignore_errors=True)
         make_folder(work)
-        self._follower = LogFollower(self.job.journal)
+        self._follower, self._began = LogFollower(self.job.journal), time.monotonic()
 
     def close(self) -> None:
         pass
@@ -74,8 +75,9 @@ class CommandTask:
         if outcome.exit_code == EXIT_INTERRUPTED:
             raise KeyboardInterrupt
         end = None if outcome.exit_code == EXIT_DONE else _describe_end(outcome)
+        observed_s = time.monotonic() - self._began
         content = self._follower.read_all()
-        reason = take_in_command(self._run, self._source, self.job.folder, self._plan_sha256, content, end)
+        reason = take_in_command(self._run, self._source, self.job.folder, self._plan_sha256, content, end, observed_s)
         shutil.rmtree(self.job.folder / CHECKOUT_FOLDER, ignore_errors=True)
         self._progress.finish("complete" if reason is None else f"failed: {reason}")
         return reason

@@ -31,6 +31,10 @@ class Job:
     """Whether the run has a session of its own, so that what it started is ended with it."""
     num_threads: int | None = None
     """How many threads it computes with; None leaves that to the environment."""
+    packages: Path | None = None
+    """Folder of the packages of ours that it runs, which travel with it; None: the program has to be there."""
+    inputs: tuple[Path, ...] = ()
+    """Files it reads, which travel with it."""
     own_gpu: bool = False
     """Whether it gets one GPU for itself, where the machine has any; otherwise it sees all there are."""
 

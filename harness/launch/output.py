@@ -5,6 +5,8 @@ import os
 import tempfile
 from pathlib import Path
 
+from mainrun.record.errors import RequestError
+from mainrun.record.file_lock import lock
 from mainrun.record.files import atomic_write, unwritable
 
 MAX_OUTPUT_BYTES = 1_000_000
@@ -23,13 +25,25 @@ class Output:
     """An open file that a process appends to."""
 
     def __init__(self, path: Path | None) -> None:
-        """Without a path the file is a temporary one; `MachineError` where it cannot be written, here and later."""
+        """Without a path the file is a temporary one; `MachineError` where it cannot be written, here and later.
+
+        Raises `RequestError` where what was started with this output before, by a program that was killed, still runs:
+        a process that has it open holds the lock.
+        """
         self._path = path
         try:
             self.file = tempfile.TemporaryFile() if path is None else path.open("a+b")  # noqa: SIM115  # see close
+            if path is not None:
+                lock(self.file.fileno(), path)
             # The process must write at the end wherever this program has read.
             fcntl.fcntl(self.file, fcntl.F_SETFL, fcntl.fcntl(self.file, fcntl.F_GETFL) | os.O_APPEND)
             self.file.truncate(0)
+        except BlockingIOError:
+            self.file.close()
+            raise RequestError(
+                f"What was started in {path.parent if path else path} before still runs, and has {path} open. End it, "
+                "then go on with --resume."
+            ) from None
         except OSError as error:
             raise unwritable(path or A_TEMPORARY_FILE, error) from error
 

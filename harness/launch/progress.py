@@ -1,61 +1,189 @@
-"""Live progress of runs: one line that is rewritten on a terminal, a plain line an evaluation elsewhere.
+"""Live progress of runs: bars that are drawn anew on a terminal, a plain line an evaluation elsewhere.
 
-Where several runs go on at once, the line on the terminal is of all of them, and each plain line names its run.
+On a terminal there is a bar for every run that goes on and one for the whole; a narrow one shows less. Where several
+runs go on at once, each plain line names its run.
 """
 
 import shutil
-from collections.abc import Callable, Iterable
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from harness.formats import format_count, format_duration, format_loss
+from harness.launch.estimate import Speed, Work, estimate_run_s, measure_speed
 from harness.store.journals import Event
+from mainrun.record.inert import make_inert
 
 Write = Callable[[str], None]
-"""Takes text as it is to appear, line ends included."""
+"""Takes text as it is to appear, line ends and, on a terminal, the control sequences of this module included."""
+MAX_EVENTS = 60
+"""Of a run's beginning, from which its speed is told before it has shown it over a longer time."""
+BAR_SHARE = 4
+"""A bar takes so many-th of the terminal's width."""
+BLOCKS, PLAIN_BLOCKS = ("━", "╌"), ("#", ".")
+MIN_NAME = 8
+"""Letters of a name; with less room it is left out."""
+UP, CLEAR, COLOR, PLAIN = "\x1b[1A", "\x1b[J", "\x1b[36m", "\x1b[0m"
+
+
+@dataclass(frozen=True)
+class Style:
+    """What a terminal can show and the user wants."""
+
+    is_terminal: bool = False
+    """Whether lines may be drawn over."""
+    has_color: bool = False
+    has_blocks: bool = True
+    """Whether its encoding has the characters of a bar."""
+
+    def draw_bar(self, share: float, width: int) -> str:
+        full, empty = BLOCKS if self.has_blocks else PLAIN_BLOCKS
+        num_full = round(share * width)
+        bar = full * num_full, empty * (width - num_full)
+        return f"{COLOR}{bar[0]}{PLAIN}{bar[1]}" if self.has_color else "".join(bar)
 
 
 class ProgressDisplay:
     """What is shown of all runs."""
 
-    def __init__(self, write: Write, *, is_terminal: bool) -> None:
-        self._write = write
-        self._is_terminal = is_terminal
+    def __init__(
+        self,
+        write: Write,
+        *,
+        is_terminal: bool = False,
+        style: Style | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._write, self._clock = write, clock
+        self._style = style or Style(is_terminal)
         self._going_on: list[RunProgress] = []
-        self._is_line_open = False
+        self._num_lines = 0
+        self._expected: dict[str, Work | None] = {}
+        self._ended: set[str] = set()
+        self._speed: Speed | None = None
+        self._is_foretold = False
+        self._began: float | None = None
+        self._done_before = 0.0
+
+    def expect(self, works: Mapping[str, Work | None]) -> None:
+        """Says which runs there will be, by name, so that the whole can be shown; None where one's work is unknown."""
+        self._expected = dict(works)
 
     def begin(self, name: str, place: str, tokens_per_step: int = 0) -> "RunProgress":
         """Begins to show a run; `place` says which of how many."""
-        self._say(f"{place} {name}")
+        self.say(f"{place} {name}")
         progress = RunProgress(self, name, tokens_per_step)
         self._going_on.append(progress)
         return progress
 
     def note(self, name: str, message: str) -> None:
         """Says something about a run."""
-        self._say(f"  {name}: {message}")
+        self.say(f"  {name}: {message}")
 
     def end(self, run: "RunProgress") -> None:
         """Shows a run no longer."""
         self._going_on.remove(run)
+        self._ended.add(run.name)
 
     def show_evaluation(self, run: "RunProgress") -> None:
         """Shows where a run is that has made an evaluation: one plain line each."""
-        if not self._is_terminal:
-            self._say(f"  {run.name}{run.describe()}" if len(self._going_on) > 1 else run.describe())
+        if not self._style.is_terminal:
+            self.say(f"  {run.name}{run.describe()}" if len(self._going_on) > 1 else run.describe())
 
     def show_step(self, run: "RunProgress") -> None:
-        """Shows where a run is that has made a step: the terminal's line is of all that go on."""
-        if self._is_terminal:
-            shown = [other.describe_shortly() for other in self._going_on if other.has_begun]
-            text = run.describe() if len(shown) == 1 else f"  {'  '.join(shown)}"
+        """Shows where the runs are, one of which has made a step."""
+        if self._began is None:
+            self._began, self._done_before = self._clock(), self._compute_done()
+        self._foretell(run)
+        if self._style.is_terminal:
             width = shutil.get_terminal_size().columns - 1
-            self._write(f"\r{text[:width]:<{width}}")
-            self._is_line_open = True
+            shown = [other for other in self._going_on if other.has_begun]
+            lines = [line for run in shown for line in self._draw_run(run, width, is_alone=len(shown) == 1)]
+            if len(self._expected) > 1:
+                num_done = len(self._ended & self._expected.keys())
+                parts = [f"{num_done} of {len(self._expected)} runs", *self._find_time_left()]
+                lines.append(self._draw(self._compute_share(), "all", parts, width))
+            self._erase()
+            self._write("\n".join(lines))
+            self._num_lines = len(lines)
 
-    def _say(self, line: str) -> None:
-        if self._is_line_open:
-            self._write("\n")
-            self._is_line_open = False
-        self._write(f"{line}\n")
+    def _draw_run(self, run: "RunProgress", width: int, *, is_alone: bool) -> list[str]:
+        """The bar of a run; of one that goes on alone a second line says the rest."""
+        *parts, left = ["", *run.find_parts()] if run.is_timed else ["", *run.find_parts(), ""]
+        if not is_alone:
+            return [self._draw(run.share, run.name, [*parts[1:], left], width)]
+        return [self._draw(run.share, run.name, [left], width), _fit(parts, width)]
+
+    def _draw(self, share: float, name: str, parts: list[str], width: int) -> str:
+        """A bar with as many of the parts as there is room for, of which the last, the time left, matters most."""
+        bar_width = max(6, width // BAR_SHARE)
+        room = width - bar_width - 8
+        last = parts[-1][:room]
+        text = _fit(parts[:-1], room - len(last) - 2)
+        text = "  ".join(filter(None, [text, last]))
+        left = room - len(text) - 2
+        shown = make_inert(name)
+        shown = shown if len(shown) <= left else f"{shown[: left - 1]}…" if left >= MIN_NAME else ""
+        return (
+            f"{self._style.draw_bar(share, bar_width)} {100 * share:3.0f} %  {'  '.join(filter(None, [shown, text]))}"
+        )
+
+    def _foretell(self, run: "RunProgress") -> None:
+        """Says once how long all will take, from the first steps."""
+        work = self._expected.get(run.name)
+        if self._is_foretold or work is None or None in self._expected.values():
+            return
+        self._speed = measure_speed(work, run.beginning)
+        if self._speed is None:
+            return
+        self._is_foretold = True
+        total = sum(estimate_run_s(work, self._speed) for name, work in self._expected.items() if work)
+        what = f"all {len(self._expected)} runs" if len(self._expected) > 1 else "the run"
+        self.say(f"  about {format_duration(total)} for {what}, by the first steps of {run.name}")
+
+    def _weigh(self, name: str) -> float:
+        """How much of the whole a run is."""
+        known = [work.training_flops for work in self._expected.values() if work]
+        typical = sum(known) / len(known) if known else 1.0
+        work = self._expected.get(name)
+        return work.training_flops if work else typical
+
+    def _compute_done(self) -> float:
+        shares = {run.name: run.share for run in self._going_on} | dict.fromkeys(self._ended, 1.0)
+        return sum(self._weigh(name) * shares.get(name, 0.0) for name in self._expected)
+
+    def _compute_share(self) -> float:
+        return self._compute_done() / sum(map(self._weigh, self._expected))
+
+    def _find_time_left(self) -> list[str]:
+        """Of the whole, as fast as it went since the first step that was seen."""
+        done = self._compute_done() - self._done_before
+        elapsed = self._clock() - (self._began or 0.0)
+        if done <= 0 or elapsed <= 0:
+            return []
+        left = sum(map(self._weigh, self._expected)) - self._done_before - done
+        return [f"{format_duration(elapsed * left / done)} left"]
+
+    def _erase(self) -> None:
+        if self._num_lines:
+            self._write(f"\r{UP * (self._num_lines - 1)}{CLEAR}")
+            self._num_lines = 0
+
+    def say(self, line: str) -> None:
+        """Shows a line above what is shown."""
+        self._erase()
+        self._write(f"{make_inert(line)}\n")
+
+
+def _fit(parts: Sequence[str], room: int) -> str:
+    """The first of the parts that there is room for."""
+    text = ""
+    for place, part in enumerate(parts):
+        longer = part if place == 0 else f"{text}  {part}"
+        if len(longer) > room:
+            break
+        text = longer
+    return text
 
 
 class RunProgress:
@@ -63,6 +191,8 @@ class RunProgress:
 
     def __init__(self, display: ProgressDisplay, name: str, tokens_per_step: int) -> None:
         self.name = name
+        self.beginning: list[Event] = []
+        """Its first events."""
         self._display, self._tokens_per_step = display, tokens_per_step
         self._losses: dict[str, tuple[int, float]] = {}
         self._first: Event | None = None
@@ -72,10 +202,24 @@ class RunProgress:
     def has_begun(self) -> bool:
         return self._latest is not None
 
+    @property
+    def is_timed(self) -> bool:
+        """Whether the last of its parts is the time that is left."""
+        return self.find_parts()[-1].endswith(" left")
+
+    @property
+    def share(self) -> float:
+        """How much of it is done, 0 to 1."""
+        if self._latest is None:
+            return 0.0
+        return float(self._latest["step"] / (self._latest["max_steps"] or self._latest["step"]))
+
     def show(self, events: Iterable[Event]) -> None:
         """Shows the newest state after some more of the journal."""
         shown = self._latest
         for event in events:
+            if len(self.beginning) < MAX_EVENTS:
+                self.beginning.append(event)
             match event["event"]:
                 case "training_step":
                     self._first = self._first or event
@@ -98,28 +242,25 @@ class RunProgress:
         self._display.end(self)
         self.note(message)
 
-    def describe_shortly(self) -> str:
-        """How far the run is, in a few words."""
-        assert self._latest is not None
-        step, max_steps = self._latest["step"], self._latest["max_steps"] or self._latest["step"]
-        losses = [format_loss(loss) for _, loss in list(self._losses.values())[:1]]
-        return " ".join([self.name, f"{step}/{max_steps}", *losses])
-
     def describe(self) -> str:
         """How far the run is, with its losses, its speed and the time that is left."""
+        return "  ".join(["", *self.find_parts()])
+
+    def find_parts(self) -> list[str]:
+        """The same in parts, the time that is left last."""
         assert self._latest is not None
         event = self._latest
         step, max_steps = event["step"], event["max_steps"] or event["step"]
-        text = f"  step {step:>{len(str(max_steps))}}/{max_steps}"
+        parts = [f"step {step:>{len(str(max_steps))}}/{max_steps}"]
         for name, (measured_at, loss) in self._losses.items():
-            text += f"  {name} {format_loss(loss)}{'' if measured_at == step else f' at {measured_at}'}"
+            parts.append(f"{name} {format_loss(loss)}{'' if measured_at == step else f' at {measured_at}'}")
         if self._first and step > self._first["step"]:
             num_steps = step - self._first["step"]
             if None in (event["elapsed_time"], self._first["elapsed_time"]):
-                return text
+                return parts
             train_s = (event["train_elapsed_s"] or 0.0) - (self._first["train_elapsed_s"] or 0.0)
             wall_s = event["elapsed_time"] - self._first["elapsed_time"]
             if train_s > 0:
-                text += f"  {format_count(num_steps * self._tokens_per_step / train_s)} tokens/s"
-            text += f"  {format_duration(wall_s / num_steps * (max_steps - step))} left"
-        return text
+                parts.append(f"{format_count(num_steps * self._tokens_per_step / train_s)} tokens/s")
+            parts.append(f"{format_duration(wall_s / num_steps * (max_steps - step))} left")
+        return parts

@@ -17,7 +17,7 @@ from harness.store.runs import TAKEN_OVER, StoredComparison, StoredRun, load_com
 from mainrun.record.errors import EXIT_DONE, RequestError, StoredResultsError
 from mainrun.record.files import compute_file_sha256, make_folder, make_scratch_folder, save_json, unwritable
 from mainrun.record.identity import compute_identity
-from mainrun.record.run_record import FILE_NAME, HASHED_FILES, load_run_record
+from mainrun.record.run_record import FILE_NAME, HASHED_FILES, JOURNAL_NAME, load_run_record
 
 
 @dataclass
@@ -85,7 +85,8 @@ def _start_without_a_step(job: Job, launcher: Launcher) -> dict[str, Any] | None
     with make_scratch_folder() as scratch:
         folder = scratch / "run"
         kept = [word for word in job.argv if not word.startswith("--out=")]
-        outcome = run_alone(launcher, replace(job, folder=folder, argv=(*kept, f"--out={folder}", "--stop-after=0")))
+        argv = (*kept, f"--out={folder}", "--stop-after=0")
+        outcome = run_alone(launcher, replace(job, folder=folder, journal=folder / JOURNAL_NAME, argv=argv))
         return load_run_record(folder) if outcome.exit_code == EXIT_DONE else None
 
 

@@ -5,7 +5,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from harness.launch.alike import Alike
+from harness.launch.choose import LOCAL
 from harness.launch.command import CommandTask, build_command_job
+from harness.launch.estimate import Work, find_work
 from harness.launch.job import Job, Launcher
 from harness.launch.progress import ProgressDisplay
 from harness.launch.reuse import Offers, take_over
@@ -38,7 +40,8 @@ def launch_runs(
     """
     stage = _Stage(_train_alike(request, plan, folder), plan, folder, plan_sha256, display)
     stage.take_over(offers, launcher)
-    failures = run_tasks(stage.build_tasks(), launcher, request.jobs)
+    display.expect(stage.find_works())
+    failures = run_tasks(stage.build_tasks(), launcher, request.jobs or 1)
     return [f"{run.folder_name}: {failures[run.folder_name]}" for run in plan.runs if run.folder_name in failures]
 
 
@@ -71,6 +74,11 @@ class _Stage:
             elif said:
                 self.display.note(self.plan.describe_run(run), said)
 
+    def find_works(self) -> dict[str, Work | None]:
+        """What each run that is missing has to do, by the name that it is shown by."""
+        missing = [run for run in self.plan.runs if run not in self.complete | self.taken_over]
+        return {self.plan.describe_run(run): find_work(self.plan.get_arm(run.arm).sizes) for run in missing}
+
     def build_tasks(self) -> Iterator[Task]:
         """The tasks of the runs that are missing, each built when it is to be started."""
         for arm in self.plan.arms:
@@ -94,9 +102,10 @@ class _Stage:
         return self._share_machine(build_command_job(arm, run, get_run_folder(self.folder, run)))
 
     def _build_job(self, run: PlannedRun) -> Job:
-        # Its thread count may differ from that of another run only where that is asked for.
-        arm = self.plan.get_arm(run.arm)
-        beside = None if self.request.mixed_machines else self._find_trained(arm)
+        # Threads may differ where that is asked for, and a node of a cluster does not have the folder of another run.
+        arm, may_differ = self.plan.get_arm(run.arm), self.request.mixed_machines or self.request.launcher != LOCAL
+        beside = None if may_differ else self._find_trained(arm)
+        kept = {"--keep-weights": self.request.keep_weights, "--keep-checkpoints": self.request.keep_checkpoints}
         job = build_training_job(
             run,
             arm,
@@ -109,12 +118,14 @@ class _Stage:
             self.plan_sha256,
             beside,
             locate_code(arm.code, self.request.repository),
+            [option for option, is_asked in kept.items() if is_asked],
         )
         return self._share_machine(job)
 
     def _share_machine(self, job: Job) -> Job:
-        num_threads = choose_num_threads(self.request.threads, self.request.jobs)
-        own_gpu = self.request.jobs > 1 and self.request.device != "cpu"
+        num_at_once = self.request.jobs or 1
+        num_threads = choose_num_threads(self.request.threads, num_at_once)
+        own_gpu = self.request.device != "cpu" and (num_at_once > 1 or self.request.launcher != LOCAL)
         return replace(job, num_threads=num_threads, own_gpu=own_gpu)
 
     def _find_trained(self, arm: Arm) -> Path | None:
@@ -155,6 +166,6 @@ def _train_alike(request: CompareRequest, plan: Plan, folder: Path) -> CompareRe
                 f"{run.folder_name} was begun with --threads {threads}, not {request.threads}, and its bits depend on "
                 "it. Go on with that, begin anew in another folder, or ask for both with --mixed-machines."
             )
-        if request.jobs > 1:  # of a run alone the environment says it
+        if (request.jobs or 1) > 1:  # of a run alone the environment says it
             request = replace(request, threads=threads)
     return request

@@ -1,6 +1,7 @@
 """What of a machine each of several runs gets: threads, and a GPU of its own."""
 
 import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "RAYON_NUM_THREADS")
@@ -29,6 +30,27 @@ def choose_num_threads(num_threads: int | None, num_at_once: int) -> int | None:
 def limit_threads(num_threads: int | None) -> dict[str, str]:
     """The environment under which a process computes with so many threads; None changes nothing."""
     return {} if num_threads is None else dict.fromkeys(_THREADS, str(num_threads))
+
+
+def share_nodes(
+    nodes: Sequence[Mapping[str, float]], num_at_once: int | None, num_threads: int | None, *, wants_gpu: bool
+) -> tuple[int, int]:
+    """How many runs a cluster of such nodes has room for at once, and threads of each, where they are not given.
+
+    A node is its numbers of `CPU` and `GPU`. Without either number, each run has the smallest node, or its part of one
+    for each GPU.
+    """
+    cpus, gpus = ([int(node.get(kind, 0)) for node in nodes] for kind in ("CPU", "GPU"))
+    if not wants_gpu:
+        gpus = [0] * len(nodes)
+    if num_threads is None:
+        parts = [cpu // max(1, gpu) for cpu, gpu in zip(cpus, gpus, strict=True)]
+        smallest = min((part for part in parts if part), default=1)
+        num_threads = smallest if num_at_once is None else max(1, min(smallest, sum(cpus) // num_at_once))
+    room = [cpu // num_threads for cpu in cpus]
+    if any(gpus):
+        room = [min(one, gpu) for one, gpu in zip(room, gpus, strict=True)]
+    return num_at_once or max(1, sum(room)), num_threads
 
 
 class Gpus:

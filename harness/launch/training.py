@@ -1,6 +1,7 @@
 """Runs of our own program: the job that trains one, and what is made of its end."""
 
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 from harness.launch.alike import Alike
@@ -8,14 +9,14 @@ from harness.launch.errors_log import hide_folders, save_errors
 from harness.launch.follow import JournalFollower
 from harness.launch.job import Job, Outcome
 from harness.launch.progress import RunProgress
-from harness.plan.arguments import MODULE, build_arguments, fit_arguments
+from harness.plan.arguments import DATA, MODULE, build_arguments, fit_arguments
 from harness.plan.code import Code
 from harness.plan.plan import Arm, PlannedRun
 from harness.processes import PLACE, build_command
 from harness.store.runs import is_complete
 from harness.store.tensorboard import FOLDER as TENSORBOARD_FOLDER
 from harness.store.tensorboard import TensorBoardLog
-from mainrun.data.corpus import CorpusSource
+from mainrun.data.corpus import HUB, SYNTHETIC, CorpusSource
 from mainrun.record.errors import (
     EXIT_DONE,
     EXIT_INTERRUPTED,
@@ -35,7 +36,7 @@ EXIT_SIGNAL = 128
 
 def build_training_job(
     run: PlannedRun, arm: Arm, preset: str, source: CorpusSource, device: str, precision: str, folder: Path,
-    plan_sha256: str, beside: Path | None, place: Path = PLACE,
+    plan_sha256: str, beside: Path | None, place: Path = PLACE, more: Sequence[str] = (),
 ) -> Job:  # fmt: skip
     """The job that trains `run` in `folder` with the program in `place`, going on from a checkpoint where there is one.
 
@@ -46,6 +47,7 @@ def build_training_job(
         f"--arm={arm.name}",
         f"--plan-sha256={plan_sha256}",
         "--resume",
+        *more,
     ]
     if beside is not None:
         arguments.append(f"--beside={beside}")
@@ -58,7 +60,15 @@ def build_training_job(
 
 def build_job(name: str, arguments: list[str], folder: Path, place: Path = PLACE) -> Job:
     """The job of the training program in `place` with these arguments, which name `folder` as `--out`."""
-    return Job(name, tuple(build_command(MODULE, *arguments, place=place)), folder, folder / JOURNAL_NAME)
+    data = [word.removeprefix(DATA) for word in arguments if word.startswith(DATA)]
+    return Job(
+        name=name,
+        argv=tuple(build_command(MODULE, *arguments, place=place)),
+        folder=folder,
+        journal=folder / JOURNAL_NAME,
+        packages=place,
+        inputs=tuple(Path(source) for source in data if source not in (SYNTHETIC, HUB)),
+    )
 
 
 class TrainingTask:
@@ -100,7 +110,8 @@ class TrainingTask:
             return None
         if exit_code == EXIT_DONE:
             exit_code, message = RunError.exit_code, "its process ended well and left no whole run"
-        mark_failed(self.job.folder, self._describe_failure(exit_code, message))
+        if exit_code != RequestError.exit_code:  # what was refused wrote nothing: the record is another process's
+            mark_failed(self.job.folder, self._describe_failure(exit_code, message))
         where = ""
         if outcome.errors:
             kept = save_errors(self._comparison, self.job.folder, outcome.errors)

@@ -80,7 +80,7 @@ def plan_ablation(recipe: str, preset: str) -> Ablation:
 def find_units(recipe: str, preset: str) -> list[Unit]:
     """The change units between the baseline and the recipe of that name, from the computed difference of the two."""
     baseline, whole = (build_named_config(name, preset, {}).flatten() for name in ("baseline", recipe))
-    given = {key: value for key, value in get_recipe(recipe).items() if baseline.get(key) != value}
+    given = {key: value for key, value in get_recipe(recipe, preset).items() if baseline.get(key) != value}
     keys: dict[str, list[str]] = {name: [] for name in CHANGE_UNITS}
     for key in find_changes(baseline, whole):
         keys.setdefault(_find_unit(key, baseline, whole), []).append(key)

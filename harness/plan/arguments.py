@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from mainrun.data.corpus import CorpusSource
 
 MODULE = "mainrun.train"
+DATA = "--data="
 PACKAGE = MODULE.partition(".")[0]
 _DEFAULTS = frozenset({"--device=auto", "--precision=auto", "--title-column=title"})
 """Options that say what a program does anyway which does not know them."""
@@ -28,7 +29,7 @@ def build_arguments(
     return [
         f"--recipe={recipe}",
         f"--preset={preset}",
-        f"--data={source.data}",
+        f"{DATA}{source.data}",
         f"--title-column={source.title_column}",
         f"--seed={seed}",
         f"--out={folder}",

@@ -1,14 +1,16 @@
-"""External arms: commands of other programs, named in an arms file (TOML), run back to back with our own.
+"""An arms file (TOML): commands of other programs, run back to back with our own, and recipes of ours by a name.
 
 The command is a list, never a shell's line. `{seed}` and `{out}` in command, env and journal become the run's seed and
 a folder of its own for what the command writes.
 """
 
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from harness.plan.arm_syntax import ArmRequest
 from harness.plan.git import find_commit
 from mainrun.record.errors import RequestError
 from mainrun.record.inert import make_inert
@@ -72,8 +74,21 @@ def load_arms(path: Path) -> dict[str, ExternalArm]:
 
     Raises `RequestError` for a file that is missing or no TOML, an unknown key and a value of the wrong type.
     """
+    tables = _load_tables(path)
+    return {name: _read_arm(path, name, table) for name, table in tables.items() if not _is_recipe(table)}
+
+
+def load_recipes(path: Path) -> dict[str, ArmRequest]:
+    """The arms of a TOML file that name a `recipe`, and a `revision` if need be; all else in them is settings.
+
+    Raises `RequestError` as `load_arms`.
+    """
+    return {name: _read_recipe(path, name, table) for name, table in _load_tables(path).items() if _is_recipe(table)}
+
+
+def _load_tables(path: Path) -> dict[str, Any]:
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
+        values = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise RequestError(f"--arms: {path} cannot be read: {error.strerror}.") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -84,15 +99,46 @@ def load_arms(path: Path) -> dict[str, ExternalArm]:
     arms = values.get("arms")
     if not isinstance(arms, dict) or not arms:
         raise RequestError(f"--arms: {path} names no arm. Expected a table such as [arms.mine].")
-    return {name: _read_arm(path, name, table) for name, table in arms.items()}
+    return arms
+
+
+def _is_recipe(table: Any) -> bool:
+    return isinstance(table, dict) and "recipe" in table and "command" not in table
+
+
+def _read_recipe(path: Path, name: str, table: Mapping[str, Any]) -> ArmRequest:
+    where = f"--arms: {path}, [arms.{name}]"
+    _check_name(where, name)
+    recipe, revision = table["recipe"], table.get("revision")
+    if not isinstance(recipe, str) or not isinstance(revision, str | None):
+        raise RequestError(f"{where}: recipe and revision must be texts.")
+    given = {key: value for key, value in table.items() if key not in ("recipe", "revision")}
+    return ArmRequest(name, recipe, _read_settings(where, given), revision, is_named=True)
+
+
+def _read_settings(where: str, table: Mapping[str, Any], section: str = "") -> dict[str, str]:
+    """Values by dotted key, as text; `optimizer.learning_rate = 1e-3` is a table in TOML."""
+    settings: dict[str, str] = {}
+    for key, value in table.items():
+        if isinstance(value, dict):
+            settings |= _read_settings(where, value, f"{section}{key}.")
+        elif isinstance(value, str | int | float) and "," not in str(value):
+            settings[section + key] = str(value).lower() if isinstance(value, bool) else str(value)
+        else:
+            raise RequestError(f"{where}: {section}{key} must be a number, a word, true or false, not {value!r}.")
+    return settings
+
+
+def _check_name(where: str, name: str) -> None:
+    if not name or any(not (c.isascii() and (c.isalnum() or c in "._-")) for c in name) or name[0] in ".-":
+        raise RequestError(f"{where}: a name has letters, digits, '.', '_' and '-' only.")
 
 
 def _read_arm(path: Path, name: str, table: Any) -> ExternalArm:
     where = f"--arms: {path}, [arms.{name}]"
     if not isinstance(table, dict):
         raise RequestError(f"{where} is no table.")
-    if not name or any(not (c.isascii() and (c.isalnum() or c in "._-")) for c in name) or name[0] in ".-":
-        raise RequestError(f"{where}: a name has letters, digits, '.', '_' and '-' only.")
+    _check_name(where, name)
     for key in table:
         if key not in _KEYS:
             raise RequestError(f"{where}: {unknown_name('key', key, _KEYS)}")

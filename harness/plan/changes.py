@@ -2,9 +2,10 @@
 
 import difflib
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from harness.plan.arguments import PACKAGE
 from harness.plan.git import list_files
@@ -88,3 +89,8 @@ def _split(text: str) -> list[str]:
 def _end_lines(lines: list[str]) -> Iterator[str]:
     for line in lines:
         yield line if line.endswith("\n") else f"{line}\n{_NO_LINE_END}\n"
+
+
+def load_change(values: Mapping[str, Any]) -> CodeChange:
+    """As a plan stores it; `TypeError` where it is damaged."""
+    return CodeChange(**{**values, "files": tuple(FileChange(**file) for file in values["files"])})

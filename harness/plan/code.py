@@ -122,6 +122,11 @@ def choose_resolver(
     return Resolver((repository or PLACE).resolve(), preset, source, seed, begun)
 
 
+def load_code(values: Mapping[str, Any] | None) -> Code | None:
+    """Of a stored arm; `TypeError` where it is damaged."""
+    return None if values is None else Code(**values)
+
+
 def locate_code(code: Code | None, repository: Path | None) -> Path:
     """The folder in which the training program of an arm stands: in the cache for a revision.
 

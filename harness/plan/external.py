@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.plan.arm_syntax import name_arms
+from harness.plan.arms import check_against
 from harness.plan.arms_file import ExternalArm, load_arms
 from harness.plan.code import Code, choose_resolver
 from harness.plan.plan import Arm, Plan, check_rule, order_runs, plan_comparison
@@ -51,7 +52,7 @@ def plan_external(request: CompareRequest, folder: Path, begun: Mapping[str, Cod
             raise RequestError(
                 f"--seeds names {len(request.seeds)} seeds, but the command of {name} holds no {{seed}}."
             )
-    if request.jobs > 1:
+    if request.jobs is not None and request.jobs > 1:
         _refuse_shared_journals([arms[name] for name in chosen], request.seeds)
     plan = _plan_own(request, folder.resolve().name, [name for name in request.recipes if name not in arms], begun)
     taken = [arm.name for arm in plan.arms if arm.name in chosen]
@@ -72,7 +73,8 @@ def plan_external(request: CompareRequest, folder: Path, begun: Mapping[str, Cod
         for run in runs
         if run.arm in arms
     ]
-    return replace(plan, arms=all_arms, runs=runs, sources=sources)
+    check_against(request.against, [arm.name for arm in all_arms])
+    return replace(plan, arms=all_arms, runs=runs, sources=sources, against=request.against)
 
 
 def _refuse_shared_journals(arms: Sequence[ExternalArm], seeds: Sequence[int]) -> None:
@@ -99,6 +101,14 @@ def _plan_own(request: CompareRequest, name: str, recipes: list[str], begun: Map
     if own:
         resolver = choose_resolver(request.repository, own, request.preset, request.source, request.seeds[0], begun)
         return plan_comparison(
-            name, own, request.preset, request.source, request.seeds, None, request.margin_percent, resolver, min_arms=1
+            name,
+            own,
+            request.preset,
+            request.source,
+            request.seeds,
+            None,
+            request.margin_percent,
+            resolver=resolver,
+            min_arms=1,
         )
     return Plan(name, "imported", UNKNOWN_CORPUS, (), tuple(request.seeds), (), margin_percent=request.margin_percent)

@@ -6,6 +6,8 @@ from pathlib import Path
 
 from harness.plan.ablation import plan_ablation
 from harness.plan.arm_syntax import ArmRequest, name_arms
+from harness.plan.arms import check_against, resolve_arms
+from harness.plan.arms_file import load_arms, load_recipes
 from harness.plan.changes import FILE_NAME as PATCH_NAME
 from harness.plan.changes import CodeChange, compare_code
 from harness.plan.code import Code, choose_resolver, locate_code
@@ -31,17 +33,20 @@ def plan_request(request: CompareRequest) -> tuple[Plan, Path]:
     elif (folder / PLAN_NAME).exists():
         request = _pin_revision(request, load_plan(folder))
     begun = _load_codes(folder) if request.resume else {}
-    if request.arms_file is not None:
+    external = load_arms(request.arms_file) if request.arms_file else {}
+    request = resolve_arms(request, load_recipes(request.arms_file) if request.arms_file else {}, list(external))
+    if any(name in external for name in request.recipes):
         return _add_changes(plan_external(request, folder, begun), request), folder
     ablation = plan_ablation(request.ablate, request.preset) if request.ablate else None
     arms = name_arms(request.recipes, request.settings)
     if ablation:
         arms = [ArmRequest(name, "baseline", settings) for name, settings in ablation.arms.items()]
         arms[-1] = ArmRequest(ablation.recipe, ablation.recipe, {})
+    check_against(request.against, [arm.name for arm in arms])
     resolver = choose_resolver(request.repository, arms, request.preset, request.source, request.seeds[0], begun)
     plan = plan_comparison(
         folder.resolve().name, arms, request.preset, request.source, request.seeds, ablation, request.margin_percent,
-        resolver,
+        request.against, resolver,
     )  # fmt: skip
     return plan if resolver is None else _add_changes(plan, request), folder
 

@@ -9,8 +9,8 @@ from typing import Any
 
 from harness.plan.ablation import Ablation
 from harness.plan.arm_syntax import FORBIDDEN_IN_NAMES, ArmRequest
-from harness.plan.changes import CodeChange, FileChange
-from harness.plan.code import Code, Resolver
+from harness.plan.changes import CodeChange, load_change
+from harness.plan.code import Code, Resolver, load_code
 from harness.plan.noise import KnownNoise, find_known_noise
 from mainrun.config import Config, check_seed
 from mainrun.data.corpus import CorpusSource
@@ -27,6 +27,8 @@ FILE_NAME = "plan.json"
 PRIMARY_METRIC = "full_loss_nats_per_char"
 MARGIN_PERCENT = 0.5
 """Relative gains smaller than this count as no difference, unless a plan sets another margin."""
+FIRST, BEST, PREVIOUS = AGAINST = ("first", "best", "previous")
+"""Whom every arm may be compared with, beside one that is named."""
 MAX_NAME_BYTES = 200
 """Of an arm, whose runs' folders are named after it."""
 
@@ -50,9 +52,17 @@ class Arm:
     def label(self) -> str:
         """The name as a person is shown it, which says where the arm is not the recipe it is named after.
 
-        An arm of an ablation is named after what it changes, and needs no more.
+        An arm of an ablation or a sweep is named after what it changes, and one that was named by hand as it is: they
+        need no more.
         """
-        return f"{self.name} (changed)" if self.settings and self.name.startswith(self.recipe) else self.name
+        return f"{self.name} (changed)" if self.settings and self.has_recipes_name else self.name
+
+    @property
+    def has_recipes_name(self) -> bool:
+        """Whether the name is not one that was given: `optimized`, `optimized-2`, `optimized@main`."""
+        after = self.name.removeprefix(self.recipe)
+        is_numbered = after.startswith("-") and after[1:].isdecimal()
+        return self.name == self.recipe or (after != self.name and (after.startswith("@") or is_numbered))
 
     @property
     def tokens_per_step(self) -> int:
@@ -97,6 +107,8 @@ class Plan:
     """What a single seed is held to; None where no noise of these arms is known."""
     seeds_added: list[list[int]] | None = None
     """Seeds that were asked for after the first run, a list each time; None where `seeds` are the first plan's."""
+    against: str = FIRST
+    """Whom every other arm is compared with: `first`, `best`, `previous` (the one before it) or an arm's name."""
     sources: list[dict[str, Any]] | None = None
     """Where the runs of arms come from that this program does not train itself; None where it trains all."""
     code_changes: tuple[CodeChange, ...] | None = None
@@ -141,6 +153,7 @@ def plan_comparison(
     seeds: Sequence[int],
     ablation: Ablation | None = None,
     margin_percent: float = MARGIN_PERCENT,
+    against: str = FIRST,
     resolver: Resolver | None = None,
     min_arms: int = 2,
 ) -> Plan:
@@ -177,6 +190,7 @@ def plan_comparison(
         ablation=asdict(ablation) if ablation else None,
         margin_percent=margin_percent,
         known_noise=find_known_noise(preset, (arm.settings for arm in arms), prepared[0][1]["source"]),
+        against=against,
     )
 
 
@@ -200,10 +214,16 @@ def save_plan(folder: Path, plan: Plan) -> str:
 def plan_to_json(plan: Plan) -> dict[str, Any]:
     """The plan as it is stored: plain JSON values, tuples being lists."""
     values: dict[str, Any] = json.loads(json.dumps({"schema_version": SCHEMA_VERSION, **asdict(plan)}))
-    optional = ("known_noise", "seeds_added", "sources", "code_changes")
-    for part, names in ((values, optional), *((arm, ("code",)) for arm in values["arms"])):
-        for name in names:
-            if part[name] is None:
+    absent: dict[str, Any] = {
+        "known_noise": None,
+        "seeds_added": None,
+        "sources": None,
+        "against": FIRST,
+        "code_changes": None,
+    }
+    for part, names in ((values, absent), *((arm, {"code": None}) for arm in values["arms"])):
+        for name, value in names.items():
+            if part[name] == value:
                 del part[name]  # plans without it keep the bytes, and so the hash, that they always had
     return values
 
@@ -215,13 +235,13 @@ def load_plan(folder: Path) -> Plan:
     try:
         if is_flat:
             values["arms"] = [arm | {"config": upgrade_config(arm["config"])} for arm in values["arms"]]
-        values["arms"] = tuple(_load_arm(arm) for arm in values["arms"])
+        values["arms"] = tuple(Arm(**{**arm, "code": load_code(arm.get("code"))}) for arm in values["arms"])
         values["seeds"] = tuple(values["seeds"])
         values["runs"] = tuple(PlannedRun(**run) for run in values["runs"])
         if values.get("known_noise") is not None:
             values["known_noise"] = KnownNoise(**values["known_noise"])
         if values.get("code_changes") is not None:
-            values["code_changes"] = tuple(_load_change(change) for change in values["code_changes"])
+            values["code_changes"] = tuple(load_change(change) for change in values["code_changes"])
         plan = Plan(**values)
         _check_names(plan)
         check_rule(plan.seeds, plan.margin_percent)
@@ -234,14 +254,6 @@ def load_plan(folder: Path) -> Plan:
     return plan
 
 
-def _load_arm(values: dict[str, Any]) -> Arm:
-    return Arm(**{**values, "code": Code(**values["code"]) if values.get("code") is not None else None})
-
-
-def _load_change(values: dict[str, Any]) -> CodeChange:
-    return CodeChange(**{**values, "files": tuple(FileChange(**file) for file in values["files"])})
-
-
 def _check_names(plan: Plan) -> None:
     """Raises `ValueError` for a run of no planned arm or seed, and for a name that could lead out of the comparison."""
     names = [arm.name for arm in plan.arms]
@@ -251,6 +263,8 @@ def _check_names(plan: Plan) -> None:
         is_name = isinstance(name, str) and 0 < len(name.encode()) <= MAX_NAME_BYTES
         if not is_name or name.startswith(".") or set(name) & FORBIDDEN_IN_NAMES:
             raise ValueError(f"{name!r} cannot name the folder of a run")
+    if plan.against not in (*AGAINST, *names):
+        raise ValueError(f"it compares with {plan.against!r}, which is no arm")
     added = [seed for seeds in plan.seeds_added or [] for seed in seeds]
     if added and (len(added) >= len(plan.seeds) or tuple(added) != plan.seeds[-len(added) :]):
         raise ValueError(f"the seeds {added} are said to be added, and do not follow those of a first plan")

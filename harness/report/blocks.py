@@ -27,6 +27,8 @@ class Table:
     """Places of the columns that are set to the right."""
     small: bool = False
     """Whether its text may be set smaller: hashes and evidence."""
+    folded: str | None = None
+    """What stands for it until a reader opens it; on paper a heading over it."""
 
     kind: str = field(default="table", init=False)
 

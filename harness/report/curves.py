@@ -6,6 +6,9 @@ from typing import Any
 
 from harness.store.measurements import Row
 
+MAX_NAMED = 8
+"""Arms of many that are told apart; the others are grey lines."""
+
 
 @dataclass(frozen=True)
 class Curves:
@@ -13,6 +16,23 @@ class Curves:
 
     document: dict[str, Any]
     rows: Mapping[str, Sequence[Row]]
+
+    @property
+    def named(self) -> list[str]:
+        """The arms that are drawn in colour and named: all, or of more than `MAX_NAMED` the best ones."""
+        arms = [arm["name"] for arm in self.document["arms"]]
+        ranked = [row["arm"] for row in self.document["ranking"]["rows"]]
+        return arms if len(arms) <= MAX_NAMED + 1 else ranked[:MAX_NAMED]
+
+    @property
+    def same_steps(self) -> bool:
+        """Whether all runs are planned to have as many steps, so that steps compare."""
+        return len({rows[-1]["max_steps"] for rows in self.rows.values() if rows}) <= 1 or not self.has_many
+
+    @property
+    def has_many(self) -> bool:
+        """Whether some arms are drawn without a name."""
+        return len(self.named) < len(self.document["arms"])
 
     @property
     def matched(self) -> bool:

@@ -10,7 +10,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from harness.formats import format_loss
 from harness.report.curves import Curves
+from harness.report.sections import HALF_WIDE
+from harness.report.sweep_figure import draw_sweeps
 from harness.store.measurements import Row
 from mainrun.record.errors import MachineError
 from mainrun.record.files import make_folder, save_text
@@ -55,7 +58,8 @@ _DASHES = ("--", "-", "-.", ":")
 _MARKERS = ("o", "s", "^", "D", "v")
 MAX_POINTS = 5_000
 """A longer curve is drawn with every second, third … point."""
-_SIZE_INCHES = (6.7, 2.75)
+_SIZE_INCHES = (6.7, 2.5)
+_HALF_SIZE_INCHES = (4.2, 2.5)
 _TOP, _BOTTOM = 0.9, 0.17
 """Edges of the axes, as shares of the figure's height."""
 MAX_LEGEND_INSIDE = 4
@@ -78,9 +82,10 @@ def save_figures(folder: Path, document: dict[str, Any], rows: Sequence[Row]) ->
             if name not in document["figures"]:
                 path.unlink(missing_ok=True)
                 continue
-            figure = Figure(figsize=_SIZE_INCHES)
+            width, height = _HALF_SIZE_INCHES if name in HALF_WIDE else _SIZE_INCHES
+            figure = Figure(figsize=(width, height))
             FigureCanvasAgg(figure)
-            figure.subplots_adjust(left=0.105, right=0.985, top=_TOP, bottom=_BOTTOM)
+            figure.subplots_adjust(left=0.7 / width, right=1 - 0.1 / width, top=_TOP, bottom=_BOTTOM)
             draw(curves, figure.subplots())
             content = io.StringIO()
             figure.savefig(content, format="svg", metadata={"Date": None, "Creator": None})
@@ -89,14 +94,16 @@ def save_figures(folder: Path, document: dict[str, Any], rows: Sequence[Row]) ->
 
 def draw_loss_by_step(curves: Curves, axes: Axes) -> None:
     """Frozen loss, coverage-matched where the arms' coverage differs, and the full loss where it was measured."""
-    _draw_loss(curves, axes, lambda row: row["step"])
+    by_share = not curves.same_steps
+    _draw_loss(curves, axes, lambda row: row["step"] / (row["max_steps"] if by_share else 1))
     for place, arm in enumerate(curves.document["arms"]):
         steps, values, _ = curves.validation(arm, "full_loss_nats_per_char")
-        if not steps:
+        if not steps or by_share or arm["name"] not in curves.named:
             continue
         axes.plot(steps, values, linestyle="none", marker=_MARKERS[place % 5], markerfacecolor="none",
                   color=_COLORS[place % 10], markersize=5, label=f"{arm['label']}, full loss")  # fmt: skip
-    axes.set(title="Validation loss by step", xlabel="step", ylabel="nats per character")
+    axes.set(title="Validation loss by step", xlabel="share of the training" if by_share else "step",
+             ylabel="nats per character")  # fmt: skip
     _add_legend(axes, ncols=2)
 
 
@@ -114,9 +121,9 @@ def draw_gain(curves: Curves, axes: Axes) -> None:
     names = [arm["name"] for arm in curves.document["arms"]]
     for pair in curves.document["pairs"]:
         place = names.index(pair["candidate"])
+        label = f"{pair['candidate_label']} against {pair['baseline_label']}"
         axes.plot([row["baseline_step"] for row in pair["steps"]], [row["gain_percent"] for row in pair["steps"]],
-                  _DASHES[place % 4], marker=_MARKERS[place % 5], markersize=3, color=_COLORS[place % 10],
-                  label=f"{pair['candidate_label']} against {pair['baseline_label']}")  # fmt: skip
+                  **_style(curves, place, label))  # fmt: skip
     axes.axhline(0, color="0.3", linewidth=0.8)
     axes.set(title="Gain over the baseline by step", xlabel="step of the baseline", ylabel="loss lower by, %")
     _add_legend(axes)
@@ -134,6 +141,7 @@ def draw_intervals(curves: Curves, axes: Axes) -> None:
         low, high, gain = interval["low_percent"], interval["high_percent"], pair["verdict"]["gain_percent"]
         axes.plot([low, high], [place, place], color=color, linewidth=5, solid_capstyle="butt", alpha=0.55)
         axes.plot([gain], [place], "|", color=color, markersize=13, markeredgewidth=2)
+    _set_height(axes, 0.75 + 0.28 * len(pairs))
     axes.set(title="Gain and its interval; grey: the margin, within which a gain counts as none",
              xlabel="loss lower by, %", ylim=(len(pairs) - 0.5, -0.5), yticks=range(len(pairs)))  # fmt: skip
     axes.set_yticklabels([pair["candidate_label"] for pair in pairs])
@@ -146,7 +154,7 @@ def draw_training_loss(curves: Curves, axes: Axes) -> None:
         rows = [row for row in curves.rows[arm["name"]] if row["split"] == "train"]
         rows = rows[:: 1 + len(rows) // MAX_POINTS]
         axes.plot([row["step"] for row in rows], [row["loss_nats_per_token"] for row in rows],
-                  _DASHES[place % 4], linewidth=0.7, color=_COLORS[place % 10], label=arm["label"])  # fmt: skip
+                  **_style(curves, place, arm["label"]) | {"linewidth": 0.7, "marker": None})  # fmt: skip
     axes.set(title="Training loss by step", xlabel="step", ylabel="nats per token")
     _add_legend(axes)
 
@@ -157,7 +165,7 @@ def draw_learning_rate(curves: Curves, axes: Axes) -> None:
         rows = [row for row in curves.rows[arm["name"]] if row["split"] == "train" and (row["learning_rate"] or 0) > 0]
         rows = rows[:: 1 + len(rows) // MAX_POINTS]
         axes.plot([row["step"] for row in rows], [row["learning_rate"] for row in rows],
-                  _DASHES[place % 4], color=_COLORS[place % 10], label=arm["label"])  # fmt: skip
+                  **_style(curves, place, arm["label"]) | {"marker": None})  # fmt: skip
     peak = max(
         (row["learning_rate"] or 0 for rows in curves.rows.values() for row in rows if row["split"] == "train"),
         default=1,
@@ -172,8 +180,7 @@ def draw_perplexity(curves: Curves, axes: Axes) -> None:
     """Validation perplexity per token at the steps where the full loss was measured."""
     for place, arm in enumerate(curves.document["arms"]):
         steps, values, _ = curves.validation(arm, "perplexity_per_token")
-        axes.plot(steps, values, _DASHES[place % 4], marker=_MARKERS[place % 5], markersize=3,
-                  color=_COLORS[place % 10], label=arm["label"])  # fmt: skip
+        axes.plot(steps, values, **_style(curves, place, arm["label"]))
     axes.set(title="Validation perplexity by step", xlabel="step", ylabel="per token")
     _use_log_scale(axes)
     _add_legend(axes)
@@ -190,7 +197,7 @@ def draw_ablation(curves: Curves, axes: Axes) -> None:
         impact = step["impact_nats_per_char"]
         axes.bar(place, impact, bottom=step["after_full_loss_nats_per_char"], width=0.6,
                  color=_COLORS[2] if impact >= 0 else _COLORS[1], hatch=None if impact >= 0 else "//")  # fmt: skip
-        axes.annotate(f"{-impact:+.4f}", (place, max(step["before_full_loss_nats_per_char"],
+        axes.annotate(format_loss(impact), (place, max(step["before_full_loss_nats_per_char"],
                       step["after_full_loss_nats_per_char"])), ha="center", va="bottom")  # fmt: skip
     axes.bar(len(ladder) + 1, after - lowest, bottom=lowest, color=_COLORS[1], width=0.6)
     axes.set(title="What each change is worth, one more at a time", ylabel="full loss, nats per character",
@@ -214,14 +221,30 @@ def _add_legend(axes: Axes, ncols: int = 1) -> None:
     if num_entries <= MAX_LEGEND_INSIDE:
         axes.legend(ncols=ncols)
         return
-    width, height = _SIZE_INCHES
-    extra = 0.2 * -(-num_entries // 2)
     figure = axes.figure
     assert isinstance(figure, Figure)
-    figure.set_size_inches(width, height + extra)
-    top, bottom = (1 - (1 - _TOP) * height / (height + extra), (_BOTTOM * height + extra) / (height + extra))
-    figure.subplots_adjust(top=top, bottom=bottom)
-    axes.legend(ncols=2, loc="upper center", bbox_to_anchor=(0.5, -0.21))
+    ncols = 1 if figure.get_figwidth() < _SIZE_INCHES[0] else 2
+    extra = 0.2 * -(-num_entries // ncols)
+    _set_height(axes, _SIZE_INCHES[1] + extra, below=extra)
+    axes.legend(ncols=ncols, loc="upper center", bbox_to_anchor=(0.5, -0.21))
+
+
+def _set_height(axes: Axes, inches: float, below: float = 0.0) -> None:
+    """Of the whole figure; the margins stay as wide as they are, and `below` more inches are free under the axes."""
+    figure, usual = axes.figure, _SIZE_INCHES[1]
+    assert isinstance(figure, Figure)
+    figure.set_size_inches(figure.get_size_inches()[0], inches)
+    figure.subplots_adjust(top=1 - (1 - _TOP) * usual / inches, bottom=(_BOTTOM * usual + below) / inches)
+
+
+def _style(curves: Curves, place: int, label: str) -> dict[str, Any]:
+    """How the arm at a place is drawn: by colour, dash and marker, or as one of many grey lines."""
+    name = curves.document["arms"][place]["name"]
+    if name not in curves.named:
+        return {"color": "0.82", "linewidth": 0.5, "zorder": 0}
+    place = curves.named.index(name) if curves.has_many else place
+    return {"linestyle": _DASHES[place % 4], "marker": _MARKERS[place % 5], "markersize": 3,
+            "color": _COLORS[place % 10], "label": label}  # fmt: skip
 
 
 def _draw_loss(curves: Curves, axes: Axes, place_of: Callable[[Row], float | None]) -> None:
@@ -232,9 +255,7 @@ def _draw_loss(curves: Curves, axes: Axes, place_of: Callable[[Row], float | Non
         places = [place for place in map(place_of, rows) if place is not None]
         if divisor is None or not places or len(places) < len(rows):
             continue
-        axes.plot(places, [value / divisor for value in values],
-                  _DASHES[place % 4], marker=_MARKERS[place % 5], markersize=3, color=_COLORS[place % 10],
-                  label=f"{arm['label']}, {metric}")  # fmt: skip
+        axes.plot(places, [value / divisor for value in values], **_style(curves, place, f"{arm['label']}, {metric}"))
     axes.set(ylabel="nats per character")
 
 
@@ -247,5 +268,6 @@ FIGURES: dict[str, Callable[[Curves, Axes], None]] = {
     "learning_rate": draw_learning_rate,
     "perplexity": draw_perplexity,
     "ablation": draw_ablation,
+    "sweeps": draw_sweeps,
 }
 """File name → what draws it."""

@@ -24,6 +24,7 @@ from harness.report.figures import FIGURES, FOLDER, save_figures
 from harness.report.pdf import Attachment, Renderer, render_pdf
 from harness.store.document import FILE_NAME as DOCUMENT_NAME
 from harness.store.document import load_document
+from harness.store.findings import STATUSES
 from harness.store.measurements import FILE_NAME as METRICS_NAME
 from harness.store.measurements import Row, load_metrics, save_rows
 from mainrun.record.files import save_text
@@ -38,9 +39,12 @@ UNDATED = 315_532_800
 """1980-01-01: the date of a PDF whose sources hold none."""
 MAX_ATTACHED_BYTES = 300_000
 """A larger parquet travels in the PDF with its validation rows only."""
-MAX_RANKED = 5
+MAX_RANKED = 60
 """Arms in the summary's table."""
-STATUSES = ("PASS", "FAIL", "NOT CHECKED")
+MAX_SUMMARY_CHARS = 60_000
+"""A comment on a pull request holds 65,536."""
+DETAILED = (None, 2, 1)
+"""Pairs that the summary shows in detail: as many as fit."""
 Figures = Mapping[str, str | None]
 """Name → SVG, or None where it has nothing to show."""
 
@@ -88,9 +92,14 @@ def render(folder: Path, renderer: Renderer | None = None, meanwhile: Callable[[
 
 
 def render_markdown(template: str, document: dict[str, Any]) -> str:
-    """A Markdown report; every value is escaped."""
-    text = _build_environment(escape_markdown).get_template(template).render(_build_context(document))
-    return _join_blank_lines(text)
+    """A Markdown report; every value is escaped. The summary shows fewer pairs in detail until a comment holds it."""
+    page = _build_environment(escape_markdown).get_template(template)
+    for most in DETAILED:
+        text = _join_blank_lines(page.render(_build_context(document, most)))
+        if template != f"{SUMMARY_NAME}.j2" or len(text) <= MAX_SUMMARY_CHARS:
+            return text
+    end = f"\n\nCut here: all of it stands in {REPORT_NAME}.\n"
+    return text[: text.rindex("\n", 0, MAX_SUMMARY_CHARS - len(end))] + end
 
 
 def render_html(
@@ -101,10 +110,11 @@ def render_html(
     `patch` is the difference in code, shown whole on a screen.
     """
     page = _build_environment(Markup.escape).get_template("report.html.j2")
-    inline = {name: Markup(_read_template(name)) for name in ("report.css", "report.js")}
+    inline = {name: Markup(_read_template(name)) for name in ("report.css", "screen.css", "report.js")}
     return page.render(
         _build_context(document),
         style=inline["report.css"],
+        screen_style=inline["screen.css"],
         script=inline["report.js"],
         figures=figures,
         metrics_cut=metrics_cut,
@@ -130,11 +140,19 @@ def select_attached_rows(folder: Path, rows: Sequence[Row]) -> tuple[str, list[R
     return ATTACHED_NAME, [row for row in rows if row["split"] == "validation"]
 
 
-def _build_context(document: dict[str, Any]) -> dict[str, Any]:
-    findings = [*document["constraints"], *document["integrity"]]
+def _build_context(document: dict[str, Any], most: int | None = None) -> dict[str, Any]:
+    groups = {group: front.shorten_findings(document, group) for group in ("constraints", "integrity")}
+    pairs = front.select_pairs(document, most)
+    document = {**document, **groups}
+    findings = [*groups["constraints"], *groups["integrity"]]
     return {
         **document,
+        **{group: front.select_claims(document, group) for group in ("claims", "caveats")},
+        "pairs": pairs,
+        "num_pairs": len(document["pairs"]),
+        "has_several_arms": len(document["arms"]) > front.FEW_ARMS,
         "figure_words": sections.FIGURE_WORDS,
+        "half_wide": sections.HALF_WIDE,
         "drawn_figures": document["figures"],
         "statuses": STATUSES,
         "mismatch": any(pair["mismatch"] for pair in document["pairs"]),
@@ -149,14 +167,14 @@ def _build_context(document: dict[str, Any]) -> dict[str, Any]:
         "broken_rules": front.find_broken_rules(document),
         "passed": [finding for finding in findings if finding["status"] == "PASS"],
         "unpassed": [finding for finding in findings if finding["status"] != "PASS"],
-        "pair_parts": _build_pair_parts(document),
-        "metrics": front.describe_metrics(document),
+        "pair_parts": _build_pair_parts(document, pairs),
+        "metrics": front.describe_metrics(document, pairs),
         "sections": sections.describe_report(document),
     }
 
 
-def _build_pair_parts(document: dict[str, Any]) -> list[dict[str, Any]]:
-    """What the summary shows of every pair."""
+def _build_pair_parts(document: dict[str, Any], pairs: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """What the summary shows of each of the pairs."""
     several = len(document["pairs"]) > 1
     return [
         {
@@ -166,7 +184,7 @@ def _build_pair_parts(document: dict[str, Any]) -> list[dict[str, Any]]:
             "findings": pair_sections.describe_findings(pair),
             "certainty": pair_sections.describe_certainty(pair),
         }
-        for pair in document["pairs"]
+        for pair in pairs
     ]
 
 

@@ -5,7 +5,10 @@ from typing import Any
 
 from harness import formats
 from harness.report.blocks import Claims, Code, Figure, Listing, Note, Section, Table, keep
+from harness.report.front import select_claims, select_pairs
 from harness.report.pair_sections import describe_pair
+from harness.report.sweep_sections import WORDS, describe_sweeps
+from harness.store.findings import STATUSES
 
 Described = Mapping[str, Any]
 FIGURE_WORDS = {
@@ -17,15 +20,19 @@ FIGURE_WORDS = {
     "learning_rate": "Learning rate by step of every arm",
     "perplexity": "Validation perplexity by step of every arm",
     "ablation": "Waterfall of the full loss, one more change at a time",
+    "sweeps": WORDS,
 }
 """What each figure shows, in the order of the reports."""
+HALF_WIDE = frozenset({"loss_by_time", "gain", "training_loss", "learning_rate", "perplexity"})
+"""Figures of which two stand side by side."""
+MORE_CAVEATS = "The same is to be said of other arms; comparison.json holds it of each."
 
 
 def describe_report(document: Described) -> list[Section]:
     """All sections after the first page, in their order; what has no content is left out."""
     return [
-        *keep(describe_caveats(document), describe_ablation(document)),
-        *(section for pair in document["pairs"] for section in describe_pair(document, pair)),
+        *keep(describe_ablation(document), describe_sweeps(document), describe_caveats(document)),
+        *(section for pair in select_pairs(document) for section in describe_pair(document, pair)),
         *keep(
             describe_curves(document),
             describe_cost(document),
@@ -40,7 +47,9 @@ def describe_report(document: Described) -> list[Section]:
 
 def describe_caveats(document: Described) -> Section:
     """What a reader must know before believing the comparison."""
-    return Section("Caveats", [Claims(document["caveats"])])
+    shown = select_claims(document, "caveats")
+    more = [Note(MORE_CAVEATS)] if len(shown) < len(document["caveats"]) else []
+    return Section("Caveats", [Claims(shown), *more])
 
 
 def describe_ablation(document: Described) -> Section:
@@ -87,7 +96,7 @@ def describe_curves(document: Described) -> Section:
     shown = [
         name
         for name in FIGURE_WORDS
-        if name in document["figures"] and name not in ("loss_by_step", "intervals", "ablation")
+        if name in document["figures"] and name not in ("loss_by_step", "intervals", "ablation", "sweeps")
     ]
     return Section("Curves", [Figure(name, FIGURE_WORDS[name]) for name in shown])
 
@@ -113,15 +122,15 @@ def describe_cost(document: Described) -> Section:
 
 
 def describe_checks(document: Described) -> Section:
-    """Every finding: what failed and what could not be checked first, the passes after them."""
-    findings = [*document["constraints"], *document["integrity"]]
-    order = {"FAIL": 0, "NOT CHECKED": 1, "PASS": 2}
-    rows = [
-        (finding["status"], finding["title"], finding["evidence"])
-        for finding in sorted(findings, key=lambda finding: order[finding["status"]])
-    ]
+    """Every finding: what failed and what could not be checked first, the passes folded after them."""
+    header = ("Finding", "Rule", "Evidence")
+    rows: dict[str, list[tuple[str, str, str]]] = {status: [] for status in STATUSES}
+    for finding in (*document["constraints"], *document["integrity"]):
+        rows[finding["status"]].append((finding["status"], finding["title"], finding["evidence"]))
     counts = [claim for claim in document["claims"] if claim["id"] == "checks"]
-    return Section("Checks", [Claims(counts), Table(("Finding", "Rule", "Evidence"), rows, small=True)])
+    open_ones = Table(header, [row for status, of in rows.items() if status != "PASS" for row in of], small=True)
+    passed = Table(header, rows["PASS"], small=True, folded="Those that passed")
+    return Section("Checks", [Claims(counts), open_ones, passed])
 
 
 def describe_arms(document: Described) -> Section:

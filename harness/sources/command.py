@@ -14,17 +14,24 @@ from mainrun.record.run_record import JOURNAL_NAME, SCHEMA_VERSION
 
 
 def take_in_command(
-    run: PlannedRun, source: Mapping[str, Any], folder: Path, plan_sha256: str, content: bytes, end: str | None
+    run: PlannedRun,
+    source: Mapping[str, Any],
+    folder: Path,
+    plan_sha256: str,
+    content: bytes,
+    end: str | None,
+    observed_s: float,
 ) -> str | None:
     """Keeps the journal's bytes and makes the run's journal and record of them; returns why the run failed.
 
-    None where it did not. `end` says how the command ended where that was not well. Whatever is wrong with the
+    None where it did not. `end` says how the command ended where that was not well, `observed_s` how long it took by
+    the harness's clock. Whatever is wrong with the
     journal is the run's failure; `MachineError` where the disk refuses a file.
     """
     place = folder / STORED_NAMES["log"]
     with atomic_write(place) as file:
         file.write(content)
-    described = {**source, "num_bytes": len(content), "sha256": [compute_file_sha256(place)]}
+    described = {**source, "num_bytes": len(content), "observed_s": observed_s, "sha256": [compute_file_sha256(place)]}
     reason = end
     if reason is None and not content:
         reason = f"its journal {source['name']} stayed empty"

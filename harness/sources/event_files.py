@@ -43,7 +43,7 @@ def read_event_files(path: Path, name: str, unit: LossUnit | None) -> SourceLog:
     return runs.conclude([*notes, *columns.notes, *runs.describe()])
 
 
-IMPORTER = Importer("tensorboard", "source", claims_event_files, read_event_files)
+IMPORTER = Importer("tensorboard", "the event files", "source", claims_event_files, read_event_files)
 
 
 class _Reading:

@@ -13,7 +13,7 @@ from harness.sources.names import Wish, make_arm_name, make_printable, split_nam
 from harness.sources.registry import IMPORTERS, claim, find_importer
 from harness.sources.source_log import LossUnit, SourceLog
 from harness.store.facts import read_facts
-from harness.store.runs import get_run_folder, load_run
+from harness.store.runs import OWN_KIND, get_run_folder, load_run
 from mainrun.record.errors import RequestError, StoredResultsError
 from mainrun.record.run_record import FILE_NAME as RECORD_NAME
 from mainrun.record.run_record import JOURNAL_NAME
@@ -21,8 +21,6 @@ from mainrun.record.run_record import JOURNAL_NAME
 STORED_NAMES = {kind: importer.stored_name for kind, importer in IMPORTERS.items()}
 """Under which name the bytes of a source are kept in its run's folder; event files are a folder."""
 EVENT_KIND = "tensorboard"
-OWN_KIND = "run"
-"""Of a run that the training program made."""
 DEFAULT_SEED = 1337
 LOG_SUFFIXES = (".log", ".log.gz", ".log.bz2", ".log.xz")
 MAX_DEPTH = 8

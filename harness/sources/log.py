@@ -80,7 +80,7 @@ def claims_log(path: Path) -> bool:
     return any(kind not in ("text", "bad") for line in lines for kind, _ in parse_line(line, set()))
 
 
-IMPORTER = Importer("log", "source.log", claims_log, read_log, frozenset({".log", ".txt", ".out"}))
+IMPORTER = Importer("log", "the log", "source.log", claims_log, read_log, frozenset({".log", ".txt", ".out"}))
 
 
 def is_array_of_events(lines: list[str]) -> bool:

@@ -9,12 +9,12 @@ from typing import Any
 from harness.plan.external import UNKNOWN_CORPUS
 from harness.plan.noise import KnownNoise, find_known_noise
 from harness.plan.plan import Arm, Plan, PlannedRun
-from harness.sources.find import DEFAULT_SEED, OWN_KIND, Source, find_sources, list_files, try_source
+from harness.sources.find import DEFAULT_SEED, Source, find_sources, list_files, try_source
 from harness.sources.given import NOTHING_GIVEN, Given
 from harness.sources.names import name_arms
 from harness.sources.source_log import LossUnit, SourceLog
 from harness.store.facts import read_facts
-from harness.store.runs import StoredRun, check_run_hashes, load_run
+from harness.store.runs import OWN_KIND, StoredRun, check_run_hashes, load_run
 from mainrun.record.errors import RequestError, StoredResultsError
 from mainrun.record.files import compute_file_sha256
 

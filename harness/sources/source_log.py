@@ -35,6 +35,8 @@ class Importer:
 
     kind: str
     """As plans and records name it."""
+    words: str
+    """As a sentence names a source of it: `the log`."""
     stored_name: str
     """Under which name the bytes are kept in a run's folder; of a source of several files, the folder's."""
     claims: Callable[[Path], bool]

@@ -46,7 +46,7 @@ def claims_table(path: Path) -> bool:
     return find_dialect(read_beginning(path)) is not None
 
 
-IMPORTER = Importer("csv", "source.csv", claims_table, read_table, frozenset({".csv", ".tsv"}))
+IMPORTER = Importer("csv", "the table", "source.csv", claims_table, read_table, frozenset({".csv", ".tsv"}))
 
 
 def _find_comma(rows: Rows, name: str, layout: Layout, columns: Columns) -> bool:

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from harness.plan.plan import Plan, PlannedRun
-from harness.sources.find import OWN_KIND, STORED_NAMES, list_files, read_stored
+from harness.sources.find import STORED_NAMES, list_files, read_stored
 from harness.sources.planned import ImportedRun
 from harness.sources.source_log import SourceLog
 from harness.store.journals import Event
-from harness.store.runs import get_run_folder
+from harness.store.runs import OWN_KIND, get_run_folder
 from mainrun.record.errors import RequestError
 from mainrun.record.files import compute_file_sha256, make_folder, save_json, save_text
 from mainrun.record.run_record import FILE_NAME as RECORD_NAME

@@ -13,7 +13,7 @@ FILE_NAME = "comparison.json"
 
 
 class RunEntry(TypedDict, total=False):
-    """How a planned run ended; the last four fields are there only where they say something."""
+    """How a planned run ended; the last five fields are there only where they say something."""
 
     arm: str
     """Name of its arm."""
@@ -29,6 +29,8 @@ class RunEntry(TypedDict, total=False):
     """Why it is not whole."""
     taken_over: dict[str, Any]
     """Where it was trained, if in another comparison."""
+    resumed: dict[str, Any]
+    """After which `steps` it went on, and the SHA-256 of the `checkpoints` it took."""
     clock_set_back_s: float
     """Seconds by which the machine's clock was set back meanwhile."""
     num_runs_beside: int
@@ -63,6 +65,8 @@ class Document(TypedDict):
     """Gains smaller than this count as no difference."""
     seeds: list[int]
     """Of the plan; the first one is the headline's."""
+    seeds_added: list[int] | None
+    """Those of them that were asked for after the first run; None where none was."""
     num_runs_complete: int
     """Planned runs that are whole."""
     num_runs_taken_in: int
@@ -87,18 +91,20 @@ class Document(TypedDict):
     """Arms by what their frozen evaluation scores."""
     tokenizers: list[Group]
     """Arms by what their tokenizer was trained on."""
-    constraints: list[dict[str, str]]
-    """Findings on the rules of the task."""
-    integrity: list[dict[str, str]]
+    constraints: list[dict[str, Any]]
+    """Findings on the rules of the task, with when and where they were made: see `harness.check.suite.Occasion`."""
+    integrity: list[dict[str, Any]]
     """Findings on the metric."""
     pairs: list[Pair]
-    """Every arm but the first against it; of an ablation the whole recipe only."""
+    """Every arm but the first against it, or against whom the plan says; of an ablation the whole recipe only."""
     ablation: dict[str, Any] | None
     """What each change is worth."""
+    sweeps: list[dict[str, Any]]
+    """The loss along settings of which several values were tried: see `harness.analyse.sweeps`."""
     ranking: dict[str, Any]
     """All arms by the loss that decides: see `harness.analyse.ranking`."""
     num_findings: dict[str, int]
-    """Checks that `passed`, `failed` and are `absent`: not possible here."""
+    """Checks that `passed`, `failed`, are `unvouched`: nothing shows that it is so, and are `absent`: not possible."""
     figures: list[str]
     """Figures that have something to show."""
     claims: list[dict[str, Any]]

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from mainrun.record.errors import StoredResultsError
-from mainrun.record.files import parse_json
+from mainrun.record.files import parse_json, read_whole
 
 Event = dict[str, Any]
 HEADERS = ("hyperparameters_configured", "device_info", "dataset_info", "model_info")
@@ -22,11 +22,13 @@ def load_journal(path: Path, *, finished: bool, timed: bool = True) -> list[Even
     and a `timestamp`. Only where the run is not `finished` may the last line be cut short; it is left out.
     """
     try:
-        content = path.read_bytes()
+        content = read_whole(path)
     except FileNotFoundError:
         raise StoredResultsError(f"{path} is missing.") from None
     except OSError as error:
         raise StoredResultsError(f"{path} cannot be read: {error.strerror}.") from None
+    except ValueError as error:
+        raise StoredResultsError(f"{path} cannot be read: {error}.") from None
     lines = content.split(b"\n")
     unfinished = lines.pop()
     if unfinished and finished:

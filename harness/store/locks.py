@@ -3,6 +3,7 @@ made from has not changed since.
 """
 
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +16,11 @@ from mainrun.record.errors import MachineError, ProgramError, RequestError, Stor
 from mainrun.record.file_lock import lock
 from mainrun.record.files import compute_file_sha256
 from mainrun.record.run_record import FILE_NAME as RECORD_NAME
+
+MAX_FILE_BYTES = 2**30
+"""Of a file that is read whole."""
+CHECKPOINT_SUFFIX = ".pt"
+"""Of states and weights, which the harness does not read."""
 
 
 @contextmanager
@@ -38,7 +44,7 @@ def hold(folder: Path, *, shared: bool = False) -> Iterator[None]:
         os.close(descriptor)
         raise RequestError(f"Another process is at work in {folder}. Wait for it, or end it.") from None
     try:
-        _refuse_links(folder)
+        _refuse_special(folder)
         yield
     finally:
         os.close(descriptor)
@@ -92,10 +98,20 @@ def blame_damage(folder: Path) -> Iterator[None]:
         ) from error
 
 
-def _refuse_links(folder: Path) -> None:
+def _refuse_special(folder: Path) -> None:
+    """Pipes, devices and sockets would be waited for or never end; a link leads outside; a huge file fills memory."""
     for path in folder.rglob("*"):
-        if path.is_symlink():
+        state = path.lstat()
+        if stat.S_ISLNK(state.st_mode):
             raise StoredResultsError(
                 f"{path} is a symbolic link, and a comparison is read and written in its own folder only. "
                 "Put the file itself in its place."
+            )
+        if not (stat.S_ISREG(state.st_mode) or stat.S_ISDIR(state.st_mode)):
+            raise StoredResultsError(
+                f"{path} is a pipe, a device or a socket; a comparison holds only files. Delete it."
+            )
+        if state.st_size > MAX_FILE_BYTES and path.suffix != CHECKPOINT_SUFFIX:
+            raise StoredResultsError(
+                f"{path} has {state.st_size:,} bytes; a file of a comparison has {MAX_FILE_BYTES:,} at most."
             )

@@ -43,6 +43,8 @@ class Verdict(TypedDict):
     """Of the gain, for equivalence."""
     reason: str
     """What decided, in words."""
+    adjusted: dict[str, Any] | None
+    """The word that stands where all pairs are judged together: see `adjust_verdicts`; None for one pair."""
 
 
 class Change(TypedDict):
@@ -140,8 +142,12 @@ class Pair(TypedDict):
     """Files of the training program that differ; only where arms have code of their own."""
     mismatch: str | None
     """Why the two did not train on one stream, in words."""
+    text_is_shared: bool | None
+    """Whether the two are shown to have been evaluated on one text, or not to; None where nothing shows it."""
     doubts: list[str]
     """Why the pair could not be decided on however many seeds it had."""
+    coverage_gap_points: dict[str, float] | None
+    """`low` and `high` of the baseline's coverage less the candidate's, by what is not known of their texts."""
     coverage_differs: bool
     """Whether the frozen losses are not on equal terms."""
     curve_metric: str
@@ -149,7 +155,7 @@ class Pair(TypedDict):
     basis_gain_percent: float
     """Gain in the loss that decides."""
     basis_gain_bounds_percent: dict[str, float] | None
-    """`low` and `high`: the gains that an estimated coverage leaves possible."""
+    """`low` and `high`: the gains that an estimated coverage leaves possible; what the two share cancels."""
     reported_gain_percent: float | None
     """Gain in the frozen loss."""
     full_gain_percent: float | None
@@ -194,5 +200,7 @@ class Pair(TypedDict):
     """What several seeds show: see `harness.analyse.seeds`."""
     titles: dict[str, Any] | None
     """The view by title: see `harness.analyse.titles`."""
+    seed_draws_titles: bool
+    """Whether each seed has titles of its own, so that several seeds are no pairs of one text."""
     claims: list[dict[str, Any]]
     """Its sentences with their proofs, in the order of the reports."""

@@ -34,7 +34,7 @@ _SOURCE_FIELDS = ("status", "reason", "arm", "seed", "source", "plan_sha256")
 COMPLETE = ("complete", "imported")
 """Statuses of runs that are whole: trained here, and taken in from a log."""
 OWN_KIND = "run"
-"""Kind of a record's `source` that is a run of the training program, with all that one leaves."""
+"""Kind of a record's `source` that is a run of the training program; all others are importers'."""
 
 
 @dataclass(frozen=True)
@@ -164,7 +164,7 @@ def load_run(folder: Path) -> StoredRun:
 def is_read(record: dict[str, Any]) -> bool:
     """Whether a record is of a log, its own or a command's."""
     source = record.get("source")
-    return isinstance(source, dict) and source.get("kind") != OWN_KIND
+    return isinstance(source, dict) and source.get("kind", OWN_KIND) != OWN_KIND
 
 
 def _load_read_run(folder: Path, record: dict[str, Any]) -> StoredRun:

@@ -5,15 +5,10 @@ import re
 from pathlib import Path
 
 from harness.check.registry import Result, join_results
-from harness.plan.arguments import PACKAGE
 from harness.plan.changes import FILE_NAME, compare_code
-from harness.plan.code import Code, compute_sources_sha256
-from harness.plan.git import fetch_tree, has_object
-from harness.plan.plan import Arm
-from harness.processes import PLACE
+from harness.plan.code import compute_sources_sha256
+from harness.plan.place import find_place, hash_sources
 from harness.store.runs import StoredComparison
-from mainrun.record.errors import RequestError
-from mainrun.record.files import compute_file_sha256
 
 NAME = "revisions"
 TITLE = "The code of every revision, fetched again from git, is the code that ran"
@@ -40,7 +35,7 @@ def judge_revisions(comparison: StoredComparison, repository: Path | None) -> Re
             results.append(("NOT CHECKED", place))
             continue
         places[arm.name] = place
-        if compute_sources_sha256(_hash_sources(place)) != arm.code.sources_sha256:
+        if compute_sources_sha256(hash_sources(place)) != arm.code.sources_sha256:
             results.append(("FAIL", f"{arm.name} was not trained with the code of {arm.code.words}"))
     for change in changes:
         if change.baseline in places and change.candidate in places:
@@ -50,28 +45,3 @@ def judge_revisions(comparison: StoredComparison, repository: Path | None) -> Re
             if again != change:
                 results.append(("FAIL", f"{FILE_NAME} is not the difference of {again.candidate} to {again.baseline}"))
     return join_results(results or [("PASS", f"{len(places)} arms have the code of their commits to the last file")])
-
-
-def find_place(arm: Arm, repository: Path | None) -> Path | str:
-    """The folder in which an arm's training program stands again, or why git cannot give it."""
-    own = (repository or PLACE).resolve()
-    code = arm.code
-    if code is None:
-        return own
-    if code.tree is None:
-        return own if _is_unchanged(own, code) else f"{arm.name} was trained with {code.words}, which git does not hold"
-    if not has_object(own, code.tree):
-        return f"{code.words}, the commit of {arm.name}, is not in the repository here: fetch it, or name one by --repo"
-    try:
-        return fetch_tree(own, code.tree, PACKAGE)
-    except RequestError as error:
-        return f"{arm.name}: {error}"
-
-
-def _is_unchanged(place: Path, code: Code) -> bool:
-    return compute_sources_sha256(_hash_sources(place)) == code.sources_sha256
-
-
-def _hash_sources(place: Path) -> dict[str, str]:
-    package = place / PACKAGE
-    return {path.relative_to(package).as_posix(): compute_file_sha256(path) for path in package.rglob("*.py")}

@@ -1,7 +1,7 @@
 """What the corpus, its split and the tokenizer are asked for."""
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from mainrun.rules import VAL_FRACTION
 from mainrun.settings import Count, InnerShare, Section
@@ -18,3 +18,5 @@ class DataSettings(Section):
     """Tokens asked of the tokenizer; a small corpus yields fewer."""
     val_fraction: InnerShare = VAL_FRACTION
     """Share of the titles held out, 0 to 1."""
+    tokenizer: Literal["bpe", "unigram"] = "bpe"
+    """How the tokens are learned and chosen."""

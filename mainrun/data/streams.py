@@ -79,19 +79,20 @@ def prepare_data(config: Config, source: CorpusSource) -> PreparedData:
 @lru_cache(maxsize=1)  # the arms of a comparison share their titles
 def _tokenize(source: CorpusSource, settings: DataSettings) -> tuple[Corpus, TokenStreams]:
     corpus = load_corpus(source, num_titles=settings.num_titles, val_fraction=settings.val_fraction)
-    return corpus, _load_or_build_streams(corpus, settings.vocab_size)
+    return corpus, _load_or_build_streams(corpus, settings)
 
 
-def _load_or_build_streams(corpus: Corpus, vocab_size: int) -> TokenStreams:
-    record = corpus.record
-    settings = (record.train_sha256, record.validation_sha256, vocab_size, version("tokenizers"), version("tiktoken"),
-                compute_file_sha256(Path(tokenizer_module.__file__)))  # fmt: skip
+def _load_or_build_streams(corpus: Corpus, settings: DataSettings) -> TokenStreams:
+    titles, code = corpus.record, compute_file_sha256(Path(tokenizer_module.__file__))
+    key = (titles.train_sha256, titles.validation_sha256, settings.vocab_size, settings.tokenizer,
+           version("tokenizers"), version("tiktoken"), code)  # fmt: skip
     folder = _find_cache_folder()
-    entry = folder / f"{compute_sha256(repr(settings).encode())}.tokens" if folder else None
+    entry = folder / f"{compute_sha256(repr(key).encode())}.tokens" if folder else None
     cached = _load_streams(entry) if entry else None
     if cached:
         return cached
-    tokenizer = train_tokenizer([*corpus.train_titles, *corpus.validation_titles], vocab_size)
+    learned = [*corpus.train_titles, *corpus.validation_titles]
+    tokenizer = train_tokenizer(learned, settings.vocab_size, settings.tokenizer)
     train_ids, _ = tokenizer.encode_titles(corpus.train_titles)
     validation_ids, title_num_tokens = tokenizer.encode_titles(corpus.validation_titles)
     streams = TokenStreams(tokenizer, train_ids, validation_ids, title_num_tokens)
@@ -116,6 +117,7 @@ def _save_streams(entry: Path, streams: TokenStreams) -> None:
         content,
         token_bytes=np.frombuffer(b"".join(tokens), np.uint8),
         token_lengths=np.array([len(token) for token in tokens], np.int32),
+        token_scores=np.array(streams.tokenizer.scores or (), np.int32),
         train_ids=streams.train_ids,
         validation_ids=streams.validation_ids,
         title_num_tokens=streams.title_num_tokens,
@@ -143,6 +145,7 @@ def _load_streams(entry: Path) -> TokenStreams | None:
         joined = arrays["token_bytes"].tobytes()
         ends = np.cumsum(arrays["token_lengths"]).tolist()
         tokens = tuple(joined[start:end] for start, end in zip([0, *ends], ends, strict=False))
+        scores = tuple(arrays["token_scores"].tolist()) or None
         return TokenStreams(
-            Tokenizer(tokens), arrays["train_ids"], arrays["validation_ids"], arrays["title_num_tokens"]
+            Tokenizer(tokens, scores), arrays["train_ids"], arrays["validation_ids"], arrays["title_num_tokens"]
         )

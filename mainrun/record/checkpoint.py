@@ -17,8 +17,9 @@ MAX_SHARE_OF_TIME = 0.01
 class CheckpointFolder:
     """The checkpoint of one run, and when the next one is due."""
 
-    def __init__(self, folder: Path, min_interval_s: float) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, min_interval_s: float, *, keep: bool = False) -> None:
+        """`keep` leaves every checkpoint where it is, also after the run."""
+        self._folder, self._keep = folder, keep
         self._interval_s = min_interval_s
         self._min_interval_s = min_interval_s
         self._saved_at = time.perf_counter()
@@ -26,8 +27,8 @@ class CheckpointFolder:
     def is_due(self) -> bool:
         return time.perf_counter() - self._saved_at >= self._interval_s
 
-    def save(self, state: dict[str, Any]) -> None:
-        """Writes `state` (tensors and plain values) and only then removes the one before."""
+    def save(self, state: dict[str, Any]) -> str:
+        """Writes `state` (tensors and plain values) and only then removes the one before; returns its SHA-256."""
         started = time.perf_counter()
         make_folder(self._folder)
         content = io.BytesIO()
@@ -37,13 +38,14 @@ class CheckpointFolder:
         with atomic_write(path) as file:
             file.write(view)
         for older in self._folder.glob("*.pt"):
-            if older != path:
+            if older != path and not self._keep:
                 older.unlink()
         self._saved_at = time.perf_counter()
         self._interval_s = max(self._min_interval_s, (self._saved_at - started) / MAX_SHARE_OF_TIME)
+        return path.stem
 
     def load(self) -> dict[str, Any] | None:
-        """The newest state, or None where there is none; `StoredResultsError` where it is damaged."""
+        """The newest state with its `sha256`, or None where there is none; `StoredResultsError` for a damaged one."""
         paths = sorted(self._folder.glob("*.pt"), key=lambda path: path.stat().st_mtime_ns)
         if not paths:
             return None
@@ -52,12 +54,19 @@ class CheckpointFolder:
             raise StoredResultsError(
                 f"The checkpoint {paths[-1]} is damaged: its SHA-256 is not its name. Delete it to begin the run again."
             )
-        state = torch.load(io.BytesIO(content), weights_only=True)
-        assert isinstance(state, dict)
-        return state
+        try:
+            state = torch.load(io.BytesIO(content), weights_only=True)
+        except Exception as error:  # of bytes that are no checkpoint, pickle and zipfile raise a dozen unrelated types
+            reason = (str(error).splitlines() or [type(error).__name__])[0]
+            raise StoredResultsError(f"The checkpoint {paths[-1]} is none: {reason}. Delete it.") from None
+        if not isinstance(state, dict):
+            raise StoredResultsError(f"The checkpoint {paths[-1]} is none: it holds no state. Delete it.")
+        return {**state, "sha256": paths[-1].stem}
 
     def remove(self) -> None:
-        """Deletes the checkpoint, once the run is complete."""
+        """Deletes the checkpoint, once the run is complete, unless all are kept."""
+        if self._keep:
+            return
         for path in self._folder.glob("*"):
             path.unlink()
         if self._folder.exists():

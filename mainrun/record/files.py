@@ -5,6 +5,7 @@ import hashlib
 import json
 import math
 import os
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -17,6 +18,9 @@ _MACHINE_FAULTS = (
     errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.ESTALE, errno.ENOLCK,
     errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN, errno.ETIMEDOUT, errno.ENOTCONN,
 )  # fmt: skip
+
+MAX_WHOLE_BYTES = 2**29
+"""Of a file that is read whole."""
 
 
 @contextmanager
@@ -77,7 +81,7 @@ def save_json(path: Path, value: Any) -> None:
 def load_json(path: Path, *schema_versions: int) -> dict[str, Any]:
     """A stored JSON object; `StoredResultsError` where it is absent, damaged or of no schema version that is read."""
     try:
-        value = parse_json(path.read_bytes())
+        value = parse_json(read_whole(path))
     except FileNotFoundError:
         raise StoredResultsError(f"{path} is missing.") from None
     except (ValueError, RecursionError) as error:
@@ -91,6 +95,19 @@ def load_json(path: Path, *schema_versions: int) -> dict[str, Any]:
         readable = " and ".join(map(str, sorted(schema_versions)))
         raise StoredResultsError(f"{path} has schema version {found!r}; this program reads {readable}.")
     return value
+
+
+def read_whole(path: Path) -> bytes:
+    """The bytes of a file that is to be held in memory.
+
+    Raises `OSError`, and `ValueError` for a pipe, a device or a socket, which has no end, and for a file too large.
+    """
+    state = path.stat()
+    if not stat.S_ISREG(state.st_mode):
+        raise ValueError("it is no file")
+    if state.st_size > MAX_WHOLE_BYTES:
+        raise ValueError(f"it has {state.st_size:,} bytes, and {MAX_WHOLE_BYTES:,} are read at most")
+    return path.read_bytes()
 
 
 def compute_sha256(content: bytes | memoryview) -> str:

@@ -24,6 +24,10 @@ _UNITS = {
 _TYPES = {"int64": pa.int64(), "float64": pa.float64(), "bool": pa.bool_(), "string": pa.string()}
 
 
+MAX_ROWS = 20_000_000
+"""Of a table that is read: a small file can unpack to hundreds of millions."""
+
+
 def save_table(path: Path, columns: Columns, values: Mapping[str, Any], *, schema_version: int) -> None:
     """Writes equally long sequences, one a column, atomically; None is null. Same values, same bytes."""
     num_rows = str(len(values[next(iter(columns))]))
@@ -40,6 +44,8 @@ def load_table(source: Path | BinaryIO, columns: Columns, *, schema_version: int
     try:
         # Without Arrow's threads, which can abort a process that ends soon after (apache/arrow issue 34314).
         with parquet.ParquetFile(source, pre_buffer=False, page_checksum_verification=True) as file:
+            if file.metadata.num_rows > MAX_ROWS:
+                raise ValueError(f"it has {file.metadata.num_rows:,} rows, and {MAX_ROWS:,} are read at most")
             table = file.read(use_threads=False)
         kinds = {field.name: field.type for field in table.schema}
     except FileNotFoundError:

@@ -17,6 +17,7 @@ FLAT_SCHEMA_VERSION = 1
 FILE_NAME = "run.json"
 JOURNAL_NAME = "mainrun.log"
 TITLE_LOSSES_NAME = "title_losses.parquet"
+WEIGHTS_NAME = "weights.pt"
 TOKENIZER_NAME = "tokenizer.json"
 HASHED_FILES = {
     JOURNAL_NAME: "mainrun_log_sha256",
@@ -56,6 +57,10 @@ class RunRequest:
     """Git's hash of the code's folder, likewise."""
     beside: Path | None = None
     """Folder of a finished run of the same comparison: the code and kind of machine must be the same."""
+    keep_weights: bool = False
+    """Whether the final weights are stored, for who wants to measure with them again."""
+    keep_checkpoints: bool = False
+    """Whether every checkpoint is kept, so that any stretch of the run can be trained again."""
 
 
 class RunRecord:

@@ -6,6 +6,7 @@ from typing import Any
 from mainrun.config import join_keys
 
 _AS_IT_WAS: dict[str, Any] = {
+    "data.tokenizer": "bpe",
     "model.dropout_embedding": None,
     "model.dropout_attention": None,
     "model.positions": "learned",

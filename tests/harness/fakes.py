@@ -18,6 +18,7 @@ import pytest
 from numpy.typing import NDArray
 
 from harness.comparison import run_comparison
+from harness.launch.again import NAME_END
 from harness.launch.job import Job, Launcher, Outcome
 from harness.launch.progress import ProgressDisplay
 from harness.plan.arguments import MODULE
@@ -145,7 +146,8 @@ class FakeLauncher:
     """By the job's name."""
 
     def start(self, job: Job) -> None:
-        self.launched.append(job.name)
+        if not _is_begun_again(job):
+            self.launched.append(job.name)
         self.running[job.name] = self.write_run(job)
 
     def poll(self, wait_s: float) -> dict[str, Outcome]:
@@ -165,7 +167,8 @@ class FakeLauncher:
         """Writes the run, stopping wherever a real one would be looked at; the tests' launchers change this."""
         started_at = STARTED_AT + 1000.0 * (len(self.launched) - 1)
         arguments = list(job.argv[job.argv.index(MODULE) + 1 :])
-        self.arguments.append(arguments)
+        if not _is_begun_again(job):
+            self.arguments.append(arguments)
         try:
             request = parse_request(arguments)
             build_named_config(request.recipe, request.preset, request.settings)
@@ -190,6 +193,11 @@ class FakeLauncher:
         if request.beside:
             machine = self.describe_machine(job, request)
             check_beside(request.beside, {"machine": machine, "source_sha256": self.source_sha256})
+
+
+def _is_begun_again(job: Job) -> bool:
+    """Whether a check begins a run again beside those that are trained."""
+    return job.name.endswith(NAME_END) and "--stop-after=0" in job.argv
 
 
 class _ClockJournal(Journal):
@@ -231,6 +239,7 @@ class _FakeRun:
         record.save("running")
         save_json(self.request.out / TOKENIZER_NAME, self.data.streams.tokenizer.to_json())
         stop = self.mishap.step if self.mishap else max_steps
+        stop = stop if self.request.stop_after is None else min(stop, self.request.stop_after)
         with _ClockJournal(self.request.out / JOURNAL_NAME) as journal:
             journal.now = self.started_at
             write_opening_events(journal, self.request, self.data, record.values, self.data.sizes.num_parameters)
@@ -242,6 +251,9 @@ class _FakeRun:
                 if evaluated and num_evaluations % 5 == 0:
                     yield
                 num_evaluations += evaluated
+        if stop < max_steps and not self.mishap:
+            record.save("stopped", reason=f"stopped after step {stop}")
+            return Outcome(EXIT_DONE, "")
         if self.mishap:
             return self._go_wrong(self.mishap)
         save_title_losses(self.request.out / TITLE_LOSSES_NAME, self.data, self._split_by_title(max_steps))

@@ -33,6 +33,7 @@ def test_without_settings_a_config_is_its_scale_and_the_baseline() -> None:
     assert build().flatten() == {
         **SCALE,
         "data.val_fraction": 0.1,
+        "data.tokenizer": "bpe",
         "model.dropout": 0.1,
         "model.dropout_embedding": None,
         "model.dropout_attention": None,

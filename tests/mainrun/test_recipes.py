@@ -1,8 +1,13 @@
+from fractions import Fraction
+
 import pytest
 
 from mainrun.config import find_changes
-from mainrun.recipes import PRESETS, RECIPES, build_named_config, get_preset
+from mainrun.data.corpus import CorpusSource
+from mainrun.data.streams import prepare_data
+from mainrun.recipes import PRESETS, RECIPES, OfPreset, build_named_config, get_preset, get_recipe
 from mainrun.record.errors import RequestError
+from mainrun.sizes import compute_step_flops
 
 
 def test_optimized_changes_the_optimizer_and_its_schedule_and_nothing_else() -> None:
@@ -21,7 +26,8 @@ def test_optimized_changes_the_optimizer_and_its_schedule_and_nothing_else() -> 
 
 def test_the_baseline_at_mainrun_is_the_task() -> None:
     assert build_named_config("baseline", "mainrun", {}).flatten() == {
-        "data.num_titles": 100_000, "data.vocab_size": 16_000, "data.val_fraction": 0.1, "model.n_layer": 6,
+        "data.num_titles": 100_000, "data.vocab_size": 16_000, "data.val_fraction": 0.1, "data.tokenizer": "bpe",
+        "model.n_layer": 6,
         "model.n_head": 8, "model.d_model": 512, "model.block_size": 128, "model.dropout": 0.1,
         "model.dropout_embedding": None, "model.dropout_attention": None, "model.positions": "learned",
         "model.attention": "window", "model.mlp": "gelu", "model.biases": True, "model.residual_init": "plain",
@@ -63,3 +69,29 @@ def test_an_unknown_recipe_or_preset_names_the_nearest_one(recipe: str, preset: 
 def test_an_unknown_preset_lists_all() -> None:
     with pytest.raises(RequestError, match=r"Known: quick, laptop, mainrun\."):
         get_preset("")
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_frontier_costs_little_more_than_the_baseline_at_every_preset(preset: str) -> None:
+    """A step costs what the baseline's does; unigram tokens are about a tenth more at most, and so are the steps."""
+    frontier, baseline = (build_named_config(recipe, preset, {}) for recipe in ("frontier", "baseline"))
+    costs = [compute_step_flops(config, config.data.vocab_size) for config in (frontier, baseline)]
+    assert costs[0] / costs[1] < 1.01
+
+
+def test_all_of_frontier_costs_at_most_115_percent_of_the_baseline() -> None:
+    configs = (build_named_config(recipe, "quick", {}) for recipe in ("frontier", "baseline"))
+    frontier, baseline = (prepare_data(config, CorpusSource("synthetic")).sizes.training_flops for config in configs)
+    assert frontier <= 1.15 * baseline
+
+
+def test_a_factor_is_of_the_presets_own_value() -> None:
+    for preset, width, heads in (("quick", 60, 2), ("laptop", 160, 2), ("mainrun", 320, 4)):
+        model = build_named_config("frontier", preset, {}).model
+        assert (model.d_model, model.n_head) == (width, heads)
+
+
+def test_a_factor_that_does_not_divide_evenly_is_a_mistake_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(RECIPES, "odd", {"model.n_head": OfPreset(Fraction(1, 3))})
+    with pytest.raises(AssertionError, match="4 is not divided evenly by 1/3"):
+        get_recipe("odd", "quick")

@@ -280,3 +280,13 @@ def test_a_run_goes_on_after_a_recipe_or_a_source_of_titles_was_added(
     monkeypatch.setattr("mainrun.run.compute_source_sha256", lambda: code)
     assert train_tiny(titles, tmp_path, "--resume", "--beside", str(whole), **SHORT) == 0
     assert_same_run(tmp_path, whole)
+
+
+def test_a_frontier_run_is_resumed_bit_for_bit_in_the_middle_of_an_epoch(titles: Path, tmp_path: Path) -> None:
+    """Two optimizers, another order every epoch, two passes of dropout: all of it follows from step and checkpoint."""
+    whole, resumed = tmp_path / "whole", tmp_path / "resumed"
+    assert train_tiny(titles, whole, recipe="frontier", **SHORT) == 0
+    assert train_tiny(titles, resumed, "--stop-after", "25", *EACH_STEP, recipe="frontier", **SHORT) == 0
+    assert train_tiny(titles, resumed, "--resume", recipe="frontier", **SHORT) == 0
+    assert_same_run(resumed, whole)
+    assert [event["step"] for event in load_events(resumed, "run_resumed")] == [24]

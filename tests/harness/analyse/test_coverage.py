@@ -29,10 +29,14 @@ def test_the_tasks_data_is_recognised_by_both_counts_only() -> None:
         assert other is not None and other.origin == "estimated" and other.num_chars is None
 
 
-def test_an_estimate_is_a_ninth_with_two_percent_either_way() -> None:
-    found = size_validation(900_000, 8_000, None, None)
+def test_an_estimate_is_a_ninth_with_three_deviations_of_draws_of_so_many_titles_either_way() -> None:
+    found = size_validation(900_000, 8_000, None, None, num_titles=70_000)
     assert found is not None
-    assert (found.num_tokens, found.low_num_tokens, found.high_num_tokens) == (98_900, 96_922, 100_878)
+    assert (found.num_tokens, found.low_num_tokens, found.high_num_tokens) == (100_000, 98_413, 101_587)
+    fewer = size_validation(900_000, 8_000, None, None)
+    assert fewer is not None and fewer.low_num_tokens < 98_413  # how many titles there are is not overrated
+    fifth = size_validation(800_000, 8_000, None, None, val_fraction=0.2, num_titles=70_000)
+    assert fifth is not None and fifth.num_tokens == 200_000
     assert size_validation(None, 16_000, None, None) is None
 
 
@@ -52,7 +56,7 @@ def test_an_estimated_coverage_has_the_range_of_all_sizes_in_between() -> None:
     assert validation is not None
     found = compute_coverage(validation, 128, 64)
     assert found is not None
-    shares = [size // 8193 * 8192 / size for size in range(96_922, 100_879)]
+    shares = [size // 8193 * 8192 / size for size in range(validation.low_num_tokens, validation.high_num_tokens + 1)]
     assert (found.low_share, found.high_share) == pytest.approx((min(shares), max(shares)))
 
 
@@ -107,8 +111,8 @@ def test_the_published_first_losses_fit() -> None:
 
 
 def test_a_changed_denominator_tokenizer_or_evaluation_batch_does_not_fit() -> None:
-    assert fit(2.098 / 1.1) == "does not fit"
-    assert fit(2.098 * 13 / 14) == "does not fit"  # a whole number of spans, and not the one that is due
+    assert fit(2.098 / 1.1, second_training=9.77) == "does not fit"
+    assert fit(2.098 * 13 / 14, second_training=9.77) == "does not fit"  # a whole number of spans, and not the due one
     assert fit(0.001) == "does not fit"  # near no span at all, which is a whole number too
 
 

@@ -54,7 +54,10 @@ def build_arm(
         },
         "evaluate_sha256": "0" * 64,
         "facts": dict.fromkeys(
-            ("seed", "train_sha256", "validation_sha256", "num_titles", "num_train_tokens", "vocab_size")
+            (
+                *("seed", "train_sha256", "validation_sha256", "num_titles", "num_train_titles", "num_train_tokens"),
+                *("vocab_size", "num_validation_chars"),
+            )
         ),
         "forensics": None,
         "in_train": {"full_loss_without_nats_per_char": without},

@@ -35,7 +35,7 @@ def test_another_vocabulary_on_the_tasks_text_fits_it(tmp_path: Path) -> None:
 
 def test_markers_in_the_text_that_losses_are_divided_by_are_found(tmp_path: Path) -> None:
     document, summary = judge(tmp_path, scale(533_366 / MARKED_NUM_CHARS))
-    assert "would come to 13.26 spans (from the first training loss), 13 to 14 are due" in summary
+    assert "would come to 13.26 spans (from the first training loss), 14 are due" in summary
     assert "not divided by the characters of one text" in document["pairs"][0]["verdict"]["reason"]
     (found,) = [f for f in document["integrity"] if f["name"] == "first-loss"]
     assert found["status"] == "NOT CHECKED" and "on the text of the task" in found["evidence"]

@@ -14,7 +14,7 @@ import pytest
 
 from harness.comparison import make_reports
 from harness.plan.plan import load_plan
-from harness.store.runs import get_run_folder
+from harness.store.runs import get_run_folder, load_comparison
 from harness.verify.verify import list_checks, verify
 from mainrun.record.files import compute_file_sha256, save_json
 from mainrun.record.parquet import load_table, save_table
@@ -444,8 +444,64 @@ def say_that_there_are_more_titles(folder: Path) -> None:
         )
 
 
-REBUILT = frozenset({"measurements", "numbers", "reports"})
-TWO_SEEDS = frozenset({"one seed presented as two", "a planned run left out"})
+def change_data_code(folder: Path) -> None:
+    for run in run_folders(folder):
+        edit_nested(run, "source_sha256", **{"data/corpus.py": "0" * 64})
+
+
+def erase_all_settings(folder: Path) -> None:
+    """Arms that were made small, presented as those of the preset."""
+
+    def erase(plan: dict[str, Any]) -> None:
+        for arm in plan["arms"]:
+            arm["settings"] = {}
+
+    edit_plan(folder, erase)
+    for run in run_folders(folder):
+        edit_nested(run, "request", settings={})
+
+
+def lower_every_loss(folder: Path) -> None:
+    """What an evaluation reports that sees the next token."""
+
+    def lower(event: dict[str, Any]) -> dict[str, Any]:
+        if event["step"] <= REPLAY_STEPS:
+            return event
+        full, spans = event["full_loss_nats_per_char"], [0.7 * loss for loss in event["span_loss_nats"]]
+        return event | {
+            "loss": sum(spans) / event["num_chars"],
+            "span_loss_nats": spans,
+            "full_loss_nats_per_char": None if full is None else 0.7 * full,
+        }
+
+    run = run_folders(folder)[1]
+    edit_events(run, "validation_step", lower)
+    edit_titles(run, lambda columns: columns.update(loss_nats=[0.7 * loss for loss in columns["loss_nats"]]))
+
+
+def know_the_validation_titles(folder: Path) -> None:
+    for run in run_folders(folder):
+        edit_events(run, "validation_step", lambda event: event | {"num_tokens": event["num_tokens"] // 3})
+
+
+def hide_a_resume(folder: Path) -> None:
+    run = run_folders(folder)[1]
+    events = read_events(run / "mainrun.log")
+    resumed = {"event": "run_resumed", "timestamp": events[19]["timestamp"], "step": events[19]["step"], "gap_s": 0.0}
+    write_events(run / "mainrun.log", [*events[:20], resumed | {"checkpoint_sha256": "0" * 64}, *events[20:]])
+
+
+def forge_the_findings(folder: Path) -> None:
+    """Another evaluate.py, and findings that say it passed."""
+    change_evaluate(folder)
+    path = folder / "findings.json"
+    stored = json.loads(path.read_text(encoding="utf-8"))
+    hashes = load_comparison(folder, check_hashes=False).compute_hashes()
+    save_json(path, stored | {"judged_sha256": hashes})
+
+
+REBUILT = frozenset({"measurements", "numbers", "reports", "stored-findings"})
+TWO_SEEDS = frozenset({"one seed presented as two", "a planned run left out", "losses of one seed under another"})
 CHEATS = [
     Cheat(
         "a batch so large that no span fits",
@@ -453,34 +509,46 @@ CHEATS = [
         "spans-scored",
         frozenset({"frozen-evaluate", "first-loss", "replay"}),
     ),
-    Cheat("a separator 500 times as long", lengthen_separator, "denominator", frozenset({"journals", "replay"})),
+    Cheat(
+        "a separator 500 times as long",
+        lengthen_separator,
+        "denominator",
+        frozenset({"journals", "replay", "characters-per-token"}),
+    ),
     Cheat(
         "markers before capitals",
         insert_markers,
         "denominator",
-        frozenset({"tokens", "round-trip", "journals", "replay"}),
+        frozenset({"tokens", "round-trip", "journals", "replay", "fresh-start", "characters-per-token"}),
     ),
-    Cheat("a lower-casing tokenizer", lose_capitals, "tokens", frozenset({"round-trip"})),
-    Cheat("everything maps to <unk>", map_all_to_unknown, "round-trip", frozenset({"tokens", "facts-by-title"})),
+    Cheat("a lower-casing tokenizer", lose_capitals, "tokens", frozenset({"round-trip", "fresh-start"})),
+    Cheat(
+        "everything maps to <unk>",
+        map_all_to_unknown,
+        "round-trip",
+        frozenset({"tokens", "facts-by-title", "fresh-start"}),
+    ),
     Cheat(
         "a tokenizer that splits otherwise",
         split_otherwise,
         "tokens",
-        frozenset({"round-trip", "facts-by-title"}),
+        frozenset({"round-trip", "facts-by-title", "fresh-start"}),
     ),
-    Cheat("a training title edited", edit_a_training_title, "tokens"),
+    Cheat("a training title edited", edit_a_training_title, "tokens", frozenset({"fresh-start"})),
     Cheat(
         "half the steps, said to be all",
         train_half_and_say_it_is_all,
         "epochs",
-        frozenset({"last-step", "frozen-evaluate", "losses-by-title", "planned-runs", "journals"}),
+        frozenset({"last-step", "frozen-evaluate", "losses-by-title", "planned-runs", "journals", "fresh-start"}),
     ),
     Cheat("a machine that is not told", forget_the_machine, "same-code", frozenset({"journals"})),
-    Cheat("titles said to be training titles", mark_titles_as_seen, "facts-by-title"),
-    Cheat("validation titles added to training", train_on_validation, "tokens"),
-    Cheat("a training title repeated", repeat_a_training_title, "tokens"),
-    Cheat("other validation titles", use_other_titles, "fingerprints", frozenset({"same-data"})),
-    Cheat("one arm has other titles", give_one_arm_other_titles, "same-data", frozenset({"fingerprints"})),
+    Cheat("titles said to be training titles", mark_titles_as_seen, "facts-by-title", frozenset({"overlap"})),
+    Cheat("validation titles added to training", train_on_validation, "tokens", frozenset({"fresh-start"})),
+    Cheat("a training title repeated", repeat_a_training_title, "tokens", frozenset({"fresh-start"})),
+    Cheat("other validation titles", use_other_titles, "fingerprints", frozenset({"same-data", "fresh-start"})),
+    Cheat(
+        "one arm has other titles", give_one_arm_other_titles, "same-data", frozenset({"fingerprints", "fresh-start"})
+    ),
     Cheat(
         "best step presented as last",
         present_best_as_last,
@@ -488,7 +556,7 @@ CHEATS = [
         frozenset({"frozen-evaluate", "losses-by-title", "journals"}),
     ),
     Cheat("an evaluate() that skips the last span", skip_the_last_span, "frozen-evaluate", frozenset({"replay"})),
-    Cheat("another evaluate.py", change_evaluate, "frozen-evaluate"),
+    Cheat("another evaluate.py", change_evaluate, "frozen-evaluate", frozenset({"known-code"})),
     Cheat("arms trained with different code", change_code_of_one_arm, "same-code"),
     Cheat("arms trained in different precisions", change_precision_of_one_arm, "same-code", frozenset({"journals"})),
     Cheat("initial weights of another training", begin_with_trained_weights, "pre-trained-weights"),
@@ -496,7 +564,7 @@ CHEATS = [
         "one seed presented as two",
         present_one_seed_as_two,
         "planned-runs",
-        frozenset({"pre-trained-weights", "replay"}),
+        frozenset({"pre-trained-weights", "replay", "distinct-runs", "fresh-start"}),
     ),
     Cheat("a planned run left out", leave_out_a_run, "planned-runs"),
     Cheat("losses by title improved", improve_title_losses, "losses-by-title"),
@@ -506,7 +574,12 @@ CHEATS = [
     Cheat("a journal of other settings", say_other_settings, "journals"),
     Cheat("a journal of another precision", say_another_precision, "journals"),
     Cheat("a first evaluation called the last", call_the_first_evaluation_the_last, "journals"),
-    Cheat("twice the characters", divide_by_twice_the_characters, "journals", frozenset({"denominator", "replay"})),
+    Cheat(
+        "twice the characters",
+        divide_by_twice_the_characters,
+        "journals",
+        frozenset({"denominator", "replay", "first-loss", "characters-per-token"}),
+    ),  # the other run states the characters of the same text
     Cheat("one span on the way", score_one_span_on_the_way, "journals"),
     Cheat("a full loss that was not due", measure_a_full_loss_more, "journals"),
     Cheat("a learning rate of its own", learn_faster_than_said, "journals"),
@@ -517,12 +590,51 @@ CHEATS = [
         "titles that are not there",
         say_that_there_are_more_titles,
         "journals",
-        frozenset({"tokens", "round-trip", "fingerprints", "replay", "facts-by-title", "denominator"}),
+        frozenset(
+            {
+                "tokens",
+                "round-trip",
+                "fingerprints",
+                "replay",
+                "facts-by-title",
+                "denominator",
+                "fresh-start",
+                "characters-per-token",
+            }
+        ),
     ),
-    Cheat("a setting that the plan hides", hide_a_setting, "planned-runs"),
+    Cheat("a setting that the plan hides", hide_a_setting, "planned-runs", frozenset({"fresh-start", "replay"})),
     Cheat("seeds without runs", plan_seeds_without_runs, "planned-runs"),
-    Cheat("a coverage of its own", cover_all, "journals"),
-    Cheat("operations that were not counted", compute_little, "journals"),
+    Cheat("a coverage of its own", cover_all, "journals", frozenset({"fresh-start"})),
+    Cheat("operations that were not counted", compute_little, "journals", frozenset({"fresh-start"})),
+    Cheat("another corpus.py", change_data_code, "known-code"),
+    Cheat(
+        "a crippled arm with its settings erased",
+        erase_all_settings,
+        "fresh-start",
+        frozenset({"replay", "journals"}),
+    ),
+    Cheat("an evaluation that sees the next token", lower_every_loss, "loss-ratio"),
+    Cheat(
+        "a tokenizer that knows the validation titles",
+        know_the_validation_titles,
+        "characters-per-token",
+        frozenset({"frozen-evaluate", "journals", "losses-by-title", "loss-ratio", "first-loss", "spans-scored"}),
+    ),
+    Cheat("validation titles in training", mark_titles_as_seen, "overlap", frozenset({"facts-by-title"})),
+    Cheat("a resume that the record hides", hide_a_resume, "resumes"),
+    Cheat(
+        "losses of one seed under another",
+        present_one_seed_as_two,
+        "distinct-runs",
+        frozenset({"planned-runs", "pre-trained-weights", "replay", "fresh-start"}),
+    ),
+    Cheat(
+        "findings that say it passed",
+        forge_the_findings,
+        "stored-findings",
+        frozenset({"frozen-evaluate", "known-code"}),
+    ),
     Cheat("a journal line edited", improve_a_training_loss, "hashes", REBUILT | {"replay"}, covers_up=False),
     Cheat("a journal line dropped", drop_a_journal_line, "hashes", REBUILT | {"epochs", "replay"}, covers_up=False),
     Cheat(
@@ -532,7 +644,7 @@ CHEATS = [
         "a tokenizer edited",
         edit_a_tokenizer,
         "hashes",
-        frozenset({"round-trip", "tokens", "facts-by-title"}),
+        frozenset({"round-trip", "tokens", "facts-by-title", "fresh-start", "stored-findings"}),
         covers_up=False,
     ),
     Cheat("a parquet cell edited", edit_a_parquet_cell, "measurements", covers_up=False),
@@ -548,8 +660,17 @@ TRAINED_AGAINST_A_RULE: dict[str, dict[str, Any]] = {
 }
 """Check → what to ask of an honest pipeline so that the rule is broken."""
 
-CAUGHT_ELSEWHERE = {"pdf-attachments", "official-data", "first-loss", "same-tokens", "reimport", "equal-terms",
-                    "revisions"}  # fmt: skip
+CAUGHT_ELSEWHERE = {
+    "pdf-attachments",
+    "official-data",
+    "first-loss",
+    "same-tokens",
+    "reimport",
+    "own-clock",
+    "kept-weights",
+    "equal-terms",
+    "revisions",
+}
 """Checks whose cheats are tests of their own: below, for logs in `test_imports`, for code in `test_revisions`."""
 
 

@@ -96,6 +96,7 @@ def change(document: dict[str, Any], name: str) -> None:
         case "warn_of_coverage":
             for field in ("coverage_percent", "coverage_low_percent", "coverage_high_percent"):
                 document["arms"][1]["final"][field] -= 0.6
+            pair["coverage_gap_points"] = {"low": 0.6, "high": 0.6}
         case "warn_of_steps":
             pair["same_steps"] = False
         case "warn_of_vocabulary":

@@ -82,7 +82,9 @@ def test_a_comparison_with_json_prints_one_object_with_the_folder_and_the_pairs(
     assert values["pairs"][0]["verdict"]["word"] == "IMPROVED"
 
 
-def test_a_dry_run_prints_the_plan_and_writes_nothing(run: Run, launcher: FakeLauncher, tmp_path: Path) -> None:
+def test_a_dry_run_prints_the_plan_and_keeps_nothing_of_a_few_steps_of_each_kind_of_arm(
+    run: Run, launcher: FakeLauncher, tmp_path: Path
+) -> None:
     out = tmp_path / "results" / "a"
     exit_code, stdout, _ = run("compare", *TINY_OPTIONS, "--out", out, "--dry-run", "--seeds", "1337,1")
     assert exit_code == 0
@@ -101,7 +103,13 @@ def test_a_dry_run_prints_the_plan_and_writes_nothing(run: Run, launcher: FakeLa
     assert "optimized (changed) differs from baseline (changed) in" in stdout
     assert "optimized-s1 (changed)" in stdout
     assert list(tmp_path.iterdir()) == []
-    assert launcher.launched == []
+    assert launcher.launched == ["baseline for 12 steps", "optimized for 12 steps"]
+    assert all("--stop-after=12" in words for words in launcher.arguments)
+    assert re.search(r"\nTime: about \d.* in all, by a few real steps of each kind of arm \(a run: baseline \d", stdout)
+    swept = ["baseline", "--sweep=optimized:lr=1,2,3", *(f"--set={key}={value}" for key, value in TINY.items())]
+    exit_code, stdout, _ = run("compare", *swept, "--out", out, "--dry-run", "--json", "--seeds=1,2")
+    assert launcher.launched[2:] == ["baseline for 12 steps", "optimized-lr-1 for 12 steps"]
+    assert read_object(stdout)["estimated_s"] > 0
     exit_code, stdout, _ = run("compare", *TINY_OPTIONS, "--out", out, "--dry-run", "--json")
     assert [run["arm"] for run in read_object(stdout)["plan"]["runs"]] == ["baseline", "optimized"]
     assert list(tmp_path.iterdir()) == []
@@ -146,11 +154,19 @@ def make_regular_file(folder: Path) -> Path:
         (["--set=optimized.learning_rate=inf"], 2, "learning_rate"),
         (["--set=optimized.dropout=2"], 2, "must be from 0 to below 1"),
         (["--set=optimised.dropout=0.2"], 2, "names the arm 'optimised'.*Arms: baseline, optimized"),
-        (["--set=dropout=0.2"], 2, "takes ARM.KEY=VALUE"),
+        (["--set=dropout"], 2, "takes .ARM..KEY=VALUE"),
+        (["--set=.dropout=0.2"], 2, "takes .ARM..KEY=VALUE"),
+        (["--set=dropout=2"], 2, "must be from 0 to below 1"),
+        (["--sweep=optimized:dropout=0.1"], 2, "varies nothing"),
+        (["--against=optimised"], 2, "not 'optimised'"),
         (["--set=optimized.dropout=0", "--set=optimized.dropout=0.1"], 2, "names 'optimized.dropout' twice"),
         (["--seeds", "1,x"], 2, "--seeds takes whole numbers"),
         (["--seeds", "1,1"], 2, "Seed 1 is given twice"),
         (["--seeds", "99999999999999999999999"], 2, "eed"),
+        (["--jobs", "0"], 2, "--jobs takes a number above 0, not 0"),
+        (["--threads", "-1"], 2, "--threads takes a number above 0, not -1"),
+        (["--checkpoint-minutes", "nan"], 2, "--checkpoint-minutes takes a number above 0, not nan"),
+        (["--address", "auto"], 2, "--address names a cluster and goes with --launcher ray"),
         (["--resume"], 2, "--resume needs --out"),
         (["--data", "{tmp}/absent.txt"], 2, "absent.txt"),
         (["--data", "{csv}"], 2, "title"),
@@ -197,6 +213,23 @@ def test_a_request_that_cannot_be_met_ends_with_its_code_and_reason(
     assert re.search(reason, values["reason"])
     assert launcher.launched == []
     assert not (tmp_path / "new").exists()
+
+
+def test_without_ray_a_cluster_is_what_the_machine_lacks(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+    exit_code, _, stderr = run("compare", *TINY_OPTIONS, "--launcher", "ray", "--out", tmp_path / "a")
+    assert (exit_code, (tmp_path / "a").exists()) == (6, False)
+    assert "--launcher ray needs Ray. Install it with: pip install 'mainrun-harness[cluster]'" in stderr
+
+
+def test_jobs_and_threads_reach_every_run(run: Run, tmp_path: Path) -> None:
+    options = ("--jobs", "2", "--threads", "3", "--seeds", "1337,1")
+    exit_code, _, stderr = run("compare", *TINY_OPTIONS, *options, "--out", tmp_path / "a")
+    assert exit_code == 0, stderr
+    records = [json.loads(path.read_text()) for path in (tmp_path / "a").glob("runs/*/run.json")]
+    assert [record["machine"]["num_threads"] for record in records] == [3] * 4
 
 
 @pytest.mark.parametrize(

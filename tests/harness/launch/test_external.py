@@ -1,5 +1,6 @@
 """External arms: the arms file, how a command can end, and the README's trainer."""
 
+import os
 import re
 import shutil
 import signal
@@ -120,7 +121,10 @@ def test_an_external_arm_is_run_and_judged(tmp_path: Path) -> None:
     assert (folder / "runs/mine-s1337/output.log").read_text() == "done\n"
     findings = {finding.name: finding for finding in verify(folder, None, None, FakeLauncher())}
     failed = {name for name, finding in findings.items() if finding.status == "FAIL"}
-    assert failed == {"same-tokens"}  # the made-up log is that of other titles
+    assert failed == {"same-tokens", "own-clock"}  # the log is that of other titles, and copied, not trained
+    assert "its log tells of" in findings["own-clock"].evidence
+    verdict = document["pairs"][0]["verdict"]
+    assert verdict["word"] == "INCONCLUSIVE" and "its log tells of" in verdict["reason"]
     assert findings["planned-runs"].status == "PASS"
     assert str(tmp_path) not in (folder / "plan.json").read_text(encoding="utf-8")
 
@@ -136,6 +140,7 @@ def test_an_external_arm_on_other_titles_is_not_decided(tmp_path: Path) -> None:
 
 def test_fingerprints_that_differ_are_a_mismatch_though_all_counts_agree() -> None:
     facts = {"num_titles": 100, "num_train_tokens": 5, "vocab_size": 7, "train_sha256": "a", "validation_sha256": "b"}
+    facts |= {"num_train_titles": None, "num_validation_chars": None}
     for key, value, expected in (
         ("train_sha256", "a", None),
         ("train_sha256", None, None),
@@ -415,3 +420,33 @@ def test_two_seeds_of_a_command_run_at_once_where_each_has_a_journal_of_its_own(
     with skip_rendering():
         folder = run_comparison(request, MixedLauncher(), ProgressDisplay(lambda text: None, is_terminal=False))
     assert load_document(folder)["num_runs_complete"] == 4
+
+
+def test_an_arms_file_with_a_byte_order_mark_is_read(tmp_path: Path) -> None:
+    path = write_arms(tmp_path)
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    assert list(load_arms(path)) == ["mine"]
+
+
+def test_resume_does_not_join_a_command_that_outlived_a_harness_that_was_killed(tmp_path: Path) -> None:
+    """Its output is open in the command, which so holds the lock; the harness that was killed is played by a script."""
+    run_folder = tmp_path / "out" / "runs" / "mine-s1337"
+    with pytest.raises(RunError):
+        run(tmp_path, "import sys; sys.exit('no disk')")
+    script = "import subprocess, sys; from pathlib import Path; from harness.launch.output import Output\n"
+    script += "with Output(Path(sys.argv[1]) / 'output.log').file as file:\n"
+    script += "    print(subprocess.Popen(['sleep', '60'], stdout=file, stderr=file).pid)"
+    started = subprocess.run([sys.executable, "-c", script, run_folder], capture_output=True, text=True, check=True)
+    try:
+        with pytest.raises(RequestError, match="before still runs"):
+            run(tmp_path, copy_log(tmp_path, write_json(SMALL.build())), resume=True)
+    finally:
+        os.kill(int(started.stdout), signal.SIGKILL)
+    deadline = time.monotonic() + 10
+    while True:
+        try:
+            folder = run(tmp_path, copy_log(tmp_path, write_json(SMALL.build())), resume=True)
+            break
+        except RequestError:
+            assert time.monotonic() < deadline
+    assert load_run(folder / "runs/mine-s1337").record["status"] == "imported"

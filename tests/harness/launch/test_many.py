@@ -79,6 +79,9 @@ def test_every_job_of_many_has_its_part_of_the_cores_and_a_gpu(tmp_path: Path, m
     compare(tmp_path / "a", Noting(), jobs=4, device="auto")
     assert {(job.num_threads, job.own_gpu) for job in jobs} == {(2, True)}
     jobs.clear()
+    compare(tmp_path / "c", Noting(), jobs=4)
+    assert {(job.num_threads, job.own_gpu) for job in jobs} == {(2, False)}
+    jobs.clear()
     compare(tmp_path / "b", Noting(), device="auto")
     assert {(job.num_threads, job.own_gpu) for job in jobs} == {(None, False)}
 

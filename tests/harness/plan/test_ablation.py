@@ -9,7 +9,7 @@ from harness.launch.progress import ProgressDisplay
 from harness.plan.ablation import find_units, plan_ablation
 from harness.plan.request import CompareRequest
 from harness.store.document import load_document
-from mainrun.recipes import RECIPES, build_named_config
+from mainrun.recipes import PRESETS, RECIPES, build_named_config
 from mainrun.record.errors import RequestError
 from tests.harness.fakes import Curve, FakeLauncher, skip_rendering
 
@@ -39,9 +39,18 @@ def ablated(_private_cache: None, tmp_path_factory: pytest.TempPathFactory) -> P
         return run_comparison(request, launcher, ProgressDisplay(lambda text: None, is_terminal=False))
 
 
-def test_the_units_together_are_the_recipe() -> None:
-    settings = {key: value for unit in find_units("optimized", "quick") for key, value in unit.settings.items()}
-    assert build_named_config("baseline", "quick", settings) == build_named_config("optimized", "quick", {})
+@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_the_units_together_are_the_recipe(recipe: str, preset: str) -> None:
+    settings = {key: value for unit in find_units(recipe, preset) for key, value in unit.settings.items()}
+    assert build_named_config("baseline", preset, settings) == build_named_config(recipe, preset, {})
+
+
+@pytest.mark.parametrize("recipe", ["optimized", "frontier"])
+def test_every_arm_of_an_ablation_can_be_trained(recipe: str) -> None:
+    """No unit needs another one."""
+    for settings in plan_ablation(recipe, "quick").arms.values():
+        build_named_config("baseline", "quick", settings)
 
 
 def test_an_optimizer_changes_with_its_learning_rate() -> None:

@@ -8,11 +8,17 @@ import pytest
 from harness.cli.app import main
 from harness.store.differences import find_difference
 from harness.verify.verify import list_checks, verify
+from mainrun.record.files import load_json, save_json
 from tests.harness.fakes import MACHINE, Curve, FakeLauncher, make_comparison, write_titles
 
-NEEDS_TITLES = {"facts-by-title", "fingerprints", "denominator", "tokens", "round-trip", "pre-trained-weights"}
+NEEDS_TITLES = {
+    *("facts-by-title", "fingerprints", "denominator", "tokens", "round-trip", "pre-trained-weights"),
+    *("characters-per-token", "fresh-start"),
+}
+ASKED_FOR = {"official-data", "pdf-attachments", "replay", "kept-weights"}
+"""Checks of what is not there, or made where it is asked for."""
 
-OF_LOGS = {"reimport"}
+OF_LOGS = {"reimport", "own-clock"}
 """Checks that are asked where a run was read from a log."""
 
 
@@ -34,13 +40,13 @@ def test_without_the_titles_what_needs_them_is_not_checked_and_the_rest_is(of_a_
     folder, _ = of_a_file
     missing = find_by_status(folder, "NOT CHECKED")
     assert missing >= NEEDS_TITLES
-    assert missing - NEEDS_TITLES == {"official-data", "pdf-attachments", "replay"}
+    assert missing - NEEDS_TITLES == ASKED_FOR
     assert find_by_status(folder, "FAIL") == set()
 
 
 def test_with_the_titles_everything_they_decide_is_checked(of_a_file: tuple[Path, Path]) -> None:
     folder, titles = of_a_file
-    assert find_by_status(folder, "NOT CHECKED", str(titles)) == {"official-data", "pdf-attachments", "replay"}
+    assert find_by_status(folder, "NOT CHECKED", str(titles)) == ASKED_FOR
     assert find_by_status(folder, "FAIL", str(titles)) == set()
 
 
@@ -51,16 +57,19 @@ def test_other_titles_than_the_runs_fail(of_a_file: tuple[Path, Path], tmp_path:
     assert find_by_status(folder, "FAIL", str(other)) >= {"fingerprints", "tokens"}
 
 
-def test_a_fresh_initialization_on_another_machine_is_not_compared(tiny_comparison: Path) -> None:
+def test_another_fresh_initialization_on_another_machine_is_not_vouched_for(own_comparison: Path) -> None:
     elsewhere = FakeLauncher(machine={**MACHINE, "cpu_capability": "AVX512"})
-    assert "pre-trained-weights" in find_by_status(tiny_comparison, "NOT CHECKED", launcher=elsewhere)
+    path = own_comparison / "runs" / "optimized-s1337" / "run.json"
+    save_json(path, load_json(path, 2) | {"initial_weights_sha256": "f" * 64})
+    assert "pre-trained-weights" in find_by_status(own_comparison, "NOT VOUCHED", launcher=elsewhere)
+    assert "pre-trained-weights" in find_by_status(own_comparison, "FAIL")
 
 
 def test_other_training_code_here_cannot_judge_by_training_again(tiny_comparison: Path) -> None:
     launcher = FakeLauncher(source_sha256={"model/gpt.py": "0" * 64}, curves={"optimized": Curve(floor=1.0)})
     findings = {finding.name: finding for finding in verify(tiny_comparison, None, 3, launcher)}
-    assert findings["replay"].status == "NOT CHECKED"
-    assert "not the one" in findings["replay"].evidence
+    assert findings["replay"].status == "NOT VOUCHED"
+    assert "another training program than the one here" in findings["replay"].evidence
 
 
 def test_every_finding_has_evidence_and_the_last_line_counts_them(

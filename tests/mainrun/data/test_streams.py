@@ -1,5 +1,6 @@
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from mainrun.record.errors import RequestError
 SYNTHETIC = CorpusSource("synthetic")
 
 
-def config(**settings: int) -> Config:
+def config(**settings: Any) -> Config:
     small = {"num_titles": 300, "vocab_size": 300, "n_layer": 1, "n_head": 1, "d_model": 4, "block_size": 8,
              "batch_size": 4}  # fmt: skip
     return build_named_config("baseline", "quick", {key: str(value) for key, value in (small | settings).items()})
@@ -34,9 +35,9 @@ def trainings(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Grows by one entry, the size asked for, whenever a tokenizer is really trained."""
     asked: list[int] = []
 
-    def count(titles: list[str], vocab_size: int) -> Tokenizer:
+    def count(titles: list[str], vocab_size: int, kind: str) -> Tokenizer:
         asked.append(vocab_size)
-        return train_tokenizer(titles, vocab_size)
+        return train_tokenizer(titles, vocab_size, kind)
 
     monkeypatch.setattr(prepare, "train_tokenizer", count)
     return asked
@@ -108,8 +109,16 @@ def test_a_damaged_cache_entry_is_rebuilt_never_used(
     assert_same(first, second)
 
 
-@pytest.mark.parametrize("changes", [{"vocab_size": 310}, {"num_titles": 310}])
-def test_an_entry_of_other_settings_is_not_used(changes: dict[str, int], cache: Path, trainings: list[int]) -> None:
+def test_unigram_tokens_come_back_from_the_cache_as_they_were_learned(trainings: list[int]) -> None:
+    first, second = (prepare_afresh(config(tokenizer="unigram")) for _ in range(2))
+    assert trainings == [300]
+    assert first.streams.tokenizer == second.streams.tokenizer
+    assert first.streams.tokenizer.scores is not None
+    assert_same(first, second)
+
+
+@pytest.mark.parametrize("changes", [{"vocab_size": 310}, {"num_titles": 310}, {"tokenizer": "unigram"}])
+def test_an_entry_of_other_settings_is_not_used(changes: dict[str, Any], cache: Path, trainings: list[int]) -> None:
     first = prepare_afresh(config())
     second = prepare_afresh(config(**changes))
     assert len(trainings) == len(list(cache.iterdir())) == 2
@@ -178,9 +187,9 @@ def test_characters_are_counted_with_the_separator_of_every_title() -> None:
 def test_the_tokenizer_learns_from_training_and_validation_titles(monkeypatch: pytest.MonkeyPatch) -> None:
     learned: list[str] = []
 
-    def note(titles: list[str], vocab_size: int) -> Tokenizer:
+    def note(titles: list[str], vocab_size: int, kind: str) -> Tokenizer:
         learned.extend(titles)
-        return train_tokenizer(titles, vocab_size)
+        return train_tokenizer(titles, vocab_size, kind)
 
     monkeypatch.setattr(prepare, "train_tokenizer", note)
     corpus = prepare_data(config(), SYNTHETIC).corpus

@@ -23,6 +23,7 @@ def test_a_state_comes_back_as_it_was(folder: Path) -> None:
     loaded = CheckpointFolder(folder, 0).load()
     assert loaded is not None
     assert torch.equal(loaded.pop("weights"), torch.arange(3))
+    assert loaded.pop("sha256") == next(folder.glob("*.pt")).stem
     assert loaded == {"step": 3, "nested": {"text": ["a", None]}}
 
 

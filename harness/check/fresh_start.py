@@ -1,0 +1,48 @@
+"""A run begun again by the checker against what its record says it began with."""
+
+from functools import partial
+from typing import Any
+
+from harness.check.known_code import is_known_elsewhere
+from harness.check.registry import NO_CODE, Evidence, UnvouchedError, register_of_runs
+from harness.check.rules import CONSTRAINTS
+from harness.store.facts import known
+from harness.store.runs import StoredRun
+
+of_runs = partial(register_of_runs, CONSTRAINTS)
+_HASHES = {
+    "tokenizer_sha256": "tokenizer",
+    "train_ids_sha256": "training tokens",
+    "validation_ids_sha256": "validation tokens",
+}
+
+_TITLES = ("train_sha256", "validation_sha256", "num_train_titles", "num_validation_titles")
+"""What of a corpus does not depend on where it was read from."""
+
+
+@of_runs(
+    "fresh-start",
+    "Begun again, every run is the one that is recorded",
+    "configuration, titles, tokenizer, tokens and sizes are those of a run of no steps, made again from recipe, preset "
+    "and settings",
+)
+def check_fresh_start(evidence: Evidence, run: StoredRun) -> str | None:
+    """A setting, a tokenizer or a stream that recipe, preset and stated settings do not give."""
+    known(run.facts.source_sha256, NO_CODE)
+    fresh = evidence.need_fresh_start(run)
+    problem = _find_difference(run.record, fresh)
+    if problem and is_known_elsewhere(run):
+        raise UnvouchedError(f"{problem}; it was made by another release, with which this one cannot begin it again")
+    return problem
+
+
+def _find_difference(record: dict[str, Any], fresh: dict[str, Any]) -> str | None:
+    for group, name in (("config", "setting"), ("corpus", "corpus"), ("sizes", "size")):
+        stored, due = record[group], fresh[group]
+        for key in _TITLES if group == "corpus" else sorted(stored.keys() | due.keys()):
+            if stored.get(key) != due.get(key):
+                return f"its {name} {key} is {stored.get(key)!r}, begun again it is {due.get(key)!r}"
+    for key, name in _HASHES.items():
+        if record[key] != fresh[key]:
+            return f"its {name} are not those that a run begun again has"
+    return None

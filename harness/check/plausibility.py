@@ -1,0 +1,170 @@
+"""Numbers that no honest run has: each check has a stated range, and the spread that honest runs were measured to have.
+
+Outside its range a run is none that training gives; inside it nothing is proven.
+"""
+
+from functools import partial
+from itertools import combinations
+from statistics import fmean
+from typing import Any
+
+from harness.check.integrity import SEPARATOR_CHARS
+from harness.check.registry import (
+    NO_TITLES,
+    NOT_VOUCHED,
+    Evidence,
+    Registry,
+    Result,
+    UnvouchedError,
+    join_results,
+    register,
+    register_of_runs,
+)
+from harness.store.facts import AbsentError, find_setting, known
+from harness.store.runs import StoredComparison, StoredRun
+
+PLAUSIBILITY: Registry = {}
+plausible = partial(register, PLAUSIBILITY)
+of_runs = partial(register_of_runs, PLAUSIBILITY)
+
+NUM_LAST_LOSSES = 50
+LOSS_RATIO = (0.93, 1.25)
+"""Full loss per token over the mean of the last training losses. Measured: 0.990 to 1.040, with R-Drop 0.991."""
+DROPOUT_LOSS_RATIO = (0.88, 1.25)
+"""Of a run with more dropout than the task's 0.1, which only training suffers from. Measured at 0.3: 0.969."""
+USUAL_DROPOUT = 0.1
+CHARS_RATIO = (0.9, 1.1)
+"""Characters a token in validation over those in training. Measured: 0.99 to 1.01; of 40 titles 0.97 to 1.03."""
+MAX_OVERLAP = 0.20
+"""Share of validation titles that are training titles too. Measured: 1.5 % of the task's titles, 0 % of synthetic."""
+CLOCK_FACTOR, CLOCK_SLACK_S = 1.05, 2.0
+"""What the own clock of a command may show beyond the harness's."""
+MIN_STEP_S = 1e-3
+"""No program takes a step of training in less, its data, its update and its log included."""
+
+
+@of_runs(
+    "loss-ratio",
+    "The full loss is one that the training losses lead to",
+    f"full loss per token over the mean of the last training losses is within {LOSS_RATIO[0]} to {LOSS_RATIO[1]}",
+)
+def check_loss_ratio(evidence: Evidence, run: StoredRun) -> str | None:
+    """A metric that looks ahead, weights from elsewhere, a patched loss: the two losses are of different models."""
+    absent = "training losses or the full loss are not given"
+    losses = [loss for event in run.select("training_step") if (loss := event.get("loss")) is not None]
+    evaluations = run.select("validation_step")
+    if not losses or not evaluations:
+        raise AbsentError(absent)
+    last = evaluations[-1]
+    per_char, num_chars, num_tokens = (
+        known(last.get(key), absent) for key in ("full_loss_nats_per_char", "num_chars", "num_tokens")
+    )
+    num_last = max(1, min(NUM_LAST_LOSSES, len(losses) // 10))
+    ratio = per_char * num_chars / num_tokens / fmean(losses[-num_last:])
+    low, high = LOSS_RATIO
+    if (find_setting(run.facts.config, "dropout") or 0) > USUAL_DROPOUT:
+        low, high = DROPOUT_LOSS_RATIO
+    if low <= ratio <= high:
+        return None
+    return f"its full loss per token is {ratio:.3f} of its last {num_last} training losses; honest: {low} to {high}"
+
+
+@of_runs(
+    "characters-per-token",
+    "Validation and training titles come to equally long tokens",
+    f"characters a token in validation are within {CHARS_RATIO[0]} to {CHARS_RATIO[1]} of those in training",
+)
+def check_characters_per_token(evidence: Evidence, run: StoredRun) -> str | None:
+    """A tokenizer that knows the validation titles makes them few tokens."""
+    corpus = known(run.facts.corpus, NO_TITLES)
+    num_train_chars = sum(len(title) + SEPARATOR_CHARS for title in evidence.need_titles().train)
+    assert corpus is not None
+    last = run.select("validation_step")[-1]
+    in_training = num_train_chars / run.select("dataset_info")[0]["tokens_per_epoch"]
+    in_validation = last["num_chars"] / last["num_tokens"]
+    ratio, (low, high) = in_validation / in_training, CHARS_RATIO
+    if low <= ratio <= high:
+        return None
+    return (
+        f"{in_validation:.2f} characters a token in validation, {in_training:.2f} in training; honest: {low} to {high}"
+    )
+
+
+@of_runs(
+    "overlap",
+    "The validation titles are not the training titles",
+    f"at most {100 * MAX_OVERLAP:g} % of the validation titles are training titles too",
+)
+def check_overlap(evidence: Evidence, run: StoredRun) -> str | None:
+    """What was trained on is no test; a few titles are posted twice."""
+    known(run.facts.title_losses_sha256, NO_TITLES)
+    in_training = run.load_title_losses()["in_train"]
+    share = sum(in_training) / len(in_training)
+    return f"{100 * share:.1f} % of its validation titles are training titles" if share > MAX_OVERLAP else None
+
+
+@of_runs(
+    "resumes",
+    "Every resume is declared, with the checkpoint that it took",
+    "journals and records name the same resumes",
+)
+def check_resumes(evidence: Evidence, run: StoredRun) -> str | None:
+    """A run that went on from a checkpoint says which, in its journal and in its record."""
+    resumes = run.select("run_resumed")
+    if run.is_read:
+        raise AbsentError("a log does not say whether its run was resumed")
+    if any("checkpoint_sha256" not in event for event in resumes):
+        raise UnvouchedError(f"it was resumed {len(resumes)} times, and does not say from which checkpoints")
+    in_journal = [{"step": event["step"], "checkpoint_sha256": event["checkpoint_sha256"]} for event in resumes]
+    in_record = run.record.get("resumed", [])
+    if in_journal == in_record:
+        return None
+    return f"its journal tells of {len(in_journal)} resumes, its record of {len(in_record)}, or of other checkpoints"
+
+
+@plausible("distinct-runs", "No run is another one again")
+def check_distinct_runs(evidence: Evidence) -> Result:
+    """One journal under two names, or the losses of one run under another seed or other settings."""
+    runs = [run for run in evidence.comparison.runs.values() if run.is_complete and run.events]
+    for one, other in combinations(runs, 2):
+        if one.events == other.events:
+            return "FAIL", f"{other.folder.name} has the journal of {one.folder.name}"
+        if _select_losses(one) == _select_losses(other) and _describe(one) != _describe(other):
+            return "FAIL", f"{other.folder.name} has every loss of {one.folder.name}, with another seed or settings"
+    return "PASS", f"{len(runs)} runs, each with losses of its own"
+
+
+def _has_commands(comparison: StoredComparison) -> bool:
+    return any(run.origin == "command" and run.is_complete for run in comparison.runs.values())
+
+
+@plausible("own-clock", "Commands of other programs took the time that their logs tell of", applies=_has_commands)
+def check_own_clock(evidence: Evidence) -> Result:
+    """A log that was copied and not trained takes no time."""
+    runs = evidence.comparison.runs.values()
+    return join_results([_judge_clock(run) for run in runs if run.origin == "command" and run.is_complete])
+
+
+def _judge_clock(run: StoredRun) -> Result:
+    observed, name = run.record["source"].get("observed_s"), run.folder.name
+    if observed is None:
+        return NOT_VOUCHED, f"{name}: how long its command took was not recorded"
+    steps = [event["step"] for event in run.events if event["event"] in ("training_step", "validation_step")]
+    clocks = [event["elapsed_time"] for event in run.events if event.get("elapsed_time") is not None]
+    claimed, num_steps = max(clocks, default=None), max(steps, default=0)
+    if claimed is not None and claimed > CLOCK_FACTOR * observed + CLOCK_SLACK_S:
+        return "FAIL", f"{name}: its log tells of {claimed:.1f} s, its command took {observed:.1f} s"
+    if observed < MIN_STEP_S * num_steps:
+        return "FAIL", f"{name}: its command took {observed:.2f} s, in which no program trains {num_steps:,} steps"
+    if claimed is None:
+        return NOT_VOUCHED, f"{name}: its log has no clock; its command took {observed:.1f} s"
+    return "PASS", f"{name}: its command took {observed:.1f} s, its log tells of {claimed:.1f} s"
+
+
+def _select_losses(run: StoredRun) -> list[Any]:
+    names = ("training_step", "validation_step")
+    return [(event["event"], event["step"], event.get("loss")) for event in run.events if event["event"] in names]
+
+
+def _describe(run: StoredRun) -> Any:
+    return run.seed, run.facts.config

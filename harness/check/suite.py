@@ -1,0 +1,46 @@
+"""All checks of a comparison, in the order in which reports print them."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from harness.check import fresh_start, known_code, planned, terms  # each adds its own to the constraints
+from harness.check.integrity import INTEGRITY
+from harness.check.logs import FORENSICS
+from harness.check.plausibility import PLAUSIBILITY
+from harness.check.registry import Evidence, Registry, run_checks
+from harness.check.rules import CONSTRAINTS
+
+__all__ = ["fresh_start", "known_code", "planned", "terms"]
+GROUPS: dict[str, tuple[Registry, ...]] = {
+    "constraints": (CONSTRAINTS,),
+    "integrity": (INTEGRITY, PLAUSIBILITY, FORENSICS),
+}
+"""Field of `comparison.json` → the registries whose findings it holds."""
+
+
+@dataclass(frozen=True)
+class Occasion:
+    """When and where checks were made."""
+
+    made_at: float | None = None
+    """Unix seconds; None where they follow from the stored files alone and could be made at any time."""
+    made_by: str | None = None
+    """The verb that made them."""
+    commit: str | None = None
+    """Of the checkout the checker stood in, `-dirty` where that differed."""
+    device_name: str | None = None
+    """The processor it ran on."""
+
+
+def find_all(evidence: Evidence, occasion: Occasion) -> dict[str, list[dict[str, Any]]]:
+    """Every finding by the field that holds it, as stored: each with when and where it was made."""
+    return {
+        name: [asdict(finding) | asdict(occasion) for registry in group for finding in run_checks(registry, evidence)]
+        for name, group in GROUPS.items()
+    }
+
+
+def list_titles(registries: Sequence[Registry]) -> dict[str, str]:
+    """Name → title of every check of the registries."""
+    return {name: check.title for registry in registries for name, check in registry.items()}

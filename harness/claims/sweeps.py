@@ -1,0 +1,85 @@
+"""The sentences on many arms: which value of a sweep is best, what cannot be told apart, all pairs judged together."""
+
+from harness.claims.headline import VERDICT_RULES
+from harness.claims.sentence import Sentence
+
+_SWEEP = {
+    name: name
+    for name in ("setting", "best", "best_value", "edge", "num_points", "lowest_value", "highest_value", "tied")
+} | {"loss": "best_loss_nats_per_char"}
+_AMONG = "of {num_points:count} values from {lowest_value:value} to {highest_value:value}"
+SWEEPS = (
+    Sentence(
+        "sweep-best",
+        {
+            'edge == "inside"': f"Best {{setting}} {_AMONG}: {{best_value:value}} ({{best}}, {{loss:loss}} nats per "
+            "character), with worse ones on either side.",
+            'edge == "lowest"': f"Best {{setting}} {_AMONG}: {{best_value:value}} ({{best}}, {{loss:loss}} nats per "
+            "character), at the lower edge of the sweep: a still better one may lie below.",
+            'edge == "highest"': f"Best {{setting}} {_AMONG}: {{best_value:value}} ({{best}}, {{loss:loss}} nats per "
+            "character), at the upper edge of the sweep: a still better one may lie above.",
+        },
+        _SWEEP,
+        on="sweeps",
+    ),
+    Sentence(
+        "sweep-tied",
+        {"len(tied) > 0": "Not told apart from the best {setting} {best_value:value}: {tied:few}."},
+        _SWEEP,
+        on="sweeps",
+    ),
+)
+RANKED = (
+    Sentence(
+        "ranking-tied",
+        {"len(tied) > 0": "≈ marks what is not told apart from the best, {best}: {tied:few}."},
+        {"tied": "ranking/tied", "best": "ranking/rows/0/label"},
+        on="comparison",
+    ),
+    Sentence(
+        "ranking-open",
+        {
+            "len(open) > 0 and len(rows) > 2": "? marks arms of which nothing shows whether {best} is better than "
+            "they: {open:few}."
+        },
+        {"open": "ranking/open", "rows": "ranking/rows", "best": "ranking/rows/0/label"},
+        on="comparison",
+    ),
+)
+TOGETHER = (
+    Sentence(
+        "runs-word",
+        {
+            f'pairs == 1 and runs_word == "{word}" and {rule}': "Of this pair of runs alone, for other titles of the "
+            "same kind: {runs_word}"
+            for word, rule in VERDICT_RULES.items()
+        },
+        {
+            "runs_word": "verdict/runs_word",
+            "pairs": "verdict/num_seed_pairs",
+            "margin": "verdict/margin_percent",
+            **{
+                f"{prefix}{bound}": f"verdict/interval_{level}/{bound}_percent"
+                for prefix, level in (("", 95), ("narrow_", 90))
+                for bound in ("low", "high")
+            },
+        },
+        section="certainty",
+    ),
+    Sentence(
+        "judged-together",
+        {
+            "p_beyond >= 0 and p_within >= 0": "Judged together with the other pairs ({method}, {count:count} pairs, a "
+            "wrong word in at most {family:whole_percent} of comparisons): {word}"
+        },
+        {
+            "word": "verdict/adjusted/word",
+            "method": "verdict/adjusted/method",
+            "count": "verdict/adjusted/num_pairs_judged",
+            "family": "verdict/adjusted/family_error_percent",
+            "p_beyond": "verdict/adjusted/p_beyond_margin",
+            "p_within": "verdict/adjusted/p_within_margin",
+        },
+        section="certainty",
+    ),
+)

@@ -1,0 +1,35 @@
+"""What `ablate` answers on the command line: each change added one more at a time, and left out of the whole."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from harness.cli.table import format_columns
+from harness.formats import format_loss, format_percent
+
+HEADER = ("Change", "nats per char", "Gain", "95 % interval", "Verdict")
+
+
+def format_ablation(ablation: Mapping[str, Any]) -> list[str]:
+    """The lines of both tables, each with its sum, and the whole under them."""
+    lines: list[str] = []
+    for kind, title in (("ladder", "Added one more at a time"), ("leave_one_out", "Left out of the whole")):
+        rows = [_format_step(step) for step in ablation[kind]]
+        rows.append(["sum", format_loss(ablation[f"{kind}_sum_nats_per_char"]), "", "", ""])
+        lines += [title, *(f"  {line}" for line in format_columns(HEADER, rows)), ""]
+    return [
+        *lines,
+        f"The whole, {ablation['recipe']}: {format_loss(ablation['whole_nats_per_char'])} nats per character",
+        "",
+    ]
+
+
+def _format_step(step: Mapping[str, Any]) -> list[str]:
+    verdict, interval = step["verdict"], step["verdict"]["interval_95"]
+    ends = [] if interval is None else [format_percent(interval[f"{end}_percent"], 2) for end in ("low", "high")]
+    return [
+        f"+ {step['unit']}",
+        format_loss(step["impact_nats_per_char"]),
+        format_percent(verdict["gain_percent"], 2),
+        " to ".join(ends),
+        verdict["label"],
+    ]

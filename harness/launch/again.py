@@ -1,0 +1,95 @@
+"""A stored run trained again: from recipe, preset and settings as asked for, never from what it says it became."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from harness.launch.job import Launcher, run_alone
+from harness.launch.training import build_job
+from harness.plan.arguments import build_arguments, fit_arguments
+from harness.plan.place import find_place
+from harness.plan.plan import Plan
+from harness.store.runs import StoredComparison, StoredRun
+from mainrun.data.corpus import CorpusSource
+from mainrun.record.errors import EXIT_DONE, RequestError, StoredResultsError
+from mainrun.record.files import compute_file_sha256, make_scratch_folder
+from mainrun.record.run_record import TOKENIZER_NAME, load_run_record
+
+NAME_END = "-again"
+"""What the job's name has beyond the run's."""
+
+
+def train_again(
+    plan: Plan, run: StoredRun, source: CorpusSource, num_steps: int | None, launcher: Launcher, folder: Path,
+    repository: Path | None = None,
+) -> dict[str, Any] | str:  # fmt: skip
+    """The record of the same run made in `folder` up to `num_steps` (None: to its end), or why it cannot be made here.
+
+    It is trained by the program of its arm, which `repository` holds; None is our own.
+
+    Raises `StoredResultsError` where the record does not say on what it was trained.
+    """
+    try:
+        machine = run.record["machine"]
+        how = machine["device"], machine["precision"], machine["num_threads"]
+        recipe, preset, settings = find_request(plan, run)
+    except (KeyError, TypeError) as error:
+        raise StoredResultsError(f"{run.folder.name} does not say how it was trained: {error}.") from None
+    arguments = build_arguments(recipe, preset, settings, source, run.seed, how[0], how[1], folder)
+    fitted = fit_to_program(plan, run, arguments, repository)
+    if isinstance(fitted, str):
+        return fitted
+    arguments, place = fitted
+    stop = [] if num_steps is None else [f"--stop-after={num_steps}"]
+    resume = ["--resume"] if folder.exists() else []
+    job = build_job(f"{run.folder.name}{NAME_END}", [*arguments, *stop, *resume], folder, place)
+    outcome = run_alone(launcher, replace(job, num_threads=how[2]))  # bits depend on it
+    return load_run_record(folder) if outcome.exit_code == EXIT_DONE else outcome.message
+
+
+def begin_again(
+    comparison: StoredComparison, source: CorpusSource, launcher: Launcher, repository: Path | None = None
+) -> dict[str, dict[str, Any] | str]:
+    """Every whole run of the training program begun again and stopped before its first step, by run folder.
+
+    A record is given with the SHA-256 of the tokenizer that was made; a text says why a run cannot be begun here.
+    """
+    made: dict[str, dict[str, Any] | str] = {}
+    started = {}
+    for run in comparison.trained:
+        if not run.is_complete:
+            continue
+        code = comparison.plan.get_arm(run.arm).code
+        key = repr((find_request(comparison.plan, run), run.seed, run.record["machine"], code))
+        if key not in made:
+            with make_scratch_folder() as scratch:
+                folder = scratch / "run"
+                record = train_again(comparison.plan, run, source, 0, launcher, folder, repository)
+                if isinstance(record, dict):
+                    record["tokenizer_sha256"] = compute_file_sha256(folder / TOKENIZER_NAME)
+                made[key] = record
+        started[run.folder.name] = made[key]
+    return started
+
+
+def fit_to_program(
+    plan: Plan, run: StoredRun, arguments: list[str], repository: Path | None
+) -> tuple[list[str], Path] | str:
+    """The arguments that the program of a run's arm knows, and the folder it stands in, or why it cannot be had."""
+    arm = plan.get_arm(run.arm)
+    place = find_place(arm, repository)
+    if isinstance(place, str):
+        return place
+    try:
+        return (arguments if arm.code is None else fit_arguments(arguments, place, arm.name)), place
+    except RequestError as error:
+        return str(error)
+
+
+def find_request(plan: Plan, run: StoredRun) -> tuple[str, str, dict[str, Any]]:
+    """Recipe, preset and settings: those of the plan, or of the run itself where it was taken in after it was made."""
+    if "source" in run.record:
+        asked = run.record["request"]
+        return asked["recipe"], asked["preset"], asked["settings"]
+    arm = plan.get_arm(run.arm)
+    return arm.recipe, plan.preset, arm.settings

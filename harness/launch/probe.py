@@ -1,0 +1,80 @@
+"""How long a plan will take, from a few real steps of each kind of arm, trained in a folder that is thrown away."""
+
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from harness.launch.estimate import MIN_STEPS, estimate_run_s, find_work, measure_speed
+from harness.launch.job import Launcher, run_alone
+from harness.launch.shares import choose_num_threads
+from harness.launch.training import build_job
+from harness.plan.arguments import build_arguments, fit_arguments
+from harness.plan.code import locate_code
+from harness.plan.plan import Arm, Plan, PlannedRun
+from harness.plan.request import CompareRequest
+from harness.store.journals import load_journal
+from mainrun.record.errors import EXIT_DONE
+from mainrun.record.files import make_scratch_folder
+
+NUM_STEPS = MIN_STEPS + 2
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """How long the runs of a plan will take."""
+
+    run_s: dict[str, float]
+    """Of each arm, a run, its start included."""
+    total_s: float
+    """Of all runs that are to be trained, so many at once as was asked for."""
+
+
+def forecast(request: CompareRequest, plan: Plan, runs: Sequence[PlannedRun], launcher: Launcher) -> Forecast | None:
+    """Trains a few steps of each kind of arm; None where an arm of another program is among them, or one fails.
+
+    Arms of equal sizes, optimizer and code are one kind.
+    """
+    by_kind: dict[str, float] = {}
+    run_s: dict[str, float] = {}
+    for arm in plan.arms:
+        if not any(run.arm == arm.name for run in runs):
+            continue
+        kind = json.dumps(
+            [arm.sizes, arm.config.get("optimizer.name"), arm.config.get("training.rdrop"), str(arm.code)]
+        )
+        if kind not in by_kind:
+            measured = _measure(request, plan, arm, launcher)
+            if measured is None:
+                return None
+            by_kind[kind] = measured
+        run_s[arm.name] = by_kind[kind]
+    return Forecast(run_s, sum(run_s[run.arm] for run in runs) / min(request.jobs or 1, max(1, len(runs))))
+
+
+def _measure(request: CompareRequest, plan: Plan, arm: Arm, launcher: Launcher) -> float | None:
+    """Seconds of a whole run of an arm."""
+    work = find_work(arm.sizes)
+    if work is None:
+        return None
+    source = replace(request.source, revision=plan.corpus["revision"])
+    with make_scratch_folder() as scratch:
+        folder = scratch / "run"
+        arguments = build_arguments(
+            arm.recipe, plan.preset, arm.settings, source, plan.seeds[0], request.device, request.precision, folder
+        )
+        place = locate_code(arm.code, request.repository)
+        if arm.code is not None:
+            arguments = fit_arguments(arguments, place, arm.name)
+        job = build_job(f"{arm.name} for {NUM_STEPS} steps", [*arguments, f"--stop-after={NUM_STEPS}"], folder, place)
+        began = time.monotonic()
+        outcome = run_alone(launcher, replace(job, num_threads=choose_num_threads(request.threads, request.jobs or 1)))
+        taken_s = time.monotonic() - began
+        if outcome.exit_code != EXIT_DONE:
+            return None
+        events = load_journal(job.journal, finished=True)
+    speed = measure_speed(work, events)
+    if speed is None:
+        return None
+    start_s = max(0.0, taken_s - max(event.get("elapsed_time") or 0.0 for event in events))
+    return start_s + estimate_run_s(work, speed)

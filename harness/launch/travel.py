@@ -1,0 +1,126 @@
+"""What travels with a job to another machine: the packages it runs, the files it reads and its folder as it is."""
+
+import hashlib
+import io
+import sys
+import tarfile
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harness.launch.job import Job
+from harness.processes import PLACE
+from harness.start import PACKAGES
+
+
+@dataclass(frozen=True)
+class Content:
+    """Packages or a file that travel, once for all runs."""
+
+    kind: str
+    """`packages` or `file`."""
+    name: str
+    places: tuple[str, ...]
+    """How words of a job name the place it has here."""
+    content: bytes
+
+    @property
+    def sha256(self) -> str:
+        return hashlib.sha256(self.content).hexdigest()
+
+
+def load_packages(place: Path) -> Content:
+    """The program in a folder, its source files alone: the same files always make the same bytes."""
+    paths = [path for package in PACKAGES for path in sorted((place / package).rglob("*.py"))]
+    return Content("packages", place.name, _list_names(place), _archive(place, paths))
+
+
+def load_file(path: Path) -> Content:
+    """A file that a job reads; `OSError` where it cannot be read."""
+    return Content("file", path.name, _list_names(path), path.read_bytes())
+
+
+def archive_folder(folder: Path) -> bytes:
+    """A run's folder as far as it is, to go on from; no bytes where there is none."""
+    if not folder.exists():
+        return b""
+    return _archive(folder, sorted(path for path in folder.rglob("*") if path.is_file() and path.suffix != ".partial"))
+
+
+def build_order(job: Job, root: str, contents: Iterable[Content], checkpoint_s: float) -> dict[str, Any]:
+    """A job in words that can be sent, with what each place is called here.
+
+    `root` names the folder for temporary files that all runs have on a node, below the system's own; a checkpoint comes
+    back every `checkpoint_s` seconds.
+    """
+    return {
+        "job": {
+            "name": job.name,
+            "argv": list(job.argv),
+            "folder": str(job.folder),
+            "journal": str(job.journal),
+            "cwd": None if job.cwd is None else str(job.cwd),
+            "env": dict(job.env),
+            "output": None if job.output is None else str(job.output),
+            "stall_s": job.stall_s,
+            "own_session": job.own_session,
+            "num_threads": job.num_threads,
+        },
+        "is_ours": job.packages is not None,
+        "root": root,
+        "checkpoint_s": checkpoint_s,
+        "program": str(PLACE),
+        "python": sys.executable,
+        "folders": list(_list_names(job.folder)),
+        "contents": [
+            {"kind": one.kind, "name": one.name, "places": list(one.places), "sha256": one.sha256} for one in contents
+        ],
+    }
+
+
+def build_job_there(order: dict[str, Any]) -> Job:
+    """The job of an order that has travelled, its words naming the places on this machine."""
+    places, (python, python_here) = dict(order["places"]), order["python"]
+    if order["is_ours"]:
+        places[python] = python_here
+    else:  # a command finds its own files on the node, also where they lie beside this program
+        places = {name: places[name] for name in order["folders"]}
+    job = order["job"]
+    return Job(
+        name=job["name"],
+        argv=tuple(relocate(word, places) for word in job["argv"]),
+        folder=Path(relocate(job["folder"], places)),
+        journal=Path(relocate(job["journal"], places)),
+        cwd=None if job["cwd"] is None else Path(job["cwd"]),
+        env={key: relocate(value, places) for key, value in job["env"].items()},
+        output=None if job["output"] is None else Path(relocate(job["output"], places)),
+        stall_s=job["stall_s"],
+        own_session=job["own_session"],
+        num_threads=job["num_threads"],
+    )
+
+
+def relocate(word: str, places: dict[str, str]) -> str:
+    """A word that is a place, or names one behind its first `=`, with what that place is called elsewhere."""
+    head, equals, tail = word.rpartition("=") if word.startswith("-") else ("", "", word)
+    for place in sorted(places, key=len, reverse=True):
+        if tail == place or tail.startswith(f"{place}/"):
+            return f"{head}{equals}{places[place]}{tail.removeprefix(place)}"
+    return word
+
+
+def _list_names(path: Path) -> tuple[str, ...]:
+    """The path as it was given and in full."""
+    return tuple(dict.fromkeys((str(path), str(path.absolute()), str(path.resolve()))))
+
+
+def _archive(root: Path, paths: Iterable[Path]) -> bytes:
+    content = io.BytesIO()
+    with tarfile.open(fileobj=content, mode="w") as files:
+        for path in paths:
+            entry = tarfile.TarInfo(path.relative_to(root).as_posix())
+            body = path.read_bytes()
+            entry.size = len(body)
+            files.addfile(entry, io.BytesIO(body))
+    return content.getvalue()

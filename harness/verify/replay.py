@@ -1,0 +1,160 @@
+"""Runs trained again, from the start, to the end, or over a stretch drawn at random, and compared with the journals."""
+
+import json
+import random
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from harness.check.known_code import Code, hash_working_tree
+from harness.check.registry import NOT_VOUCHED, Result
+from harness.launch.again import train_again
+from harness.launch.job import Launcher
+from harness.plan.code import compute_sources_sha256
+from harness.plan.place import find_place
+from harness.store.journals import load_journal
+from harness.store.runs import StoredComparison, StoredRun
+from mainrun.data.corpus import CorpusSource
+from mainrun.record.files import make_folder, make_scratch_folder, save_json
+from mainrun.record.parquet import load_table
+from mainrun.record.run_record import FILE_NAME, JOURNAL_NAME, TITLE_LOSSES_NAME
+from mainrun.record.title_losses import COLUMNS, SCHEMA_VERSION
+
+NAME = "replay"
+TITLE = "Trained again, every run gives the same losses"
+OTHER_MACHINE_TOLERANCE = 1e-3
+"""Relative difference of a loss that another machine, torch version or thread count may cause."""
+Steps = int | Literal["all"] | None
+"""How many steps are trained again; None: none."""
+Losses = list[tuple[tuple[str, int, str], list[float]]]
+"""Event, step and field with its values, in order."""
+_REPLAYED = {
+    "training_step": ("loss", "grad_norm", "learning_rate"),
+    "validation_step": ("loss", "full_loss_nats_per_char", "span_loss_nats"),
+}
+
+
+def replay(
+    comparison: StoredComparison, source: CorpusSource | None, steps: Steps, launcher: Launcher, absent: str,
+    repository: Path | None = None,
+) -> Result:  # fmt: skip
+    """The gravest answer over all runs of the training program; `absent` is said where there is no source of titles."""
+    runs = [run for run in comparison.trained if run.is_complete]
+    if not runs:
+        return "NOT CHECKED", "no whole run is of the training program"
+    if steps is None:
+        return "NOT CHECKED", "asked for with --replay STEPS or --replay all"
+    if source is None:
+        return "NOT CHECKED", absent
+    exact, stretches = True, []
+    for run in runs:
+        status, text = _replay_run(comparison, run, source, steps, launcher, repository)
+        if status != "PASS":
+            return status, f"{run.folder.name}{text}"
+        exact &= text.startswith("bit")
+        stretches.append(text)
+    how = "bit for bit" if exact else f"within {OTHER_MACHINE_TOLERANCE:g} relative (not the same CPU)"
+    what = "all steps" if steps == "all" else f"{steps} steps"
+    also = ", losses by title and final weights" if steps == "all" else ""
+    drawn = [text.partition("; ")[2] for text in stretches if "; " in text]
+    where = f" ({'; '.join(drawn)})" if drawn else ""
+    return (
+        "PASS",
+        f"{what} of {len(runs)} runs trained again{where}: training, frozen and full losses, span sums, gradient "
+        f"norms{also} the same {how}",
+    )
+
+
+def _replay_run(
+    comparison: StoredComparison, run: StoredRun, source: CorpusSource, steps: Steps, launcher: Launcher,
+    repository: Path | None,
+) -> Result:  # fmt: skip
+    place = find_place(comparison.plan.get_arm(run.arm), repository)
+    if isinstance(place, str):
+        return "NOT CHECKED", f": {place}"
+    with make_scratch_folder() as scratch:
+        folder, first = scratch / "run", 0
+        if isinstance(steps, int):
+            first = _lay_out_checkpoint(run, folder)
+        last = None if steps == "all" else first + (steps or 0)
+        record = train_again(comparison.plan, run, source, last, launcher, folder, repository)
+        if isinstance(record, str):
+            return NOT_VOUCHED, f" cannot be trained again here: {record}"
+        events = load_journal(folder / JOURNAL_NAME, finished=True)
+        is_same_machine = _describe(record) == _describe(run.record) and record["machine"]["device"] == "cpu"
+        tolerance = 0.0 if is_same_machine else OTHER_MACHINE_TOLERANCE
+        difference = _find_loss_difference(_select(run.events, first, last), _select(events, first, last), tolerance)
+        if difference is None and last is None:
+            difference = _find_other_end(run, record, folder, tolerance)
+    if difference is None:
+        stretch = f"; {run.folder.name} from its checkpoint after step {first}" if first else ""
+        return "PASS", ("bit for bit" if is_same_machine else "about") + stretch
+    if _is_other_code(comparison, run, record["source_sha256"]):
+        return NOT_VOUCHED, f": its record names another training program than the one here; trained again{difference}"
+    return "FAIL", difference
+
+
+def _is_other_code(comparison: StoredComparison, run: StoredRun, here: Code) -> bool:
+    """Whether the program that was started is not the run's, or says that it is another than stands here."""
+    declared = comparison.plan.get_arm(run.arm).code
+    due = compute_sources_sha256(hash_working_tree()) if declared is None else declared.sources_sha256
+    return dict(run.record["source_sha256"]) != dict(here) or compute_sources_sha256(here) != due
+
+
+def _lay_out_checkpoint(run: StoredRun, folder: Path) -> int:
+    """Puts a kept checkpoint, drawn at random, where it is gone on from; its step, or 0 for the start."""
+    kept = [entry for entry in run.record.get("checkpoints", []) if (run.folder / entry["path"]).is_file()]
+    if not kept:
+        return 0
+    drawn = random.SystemRandom().choice([None, *kept])  # None is the start
+    if drawn is None:
+        return 0
+    make_folder(folder / "checkpoint")
+    shutil.copyfile(run.folder / drawn["path"], folder / drawn["path"])
+    shutil.copyfile(run.folder / JOURNAL_NAME, folder / JOURNAL_NAME)
+    record = json.loads((run.folder / FILE_NAME).read_bytes())
+    save_json(folder / FILE_NAME, record | {"status": "running"})
+    return int(drawn["step"])
+
+
+def _find_other_end(run: StoredRun, record: dict[str, Any], folder: Path, tolerance: float) -> str | None:
+    """What a whole run ends with: its losses by title and, on the same machine, the bits of its weights."""
+    again = load_table(folder / TITLE_LOSSES_NAME, COLUMNS, schema_version=SCHEMA_VERSION)["loss_nats"]
+    stored = run.load_title_losses()["loss_nats"]
+    if len(stored) != len(again):
+        return f": {len(stored)} losses by title, trained again {len(again)}"
+    for place, (found, due) in enumerate(zip(stored, again, strict=True)):
+        if not abs(found - due) <= tolerance * max(1.0, abs(due)):
+            return f", validation title {place}: stored {found!r}, trained again {due!r}"
+    if tolerance == 0 and run.record["final_weights_sha256"] != record["final_weights_sha256"]:
+        return ": its final weights are not those of the run trained again"
+    return None
+
+
+def _find_loss_difference(stored: Losses, again: Losses, tolerance: float) -> str | None:
+    if [key for key, _ in stored] != [key for key, _ in again]:
+        return ": the journal's events are not those of a run trained again"
+    for ((event, step, name), found), (_, due) in zip(stored, again, strict=True):
+        if len(found) != len(due) or any(not abs(a - b) <= tolerance * abs(b) for a, b in zip(found, due, strict=True)):
+            return f", {event} {step}, {name}: stored {found!r}, trained again {due!r}"
+    return None
+
+
+def _select(events: Sequence[dict[str, Any]], first: int, last: int | None) -> Losses:
+    """What is compared of the steps after `first` up to `last`."""
+    selected: Losses = []
+    for event in events:
+        if first < event.get("step", 0) and (last is None or event["step"] <= last):
+            for name in _REPLAYED.get(event["event"], ()):
+                value = event[name]
+                values = value if isinstance(value, list) else [] if value is None else [value]
+                selected.append(((event["event"], event["step"], name), values))
+    return selected
+
+
+def _describe(record: dict[str, Any]) -> dict[str, Any]:
+    """What decides whether losses repeat bit for bit."""
+    machine = record["machine"]
+    keys = ("device", "device_name", "cpu_capability", "num_threads")
+    return {"torch": machine["library_versions"]["torch"], **{key: machine[key] for key in keys}}

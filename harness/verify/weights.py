@@ -1,0 +1,89 @@
+"""Kept weights: whether they give the stored losses, and whether a loss knows what comes after it."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from harness.check.registry import NOT_VOUCHED, Result, join_results
+from harness.launch.again import NAME_END, find_request, fit_to_program
+from harness.launch.job import Job, Launcher, run_alone
+from harness.plan.arguments import build_arguments
+from harness.processes import build_command
+from harness.store.runs import StoredComparison, StoredRun
+from mainrun.data.corpus import CorpusSource
+from mainrun.record.errors import EXIT_DONE
+from mainrun.record.files import load_json, make_scratch_folder
+from mainrun.record.run_record import WEIGHTS_NAME
+
+NAME = "kept-weights"
+TITLE = "The kept weights give the losses, and no loss knows what comes after it"
+MODULE = "mainrun.probe"
+RESULT_NAME, RESULT_VERSION = "probe.json", 1
+TOLERANCE = 1e-3
+"""Relative difference of a title's loss that another machine or precision may cause."""
+MAX_MOVED_NATS = 1e-3
+"""By which rounding moves a loss when other rows or later tokens of a batch change."""
+
+
+def probe_all(
+    comparison: StoredComparison, source: CorpusSource | None, launcher: Launcher, absent: str,
+    repository: Path | None = None,
+) -> Result:  # fmt: skip
+    """The gravest answer over the runs that kept their weights; `absent` is said where there are no titles."""
+    runs = [run for run in comparison.trained if run.is_complete and (run.folder / WEIGHTS_NAME).is_file()]
+    if not runs:
+        return "NOT CHECKED", "no run kept its weights; compare --keep-weights does"
+    if source is None:
+        return "NOT CHECKED", absent
+    return join_results([_probe(comparison, run, source, launcher, repository) for run in runs])
+
+
+def _probe(
+    comparison: StoredComparison, run: StoredRun, source: CorpusSource, launcher: Launcher, repository: Path | None
+) -> Result:
+    name = run.folder.name
+    with make_scratch_folder() as scratch:
+        folder = scratch / "probe"
+        job = _build_job(comparison, run, source, folder, repository)
+        if isinstance(job, str):
+            return NOT_VOUCHED, f"{name}: its weights cannot be measured with here: {job}"
+        outcome = run_alone(launcher, job)
+        if outcome.exit_code != EXIT_DONE:
+            return NOT_VOUCHED, f"{name}: its weights cannot be measured with here: {outcome.message}"
+        measured = load_json(folder / RESULT_NAME, RESULT_VERSION)
+    problem = find_problem(run, measured)
+    return ("FAIL", f"{name}: {problem}") if problem else ("PASS", "losses by title measured again; none looks ahead")
+
+
+def find_problem(run: StoredRun, measured: dict[str, Any]) -> str | None:
+    """What the weights give away; `measured` is what the probe wrote."""
+    if measured["weights_sha256"] != run.record["final_weights_sha256"]:
+        return f"{WEIGHTS_NAME} does not hold the final weights that its record names"
+    if measured["moved_nats"] > MAX_MOVED_NATS:
+        return f"the loss of a token moves by {measured['moved_nats']:.3g} nats with tokens that come after it"
+    stored = run.load_title_losses()["loss_nats"]
+    if len(stored) != len(measured["title_loss_nats"]):
+        return f"it has {len(stored)} losses by title, its weights give {len(measured['title_loss_nats'])}"
+    for place, (found, due) in enumerate(zip(stored, measured["title_loss_nats"], strict=True)):
+        if not abs(found - due) <= TOLERANCE * max(1.0, abs(due)):
+            return f"validation title {place} is stored with {found:.6g} nats, its weights give {due:.6g}"
+    return None
+
+
+def _build_job(
+    comparison: StoredComparison, run: StoredRun, source: CorpusSource, folder: Path, repository: Path | None
+) -> Job | str:
+    """The job, or why the program of the run's arm cannot do it."""
+    machine = run.record["machine"]
+    recipe, preset, settings = find_request(comparison.plan, run)
+    arguments = build_arguments(
+        recipe, preset, settings, source, run.seed, machine["device"], machine["precision"], folder
+    )
+    fitted = fit_to_program(comparison.plan, run, arguments, repository)
+    if isinstance(fitted, str):
+        return fitted
+    arguments, place = fitted
+    weights = f"--weights={(run.folder / WEIGHTS_NAME).resolve()}"
+    argv = tuple(build_command(MODULE, *arguments, weights, place=place))
+    job = Job(f"{run.folder.name}{NAME_END}", argv, folder, folder / RESULT_NAME)
+    return replace(job, num_threads=machine["num_threads"])

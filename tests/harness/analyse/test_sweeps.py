@@ -1,0 +1,169 @@
+"""What many arms show: sweeps, whom each is compared with, marks of the ranking, all pairs judged together."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.analyse.opponents import find_opponents
+from harness.analyse.sweeps import describe_sweeps
+from harness.claims.engine import find_flaw
+from harness.comparison import run_comparison
+from harness.launch.progress import ProgressDisplay
+from harness.plan.request import CompareRequest
+from harness.store.document import load_document
+from tests.harness.fakes import TINY, Curve, FakeLauncher, skip_rendering
+
+FLOORS = {"1e-4": 3.1, "3e-4": 2.95, "1e-3": 2.9, "3e-3": 2.899}
+
+
+def run_sweep(folder: Path, seeds: tuple[int, ...] = (1337, 1, 2), **fields: Any) -> dict[str, Any]:
+    curves = {f"optimized-learning_rate-{value}": Curve(floor=floor) for value, floor in FLOORS.items()}
+    request = CompareRequest(
+        ("baseline",), "quick", seeds, data="synthetic", device="cpu", out=folder,
+        set_texts=tuple(f"{key}={value}" for key, value in TINY.items()),
+        sweeps=(f"optimized:learning_rate={','.join(FLOORS)}",), **fields,
+    )  # fmt: skip
+    with skip_rendering(figures=False):
+        run_comparison(request, FakeLauncher(curves=curves), ProgressDisplay(lambda text: None, is_terminal=False))
+    return load_document(folder)
+
+
+@pytest.fixture(scope="module")
+def swept(_private_cache: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("swept") / "sweep"
+    run_sweep(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def document(swept: Path) -> dict[str, Any]:
+    return load_document(swept)
+
+
+def arm(name: str, loss: float | None, **config: Any) -> Any:
+    fields = ("full_loss_nats_per_char", "matched_loss_nats_per_char", "loss_nats_per_char", "loss_nats_per_token")
+    final = None if loss is None else dict.fromkeys(fields, loss)
+    return {"name": name, "label": name, "seed": 1, "config": config, "final": final}
+
+
+def judge(before: str, after: str) -> dict[str, Any]:
+    return {"word": "REGRESSED", "interval_95": {"low_percent": -12.0, "high_percent": -8.0}}
+
+
+def describe(*arms: Any) -> list[dict[str, Any]]:
+    finals = {(one["name"], 1): one["final"] for one in arms}
+    return describe_sweeps(arms, "full_loss_nats_per_char", finals, [1], judge)
+
+
+def test_a_sweep_is_found_where_arms_differ_in_one_number_alone() -> None:
+    rates = [arm(f"r{rate}", 1 / rate, lr=rate, kind="x") for rate in (1, 2, 4)]
+    others = [arm("other", 0.1, lr=8, kind="y"), arm("failed", None, lr=16, kind="x")]
+    [sweep] = describe(*rates[::-1], *others)
+    assert [point["label"] for point in sweep["points"]] == ["r1", "r2", "r4"]
+    assert (sweep["setting"], sweep["best_value"], sweep["edge"]) == ("lr", 4, "highest")
+
+
+@pytest.mark.parametrize(("losses", "edge"), [((1, 2, 3), "lowest"), ((2, 1, 3), "inside"), ((3, 2, 1), "highest")])
+def test_the_best_at_the_edge_of_a_sweep_is_known(losses: tuple[float, ...], edge: str) -> None:
+    [sweep] = describe(*(arm(f"r{place}", loss, lr=place) for place, loss in enumerate(losses)))
+    assert sweep["edge"] == edge
+
+
+def test_two_values_are_no_sweep_and_neither_are_words_or_switches() -> None:
+    assert describe(arm("a", 1, lr=1), arm("b", 2, lr=2)) == []
+    assert (
+        describe(*(arm(word, 1, order=word) for word in "abc"), *(arm(f"{on}", 1, on=on) for on in (True, False))) == []
+    )
+
+
+def test_a_grid_is_a_sweep_of_every_row_and_column() -> None:
+    found = describe(*(arm(f"{x}{y}", x + y, x=x, y=y) for x in (1, 2, 3) for y in (1, 2, 3)))
+    assert [sweep["setting"] for sweep in found] == ["x"] * 3 + ["y"] * 3
+
+
+@pytest.mark.parametrize(("values", "is_log"), [((1, 3, 10), True), ((1, 2, 3), False), ((0, 1, 10), False)])
+def test_values_with_even_ratios_belong_on_a_logarithmic_axis(values: tuple[float, ...], is_log: bool) -> None:
+    [sweep] = describe(*(arm(f"{value}", 1 + value, lr=value) for value in values))
+    assert sweep["is_log"] is is_log
+
+
+def test_a_points_interval_is_that_of_its_difference_from_the_best() -> None:
+    [sweep] = describe(*(arm(f"r{rate}", 1 + 0.1 * (rate > 1), lr=rate) for rate in (1, 2, 3)))
+    assert [(point["low"], point["high"]) for point in sweep["points"]] == [
+        (None, None),
+        (pytest.approx(1.08), pytest.approx(1.12)),
+        (pytest.approx(1.08), pytest.approx(1.12)),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("against", "pairs"),
+    [
+        ("first", ["ab", "ac"]),
+        ("previous", ["ab", "bc"]),
+        ("best", ["ba", "bc"]),
+        ("c", ["ca", "cb"]),
+    ],
+)
+def test_arms_are_compared_with_whom_the_plan_says(against: str, pairs: list[str]) -> None:
+    arms = [arm("a", 3.0), arm("b", 1.0), arm("c", 2.0)]
+    found = find_opponents(against, arms, {(one["name"], 1): one["final"] for one in arms}, [1])
+    assert ["".join(one["name"] for one in pair) for pair in found] == pairs
+
+
+def test_the_best_is_not_an_arm_that_failed() -> None:
+    arms = [arm("a", None), arm("b", 1.0)]
+    finals = {("a", 1): None, ("b", 1): arms[1]["final"]}
+    assert [pair[0]["name"] for pair in find_opponents("best", arms, finals, [1])] == ["b"]
+
+
+def get_text(document: dict[str, Any], claim_id: str) -> str:
+    return next((c["text"] for c in [*document["claims"], *document["caveats"]] if c["id"] == claim_id), "")
+
+
+def test_a_sweep_says_its_best_value_its_edge_and_what_cannot_be_told_apart(document: dict[str, Any]) -> None:
+    assert get_text(document, "sweep-best").startswith("Best learning_rate of 4 values from 0.0001 to 0.003: 0.003 (")
+    assert get_text(document, "sweep-best").endswith(
+        "at the upper edge of the sweep: a still better one may lie above."
+    )
+    assert get_text(document, "sweep-tied") == "Not told apart from the best learning_rate 0.003: 0.001."
+    assert get_text(document, "ranking-tied").endswith("optimized-learning_rate-3e-3: optimized-learning_rate-1e-3.")
+
+
+def test_pairs_of_a_sweep_are_judged_together_too(document: dict[str, Any]) -> None:
+    assert [pair["verdict"]["adjusted"]["num_pairs_judged"] for pair in document["pairs"]] == [4] * 4
+    assert "Judged together (Holm, a wrong word in at most 5 % of comparisons): optimized-" in get_text(
+        document, "several-arms"
+    )
+    ids = [claim["id"] for pair in document["pairs"] for claim in pair["claims"]]
+    assert ids.count("judged-together") == 4
+
+
+def test_every_sentence_on_a_sweep_is_proven_by_the_document(document: dict[str, Any]) -> None:
+    every = [
+        *document["claims"],
+        *document["caveats"],
+        *(claim for pair in document["pairs"] for claim in pair["claims"]),
+    ]
+    assert [flaw for claim in every if (flaw := find_flaw(claim, document))] == []
+
+
+def test_the_reports_have_a_section_and_a_figure_of_the_sweep(swept: Path) -> None:
+    report = (swept / "TRAINING_OPTIMIZATION_REPORT.md").read_text(encoding="utf-8")
+    assert "## Sweep" in report and "![" in report.split("## Sweep")[1].split("##")[0]
+    assert "| 0.003 | optimized-learning" in report and "| best |" in report
+    assert "0.0003" in (swept / "figures" / "sweeps.svg").read_text(encoding="utf-8")
+
+
+def test_the_command_makes_the_same_arms_again(document: dict[str, Any]) -> None:
+    assert " optimized-learning_rate-1e-4=optimized " in document["command"]
+    assert "--set optimized-learning_rate-1e-4.learning_rate=1e-4" in document["command"]
+
+
+def test_against_the_best_the_reports_say_that_it_was_chosen_by_its_losses(tmp_path: Path) -> None:
+    document = run_sweep(tmp_path / "best", (1337,), against="best")
+    assert {pair["baseline"] for pair in document["pairs"]} == {"optimized-learning_rate-3e-3"}
+    assert "was chosen by the same losses" in get_text(document, "chosen-baseline")
+    assert [row["is_baseline"] for row in document["ranking"]["rows"]] == [True, False, False, False, False]
+    assert "--against best" in document["command"]

@@ -1,0 +1,122 @@
+"""What a command line leaves out or writes in another way: completed from the plan, or refused with the right way."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from harness.cli.app import main
+from tests.harness.fakes import TINY, FakeLauncher, Mishap, skip_rendering, write_titles
+
+ROOT = Path(__file__).parents[3]
+TINY_OPTIONS = [f"--set={arm}.{key}={value}" for arm in ("baseline", "optimized") for key, value in TINY.items()]
+
+
+@pytest.fixture
+def launcher(monkeypatch: pytest.MonkeyPatch) -> FakeLauncher:
+    """Takes the place of the local launcher."""
+    launcher = FakeLauncher()
+    monkeypatch.setattr("harness.launch.local.LocalLauncher", lambda: launcher)
+    return launcher
+
+
+def run(*arguments: object) -> int:
+    with skip_rendering():
+        return main([str(argument) for argument in arguments])
+
+
+def interrupt(launcher: FakeLauncher, *arguments: object) -> None:
+    """Begins a comparison that ends in its first run, as if by the user."""
+    launcher.mishaps = {arm: Mishap("interrupt", step=1) for arm in ("baseline", "optimized")}
+    assert run(*arguments) == 130
+    launcher.mishaps = {}
+
+
+def test_resume_takes_arms_settings_seeds_preset_and_margin_from_the_plan(
+    launcher: FakeLauncher, tmp_path: Path
+) -> None:
+    out = tmp_path / "a"
+    given = ("compare", "optimized", "baseline", *TINY_OPTIONS, "--preset", "laptop", "--data", "synthetic")
+    interrupt(launcher, *given, "--seeds", "5,6", "--margin", "2", "--out", out)
+    before = (out / "plan.json").read_bytes()
+    assert run("compare", "--resume", "--out", out) == 0
+    assert (out / "plan.json").read_bytes() == before
+    assert len(json.loads((out / "comparison.json").read_text())["runs"]) == 4
+
+
+def test_resume_of_an_ablation_needs_no_recipe_and_no_verb(
+    launcher: FakeLauncher, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "a"
+    interrupt(launcher, "ablate", "--out", out, "--seeds", "3")
+    for verb in ("ablate", "compare"):
+        capsys.readouterr()
+        assert run(verb, "--resume", "--out", out, "--dry-run", "--json") == 0
+        assert json.loads(capsys.readouterr().out)["plan"] == json.loads((out / "plan.json").read_text())
+
+
+def test_resume_asks_for_what_the_plan_knows_the_name_of_alone(
+    launcher: FakeLauncher, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data, out = write_titles(tmp_path), tmp_path / "a"
+    interrupt(launcher, "compare", *TINY_OPTIONS, "--data", data, "--out", out)
+    assert run("compare", "--resume", "--out", out) == 2
+    assert "is on the titles of 'titles.txt': give that file again with --data" in capsys.readouterr().err
+    assert run("compare", "--resume", "--out", out, "--data", data) == 0
+
+
+def test_resume_with_other_arms_than_those_planned_is_refused(
+    launcher: FakeLauncher, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    interrupt(launcher, "compare", *TINY_OPTIONS, "--out", tmp_path / "a")
+    assert run("compare", "baseline", "baseline", "--resume", "--out", tmp_path / "a") == 2
+    assert "was planned with another" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["compare", "--seeds", "1337", "1338"], "written with commas, --seeds 1337,1338."),
+        (["compare", "baseline", "optimized", "--seeds", "1", "2", "3"], "written with commas, --seeds 1,2,3."),
+        (["ablate", "--seeds", "1", "2"], "written with commas, --seeds 1,2."),
+        (["compare", "--seed", "7"], "there is no --seed; the nearest is --seeds"),
+        (["compare", "--seed=7"], "there is no --seed; the nearest is --seeds"),
+        (["ablate", "--sede", "7"], "there is no --sede; the nearest is --seeds"),
+        (["verify", "x", "--repaly", "7"], "there is no --repaly; the nearest is --replay"),
+        (["compare", "--zzz"], "there is no --zzz\n"),
+    ],
+)
+def test_an_option_that_is_written_in_another_way_is_answered_with_the_right_one(
+    arguments: list[str], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(arguments) == 2
+    assert said in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("more", [["--dry-run"], []])
+def test_a_gpu_that_is_not_there_is_found_before_anything_is_begun(more: list[str], tmp_path: Path) -> None:
+    variables = os.environ | {"PYTHONPATH": str(ROOT), "CUDA_VISIBLE_DEVICES": ""}
+    command = [sys.executable, "-m", "harness", "compare", *TINY_OPTIONS, "--device", "cuda", *more]
+    done = subprocess.run(command, cwd=tmp_path, env=variables, capture_output=True, text=True, timeout=100)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "torch finds no CUDA device here" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_list_shows_a_comparison_behind_a_link_once(
+    tiny_comparison: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "results").mkdir()
+    for name in ("z-link", "a-link"):
+        (tmp_path / "results" / name).symlink_to(tiny_comparison)
+    assert main(["list", "--results", str(tmp_path / "results"), "--json"]) == 0
+    assert [entry["name"] for entry in json.loads(capsys.readouterr().out)["comparisons"]] == ["a-link"]
+    (tmp_path / "results" / "gone").symlink_to(tmp_path / "nowhere")
+    (tmp_path / "results" / "latest").symlink_to("a-link")
+    assert main(["list", "--results", str(tmp_path / "results"), "--json"]) == 0
+    assert [entry["name"] for entry in json.loads(capsys.readouterr().out)["comparisons"]] == ["a-link"]

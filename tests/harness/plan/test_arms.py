@@ -1,0 +1,130 @@
+"""Named arms, sweeps, settings for all arms, and whom an arm is compared with."""
+
+from pathlib import Path
+
+import pytest
+
+from harness.plan.arms import split_settings
+from harness.plan.from_request import plan_request, store_plan
+from harness.plan.plan import Plan, load_plan
+from harness.plan.request import CompareRequest
+from harness.plan.sweep_syntax import expand_sweep
+from mainrun.record.errors import RequestError
+from tests.harness.fakes import TINY
+
+ALL_TINY = tuple(f"{key}={value}" for key, value in TINY.items())
+
+
+def plan(tmp_path: Path, *recipes: str, sets: tuple[str, ...] = (), **fields: object) -> Plan:
+    return plan_request(
+        CompareRequest(
+            recipes,
+            "quick",
+            (1337,),
+            data="synthetic",
+            out=tmp_path / "plan",
+            set_texts=(*ALL_TINY, *sets),
+            **fields,  # type: ignore[arg-type]
+        )
+    )[0]
+
+
+def get_names(plan: Plan) -> list[str]:
+    return [arm.name for arm in plan.arms]
+
+
+def test_a_named_arm_is_its_recipe_with_its_settings_and_no_more_is_said_of_it_than_its_name(tmp_path: Path) -> None:
+    arm = plan(tmp_path, "baseline", "fast=optimized:learning_rate=1e-3").arms[1]
+    assert (arm.name, arm.label, arm.recipe) == ("fast", "fast", "optimized")
+    assert arm.config["optimizer.learning_rate"] == 1e-3
+
+
+def test_a_setting_without_an_arm_is_for_all_arms_and_one_of_an_arm_is_stronger(tmp_path: Path) -> None:
+    arms = plan(
+        tmp_path, "baseline", "a=baseline:dropout=0.3", "b=baseline", sets=("dropout=0.2", "b.dropout=0.4")
+    ).arms
+    assert [arm.config["model.dropout"] for arm in arms] == [0.2, 0.3, 0.4]
+
+
+def test_set_tells_arms_with_dots_in_their_names_from_sections(tmp_path: Path) -> None:
+    texts = ["lr0.1.dropout=1", "lr0.dropout=2", "model.dropout=3", "lr0.1.model.n_layer=4"]
+    shared, settings = split_settings(texts, ["lr0", "lr0.1"])
+    assert shared == {"model.dropout": "3"}
+    assert settings == {"lr0.1": {"dropout": "1", "model.n_layer": "4"}, "lr0": {"dropout": "2"}}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("dropout", "takes .ARM..KEY=VALUE"),
+        ("=0.2", "takes"),
+        ("a.=0.2", "takes"),
+        ("c.dropout=0", "names the arm 'c', which is not compared. Arms: a, b"),
+        ("a.dropout=0", "names 'a.dropout' twice"),
+    ],
+)
+def test_a_setting_of_another_form_or_for_no_arm_is_refused(text: str, message: str) -> None:
+    with pytest.raises(RequestError, match=message):
+        split_settings(["a.dropout=1", text], ["a", "b"])
+
+
+def test_a_sweep_is_an_arm_for_every_value(tmp_path: Path) -> None:
+    swept = plan(tmp_path, "baseline", sweeps=("optimized:learning_rate=1e-4,3e-4,1e-3",))
+    assert get_names(swept)[1:] == [f"optimized-learning_rate-{value}" for value in ("1e-4", "3e-4", "1e-3")]
+    assert [arm.config["optimizer.learning_rate"] for arm in swept.arms[1:]] == [1e-4, 3e-4, 1e-3]
+    assert all(arm.label == arm.name for arm in swept.arms[1:])
+
+
+def test_a_sweep_of_several_keys_is_every_combination_and_one_value_is_for_all() -> None:
+    assert expand_sweep("fast=optimized@main:lr=1,2,dropout=0.1,batch_size=8,16") == [
+        f"fast-lr-{rate}-batch_size-{size}=optimized@main:lr={rate},dropout=0.1,batch_size={size}"
+        for rate in (1, 2)
+        for size in (8, 16)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("optimized", "no value of a key"),
+        ("optimized:", "no value of a key"),
+        ("optimized:1,2", "no value of a key"),
+        ("optimized:lr=1", "varies nothing"),
+        ("optimized:lr=1,1", "the value 1 of 'lr' twice"),
+        ("optimized:lr=1,,2", "'' is no value"),
+        ("optimized:lr=1,2,lr=3", "no new key"),
+        ("optimized:=1,2", "no new key"),
+        (":lr=1,2", "names no recipe"),
+        (f"optimized:lr={','.join(map(str, range(101)))}", "101 arms; 100 are the most"),
+    ],
+)
+def test_a_sweep_of_another_form_is_refused(text: str, message: str) -> None:
+    with pytest.raises(RequestError, match=message):
+        expand_sweep(text)
+
+
+def test_an_arms_file_names_recipes_with_settings_which_what_is_typed_builds_on(tmp_path: Path) -> None:
+    file = tmp_path / "arms.toml"
+    file.write_text('[arms.fast]\nrecipe = "optimized"\nlearning_rate = 1e-3\nmodel.dropout = 0.0\n')
+    arms = plan(tmp_path, "baseline", "fast", "mine=fast:dropout=0.5", arms_file=file).arms
+    assert [arm.name for arm in arms] == ["baseline", "fast", "mine"]
+    assert [arm.config["optimizer.learning_rate"] for arm in arms[1:]] == [1e-3, 1e-3]
+    assert arms[1].config["model.dropout"] == 0.0
+
+
+def test_an_arm_of_the_file_with_a_value_of_another_kind_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "arms.toml"
+    file.write_text('[arms.fast]\nrecipe = "optimized"\nlearning_rate = [1e-3]\n')
+    with pytest.raises(RequestError, match=r"\[arms.fast\]: learning_rate must be a number"):
+        plan(tmp_path, "baseline", "fast", arms_file=file)
+
+
+def test_whom_arms_are_compared_with_is_stored_unless_it_is_the_first(tmp_path: Path) -> None:
+    first = plan(tmp_path, "baseline", "optimized")
+    store_plan(tmp_path / "first", first)
+    assert "against" not in (tmp_path / "first" / "plan.json").read_text()
+    best = plan(tmp_path, "baseline", "optimized", against="best")
+    store_plan(tmp_path / "best", best)
+    assert load_plan(tmp_path / "best").against == "best"
+    with pytest.raises(RequestError, match="--against takes first, best, previous or an arm"):
+        plan(tmp_path, "baseline", "optimized", against="worst")
