@@ -6,7 +6,7 @@ RECIPE ?= optimized
 OUT := results/pr-$(shell date -u +%Y%m%dT%H%M%SZ)
 DEBIAN_PACKAGES := libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0 fonts-dejavu-core
 
-.PHONY: compare pr test check clean
+.PHONY: compare pr test check images clean
 .NOTPARALLEL:
 
 compare: .venv/ready .venv/pdf-ready  ## trains baseline and optimized on the embedded corpus and writes the reports
@@ -24,6 +24,9 @@ check: .venv/ready  ## format, lint and types
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
+images: .venv/ready  ## makes the README's pictures from the committed comparison; needs pdftoppm of poppler-utils
+	$(BIN)/python docs/make_images.py
+
 clean:
 	rm -rf .venv
 
@@ -32,6 +35,7 @@ clean:
 	  || { echo "error: Python 3.11 or 3.12 is needed; name one: make PYTHON=python3.11" >&2; exit 2; }
 	@$(PYTHON) -c 'import ensurepip' 2>/dev/null \
 	  || { echo "error: Python's venv is missing; on Debian: apt-get install python3-venv" >&2; exit 6; }
+	@echo "Installing into .venv: a few minutes without another word, and about 2 GB (more where torch comes with CUDA)"
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev]"
 	@touch $@

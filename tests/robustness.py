@@ -1,4 +1,4 @@
-"""What the tests of robustness try: the README's table is made from this, and the tests run over it."""
+"""What the tests of robustness try: the table of docs/robustness.md is made from this, and the tests run over it."""
 
 DAMAGED_FILES = (
     "plan.json",
@@ -65,6 +65,7 @@ FAULTY_FILES = {
     "tokenizer.json": FAULTS,
     "title_losses.parquet": FAULTS,
     "metrics.parquet": FAULTS,
+    "findings.json": FAULTS,
     "comparison.json": FAULTS,
     "PERFORMANCE_SUMMARY.md": FAULTS,
     "TRAINING_OPTIMIZATION_REPORT.md": FAULTS,
@@ -84,7 +85,7 @@ FAULTY_FILES = {
 
 
 def build_rows() -> list[tuple[str, str, str]]:
-    """What was tried, how often, and what came of it: the rows of the README's table."""
+    """What was tried, how often, and what came of it: the rows of the table of docs/robustness.md."""
     num_faults = sum(map(len, FAULTY_FILES.values()))
     return [
         ("a training killed by SIGKILL at a random moment, and resumed", "5 in `make test`, more by `--kills N`",
@@ -104,6 +105,6 @@ def build_rows() -> list[tuple[str, str, str]]:
 
 
 def format_table() -> str:
-    """The README's table."""
+    """That table in Markdown."""
     lines = ["| tried | how often | what happens |", "|---|---|---|"]
     return "\n".join([*lines, *(f"| {' | '.join(row)} |" for row in build_rows())])

@@ -1,58 +1,39 @@
 """What the README says is what the program does."""
 
 import re
-from pathlib import Path
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
-from harness.cli.app import build_parser
-from harness.cli.verify import format_checks_markdown
+from harness.cli.app import build_parser, main
 from harness.store.document import load_document
-from harness.verify.verify import list_checks
-from mainrun.recipes import PRESETS
+from tests.documents import ROOT, hold_part, list_commands, read_document
 
-ROOT = Path(__file__).parents[1]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-
-
-def find_part(name: str) -> str:
-    found = re.search(rf"<!-- {name}:start -->\n(.*?)<!-- {name}:end -->", README, re.DOTALL)
-    assert found is not None
-    return found[1].strip()
+README = read_document("README.md")
+MAX_BYTES = 8_000
 
 
-def test_the_table_of_checks_is_the_registrys() -> None:
-    assert find_part("checks") == format_checks_markdown(list_checks())
+def describe_result(document: dict[str, Any]) -> str:
+    """The README's one result."""
+    before, after = (arm["final"] for arm in document["arms"])
+    [pair] = document["pairs"]
+    interval = pair["verdict"]["interval_95"]
+    titles = document["corpus"]["num_train_titles"] + document["corpus"]["num_validation_titles"]
+    coverages = {f"{final['coverage_percent']:.1f} %" for final in (before, after)}
+    assert len(coverages) == 1
+    return (
+        f"The whole task on {titles:,} real headlines (stand-ins for its own, two CPU cores, seed "
+        f"{document['seeds'][0]}): the full loss falls from {before['full_loss_nats_per_char']:.4f} to "
+        f"{after['full_loss_nats_per_char']:.4f}, by {pair['full_gain_percent']:.1f} %\n"
+        f"(95 % interval {interval['low_percent']:.2f} % to {interval['high_percent']:.2f} %), the frozen loss from "
+        f"{before['loss_nats_per_char']:.4f} to {after['loss_nats_per_char']:.4f}, at coverage {coverages.pop()} in "
+        f"both arms. The verdict is {pair['verdict']['label']}."
+    )
 
 
-def test_the_excerpt_is_the_beginning_of_the_committed_summary() -> None:
-    summary = (ROOT / "results" / "mainrun-hn-titles" / "PERFORMANCE_SUMMARY.md").read_text(encoding="utf-8")
-    excerpt = "\n".join(line.removeprefix(">").removeprefix(" ") for line in find_part("excerpt").splitlines())
-    results = summary[summary.index("## Results Achieved") : summary.index("## Key Changes Made")]
-    assert excerpt.strip() == results.split("\n", 1)[1].strip()
-
-
-def test_every_verb_stands_in_the_table_of_commands() -> None:
-    verbs = next(action.choices for action in build_parser()._actions if action.choices)
-    for verb in verbs:
-        assert re.search(rf"^\| `{verb}[ `]", README, re.MULTILINE), verb
-
-
-def test_the_presets_have_the_sizes_the_readme_gives() -> None:
-    for name, preset in PRESETS.items():
-        row = next(line for line in README.splitlines() if line.startswith(f"| `{name}` |"))
-        for number in (preset.scale[key] for key in ("data.num_titles", "model.n_layer", "model.d_model")):
-            assert f"{number:,}" in row
-
-
-@pytest.mark.parametrize("target", re.findall(r"\]\(([^)#]+)\)", README))
-def test_every_link_of_the_readme_leads_to_a_file(target: str) -> None:
-    assert target.startswith("https://") or (ROOT / target).exists()
-
-
-def test_every_file_the_readme_names_exists() -> None:
-    for name in re.findall(r"`((?:mainrun|harness|reports|tests)/[\w/.]*)`", README):
-        assert (ROOT / name).exists(), name
+def test_the_one_result_is_that_of_the_committed_comparison() -> None:
+    hold_part("README.md", "result", describe_result(load_document(ROOT / "results" / "mainrun-hn-titles")))
 
 
 def test_the_committed_comparison_is_that_of_the_readmes_command() -> None:
@@ -63,3 +44,44 @@ def test_the_committed_comparison_is_that_of_the_readmes_command() -> None:
     before, after = (f"{arm['final']['full_loss_nats_per_char']:.4f}" for arm in document["arms"])
     gain = f"by {document['pairs'][0]['full_gain_percent']:.1f} %"
     assert f"the full loss falls from {before} to {after}, {gain}" in README.replace("\n", " ")
+
+
+def test_the_readme_is_read_in_one_sitting() -> None:
+    assert len(README.encode()) <= MAX_BYTES
+
+
+def test_every_verb_stands_in_the_table_of_commands() -> None:
+    verbs = next(action.choices for action in build_parser()._actions if action.choices)
+    for verb in verbs:
+        assert re.search(rf"^\| `{verb}[ `]", README, re.MULTILINE), verb
+
+
+def test_the_two_commands_are_targets_and_the_gate_runs_the_second() -> None:
+    commands = re.findall(r"^(make \w+)\s+#", README, re.MULTILINE)
+    assert commands == ["make compare", "make test"]
+    targets = re.findall(r"^(\w+):", read_document("Makefile"), re.MULTILINE)
+    assert all(command.removeprefix("make ") in targets for command in commands)
+    assert "make test" in read_document(".ci/run").splitlines()
+
+
+TRAINED = [command for command in list_commands(README) if command[1] in ("compare", "ablate")
+           and not {"--from", "hub"} & {*command} and "@" not in " ".join(command)]  # fmt: skip
+"""Without what needs files, the network or two commits."""
+
+
+@pytest.fixture(scope="module")
+def _private_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+@pytest.mark.usefixtures("_private_cache")
+@pytest.mark.parametrize("command", TRAINED, ids=" ".join)
+def test_what_the_readme_trains_can_be_planned(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*command[1:], "--dry-run"]) == 0
+    assert "differs from" in capsys.readouterr().out
+
+
+def test_the_readme_trains_something() -> None:
+    assert len(TRAINED) >= 3

@@ -94,7 +94,7 @@ def format_checks(checks: Mapping[str, str]) -> str:
 
 
 def format_checks_markdown(checks: Mapping[str, str]) -> str:
-    """The same as a Markdown table, for the README."""
+    """The same as a Markdown table, for docs/checks.md."""
     return "\n".join(
         ["| check | what it asks |", "|---|---|", *(f"| `{name}` | {title} |" for name, title in checks.items())]
     )

@@ -1,4 +1,4 @@
-"""External arms: the arms file, how a command can end, and the README's trainer."""
+"""External arms: the arms file, how a command can end, and the trainer of docs/logs.md."""
 
 import os
 import re
@@ -33,12 +33,12 @@ from harness.store.document import load_document
 from harness.store.runs import load_run
 from harness.verify.verify import verify
 from mainrun.record.errors import InterruptionError, MachineError, RequestError, RunError
+from tests.documents import read_code
 from tests.harness.fakes import FakeLauncher, build_request, skip_rendering
 from tests.harness.launch.test_faults import Disk, failing_disk
 from tests.harness.sources.logs import Shape, write_json
 from tests.robustness import FAULTS
 
-README = (Path(__file__).parents[3] / "README.md").read_text(encoding="utf-8")
 SMALL = Shape(num_train_tokens=6_000, block_size=16, batch_size=16, vocab_size=300, first_training_loss=5.7)
 OF_AN_EXTERNAL_ARM = ("source.log", "mainrun.log", "run.json")
 WRITES_LOG = "import shutil; shutil.copy({src!r}, 'mine.log'); print('done')"
@@ -81,12 +81,6 @@ class Watched:
 
 def build_job(tmp_path: Path) -> Job:
     return build_command_job(load_arms(write_arms(tmp_path))["mine"], PlannedRun("mine", 1), tmp_path)
-
-
-def read_readme(name: str) -> str:
-    found = re.search(rf"<!-- {name}:start -->\n```\w+\n(.*?)```\n<!-- {name}:end -->", README, re.DOTALL)
-    assert found is not None
-    return found[1]
 
 
 def write_arms(tmp_path: Path, extra: str = "") -> Path:
@@ -338,11 +332,13 @@ def test_a_missing_arms_file_ends_with_2(tmp_path: Path, capsys: pytest.CaptureF
     assert "absent.toml" in capsys.readouterr().err
 
 
-def test_the_readmes_trainer_runs_as_the_readme_says(tmp_path: Path) -> None:
-    trainer = read_readme("trainer")
+def test_the_documented_trainer_runs_as_is_said(tmp_path: Path) -> None:
+    trainer = read_code("docs/logs.md", "trainer")
     assert len([line for line in trainer.splitlines() if line]) <= 40
     (tmp_path / "trainer.py").write_text(trainer, encoding="utf-8")
-    (tmp_path / "arms.toml").write_text(read_readme("arms").replace("python3", sys.executable), encoding="utf-8")
+    (tmp_path / "arms.toml").write_text(
+        read_code("docs/logs.md", "arms").replace("python3", sys.executable), encoding="utf-8"
+    )
     own = build_request(tmp_path / "out", ("baseline",))
     request = CompareRequest(**{**own.__dict__, "recipes": ("baseline", "mine"), "arms_file": tmp_path / "arms.toml"})
     with skip_rendering():

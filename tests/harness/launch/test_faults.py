@@ -86,6 +86,7 @@ def test_the_faults_reach_every_file_a_comparison_writes(honest: tuple[Path, lis
         "tokenizer.json",
         "title_losses.parquet",
         "metrics.parquet",
+        "findings.json",
         "comparison.json",
         "PERFORMANCE_SUMMARY.md",
         "TRAINING_OPTIMIZATION_REPORT.md",
