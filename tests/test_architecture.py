@@ -31,6 +31,12 @@ OWNERS = {
     "pandas": {"mainrun/data/title_files.py", "harness/check/reread_files.py"},  # as above
     "ray": {"harness/launch/cluster.py", "harness/launch/relay.py"},  # the latter is what runs on a node
 }
+FLOORS = (
+    *("mainrun", "harness.formats", "harness.processes", "harness.start", "harness.plan", "harness.store"),
+    *("harness.sources", "harness.analyse", "harness.report", "harness.launch", "harness.check", "harness.claims"),
+    *("harness.comparison", "harness.verify", "harness.cli", "harness.__main__"),
+)
+"""Packages from the ground up: each may import those before it."""
 COMMAND_LINES = {"harness/cli/app.py", "mainrun/train.py"}
 MAX_LINES = 300
 LONG = {"mainrun/data/synthetic_words.py"}
@@ -55,6 +61,18 @@ def find_imports(path: Path) -> Iterator[str]:
 
 def find_packages(path: Path) -> set[str]:
     return {module.partition(".")[0] for module in find_imports(path)}
+
+
+def find_floor(module: str) -> int | None:
+    """The place in `FLOORS` of the package that a module belongs to."""
+    return next((place for place, floor in enumerate(FLOORS) if f"{module}.".startswith(f"{floor}.")), None)
+
+
+@pytest.mark.parametrize("path", [path for path in FILES if path.stem != "__init__"], ids=name)
+def test_imports_run_downward_only(path: Path) -> None:
+    own = find_floor(name(path).removesuffix(".py").replace("/", "."))
+    assert own is not None, "a new package has to be given its place"
+    assert not {module for module in find_imports(path) if (find_floor(module) or 0) > own}
 
 
 def test_the_training_program_does_not_know_the_harness() -> None:

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.analyse.uncertainty import bootstrap_gains, compute_bootstrap_interval
-from harness.check.integrity import SEPARATOR_CHARS
+from harness.store.facts import SEPARATOR_CHARS
 
 NUM_SLICE_RESAMPLES = 2_000
 MIN_SLICE_TITLES = 30

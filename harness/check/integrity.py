@@ -22,11 +22,8 @@ from harness.check.registry import (
     register_of_runs,
 )
 from harness.formats import quote
-from harness.store.facts import AbsentError, find_setting, known
+from harness.store.facts import SEPARATOR_CHARS, AbsentError, find_setting, known
 from harness.store.runs import StoredRun
-
-SEPARATOR_CHARS = 5
-"""Characters of the separator that follows each title in the metric's denominator."""
 
 INTEGRITY: Registry = {}
 integrity = partial(register, INTEGRITY)

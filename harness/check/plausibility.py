@@ -8,7 +8,6 @@ from itertools import combinations
 from statistics import fmean
 from typing import Any
 
-from harness.check.integrity import SEPARATOR_CHARS
 from harness.check.registry import (
     NO_TITLES,
     NOT_VOUCHED,
@@ -20,7 +19,7 @@ from harness.check.registry import (
     register,
     register_of_runs,
 )
-from harness.store.facts import AbsentError, find_setting, known
+from harness.store.facts import SEPARATOR_CHARS, AbsentError, find_setting, known
 from harness.store.runs import StoredComparison, StoredRun
 
 PLAUSIBILITY: Registry = {}

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from mainrun.record.inert import make_inert
 
 if TYPE_CHECKING:
-    from harness.launch.progress import Style
+    from harness.launch.bars import Style
 
 LINE_ENDS = "\n\r"
 """Control characters that the program itself prints; all others come from outside."""
@@ -31,7 +31,7 @@ def find_style() -> Style:
     """What stderr can show: bars where a person sees it on a terminal that can draw over lines, colour unless NO_COLOR
     is set.
     """
-    from harness.launch.progress import BLOCKS, Style
+    from harness.launch.bars import BLOCKS, Style
 
     is_live = sys.stderr.isatty() and os.environ.get("TERM", "dumb") != "dumb"
     try:

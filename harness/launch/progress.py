@@ -6,10 +6,10 @@ runs go on at once, each plain line names its run.
 
 import shutil
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
 
 from harness.formats import format_count, format_duration, format_loss
+from harness.launch.bars import Style, fit
 from harness.launch.estimate import Speed, Work, estimate_run_s, measure_speed
 from harness.store.journals import Event
 from mainrun.record.inert import make_inert
@@ -20,27 +20,9 @@ MAX_EVENTS = 60
 """Of a run's beginning, from which its speed is told before it has shown it over a longer time."""
 BAR_SHARE = 4
 """A bar takes so many-th of the terminal's width."""
-BLOCKS, PLAIN_BLOCKS = ("━", "╌"), ("#", ".")
 MIN_NAME = 8
 """Letters of a name; with less room it is left out."""
-UP, CLEAR, COLOR, PLAIN = "\x1b[1A", "\x1b[J", "\x1b[36m", "\x1b[0m"
-
-
-@dataclass(frozen=True)
-class Style:
-    """What a terminal can show and the user wants."""
-
-    is_terminal: bool = False
-    """Whether lines may be drawn over."""
-    has_color: bool = False
-    has_blocks: bool = True
-    """Whether its encoding has the characters of a bar."""
-
-    def draw_bar(self, share: float, width: int) -> str:
-        full, empty = BLOCKS if self.has_blocks else PLAIN_BLOCKS
-        num_full = round(share * width)
-        bar = full * num_full, empty * (width - num_full)
-        return f"{COLOR}{bar[0]}{PLAIN}{bar[1]}" if self.has_color else "".join(bar)
+UP, CLEAR = "\x1b[1A", "\x1b[J"
 
 
 class ProgressDisplay:
@@ -112,14 +94,14 @@ class ProgressDisplay:
         *parts, left = ["", *run.find_parts()] if run.is_timed else ["", *run.find_parts(), ""]
         if not is_alone:
             return [self._draw(run.share, run.name, [*parts[1:], left], width)]
-        return [self._draw(run.share, run.name, [left], width), _fit(parts, width)]
+        return [self._draw(run.share, run.name, [left], width), fit(parts, width)]
 
     def _draw(self, share: float, name: str, parts: list[str], width: int) -> str:
         """A bar with as many of the parts as there is room for, of which the last, the time left, matters most."""
         bar_width = max(6, width // BAR_SHARE)
         room = width - bar_width - 8
         last = parts[-1][:room]
-        text = _fit(parts[:-1], room - len(last) - 2)
+        text = fit(parts[:-1], room - len(last) - 2)
         text = "  ".join(filter(None, [text, last]))
         left = room - len(text) - 2
         shown = make_inert(name)
@@ -173,17 +155,6 @@ class ProgressDisplay:
         """Shows a line above what is shown."""
         self._erase()
         self._write(f"{make_inert(line)}\n")
-
-
-def _fit(parts: Sequence[str], room: int) -> str:
-    """The first of the parts that there is room for."""
-    text = ""
-    for place, part in enumerate(parts):
-        longer = part if place == 0 else f"{text}  {part}"
-        if len(longer) > room:
-            break
-        text = longer
-    return text
 
 
 class RunProgress:

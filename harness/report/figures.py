@@ -7,10 +7,11 @@ import io
 import os
 import warnings
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from harness.formats import format_loss
+from harness.report.ablation_figure import draw_ablation
 from harness.report.curves import Curves
 from harness.report.sections import HALF_WIDE
 from harness.report.sweep_figure import draw_sweeps
@@ -186,28 +187,6 @@ def draw_perplexity(curves: Curves, axes: Axes) -> None:
     _add_legend(axes)
 
 
-def draw_ablation(curves: Curves, axes: Axes) -> None:
-    """The ladder as a waterfall: the full loss after each change, and how far each one took it down."""
-    ladder = curves.document["ablation"]["ladder"]
-    before, after = ladder[0]["before_full_loss_nats_per_char"], ladder[-1]["after_full_loss_nats_per_char"]
-    names = ["baseline", *(f"+ {step['unit']}" for step in ladder), curves.document["ablation"]["recipe"]]
-    lowest = 0.9 * min(before, *(step["after_full_loss_nats_per_char"] for step in ladder))
-    axes.bar(0, before - lowest, bottom=lowest, color=_COLORS[0], width=0.6)
-    for place, step in enumerate(ladder, 1):
-        impact = step["impact_nats_per_char"]
-        axes.bar(place, impact, bottom=step["after_full_loss_nats_per_char"], width=0.6,
-                 color=_COLORS[2] if impact >= 0 else _COLORS[1], hatch=None if impact >= 0 else "//")  # fmt: skip
-        axes.annotate(format_loss(impact), (place, max(step["before_full_loss_nats_per_char"],
-                      step["after_full_loss_nats_per_char"])), ha="center", va="bottom")  # fmt: skip
-    axes.bar(len(ladder) + 1, after - lowest, bottom=lowest, color=_COLORS[1], width=0.6)
-    axes.set(title="What each change is worth, one more at a time", ylabel="full loss, nats per character",
-             xticks=range(len(names)))  # fmt: skip
-    axes.set_xticklabels(names)
-    highest = max(before, *(step["after_full_loss_nats_per_char"] for step in ladder))
-    axes.set_ylim(lowest, highest + 0.15 * (highest - lowest))
-    axes.grid(visible=False, axis="x")
-
-
 def _use_log_scale(axes: Axes) -> None:
     """With plain tick labels: matplotlib's own are mathematical text, which takes a third of all the drawing."""
     axes.set_yscale("log")
@@ -267,7 +246,7 @@ FIGURES: dict[str, Callable[[Curves, Axes], None]] = {
     "training_loss": draw_training_loss,
     "learning_rate": draw_learning_rate,
     "perplexity": draw_perplexity,
-    "ablation": draw_ablation,
+    "ablation": partial(draw_ablation, colors=_COLORS),
     "sweeps": draw_sweeps,
 }
 """File name → what draws it."""

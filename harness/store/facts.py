@@ -11,6 +11,8 @@ from harness.formats import quote
 from harness.store.journals import HEADERS, MAX_COUNT, Event
 
 T = TypeVar("T")
+SEPARATOR_CHARS = 5
+"""Characters of the separator that follows each title in the metric's denominator."""
 _COUNTS = {
     "block_size": ("block_size", "context_length"),
     "vocab_size": ("vocab_size",),

@@ -4,7 +4,7 @@ import random
 import re
 
 from harness.analyse.titles import TitleColumns, describe_titles
-from harness.check.integrity import SEPARATOR_CHARS
+from harness.store.facts import SEPARATOR_CHARS
 
 
 def test_the_lengths_that_slices_are_called_by_are_those_of_the_titles() -> None:

@@ -7,8 +7,9 @@ import sys
 import pytest
 
 from harness.cli.terminal import find_style
+from harness.launch.bars import Style
 from harness.launch.estimate import Work
-from harness.launch.progress import ProgressDisplay, RunProgress, Style
+from harness.launch.progress import ProgressDisplay, RunProgress
 
 
 def show(*events: dict[str, object], is_terminal: bool = False) -> str:
