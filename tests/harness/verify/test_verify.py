@@ -19,7 +19,7 @@ ASKED_FOR = {"official-data", "pdf-attachments", "replay", "kept-weights"}
 """Checks of what is not there, or made where it is asked for."""
 
 ELSEWHERE = {"reimport", "own-clock", "equal-terms", "revisions"}
-"""Checks that are asked where a run was read from a log."""
+"""Checks that are asked where a run was read from a log, or where arms have code of their own."""
 
 
 def find_by_status(
