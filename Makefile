@@ -1,13 +1,20 @@
 # Two commands do everything on a fresh clone: `make compare` and `make test`.
 PYTHON ?= python3
 BIN := .venv/bin
+BASE ?= origin/main
+RECIPE ?= optimized
+OUT := results/pr-$(shell date -u +%Y%m%dT%H%M%SZ)
 DEBIAN_PACKAGES := libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0 fonts-dejavu-core
 
-.PHONY: compare test check images clean
+.PHONY: compare pr test check images clean
 .NOTPARALLEL:
 
 compare: .venv/ready .venv/pdf-ready  ## trains baseline and optimized on the embedded corpus and writes the reports
 	$(BIN)/python -m harness compare
+
+pr: .venv/ready .venv/pdf-ready  ## compares the code of BASE with the working tree: make pr BASE=origin/main
+	$(BIN)/python -m harness compare $(RECIPE)@$(BASE) $(RECIPE) --out $(OUT)
+	$(BIN)/python -m harness verify $(OUT) --replay 3
 
 test: .venv/ready .venv/pdf-ready  ## runs the tests
 	$(BIN)/python -m pytest

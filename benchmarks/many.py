@@ -17,8 +17,9 @@ from typing import Any
 from harness.launch.arrivals import Arrivals
 from harness.launch.job import run_alone
 from harness.launch.local import LocalLauncher
-from harness.launch.training import build_arguments, build_job
+from harness.launch.training import build_job
 from harness.launch.travel import load_packages
+from harness.plan.arguments import build_arguments
 from harness.processes import PLACE
 from mainrun.data.corpus import CorpusSource
 from mainrun.record.files import compute_sha256

@@ -17,7 +17,7 @@ from harness.launch.progress import ProgressDisplay
 from harness.launch.reuse import load_offers
 from harness.launch.runs import launch_runs
 from harness.plan.folders import point_latest_at
-from harness.plan.from_request import plan_request, store_plan
+from harness.plan.from_request import plan_request, save_changes, store_plan
 from harness.plan.plan import Plan
 from harness.plan.request import CompareRequest
 from harness.report.pdf import Renderer
@@ -50,11 +50,12 @@ def run_comparison(request: CompareRequest, launcher: Launcher, display: Progres
     make_folder(folder)
     with hold(folder):
         plan, plan_sha256 = store_plan(folder, plan)
+        save_changes(folder, plan, request.repository)
         point_latest_at(folder)
         try:
             failures = launch_runs(request, plan, folder, plan_sha256, offers, launcher, display)
             if not failures or _has_measurements(plan, folder):
-                check_comparison(load_comparison(folder), request.source, launcher)
+                check_comparison(load_comparison(folder), request.source, launcher, request.repository)
         except KeyboardInterrupt:
             raise InterruptionError(
                 f"Interrupted. Nothing finished is lost; go on with the same command and --out {folder} --resume."
@@ -69,10 +70,12 @@ def run_comparison(request: CompareRequest, launcher: Launcher, display: Progres
     return folder
 
 
-def check_comparison(comparison: StoredComparison, source: CorpusSource, launcher: Launcher) -> None:
+def check_comparison(
+    comparison: StoredComparison, source: CorpusSource, launcher: Launcher, repository: Path | None = None
+) -> None:
     """Makes every check that can be made here and stores what was found, with when and where."""
     try:
-        evidence = gather_evidence(comparison, find_source(comparison.plan, source.data), launcher)
+        evidence = gather_evidence(comparison, find_source(comparison.plan, source.data), launcher, repository)
     except (RequestError, MachineError) as error:
         evidence = Evidence(comparison, f"the titles cannot be read again here: {error}", "the titles are not here")
     store_findings(evidence, "compare")
@@ -86,14 +89,19 @@ def store_findings(evidence: Evidence, verb: str) -> None:
     save_findings(evidence.comparison, find_all(evidence, occasion))
 
 
-def gather_evidence(comparison: StoredComparison, source: CorpusSource | None, launcher: Launcher) -> Evidence:
+def gather_evidence(
+    comparison: StoredComparison, source: CorpusSource | None, launcher: Launcher, repository: Path | None = None
+) -> Evidence:
     """The titles read again from `source` and every whole run of ours begun again; neither where there is no source.
+
+    `repository` is that of the runs' programs, None our own.
 
     Raises `RequestError` for a file that does not hold the titles, `MachineError` where the hub cannot be read.
     """
     if source is None:
         return Evidence(comparison, NO_TITLES_HERE, NO_TITLES_HERE)
-    return Evidence(comparison, read_titles(comparison.plan, source), begin_again(comparison, source, launcher))
+    started = begin_again(comparison, source, launcher, repository)
+    return Evidence(comparison, read_titles(comparison.plan, source), started)
 
 
 def find_source(plan: Plan, data: str | None) -> CorpusSource | None:

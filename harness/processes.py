@@ -17,9 +17,9 @@ GRACE_S = 20.0
 """How long interrupted processes may take to end by themselves."""
 
 
-def build_command(module: str, *arguments: str) -> list[str]:
+def build_command(module: str, *arguments: str, place: Path = PLACE) -> list[str]:
     """The command that runs a module of ours by its place, whatever else is called so where it runs."""
-    return [sys.executable, "-P", str(PLACE / "harness" / "start.py"), str(PLACE), module, *arguments]
+    return [sys.executable, "-P", str(PLACE / "harness" / "start.py"), str(place), module, *arguments]
 
 
 def end_as_by_ctrl_c() -> None:

@@ -85,6 +85,8 @@ class _Run:
         self.request = request
         self.data = prepare_data(config, request.source)
         machine = describe_machine(device, precision)
+        if request.commit is not None:
+            machine |= {"commit": request.commit, "tree": request.tree}
         self.record = RunRecord(request, config, self.data, machine, compute_source_sha256())
         self.identity = compute_identity(self.record.values)
         if request.beside:

@@ -90,6 +90,8 @@ def parse_request(arguments: list[str] | None = None) -> RunRequest:
     parser.add_argument("--keep-weights", action="store_true", help="store the final weights too")
     parser.add_argument("--keep-checkpoints", action="store_true", help="keep every checkpoint, also after the run")
     parser.add_argument("--plan-sha256", help=argparse.SUPPRESS)
+    parser.add_argument("--code-commit", help=argparse.SUPPRESS)
+    parser.add_argument("--code-tree", help=argparse.SUPPRESS)
     parser.add_argument("--beside", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args(arguments)
     try:
@@ -115,6 +117,8 @@ def parse_request(arguments: list[str] | None = None) -> RunRequest:
         stop_after=given.stop_after,
         checkpoint_every_s=given.checkpoint_every_s,
         plan_sha256=given.plan_sha256,
+        commit=given.code_commit,
+        tree=given.code_tree,
         beside=given.beside,
         keep_weights=given.keep_weights,
         keep_checkpoints=given.keep_checkpoints,

@@ -56,6 +56,8 @@ def describe_arm(
         "hashes": None,
         "forensics": forensics,
     }
+    if arm.code is not None:
+        described["code"] = {**asdict(arm.code), "is_changed": arm.code.commit is not None and arm.code.tree is None}
     if run is None or not run.is_complete:
         return described
     training, validation = ([row for row in rows if row["split"] == split] for split in ("train", "validation"))

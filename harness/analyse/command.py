@@ -3,6 +3,7 @@
 import shlex
 from collections.abc import Container
 
+from harness.plan.arms import type_arm
 from harness.plan.plan import FIRST, MARGIN_PERCENT, Arm, Plan
 from harness.store.runs import StoredComparison
 
@@ -48,4 +49,5 @@ def _describe_training(plan: Plan) -> list[str]:
 def _describe_arm(arm: Arm, external: Container[str]) -> str:
     if arm.name in external:
         return arm.name
-    return arm.recipe if arm.has_recipes_name else f"{arm.name}={arm.recipe}"
+    is_plain = arm.has_recipes_name and (arm.code is None or arm.code.revision is None)
+    return arm.recipe if is_plain else type_arm(arm)

@@ -1,6 +1,7 @@
 """From stored runs, their measurements and findings to `comparison.json`: every number the reports print."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from functools import cache
 from itertools import pairwise
 from typing import Any
@@ -99,6 +100,7 @@ def describe_comparison(
             continue
         pair = describe_pair(baseline, candidate, rows_by_arm, official=official, kept_rules=kept_rules)
         runs = headlines[baseline["name"]], headlines[candidate["name"]]
+        pair |= _describe_code_changes(comparison, baseline["name"], candidate["name"])
         pair["doubts"] += find_unseen(findings["integrity"], [run.folder_name for run in runs])
         pair |= describe_certainty(comparison, *runs, finals, pair["basis"], pair["doubts"])
         if pair["coverage_differs"] and pair["basis"]["field"] == FULL:
@@ -151,6 +153,14 @@ def list_figures(document: Mapping[str, Any], rows_by_arm: Mapping[str, Sequence
         "sweeps": bool(document["sweeps"]),
     }
     return [name for name, there in shown.items() if there and document["pairs"]]
+
+
+def _describe_code_changes(comparison: StoredComparison, baseline: str, candidate: str) -> dict[str, Any]:
+    """The files in which the programs of two arms differ; nothing where all arms have one program."""
+    for change in comparison.plan.code_changes or ():
+        if (change.baseline, change.candidate) == (baseline, candidate):
+            return {"code_changes": [asdict(file) for file in change.files]}
+    return {}
 
 
 def _describe(comparison: StoredComparison, run: PlannedRun, rows: Rows) -> Arm:

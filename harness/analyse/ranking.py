@@ -48,8 +48,8 @@ def rank_arms(
     }
 
 
-def describe_difference(baseline: Arm, arm: Arm) -> str:
-    """What of an arm's settings is not the baseline's, in a few words."""
+def describe_difference(baseline: Arm, arm: Arm, pair: Mapping[str, Any] | None = None) -> str:
+    """What of an arm's settings and code is not the baseline's, in a few words."""
     if arm is baseline:
         return "the baseline"
     changes = find_changes(baseline["config"], arm["config"]).items()
@@ -59,6 +59,9 @@ def describe_difference(baseline: Arm, arm: Arm) -> str:
         for key, (before, after) in changes
         if None not in (before, after)
     ] or [f"{key} {format_value(after)}" for key, (_, after) in changes]
+    num_files = None if pair is None else len(pair.get("code_changes", ()))
+    if num_files:
+        named.insert(0, f"code of {num_files:,} {'file' if num_files == 1 else 'files'}")
     more = len(named) - MAX_CHANGES_NAMED
     return ", ".join(named[:MAX_CHANGES_NAMED]) + (f" and {more} more" if more > 0 else "") or "nothing"
 
@@ -72,7 +75,7 @@ def _describe(
     return {
         "arm": arm["name"],
         "label": arm["label"],
-        "change": describe_difference(baseline, arm),
+        "change": describe_difference(baseline, arm, pair),
         "is_baseline": arm is baseline,
         "reason": arm["reason"],
         "num_seeds": num_seeds,

@@ -6,7 +6,8 @@ from typing import Any
 
 from harness.check.registry import NO_CODE, Evidence, Result, join_results
 from harness.check.rules import constraint
-from harness.plan.plan import order_runs
+from harness.plan.code import compute_sources_sha256
+from harness.plan.plan import Arm, Plan, order_runs
 from harness.plan.seeds import find_plan_hashes
 from harness.store.runs import TAKEN_OVER, StoredRun
 
@@ -27,7 +28,8 @@ NOT_PLANNED = "the runs were taken in after they were made: which others there w
 def check_same_code(evidence: Evidence) -> Result:
     """All runs have the same training code, torch version, device kind, precision and thread count.
 
-    Code is what decides a run's numbers: a recipe, an importer or an option more makes no other code.
+    Code is what decides a run's numbers: a recipe, an importer or an option more makes no other code. Where the plan
+    gives arms code of their own, every run has to have the code that it declares, to the last file.
     """
     runs = list(evidence.comparison.runs.values())
     known_runs = [run for run in runs if not run.is_read]
@@ -36,29 +38,38 @@ def check_same_code(evidence: Evidence) -> Result:
     if sum(run.is_complete for run in runs) < num_planned:
         results.append(("NOT CHECKED", f"{sum(run.is_complete for run in runs)} of {num_planned} runs are complete"))
     elif known_runs:
-        results.append(_compare_code(known_runs))
+        results.append(_compare_code(evidence.comparison.plan, known_runs))
     return join_results(results)
 
 
-def _compare_code(runs: list[StoredRun]) -> Result:
+def _compare_code(plan: Plan, runs: list[StoredRun]) -> Result:
     names = ("training code", "torch version", "device", "precision", "thread count")
-    first, *others = runs
-    for other in others:
-        for name, before, after in zip(names, _describe_code(first), _describe_code(other), strict=True):
-            if before != after:
-                return "FAIL", f"{name} differs between {first.folder.name} and {other.folder.name}"
-    code, torch_version, device, precision, num_threads = _describe_code(first)
-    return "PASS", f"{len(code)} source files, torch {torch_version}, {device}, {precision}, {num_threads} threads"
+    is_declared = plan.code_changes is not None
+    for run in runs if is_declared else ():
+        declared = plan.get_arm(run.arm).code
+        if declared is None or compute_sources_sha256(run.record["source_sha256"]) != declared.sources_sha256:
+            return "FAIL", f"training code of {run.folder.name} is not the code that the plan declares"
+    (first_name, first), *others = [(run.folder.name, _describe_code(run, is_declared=is_declared)) for run in runs]
+    for other_name, other in others:
+        for name, before, after in zip(names, first, other, strict=True):
+            if before != after and not (is_declared and name == "training code"):
+                return "FAIL", f"{name} differs between {first_name} and {other_name}"
+    code, *used, num_threads = first
+    what = f"{len(code)} source files, torch {', '.join(used)}, {num_threads} threads"
+    if plan.code_changes is None:
+        return "PASS", what
+    changed = {file.name for change in plan.code_changes for file in change.files}
+    return "PASS", f"{what}; the code of every run is the declared one, and differs in {len(changed)} files"
 
 
-def _describe_code(run: StoredRun) -> tuple[Any, ...]:
+def _describe_code(run: StoredRun, *, is_declared: bool) -> tuple[Any, ...]:
     machine = run.record["machine"]
     files = run.record["source_sha256"]
     is_of_today = REQUIRED_SOURCES[0] <= files.keys()
     code = tuple(sorted(item for item in files.items() if not is_of_today or item[0].startswith(DECIDING_SOURCES)))
     digests = [digest for _, digest in code]
     used = (machine["library_versions"]["torch"], machine["device"], machine["precision"])
-    whole = any(files.keys() >= due for due in REQUIRED_SOURCES)
+    whole = is_declared or any(files.keys() >= due for due in REQUIRED_SOURCES)
     if not whole or not all(isinstance(value, str) for value in (*digests, *used)):
         raise ValueError("source files, torch version, device or precision are missing")
     if isinstance(machine["num_threads"], bool) or not isinstance(machine["num_threads"], int):
@@ -130,7 +141,7 @@ def _find_other_plan(evidence: Evidence, run: StoredRun, plan_hashes: Collection
     is_here = TAKEN_OVER not in record and "source" not in record
     if is_here and any(record["request"][key] != value for key, value in asked.items()):
         return "was asked for with another recipe, setting or preset than planned"
-    if run.select("model_info")[0]["parameters_count"] != arm.sizes["num_parameters"]:
+    if run.select("model_info")[0]["parameters_count"] != _count_parameters(arm):
         return "trained another number of parameters than planned"
     for key in ("initial_weights_sha256", "final_weights_sha256"):
         if not re.fullmatch("[0-9a-f]{64}", record[key] or ""):
@@ -140,3 +151,8 @@ def _find_other_plan(evidence: Evidence, run: StoredRun, plan_hashes: Collection
         if not all(re.fullmatch("[0-9a-f]{64}", digest) for digest in hashes) or {*plan_hashes} & {*hashes}:
             return "does not say which plan it was trained under"
     return None
+
+
+def _count_parameters(arm: Arm) -> Any:
+    """Those of the model that the arm's own program builds, where that was asked; else those of the formula."""
+    return arm.sizes.get("num_parameters_built", arm.sizes["num_parameters"])

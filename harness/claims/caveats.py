@@ -56,6 +56,15 @@ RUNS = (
 )
 TRAINED = (
     Sentence(
+        "changed-tree",
+        {
+            "changed == 1": "The code of {label} is not that of its commit {commit}: the working tree was changed, and "
+            "the commit alone does not give it again. Its hash is {sources}."
+        },
+        {"changed": "code/is_changed", "commit": "code/commit", "sources": "code/sources_sha256"},
+        on="arms",
+    ),
+    Sentence(
         "taken-over-run",
         "{label} with seed {seed} was not trained in this comparison but taken over from comparison {comparison}, "
         "measured from {start:time} to {end:time}. Configuration, titles, seed, code, torch version, device, "
@@ -193,6 +202,15 @@ NUMBERS = (
 )
 OF_PAIRS = (
     Sentence(
+        "changed-code",
+        {
+            "len(files) > 0": "{candidate} has other code than {baseline}: {value:count} files of the training program "
+            "differ, and changes.patch holds the difference."
+        },
+        {"files": "code_changes"},
+        "len(files)",
+    ),
+    Sentence(
         "equal-arms",
         {
             "len(changes) == 0": "{baseline} and {candidate} have the same configuration and the same seeds: their "
@@ -200,6 +218,7 @@ OF_PAIRS = (
         },
         {"changes": "changes"},
         needs=("b_code", "c_code"),
+        unless=("changed-code",),
     ),
     Sentence(
         "unequal-coverage",

@@ -21,7 +21,7 @@ def add_to(verbs: Verbs) -> None:
     )
     parser.add_argument("ablate", nargs="?", metavar="RECIPE",
                         help=f"one of: {', '.join(RECIPES)} (default: {DEFAULT_RECIPE})")  # fmt: skip
-    parser.set_defaults(run=run, recipes=[], settings=[], sweeps=[], against=None, arms=None)
+    parser.set_defaults(run=run, recipes=[], settings=[], sweeps=[], against=None, arms=None, repo=None)
 
 
 def run(given: argparse.Namespace) -> Answer:

@@ -24,6 +24,8 @@ from harness.cli.source_options import add_source_options, find_stray_option
 from harness.cli.table import format_columns
 from harness.formats import format_count, format_duration, format_flops, format_percent, format_value
 from harness.launch.choose import LOCAL
+from harness.plan.arguments import PACKAGE
+from harness.plan.arm_syntax import FORM
 from mainrun.config import find_changes, join_keys
 from mainrun.recipes import RECIPES, get_preset
 from mainrun.record.errors import RequestError
@@ -45,8 +47,9 @@ def add_to(verbs: Verbs) -> None:
         allow_abbrev=False,
     )
     parser.add_argument("recipes", nargs="*", metavar="ARM",
-                        help="two or more of [NAME=]RECIPE[:key=value,…]; the first is the baseline (default: "
-                        f"{' '.join(DEFAULT_RECIPES)}). Recipes: {', '.join(RECIPES)}")  # fmt: skip
+                        help=f"two or more of {FORM}; the first is the baseline (default: "
+                        f"{' '.join(DEFAULT_RECIPES)}). Recipes: {', '.join(RECIPES)}; a revision is a branch, tag or "
+                        "hash")  # fmt: skip
     parser.add_argument("--set", action="append", default=[], dest="settings", metavar="[ARM.]KEY=VALUE",
                         help="change one setting of an arm, or of all arms; may be repeated")  # fmt: skip
     parser.add_argument("--sweep", action="append", default=[], dest="sweeps", metavar="ARM:KEY=V,V,…",
@@ -55,6 +58,9 @@ def add_to(verbs: Verbs) -> None:
     parser.add_argument("--against", metavar="ARM",
                         help="compare every other arm with this one, with the best, or with the one before it "
                         "(previous); default: first")  # fmt: skip
+    parser.add_argument("--repo", type=Path, metavar="DIR",
+                        help="folder whose mainrun/ is trained, and whose revisions are meant by RECIPE@REVISION "
+                        "(default: this program's own)")  # fmt: skip
     add_source_options(parser)
     parser.add_argument("--arms", type=Path, metavar="FILE",
                         help="arms file (TOML): recipes with settings, and commands of other programs, by the names "
@@ -123,6 +129,7 @@ def train(given: argparse.Namespace) -> Answer:
         launcher=given.launcher,
         jobs=given.jobs,
         threads=given.threads,
+        repository=given.repo,
         mixed_machines=given.mixed_machines,
         keep_weights=given.keep_weights,
         keep_checkpoints=given.keep_checkpoints,
@@ -175,6 +182,9 @@ def format_plan(plan: Plan, folder: Path) -> str:
         changes = find_changes(baseline.config, arm.config)
         lines.append(f"{arm.label} differs from {baseline.label} in {len(changes)} settings")
         lines += [f"  {key}: {format_value(old)} → {format_value(new)}" for key, (old, new) in changes.items()]
+    for change in plan.code_changes or ():
+        lines.append(f"{change.candidate} differs from {change.baseline} in {len(change.files)} files of its code")
+        lines += [f"  {PACKAGE}/{file.name}: +{file.num_added} -{file.num_removed}" for file in change.files]
     lines += [
         "",
         f"Decided on {plan.primary_metric} at the last step; margin {format_percent(plan.margin_percent)}",

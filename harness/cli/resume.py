@@ -10,6 +10,7 @@ def complete(given: argparse.Namespace) -> None:
 
     Raises `RequestError` where no folder was given, and for files that the plan knows the names of alone.
     """
+    from harness.plan.arms import type_arm
     from harness.plan.external import is_external
     from harness.plan.plan import FILE_NAME, Plan, load_plan
 
@@ -21,7 +22,7 @@ def complete(given: argparse.Namespace) -> None:
     if plan.ablation is not None and given.ablate is None and not given.recipes:
         given.ablate = plan.ablation["recipe"]
     if given.ablate is None and not given.recipes and not given.sweeps:
-        given.recipes = [arm.name if is_external(arm) else f"{arm.name}={arm.recipe}" for arm in plan.arms]
+        given.recipes = [arm.name if is_external(arm) else type_arm(arm) for arm in plan.arms]
         given.against = given.against or plan.against
         given.settings = given.settings or [
             f"{arm.name}.{key}={value}" for arm in plan.arms for key, value in arm.settings.items()

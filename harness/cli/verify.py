@@ -34,6 +34,8 @@ def add_to(verbs: Verbs) -> None:
     parser.add_argument("--replay", metavar="STEPS",
                         help="train so many steps of every run again and compare; all: whole runs, with losses by "
                         "title and final weights")  # fmt: skip
+    parser.add_argument("--repo", type=Path, metavar="DIR",
+                        help="folder whose mainrun/ was trained, in a repository that holds its revisions")  # fmt: skip
     add_launcher_options(parser)
     parser.add_argument(
         "--strict", action="store_true", help="what is not checked or cannot be vouched for counts as failed"
@@ -59,7 +61,7 @@ def run(given: argparse.Namespace) -> Answer:
         blame_damage(given.folder),
         launcher_of(wants_gpu=False, checkpoint_minutes=NEVER, say=say) as (launcher, *_),
     ):
-        findings = verify(given.folder, given.data, steps, launcher)
+        findings = verify(given.folder, given.data, steps, launcher, given.repo)
     bad = ("FAIL", "NOT VOUCHED", "NOT CHECKED") if given.strict else ("FAIL",)
     failed = [finding.name for finding in findings if finding.status in bad]
     values = {"findings": [asdict(finding) for finding in findings]}

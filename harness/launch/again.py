@@ -6,11 +6,13 @@ from typing import Any
 
 from harness.launch.errors_log import hide_folders
 from harness.launch.job import Launcher, run_alone
-from harness.launch.training import build_arguments, build_job
+from harness.launch.training import build_job
+from harness.plan.arguments import build_arguments, fit_arguments
+from harness.plan.place import find_place
 from harness.plan.plan import Plan
 from harness.store.runs import StoredComparison, StoredRun
 from mainrun.data.corpus import CorpusSource
-from mainrun.record.errors import EXIT_DONE, StoredResultsError
+from mainrun.record.errors import EXIT_DONE, RequestError, StoredResultsError
 from mainrun.record.files import compute_file_sha256, make_scratch_folder
 from mainrun.record.run_record import TOKENIZER_NAME, load_run_record
 
@@ -19,9 +21,12 @@ NAME_END = "-again"
 
 
 def train_again(
-    plan: Plan, run: StoredRun, source: CorpusSource, num_steps: int | None, launcher: Launcher, folder: Path
-) -> dict[str, Any] | str:
+    plan: Plan, run: StoredRun, source: CorpusSource, num_steps: int | None, launcher: Launcher, folder: Path,
+    repository: Path | None = None,
+) -> dict[str, Any] | str:  # fmt: skip
     """The record of the same run made in `folder` up to `num_steps` (None: to its end), or why it cannot be made here.
+
+    It is trained by the program of its arm, which `repository` holds; None is our own.
 
     Raises `StoredResultsError` where the record does not say on what it was trained.
     """
@@ -32,9 +37,13 @@ def train_again(
     except (KeyError, TypeError) as error:
         raise StoredResultsError(f"{run.folder.name} does not say how it was trained: {error}.") from None
     arguments = build_arguments(recipe, preset, settings, source, run.seed, how[0], how[1], folder)
+    fitted = fit_to_program(plan, run, arguments, repository)
+    if isinstance(fitted, str):
+        return fitted
+    arguments, place = fitted
     stop = [] if num_steps is None else [f"--stop-after={num_steps}"]
     resume = ["--resume"] if folder.exists() else []
-    job = build_job(f"{run.folder.name}{NAME_END}", [*arguments, *stop, *resume], folder)
+    job = build_job(f"{run.folder.name}{NAME_END}", [*arguments, *stop, *resume], folder, place)
     outcome = run_alone(launcher, replace(job, num_threads=how[2]))  # bits depend on it
     if outcome.exit_code != EXIT_DONE:
         return hide_folders(outcome.message, run.folder.parents[1])
@@ -42,7 +51,7 @@ def train_again(
 
 
 def begin_again(
-    comparison: StoredComparison, source: CorpusSource, launcher: Launcher
+    comparison: StoredComparison, source: CorpusSource, launcher: Launcher, repository: Path | None = None
 ) -> dict[str, dict[str, Any] | str]:
     """Every whole run of the training program begun again and stopped before its first step, by run folder.
 
@@ -53,16 +62,31 @@ def begin_again(
     for run in comparison.trained:
         if not run.is_complete:
             continue
-        key = repr((find_request(comparison.plan, run), run.seed, run.record["machine"]))
+        code = comparison.plan.get_arm(run.arm).code
+        key = repr((find_request(comparison.plan, run), run.seed, run.record["machine"], code))
         if key not in made:
             with make_scratch_folder() as scratch:
                 folder = scratch / "run"
-                record = train_again(comparison.plan, run, source, 0, launcher, folder)
+                record = train_again(comparison.plan, run, source, 0, launcher, folder, repository)
                 if isinstance(record, dict):
                     record["tokenizer_sha256"] = compute_file_sha256(folder / TOKENIZER_NAME)
                 made[key] = record
         started[run.folder.name] = made[key]
     return started
+
+
+def fit_to_program(
+    plan: Plan, run: StoredRun, arguments: list[str], repository: Path | None
+) -> tuple[list[str], Path] | str:
+    """The arguments that the program of a run's arm knows, and the folder it stands in, or why it cannot be had."""
+    arm = plan.get_arm(run.arm)
+    place = find_place(arm, repository)
+    if isinstance(place, str):
+        return place
+    try:
+        return (arguments if arm.code is None else fit_arguments(arguments, place, arm.name)), place
+    except RequestError as error:
+        return str(error)
 
 
 def find_request(plan: Plan, run: StoredRun) -> tuple[str, str, dict[str, Any]]:

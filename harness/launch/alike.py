@@ -3,11 +3,12 @@
 from pathlib import Path
 from typing import Any
 
+from harness.plan.code import Code
 from mainrun.record.errors import RequestError
 from mainrun.record.identity import select_code_and_machine
 from mainrun.record.run_record import load_run_record
 
-_MACHINE = "machine."
+_MACHINE, _CODE = "machine.", "source."
 _ALWAYS_ALIKE = ("machine.device", "machine.precision")
 
 
@@ -20,17 +21,27 @@ class Alike:
     def __init__(self, *, mixed_machines: bool) -> None:
         self._mixed_machines = mixed_machines
         self._first: tuple[str, dict[str, Any]] | None = None
+        self._codes: dict[Code | None, tuple[str, dict[str, Any]]] = {}
 
-    def check(self, folder: Path) -> None:
-        """Raises `RequestError` where the run in `folder`, which may be going on, is not like the first one checked."""
+    def check(self, folder: Path, code: Code | None = None) -> None:
+        """Raises `RequestError` where the run in `folder`, which may be going on, is not like the first one checked.
+
+        Its code has to be that of the first run of the same planned `code`.
+        """
         record = load_run_record(folder)
         kind = select_code_and_machine(record)
         kind |= {f"{_MACHINE}{key}": record["machine"][key] for key in ("device_name", "cpu_capability")}
         if self._mixed_machines:
             kind = {key: value for key, value in kind.items() if not key.startswith(_MACHINE) or key in _ALWAYS_ALIKE}
+        sources = {key: value for key, value in kind.items() if key.startswith(_CODE)}
+        self._hold(folder.name, sources, self._codes.setdefault(code, (folder.name, sources)))
+        kind = {key: value for key, value in kind.items() if not key.startswith(_CODE)}
         if self._first is None:
             self._first = folder.name, kind
-        name, first = self._first
+        self._hold(folder.name, kind, self._first)
+
+    def _hold(self, own: str, kind: dict[str, Any], other: tuple[str, dict[str, Any]]) -> None:
+        name, first = other
         changed = sorted(key for key in kind | first if kind.get(key) != first.get(key))
         if changed:
             said = [
@@ -38,7 +49,7 @@ class Alike:
                 for key in changed
             ]
             raise RequestError(
-                f"{folder.name} is trained otherwise than {name}, and a part of their difference in loss would be "
+                f"{own} is trained otherwise than {name}, and a part of their difference in loss would be "
                 f"rounding; changed: {', '.join(said)}. {self._advise(changed)}"
             )
 

@@ -2,18 +2,22 @@
 
 import shutil
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from harness.launch.follow import LogFollower
 from harness.launch.job import Job, Outcome
 from harness.launch.progress import RunProgress
 from harness.plan.arms_file import ExternalArm
+from harness.plan.git import extract_tree
 from harness.plan.plan import Plan, PlannedRun
 from harness.sources.command import take_in_command
 from mainrun.record.errors import EXIT_DONE, EXIT_INTERRUPTED
 from mainrun.record.files import make_folder
 
 WORK_FOLDER = "work"
+CHECKOUT_FOLDER = "checkout"
+"""Where the files of a revision stand while its command runs."""
 OUTPUT_NAME = "output.log"
 MAX_MESSAGE_CHARS = 200
 """Of the last line that a command printed."""
@@ -22,11 +26,16 @@ MAX_MESSAGE_CHARS = 200
 def build_command_job(arm: ExternalArm, run: PlannedRun, folder: Path) -> Job:
     """The job that runs an arm's command with the run's seed; what it prints is kept in `folder`.
 
-    `{out}` in the command is a folder of the run's own, which is made here.
+    `{out}` in the command is a folder of the run's own, which is made here, as is the checkout of a revision.
     """
     work = (folder / WORK_FOLDER).resolve()
     make_folder(work)
     filled = arm.fill(run.seed, work)
+    if filled.repository is not None and filled.commit is not None:
+        checkout = (folder / CHECKOUT_FOLDER).resolve()
+        shutil.rmtree(checkout, ignore_errors=True)
+        extract_tree(filled.repository, filled.commit, checkout)
+        filled = replace(filled, cwd=checkout / filled.cwd)
     return Job(
         name=run.folder_name,
         argv=filled.command,
@@ -69,6 +78,7 @@ class CommandTask:
         observed_s = time.monotonic() - self._began
         content = self._follower.read_all()
         reason = take_in_command(self._run, self._source, self.job.folder, self._plan_sha256, content, end, observed_s)
+        shutil.rmtree(self.job.folder / CHECKOUT_FOLDER, ignore_errors=True)
         self._progress.finish("complete" if reason is None else f"failed: {reason}")
         return reason
 

@@ -8,7 +8,9 @@ from dataclasses import dataclass, replace
 from harness.launch.estimate import MIN_STEPS, estimate_run_s, find_work, measure_speed
 from harness.launch.job import Launcher, run_alone
 from harness.launch.shares import choose_num_threads
-from harness.launch.training import build_arguments, build_job
+from harness.launch.training import build_job
+from harness.plan.arguments import build_arguments, fit_arguments
+from harness.plan.code import locate_code
 from harness.plan.plan import Arm, Plan, PlannedRun
 from harness.plan.request import CompareRequest
 from harness.store.journals import load_journal
@@ -31,14 +33,16 @@ class Forecast:
 def forecast(request: CompareRequest, plan: Plan, runs: Sequence[PlannedRun], launcher: Launcher) -> Forecast | None:
     """Trains a few steps of each kind of arm; None where an arm of another program is among them, or one fails.
 
-    Arms of equal sizes and optimizer are one kind.
+    Arms of equal sizes, optimizer and code are one kind.
     """
     by_kind: dict[str, float] = {}
     run_s: dict[str, float] = {}
     for arm in plan.arms:
         if not any(run.arm == arm.name for run in runs):
             continue
-        kind = json.dumps([arm.sizes, arm.config.get("optimizer.name"), arm.config.get("training.rdrop")])
+        kind = json.dumps(
+            [arm.sizes, arm.config.get("optimizer.name"), arm.config.get("training.rdrop"), str(arm.code)]
+        )
         if kind not in by_kind:
             measured = _measure(request, plan, arm, launcher)
             if measured is None:
@@ -59,7 +63,10 @@ def _measure(request: CompareRequest, plan: Plan, arm: Arm, launcher: Launcher) 
         arguments = build_arguments(
             arm.recipe, plan.preset, arm.settings, source, plan.seeds[0], request.device, request.precision, folder
         )
-        job = build_job(f"{arm.name} for {NUM_STEPS} steps", [*arguments, f"--stop-after={NUM_STEPS}"], folder)
+        place = locate_code(arm.code, request.repository)
+        if arm.code is not None:
+            arguments = fit_arguments(arguments, place, arm.name)
+        job = build_job(f"{arm.name} for {NUM_STEPS} steps", [*arguments, f"--stop-after={NUM_STEPS}"], folder, place)
         began = time.monotonic()
         outcome = run_alone(launcher, replace(job, num_threads=choose_num_threads(request.threads, request.jobs or 1)))
         taken_s = time.monotonic() - began

@@ -67,9 +67,10 @@ def take_over(
     due = _start_without_a_step(job, launcher)
     if due is None:
         return "nothing is taken over: the training program does not start here"
-    asked, refusals = _identify(due), []
+    in_full = plan.get_arm(planned.arm).code is not None
+    asked, refusals = _identify(due, in_full=in_full), []
     for comparison, run in found:
-        where, stored = f"{run.folder.name} of {comparison.plan.name}", _identify(run.record)
+        where, stored = f"{run.folder.name} of {comparison.plan.name}", _identify(run.record, in_full=in_full)
         changed = sorted(key for key in stored | asked if stored.get(key) != asked.get(key))
         if not changed:
             _copy_run(run, comparison.plan, job.folder, {"arm": planned.arm, "plan_sha256": plan_sha256})
@@ -89,12 +90,20 @@ def _start_without_a_step(job: Job, launcher: Launcher) -> dict[str, Any] | None
         return load_run_record(folder) if outcome.exit_code == EXIT_DONE else None
 
 
-def _identify(record: dict[str, Any]) -> dict[str, Any]:
-    """What decides a run's numbers, and what it began with."""
-    return compute_identity(record) | {
-        "machine.device_name": record["machine"]["device_name"],
-        "initial_weights_sha256": record["initial_weights_sha256"],
-    }
+def _identify(record: dict[str, Any], *, in_full: bool) -> dict[str, Any]:
+    """What decides a run's numbers, and what it began with.
+
+    It holds all source files where another revision may have others that decide: so runs are found by their tree.
+    """
+    sources = {f"source.{name}": digest for name, digest in record["source_sha256"].items()} if in_full else {}
+    return (
+        compute_identity(record)
+        | sources
+        | {
+            "machine.device_name": record["machine"]["device_name"],
+            "initial_weights_sha256": record["initial_weights_sha256"],
+        }
+    )
 
 
 def _same_titles(one: dict[str, Any], two: dict[str, Any]) -> bool:

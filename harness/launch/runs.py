@@ -15,8 +15,9 @@ from harness.launch.schedule import Task, run_tasks
 from harness.launch.shares import choose_num_threads
 from harness.launch.training import TrainingTask, build_training_job
 from harness.plan.arms_file import load_arms
+from harness.plan.code import locate_code
 from harness.plan.external import is_external
-from harness.plan.plan import Plan, PlannedRun
+from harness.plan.plan import Arm, Plan, PlannedRun
 from harness.plan.request import CompareRequest
 from harness.store.runs import get_run_folder, is_complete
 from mainrun.record.errors import RequestError
@@ -80,8 +81,9 @@ class _Stage:
 
     def build_tasks(self) -> Iterator[Task]:
         """The tasks of the runs that are missing, each built when it is to be started."""
-        if (trained := self._find_trained()) is not None:
-            self.alike.check(trained)
+        for arm in self.plan.arms:
+            if (trained := self._find_trained(arm)) is not None:
+                self.alike.check(trained, arm.code)
         for run in self.plan.runs:
             if run in self.taken_over:
                 continue
@@ -92,7 +94,7 @@ class _Stage:
             elif is_external(arm):
                 yield CommandTask(self._build_command(run), self.plan, run, self.plan_sha256, progress)
             else:
-                yield TrainingTask(self.folder, self._build_job(run), progress, self.alike)
+                yield TrainingTask(self.folder, self._build_job(run), progress, self.alike, arm.code)
 
     def _build_command(self, run: PlannedRun) -> Job:
         assert self.request.arms_file is not None
@@ -101,11 +103,12 @@ class _Stage:
 
     def _build_job(self, run: PlannedRun) -> Job:
         # Threads may differ where that is asked for, and a node of a cluster does not have the folder of another run.
-        may_differ = self.request.mixed_machines or self.request.launcher != LOCAL
-        beside = None if may_differ else self._find_trained()
+        arm, may_differ = self.plan.get_arm(run.arm), self.request.mixed_machines or self.request.launcher != LOCAL
+        beside = None if may_differ else self._find_trained(arm)
+        kept = {"--keep-weights": self.request.keep_weights, "--keep-checkpoints": self.request.keep_checkpoints}
         job = build_training_job(
             run,
-            self.plan.get_arm(run.arm),
+            arm,
             self.plan.preset,
             # The revision the plan resolved: upstream may move between two runs.
             replace(self.request.source, revision=self.plan.corpus["revision"]),
@@ -114,9 +117,9 @@ class _Stage:
             get_run_folder(self.folder, run),
             self.plan_sha256,
             beside,
+            locate_code(arm.code, self.request.repository),
+            [option for option, is_asked in kept.items() if is_asked],
         )
-        kept = {"--keep-weights": self.request.keep_weights, "--keep-checkpoints": self.request.keep_checkpoints}
-        job = replace(job, argv=(*job.argv, *(option for option, is_asked in kept.items() if is_asked)))
         return self._share_machine(job)
 
     def _share_machine(self, job: Job) -> Job:
@@ -125,11 +128,11 @@ class _Stage:
         own_gpu = self.request.device != "cpu" and (num_at_once > 1 or self.request.launcher != LOCAL)
         return replace(job, num_threads=num_threads, own_gpu=own_gpu)
 
-    def _find_trained(self) -> Path | None:
-        """The folder of a complete run of ours; all others have to be trained as it was."""
+    def _find_trained(self, arm: Arm) -> Path | None:
+        """The folder of a complete run with the code of an arm; all others with it have to be trained as it was."""
         for run in self.plan.runs:
-            run_folder = get_run_folder(self.folder, run)
-            is_ours = not is_external(self.plan.get_arm(run.arm)) and (run_folder / RECORD_NAME).exists()
+            run_folder, other = get_run_folder(self.folder, run), self.plan.get_arm(run.arm)
+            is_ours = not is_external(other) and other.code == arm.code and (run_folder / RECORD_NAME).exists()
             if is_ours and load_run_record(run_folder)["status"] == "complete":
                 return run_folder
         return None

@@ -1,15 +1,16 @@
 """Runs of our own program: the job that trains one, and what is made of its end."""
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from harness.launch.alike import Alike
 from harness.launch.errors_log import hide_folders, save_errors
 from harness.launch.follow import JournalFollower
 from harness.launch.job import Job, Outcome
 from harness.launch.progress import RunProgress
+from harness.plan.arguments import DATA, MODULE, build_arguments, fit_arguments
+from harness.plan.code import Code
 from harness.plan.plan import Arm, PlannedRun
 from harness.processes import PLACE, build_command
 from harness.store.runs import is_complete
@@ -29,17 +30,15 @@ from mainrun.record.inert import make_inert
 from mainrun.record.run_record import FILE_NAME as RECORD_NAME
 from mainrun.record.run_record import JOURNAL_NAME, mark_failed
 
-MODULE = "mainrun.train"
-_DATA = "--data="
 EXIT_SIGNAL = 128
 """Exit codes above this one are signals."""
 
 
 def build_training_job(
     run: PlannedRun, arm: Arm, preset: str, source: CorpusSource, device: str, precision: str, folder: Path,
-    plan_sha256: str, beside: Path | None,
+    plan_sha256: str, beside: Path | None, place: Path = PLACE, more: Sequence[str] = (),
 ) -> Job:  # fmt: skip
-    """The job that trains `run` in `folder`, going on from a checkpoint where there is one.
+    """The job that trains `run` in `folder` with the program in `place`, going on from a checkpoint where there is one.
 
     It refuses to, where code or kind of machine are not those of the finished run in the folder `beside`.
     """
@@ -48,40 +47,26 @@ def build_training_job(
         f"--arm={arm.name}",
         f"--plan-sha256={plan_sha256}",
         "--resume",
+        *more,
     ]
     if beside is not None:
         arguments.append(f"--beside={beside}")
-    return build_job(run.folder_name, arguments, folder)
+    if arm.code is None:
+        return build_job(run.folder_name, arguments, folder, place)
+    if arm.code.revision is not None:
+        arguments += [f"--code-commit={arm.code.commit}", f"--code-tree={arm.code.tree}"]
+    return build_job(run.folder_name, fit_arguments(arguments, place, arm.name), folder, place)
 
 
-def build_arguments(
-    recipe: str, preset: str, settings: Mapping[str, Any], source: CorpusSource, seed: int, device: str, precision: str,
-    folder: Path,
-) -> list[str]:  # fmt: skip
-    """Arguments of the training program for a run by itself."""
-    return [
-        f"--recipe={recipe}",
-        f"--preset={preset}",
-        f"{_DATA}{source.data}",
-        f"--title-column={source.title_column}",
-        f"--seed={seed}",
-        f"--out={folder}",
-        f"--device={device}",
-        f"--precision={precision}",
-        *(f"--set={key}={value}" for key, value in settings.items()),
-        *([f"--data-revision={source.revision}"] if source.revision is not None else []),
-    ]
-
-
-def build_job(name: str, arguments: list[str], folder: Path) -> Job:
-    """The job of the training program with these arguments, which name `folder` as `--out`."""
-    data = [word.removeprefix(_DATA) for word in arguments if word.startswith(_DATA)]
+def build_job(name: str, arguments: list[str], folder: Path, place: Path = PLACE) -> Job:
+    """The job of the training program in `place` with these arguments, which name `folder` as `--out`."""
+    data = [word.removeprefix(DATA) for word in arguments if word.startswith(DATA)]
     return Job(
         name=name,
-        argv=tuple(build_command(MODULE, *arguments)),
+        argv=tuple(build_command(MODULE, *arguments, place=place)),
         folder=folder,
         journal=folder / JOURNAL_NAME,
-        packages=PLACE,
+        packages=place,
         inputs=tuple(Path(source) for source in data if source not in (SYNTHETIC, HUB)),
     )
 
@@ -89,8 +74,8 @@ def build_job(name: str, arguments: list[str], folder: Path) -> Job:
 class TrainingTask:
     """A run of ours while it goes on: its journal is shown and logged as it grows, and it is held to be like others."""
 
-    def __init__(self, comparison: Path, job: Job, progress: RunProgress, alike: Alike) -> None:
-        self._comparison, self.job, self._progress, self._alike = comparison, job, progress, alike
+    def __init__(self, comparison: Path, job: Job, progress: RunProgress, alike: Alike, code: Code | None) -> None:
+        self._comparison, self.job, self._progress, self._alike, self._code = comparison, job, progress, alike, code
         make_folder(job.folder)
         self._record = job.folder / RECORD_NAME
         self._is_refused = False
@@ -139,7 +124,7 @@ class TrainingTask:
 
     def _check_alike(self) -> None:
         try:
-            self._alike.check(self.job.folder)
+            self._alike.check(self.job.folder, self._code)
         except RequestError:
             self._is_refused = True
             raise

@@ -5,7 +5,7 @@ from dataclasses import fields, replace
 from typing import Any
 
 from harness.plan.arm_syntax import ArmRequest, name_arms, parse_arm
-from harness.plan.plan import AGAINST
+from harness.plan.plan import AGAINST, Arm
 from harness.plan.request import CompareRequest
 from harness.plan.sweep_syntax import expand_sweep
 from mainrun.config import Config, shorten_key
@@ -74,6 +74,14 @@ def format_arm(name: str, recipe: str, settings: Mapping[str, Any], revision: st
     return f"{name}={recipe}{f'@{revision}' if revision else ''}{f':{changes}' if changes else ''}"
 
 
+def type_arm(arm: Arm) -> str:
+    """A planned arm as it is typed, without its settings; a name with a revision in it is never given."""
+    revision = arm.code.revision if arm.code else None
+    if revision is not None and arm.name.startswith(f"{arm.recipe}@"):
+        return f"{arm.recipe}@{revision}"
+    return format_arm(arm.name, arm.recipe, {}, revision)
+
+
 def _look_up(text: str, from_file: Mapping[str, ArmRequest]) -> str:
     """The text of an arm, where its recipe is an arm of the file that one with what is typed on top."""
     arm = parse_arm(text)
@@ -81,7 +89,8 @@ def _look_up(text: str, from_file: Mapping[str, ArmRequest]) -> str:
     if found is None:
         return text
     settings = {**_give_way(found.settings, arm.settings), **arm.settings}
-    return format_arm(arm.name, found.recipe, settings, arm.revision or found.revision)
+    name = arm.name.replace("@", "-")  # that of a revision which is typed behind the name of the file's arm
+    return format_arm(name, found.recipe, settings, arm.revision or found.revision)
 
 
 def _give_way(settings: Mapping[str, str], others: Iterable[str]) -> dict[str, str]:

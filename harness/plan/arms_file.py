@@ -6,17 +6,18 @@ a folder of its own for what the command writes.
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from harness.plan.arm_syntax import ArmRequest
+from harness.plan.git import find_commit
 from mainrun.record.errors import RequestError
 from mainrun.record.inert import make_inert
 from mainrun.settings import unknown_name
 
 DEFAULT_STALL_S = 1800.0
-_KEYS = ("command", "cwd", "env", "journal", "stall_s")
+_KEYS = ("command", "cwd", "env", "journal", "repository", "revision", "stall_s")
 
 
 @dataclass(frozen=True)
@@ -28,10 +29,17 @@ class ExternalArm:
     journal: str
     """Where the command writes its log; relative to `cwd`."""
     cwd: Path
+    """Where it is started; of a revision, relative to the clean checkout it is run in."""
     env: dict[str, str] = field(default_factory=dict)
     """On top of this process's own environment."""
     stall_s: float = DEFAULT_STALL_S
     """A journal that does not grow for so long has stopped."""
+    revision: str | None = None
+    """As typed; None runs the command in the folder as it is."""
+    commit: str | None = None
+    """What the revision is."""
+    repository: Path | None = None
+    """The folder whose files at that commit the command is run in."""
 
     def fill(self, seed: int, out: Path) -> "ExternalArm":
         """The same for one run: placeholders replaced; `out` is absolute."""
@@ -39,14 +47,8 @@ class ExternalArm:
         def put(text: str) -> str:
             return text.replace("{seed}", str(seed)).replace("{out}", str(out))
 
-        return ExternalArm(
-            self.name,
-            tuple(map(put, self.command)),
-            put(self.journal),
-            self.cwd,
-            {key: put(value) for key, value in self.env.items()},
-            self.stall_s,
-        )
+        env = {key: put(value) for key, value in self.env.items()}
+        return replace(self, command=tuple(map(put, self.command)), journal=put(self.journal), env=env)
 
     @property
     def takes_seed(self) -> bool:
@@ -63,6 +65,7 @@ class ExternalArm:
             "command": [_strip_folder(word) for word in self.command],
             "env": {key: _strip_folder(value) for key, value in self.env.items()},
             "journal": _strip_folder(self.journal),
+            **({"revision": self.revision, "commit": self.commit} if self.commit else {}),
         }
 
 
@@ -154,11 +157,29 @@ def _read_arm(path: Path, name: str, table: Any) -> ExternalArm:
     if any(not key or "=" in key for key in env):
         raise RequestError(f"{where}: no name in env may be empty or hold an '='.")
     cwd, stall_s = table.get("cwd", "."), table.get("stall_s", DEFAULT_STALL_S)
-    if not isinstance(cwd, str) or not (path.parent / cwd).is_dir():
-        raise RequestError(f"{where}: cwd {cwd!r} is no folder.")
     if isinstance(stall_s, bool) or not isinstance(stall_s, int | float) or not stall_s > 0:
         raise RequestError(f"{where}: stall_s must be a number of seconds above 0.")
+    if "revision" in table or "repository" in table:
+        own, commit, repository = _find_checkout(path, where, table)
+        return ExternalArm(
+            name, tuple(command), journal, own, env, float(stall_s), table["revision"], commit, repository
+        )
+    if not isinstance(cwd, str) or not (path.parent / cwd).is_dir():
+        raise RequestError(f"{where}: cwd {cwd!r} is no folder.")
     return ExternalArm(name, tuple(command), journal, (path.parent / cwd).resolve(), env, float(stall_s))
+
+
+def _find_checkout(path: Path, where: str, table: dict[str, Any]) -> tuple[Path, str, Path]:
+    """Where in a clean checkout a command is started, the commit that is checked out, and whose files these are."""
+    revision, repository, cwd = table.get("revision"), table.get("repository", "."), table.get("cwd", ".")
+    if not isinstance(revision, str) or not revision or revision.startswith("-"):
+        raise RequestError(f"{where}: revision must name a branch, tag or commit of the repository.")
+    if not isinstance(repository, str) or not (path.parent / repository).is_dir():
+        raise RequestError(f"{where}: repository {repository!r} is no folder.")
+    if not isinstance(cwd, str) or Path(cwd).is_absolute() or ".." in Path(cwd).parts:
+        raise RequestError(f"{where}: cwd {cwd!r} must be a folder inside the checkout of the revision.")
+    folder = (path.parent / repository).resolve()
+    return Path(cwd), find_commit(folder, revision), folder
 
 
 def _strip_folder(word: str) -> str:

@@ -1,6 +1,6 @@
 """Planning external arms beside our own: which runs there will be, and where each comes from."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -8,6 +8,7 @@ from typing import Any
 from harness.plan.arm_syntax import name_arms
 from harness.plan.arms import check_against
 from harness.plan.arms_file import ExternalArm, load_arms
+from harness.plan.code import Code, choose_resolver
 from harness.plan.plan import Arm, Plan, check_rule, order_runs, plan_comparison
 from harness.plan.request import CompareRequest
 from mainrun.record.errors import RequestError
@@ -31,8 +32,8 @@ def is_external(arm: Arm) -> bool:
     return arm.recipe == RECIPE
 
 
-def plan_external(request: CompareRequest, folder: Path) -> Plan:
-    """A plan of external arms and of our own in the order of the request's names.
+def plan_external(request: CompareRequest, folder: Path, begun: Mapping[str, Code]) -> Plan:
+    """A plan of external arms and of our own in the order of the request's names; `begun` as of a `Resolver`.
 
     Raises `RequestError` as `load_arms` and `plan_comparison`, for an external arm that is named twice, and where
     several seeds are asked of a command that takes none.
@@ -53,7 +54,7 @@ def plan_external(request: CompareRequest, folder: Path) -> Plan:
             )
     if request.jobs is not None and request.jobs > 1:
         _refuse_shared_journals([arms[name] for name in chosen], request.seeds)
-    plan = _plan_own(request, folder.resolve().name, [name for name in request.recipes if name not in arms])
+    plan = _plan_own(request, folder.resolve().name, [name for name in request.recipes if name not in arms], begun)
     taken = [arm.name for arm in plan.arms if arm.name in chosen]
     if taken:
         raise RequestError(f"Two arms would be called {taken[0]}; give the external one another name in the arms file.")
@@ -80,6 +81,8 @@ def _refuse_shared_journals(arms: Sequence[ExternalArm], seeds: Sequence[int]) -
     """Raises `RequestError` where two runs that may go on at once would write one journal."""
     owners: dict[Path, str] = {}
     for arm in arms:
+        if arm.commit is not None:
+            continue  # each run has a checkout of its own
         for seed in seeds:
             run = f"{arm.name}-s{seed}"
             journal = arm.fill(seed, Path("/", run)).journal_path
@@ -91,12 +94,21 @@ def _refuse_shared_journals(arms: Sequence[ExternalArm], seeds: Sequence[int]) -
             owners[journal] = run
 
 
-def _plan_own(request: CompareRequest, name: str, recipes: list[str]) -> Plan:
+def _plan_own(request: CompareRequest, name: str, recipes: list[str], begun: Mapping[str, Code]) -> Plan:
     """The plan of those arms that are trained by us; without any of them, one of no arm and unknown titles."""
     check_rule(request.seeds, request.margin_percent)
     own = name_arms(recipes, request.settings)
     if own:
+        resolver = choose_resolver(request.repository, own, request.preset, request.source, request.seeds[0], begun)
         return plan_comparison(
-            name, own, request.preset, request.source, request.seeds, None, request.margin_percent, min_arms=1
+            name,
+            own,
+            request.preset,
+            request.source,
+            request.seeds,
+            None,
+            request.margin_percent,
+            resolver=resolver,
+            min_arms=1,
         )
     return Plan(name, "imported", UNKNOWN_CORPUS, (), tuple(request.seeds), (), margin_percent=request.margin_percent)

@@ -1,5 +1,6 @@
 """From what was asked to the plan that is stored: which folder, which arms, and whether one was begun there already."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,6 +8,9 @@ from harness.plan.ablation import plan_ablation
 from harness.plan.arm_syntax import ArmRequest, name_arms
 from harness.plan.arms import check_against, resolve_arms
 from harness.plan.arms_file import load_arms, load_recipes
+from harness.plan.changes import FILE_NAME as PATCH_NAME
+from harness.plan.changes import CodeChange, compare_code
+from harness.plan.code import Code, choose_resolver, locate_code
 from harness.plan.external import plan_external
 from harness.plan.folders import name_folder, refuse_filled
 from harness.plan.plan import FILE_NAME as PLAN_NAME
@@ -15,7 +19,7 @@ from harness.plan.request import CompareRequest
 from harness.plan.seeds import continue_plan, list_differences
 from mainrun.data.corpus import HUB
 from mainrun.record.errors import RequestError
-from mainrun.record.files import compute_file_sha256, make_folder
+from mainrun.record.files import compute_file_sha256, make_folder, save_text
 
 
 def plan_request(request: CompareRequest) -> tuple[Plan, Path]:
@@ -28,21 +32,23 @@ def plan_request(request: CompareRequest) -> tuple[Plan, Path]:
         refuse_filled(folder, "Continue it with --resume or choose another --out.")
     elif (folder / PLAN_NAME).exists():
         request = _pin_revision(request, load_plan(folder))
+    begun = _load_codes(folder) if request.resume else {}
     external = load_arms(request.arms_file) if request.arms_file else {}
     request = resolve_arms(request, load_recipes(request.arms_file) if request.arms_file else {}, list(external))
     if any(name in external for name in request.recipes):
-        return plan_external(request, folder), folder
+        return _add_changes(plan_external(request, folder, begun), request), folder
     ablation = plan_ablation(request.ablate, request.preset) if request.ablate else None
     arms = name_arms(request.recipes, request.settings)
     if ablation:
         arms = [ArmRequest(name, "baseline", settings) for name, settings in ablation.arms.items()]
         arms[-1] = ArmRequest(ablation.recipe, ablation.recipe, {})
     check_against(request.against, [arm.name for arm in arms])
+    resolver = choose_resolver(request.repository, arms, request.preset, request.source, request.seeds[0], begun)
     plan = plan_comparison(
         folder.resolve().name, arms, request.preset, request.source, request.seeds, ablation, request.margin_percent,
-        request.against,
+        request.against, resolver,
     )  # fmt: skip
-    return plan, folder
+    return plan if resolver is None else _add_changes(plan, request), folder
 
 
 def store_plan(folder: Path, plan: Plan) -> tuple[Plan, str]:
@@ -61,6 +67,36 @@ def store_plan(folder: Path, plan: Plan) -> tuple[Plan, str]:
         )
     plan = continue_plan(begun, plan)
     return plan, compute_file_sha256(folder / PLAN_NAME) if plan == begun else save_plan(folder, plan)
+
+
+def save_changes(folder: Path, plan: Plan, repository: Path | None) -> None:
+    """Writes `changes.patch` where arms have programs of their own; `RequestError` where one is not as planned."""
+    if plan.code_changes is None or (folder / PATCH_NAME).exists():
+        return
+    compared = list(_compare(plan, repository))
+    if tuple(change for change, _ in compared) != plan.code_changes:
+        raise RequestError("The training program was changed after the comparison was planned. Begin it anew.")
+    save_text(folder / PATCH_NAME, "".join(patch for _, patch in compared))
+
+
+def _add_changes(plan: Plan, request: CompareRequest) -> Plan:
+    """The plan with the difference in code of each arm to the baseline, where arms have programs of their own."""
+    changes = tuple(change for change, _ in _compare(plan, request.repository))
+    return replace(plan, code_changes=changes) if changes else plan
+
+
+def _compare(plan: Plan, repository: Path | None) -> Iterator[tuple[CodeChange, str]]:
+    first, *others = plan.arms
+    for arm in others:
+        if first.code is not None and arm.code is not None:
+            places = locate_code(first.code, repository), locate_code(arm.code, repository)
+            yield compare_code(first.name, places[0], arm.name, places[1])
+
+
+def _load_codes(folder: Path) -> dict[str, Code]:
+    """By arm: the code that a comparison was begun with."""
+    arms = load_plan(folder).arms if (folder / PLAN_NAME).exists() else ()
+    return {arm.name: arm.code for arm in arms if arm.code is not None}
 
 
 def _pin_revision(request: CompareRequest, begun: Plan) -> CompareRequest:

@@ -9,9 +9,11 @@ from typing import Any
 
 from harness.plan.ablation import Ablation
 from harness.plan.arm_syntax import FORBIDDEN_IN_NAMES, ArmRequest
+from harness.plan.changes import CodeChange, load_change
+from harness.plan.code import Code, Resolver, load_code
 from harness.plan.noise import KnownNoise, find_known_noise
 from mainrun.config import Config, check_seed
-from mainrun.data.corpus import CorpusRecord, CorpusSource
+from mainrun.data.corpus import CorpusSource
 from mainrun.data.streams import prepare_data
 from mainrun.recipes import build_named_config
 from mainrun.record.errors import RequestError, StoredResultsError
@@ -43,6 +45,8 @@ class Arm:
     """The resolved configuration, with the vocabulary size the tokenizer really has."""
     sizes: dict[str, Any]
     """Parameters, steps, evaluations, spans and FLOPs, as `mainrun.sizes.RunSizes`."""
+    code: Code | None = None
+    """Its training program; None where all arms are trained by the program that plans them."""
 
     @property
     def label(self) -> str:
@@ -107,6 +111,8 @@ class Plan:
     """Whom every other arm is compared with: `first`, `best`, `previous` (the one before it) or an arm's name."""
     sources: list[dict[str, Any]] | None = None
     """Where the runs of arms come from that this program does not train itself; None where it trains all."""
+    code_changes: tuple[CodeChange, ...] | None = None
+    """How the training program of each arm differs from the baseline's; None where no arm has one of its own."""
 
     def get_arm(self, name: str) -> Arm:
         return next(arm for arm in self.arms if arm.name == name)
@@ -148,9 +154,12 @@ def plan_comparison(
     ablation: Ablation | None = None,
     margin_percent: float = MARGIN_PERCENT,
     against: str = FIRST,
+    resolver: Resolver | None = None,
     min_arms: int = 2,
 ) -> Plan:
     """Plans a comparison of `arms`, the first being the baseline.
+
+    With a `resolver` it asks the training program of each arm what the recipe is there.
 
     Loads and tokenizes the titles, so that nothing about them can fail after training has begun. Raises
     `RequestError` for unknown names, values out of range, a repeated seed, a corpus that is too small and arms on
@@ -159,10 +168,13 @@ def plan_comparison(
     if len(arms) < min_arms:
         raise RequestError("A comparison needs two recipes or more; the first is the baseline.")
     check_rule(seeds, margin_percent)
-    configs = [build_named_config(arm.recipe, preset, arm.settings) for arm in arms]
-    prepared = [_prepare_arm(arm, config, source) for arm, config in zip(arms, configs, strict=True)]
+    if resolver is None:
+        configs = [build_named_config(arm.recipe, preset, arm.settings) for arm in arms]
+        prepared = [_prepare_arm(arm, config, source) for arm, config in zip(arms, configs, strict=True)]
+    else:
+        prepared = [_ask_program(arm, resolver) for arm in arms]
     for arm, corpus in prepared:
-        if corpus != prepared[0][1]:
+        if any(corpus[key] != prepared[0][1][key] for key in ("train_sha256", "validation_sha256")):
             raise RequestError(
                 f"{arm.name} would be trained on other titles than {arms[0].name}. Arms on different titles are not "
                 "compared: give num_titles and val_fraction to all arms alike, or to none."
@@ -170,14 +182,14 @@ def plan_comparison(
     return Plan(
         name=name,
         preset=preset,
-        corpus=asdict(prepared[0][1]),
+        corpus=prepared[0][1],
         arms=tuple(arm for arm, _ in prepared),
         seeds=tuple(seeds),
         runs=order_runs([arm.name for arm in arms], seeds),
         title_column=source.title_column,
         ablation=asdict(ablation) if ablation else None,
         margin_percent=margin_percent,
-        known_noise=find_known_noise(preset, (arm.settings for arm in arms), prepared[0][1].source),
+        known_noise=find_known_noise(preset, (arm.settings for arm in arms), prepared[0][1]["source"]),
         against=against,
     )
 
@@ -202,9 +214,17 @@ def save_plan(folder: Path, plan: Plan) -> str:
 def plan_to_json(plan: Plan) -> dict[str, Any]:
     """The plan as it is stored: plain JSON values, tuples being lists."""
     values: dict[str, Any] = json.loads(json.dumps({"schema_version": SCHEMA_VERSION, **asdict(plan)}))
-    for name, absent in (("known_noise", None), ("seeds_added", None), ("sources", None), ("against", FIRST)):
-        if values[name] == absent:
-            del values[name]  # plans without it keep the bytes, and so the hash, that they always had
+    absent: dict[str, Any] = {
+        "known_noise": None,
+        "seeds_added": None,
+        "sources": None,
+        "against": FIRST,
+        "code_changes": None,
+    }
+    for part, names in ((values, absent), *((arm, {"code": None}) for arm in values["arms"])):
+        for name, value in names.items():
+            if part[name] == value:
+                del part[name]  # plans without it keep the bytes, and so the hash, that they always had
     return values
 
 
@@ -215,11 +235,13 @@ def load_plan(folder: Path) -> Plan:
     try:
         if is_flat:
             values["arms"] = [arm | {"config": upgrade_config(arm["config"])} for arm in values["arms"]]
-        values["arms"] = tuple(Arm(**arm) for arm in values["arms"])
+        values["arms"] = tuple(Arm(**{**arm, "code": load_code(arm.get("code"))}) for arm in values["arms"])
         values["seeds"] = tuple(values["seeds"])
         values["runs"] = tuple(PlannedRun(**run) for run in values["runs"])
         if values.get("known_noise") is not None:
             values["known_noise"] = KnownNoise(**values["known_noise"])
+        if values.get("code_changes") is not None:
+            values["code_changes"] = tuple(load_change(change) for change in values["code_changes"])
         plan = Plan(**values)
         _check_names(plan)
         check_rule(plan.seeds, plan.margin_percent)
@@ -261,7 +283,7 @@ def order_runs(names: Sequence[str], seeds: Sequence[int]) -> tuple[PlannedRun, 
     )
 
 
-def _prepare_arm(arm: ArmRequest, config: Config, source: CorpusSource) -> tuple[Arm, CorpusRecord]:
+def _prepare_arm(arm: ArmRequest, config: Config, source: CorpusSource) -> tuple[Arm, dict[str, Any]]:
     data = prepare_data(config, source)
     resolved = {**config.flatten(), "data.vocab_size": data.streams.tokenizer.vocab_size}
     sizes = {
@@ -270,4 +292,9 @@ def _prepare_arm(arm: ArmRequest, config: Config, source: CorpusSource) -> tuple
         "num_validation_tokens": len(data.streams.validation_ids),
         "num_validation_chars": data.num_chars,
     }
-    return Arm(arm.name, arm.recipe, arm.settings, resolved, sizes), data.corpus.record
+    return Arm(arm.name, arm.recipe, arm.settings, resolved, sizes), asdict(data.corpus.record)
+
+
+def _ask_program(arm: ArmRequest, resolver: Resolver) -> tuple[Arm, dict[str, Any]]:
+    found = resolver(arm)
+    return Arm(arm.name, arm.recipe, arm.settings, found.config, found.sizes, found.code), found.corpus

@@ -46,6 +46,8 @@ class CompareRequest:
     """How many runs go on at once; None is one here, and on a cluster as many as there is room for."""
     threads: int | None = None
     """Of each run; None is all cores for a run alone, and an equal part of them for several at once."""
+    repository: Path | None = None
+    """Folder that holds the training program, and whose repository revisions are looked up in; None is our own."""
     mixed_machines: bool = False
     """Whether runs on other kinds of processors, or with other numbers of threads, are compared."""
     keep_weights: bool = False

@@ -4,10 +4,14 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from harness import formats
+from harness.plan.arguments import PACKAGE
+from harness.plan.changes import FILE_NAME as PATCH_NAME
 from harness.report.blocks import Claims, Code, Note, Section, Table, keep
 
 Described = Mapping[str, Any]
 NOT_MEASURED = "not measured"
+MAX_FILES = 20
+"""Changed files that are named; `changes.patch` holds all."""
 MATCHED_ROWS = "A row is an evaluation of each at nearly the same share of the training; others have no row."
 
 
@@ -39,9 +43,27 @@ def describe_changes(document: Described, pair: Described) -> Section:
             for change in pair["changes"]
         ],
     )
-    if not pair["changes"]:
+    if not pair["changes"] and not pair.get("code_changes"):
         return Section("Changes", [Note("None: both arms have the same settings, as far as they are known.")], 3)
-    return Section("Changes", [table], 3)
+    return Section("Changes", [table, describe_files(pair)], 3)
+
+
+def describe_files(pair: Described) -> Table:
+    """The files in which the two training programs differ."""
+    files = pair.get("code_changes", ())
+    rows: list[tuple[Code | str, ...]] = [
+        (
+            Code(f"{PACKAGE}/{file['name']}"),
+            *(
+                "no text" if file[key] is None else formats.format_count(file[key])
+                for key in ("num_added", "num_removed")
+            ),
+        )
+        for file in files[:MAX_FILES]
+    ]
+    if len(files) > MAX_FILES:
+        rows.append((f"{formats.format_count(len(files) - MAX_FILES)} more, all in {PATCH_NAME}", "", ""))
+    return Table(("Changed file", "Lines added", "Lines removed"), rows, numeric=(1, 2))
 
 
 def describe_findings(pair: Described) -> Section:

@@ -16,6 +16,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from harness import formats
+from harness.plan.changes import FILE_NAME as PATCH_NAME
 from harness.report import front, pair_sections, sections
 from harness.report.blocks import Code, has_content
 from harness.report.escape import escape_markdown, format_block, format_code
@@ -57,6 +58,7 @@ def render(folder: Path, renderer: Renderer | None = None, meanwhile: Callable[[
     document, rows = load_document(folder), load_metrics(folder)
     save_figures(folder, document, rows)
     figures = {name: load_figure(folder / FOLDER / f"{name}.svg") for name in FIGURES}
+    patch = (folder / PATCH_NAME).read_text(encoding="utf-8") if (folder / PATCH_NAME).is_file() else ""
     metrics_name, attached_rows = select_attached_rows(folder, rows)
     is_cut = metrics_name != METRICS_NAME
     if is_cut:
@@ -65,11 +67,11 @@ def render(folder: Path, renderer: Renderer | None = None, meanwhile: Callable[[
     def write_others() -> None:
         save_text(folder / SUMMARY_NAME, render_markdown(f"{SUMMARY_NAME}.j2", document))
         save_text(folder / REPORT_NAME, render_markdown(f"{REPORT_NAME}.j2", document))
-        save_text(folder / PAGE_NAME, render_html(document, figures, on_screen=True))
+        save_text(folder / PAGE_NAME, render_html(document, figures, on_screen=True, patch=patch))
         meanwhile()
 
     try:
-        page = render_html(document, figures, metrics_cut=is_cut)
+        page = render_html(document, figures, metrics_cut=is_cut, patch=patch)
         with ThreadPoolExecutor(1) as others:  # the PDF is not the one that waits here, so that it can be interrupted
             written = others.submit(write_others)
             render_pdf(
@@ -78,6 +80,7 @@ def render(folder: Path, renderer: Renderer | None = None, meanwhile: Callable[[
                 attachments=[
                     Attachment(folder / DOCUMENT_NAME, "Every number in this report"),
                     Attachment(folder / metrics_name, f"The measurements{', validation rows only' * is_cut}"),
+                    *([Attachment(folder / PATCH_NAME, "What differs in code")] if patch else []),
                 ],
                 created=datetime.fromtimestamp(document["finished_at"] or UNDATED, UTC),
                 renderer=renderer,
@@ -100,9 +103,12 @@ def render_markdown(template: str, document: dict[str, Any]) -> str:
 
 
 def render_html(
-    document: dict[str, Any], figures: Figures, *, metrics_cut: bool = False, on_screen: bool = False
+    document: dict[str, Any], figures: Figures, *, metrics_cut: bool = False, on_screen: bool = False, patch: str = ""
 ) -> str:
-    """The report as one HTML page with style sheet and figures inline, for the PDF or a browser; all is escaped."""
+    """The report as one HTML page with style sheet and figures inline, for the PDF or a browser; all is escaped.
+
+    `patch` is the difference in code, shown whole on a screen.
+    """
     page = _build_environment(Markup.escape).get_template("report.html.j2")
     inline = {name: Markup(_read_template(name)) for name in ("report.css", "screen.css", "report.js")}
     return page.render(
@@ -113,6 +119,7 @@ def render_html(
         figures=figures,
         metrics_cut=metrics_cut,
         on_screen=on_screen,
+        patch=Markup(Markup.escape(make_inert(patch, keep="\n\t"))),
     )
 
 

@@ -1,6 +1,6 @@
 """Fields of an arm in `comparison.json`: one run of it, at the headline seed. What is not known is None."""
 
-from typing import Any, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 
 class Final(TypedDict):
@@ -123,6 +123,8 @@ class Arm(TypedDict):
     """`trained`, `command`, or the kind of source it was read from."""
     source: dict[str, Any] | None
     """The file it was read from: name, bytes, SHA-256."""
+    code: NotRequired[dict[str, Any]]
+    """`harness.plan.code.Code`, and whether it `is_changed` from its commit; only where arms have code of their own."""
     evaluate_sha256: str | None
     """SHA-256 of the code that evaluated."""
     facts: dict[str, Any]

@@ -2,7 +2,7 @@
 loss.
 """
 
-from typing import Any, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 
 class Interval(TypedDict):
@@ -56,6 +56,17 @@ class Change(TypedDict):
     """Its value in the baseline; None where it has none."""
     candidate: Any
     """Its value in the candidate; None where it has none."""
+
+
+class FileChange(TypedDict):
+    """A file in which the training programs of two arms differ."""
+
+    name: str
+    """In the program's folder."""
+    num_added: int | None
+    """Lines that only the candidate has; None for a file that is no text."""
+    num_removed: int | None
+    """Lines that only the baseline has."""
 
 
 class Point(TypedDict):
@@ -127,6 +138,8 @@ class Pair(TypedDict):
     """`field` of the final measurements that decides, its `name` in words, and what `baseline` and `candidate` have."""
     changes: list[Change]
     """Settings that differ, in the baseline's order."""
+    code_changes: NotRequired[list[FileChange]]
+    """Files of the training program that differ; only where arms have code of their own."""
     mismatch: str | None
     """Why the two did not train on one stream, in words."""
     text_is_shared: bool | None

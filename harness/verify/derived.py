@@ -8,6 +8,7 @@ from typing import Any
 from harness.check.registry import Evidence, Registry, Result, register
 from harness.claims.engine import find_flaw
 from harness.comparison import rebuild
+from harness.plan.changes import FILE_NAME as PATCH_NAME
 from harness.report.render import PDF_NAME, REPORT_NAME, SUMMARY_NAME, render_markdown, select_attached_rows
 from harness.store.differences import find_difference
 from harness.store.document import load_document
@@ -93,6 +94,9 @@ def check_attachments(evidence: Evidence) -> Result:
     attached = read_attachments(folder / PDF_NAME)
     if attached.get("comparison.json") != (folder / "comparison.json").read_bytes():
         return "FAIL", "the comparison.json inside report.pdf is not the one beside it"
+    patch = folder / PATCH_NAME
+    if patch.exists() and attached.get(PATCH_NAME) != patch.read_bytes():
+        return "FAIL", f"the {PATCH_NAME} inside report.pdf is not the one beside it"
     name, rows = select_attached_rows(folder, load_metrics(folder))
     if name not in attached:
         return "FAIL", f"report.pdf has no {name} inside"

@@ -11,6 +11,8 @@ from harness.check.known_code import Code, hash_working_tree
 from harness.check.registry import NOT_VOUCHED, Result
 from harness.launch.again import train_again
 from harness.launch.job import Launcher
+from harness.plan.code import compute_sources_sha256
+from harness.plan.place import find_place
 from harness.store.journals import load_journal
 from harness.store.runs import StoredComparison, StoredRun
 from mainrun.data.corpus import CorpusSource
@@ -34,8 +36,9 @@ _REPLAYED = {
 
 
 def replay(
-    comparison: StoredComparison, source: CorpusSource | None, steps: Steps, launcher: Launcher, absent: str
-) -> Result:
+    comparison: StoredComparison, source: CorpusSource | None, steps: Steps, launcher: Launcher, absent: str,
+    repository: Path | None = None,
+) -> Result:  # fmt: skip
     """The gravest answer over all runs of the training program; `absent` is said where there is no source of titles."""
     runs = [run for run in comparison.trained if run.is_complete]
     if not runs:
@@ -46,7 +49,7 @@ def replay(
         return "NOT CHECKED", absent
     exact, stretches = True, []
     for run in runs:
-        status, text = _replay_run(comparison, run, source, steps, launcher)
+        status, text = _replay_run(comparison, run, source, steps, launcher, repository)
         if status != "PASS":
             return status, f"{run.folder.name}{text}"
         exact &= text.startswith("bit")
@@ -64,14 +67,18 @@ def replay(
 
 
 def _replay_run(
-    comparison: StoredComparison, run: StoredRun, source: CorpusSource, steps: Steps, launcher: Launcher
-) -> Result:
+    comparison: StoredComparison, run: StoredRun, source: CorpusSource, steps: Steps, launcher: Launcher,
+    repository: Path | None,
+) -> Result:  # fmt: skip
+    place = find_place(comparison.plan.get_arm(run.arm), repository)
+    if isinstance(place, str):
+        return "NOT CHECKED", f": {place}"
     with make_scratch_folder() as scratch:
         folder, first = scratch / "run", 0
         if isinstance(steps, int):
             first = _lay_out_checkpoint(run, folder)
         last = None if steps == "all" else first + (steps or 0)
-        record = train_again(comparison.plan, run, source, last, launcher, folder)
+        record = train_again(comparison.plan, run, source, last, launcher, folder, repository)
         if isinstance(record, str):
             return NOT_VOUCHED, f" cannot be trained again here: {record}"
         events = load_journal(folder / JOURNAL_NAME, finished=True)
@@ -83,13 +90,16 @@ def _replay_run(
     if difference is None:
         stretch = f"; {run.folder.name} from its checkpoint after step {first}" if first else ""
         return "PASS", ("bit for bit" if is_same_machine else "about") + stretch
-    if _is_other_code(run.record["source_sha256"], record["source_sha256"]):
+    if _is_other_code(comparison, run, record["source_sha256"]):
         return NOT_VOUCHED, f": its record names another training program than the one here; trained again{difference}"
     return "FAIL", difference
 
 
-def _is_other_code(stored: Code, here: Code) -> bool:
-    return dict(stored) != dict(here) or dict(here) != dict(hash_working_tree())
+def _is_other_code(comparison: StoredComparison, run: StoredRun, here: Code) -> bool:
+    """Whether the program that was started is not the run's, or says that it is another than stands here."""
+    declared = comparison.plan.get_arm(run.arm).code
+    due = compute_sources_sha256(hash_working_tree()) if declared is None else declared.sources_sha256
+    return dict(run.record["source_sha256"]) != dict(here) or compute_sources_sha256(here) != due
 
 
 def _lay_out_checkpoint(run: StoredRun, folder: Path) -> int:

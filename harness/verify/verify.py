@@ -8,7 +8,7 @@ from harness.comparison import NO_TITLES_HERE, find_source, gather_evidence
 from harness.launch.job import Launcher
 from harness.store.findings import load_findings
 from harness.store.runs import load_comparison
-from harness.verify import replay, weights
+from harness.verify import replay, revisions, weights
 from harness.verify.derived import REBUILD
 
 REGISTRIES: tuple[Registry, ...] = (*(registry for group in GROUPS.values() for registry in group), REBUILD)
@@ -16,19 +16,24 @@ STORED_NAME = "stored-findings"
 STORED_TITLE = "What the reports say was checked is found again"
 
 
-def verify(folder: Path, data: str | None, steps: replay.Steps, launcher: Launcher) -> list[Finding]:
+def verify(
+    folder: Path, data: str | None, steps: replay.Steps, launcher: Launcher, repository: Path | None = None
+) -> list[Finding]:
     """All findings on the comparison in `folder`.
 
-    `data` is where the titles are read again from (a file, or `hub`); synthetic ones are always made again. Raises
+    `data` is where the titles are read again from (a file, or `hub`); synthetic ones are always made again.
+    `repository` holds the training program and its revisions; None is our own. Raises
     `StoredResultsError` where a file cannot be read at all, `RequestError` or `MachineError` where `data` cannot.
     """
     comparison = load_comparison(folder, check_hashes=False)
     source = find_source(comparison.plan, data)
-    evidence = gather_evidence(comparison, source, launcher)
+    evidence = gather_evidence(comparison, source, launcher, repository)
     findings = [finding for registry in REGISTRIES for finding in run_checks(registry, evidence)]
     findings.append(Finding(STORED_NAME, STORED_TITLE, *_judge_stored(evidence, findings)))
-    replayed = replay.replay(comparison, source, steps, launcher, NO_TITLES_HERE)
-    probed = weights.probe_all(comparison, source, launcher, NO_TITLES_HERE)
+    if comparison.plan.code_changes is not None:
+        findings.append(Finding(revisions.NAME, revisions.TITLE, *revisions.judge_revisions(comparison, repository)))
+    replayed = replay.replay(comparison, source, steps, launcher, NO_TITLES_HERE, repository)
+    probed = weights.probe_all(comparison, source, launcher, NO_TITLES_HERE, repository)
     return [
         *findings,
         Finding(weights.NAME, weights.TITLE, *probed),
@@ -40,6 +45,7 @@ def list_checks() -> dict[str, str]:
     """Name → title of every check."""
     return list_titles(REGISTRIES) | {
         STORED_NAME: STORED_TITLE,
+        revisions.NAME: revisions.TITLE,
         weights.NAME: weights.TITLE,
         replay.NAME: replay.TITLE,
     }

@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from harness.check.registry import NOT_VOUCHED, Result, join_results
-from harness.launch.again import NAME_END, find_request
+from harness.launch.again import NAME_END, find_request, fit_to_program
 from harness.launch.job import Job, Launcher, run_alone
-from harness.launch.training import build_arguments
+from harness.plan.arguments import build_arguments
 from harness.processes import build_command
 from harness.store.runs import StoredComparison, StoredRun
 from mainrun.data.corpus import CorpusSource
@@ -25,21 +25,29 @@ MAX_MOVED_NATS = 1e-3
 """By which rounding moves a loss when other rows or later tokens of a batch change."""
 
 
-def probe_all(comparison: StoredComparison, source: CorpusSource | None, launcher: Launcher, absent: str) -> Result:
+def probe_all(
+    comparison: StoredComparison, source: CorpusSource | None, launcher: Launcher, absent: str,
+    repository: Path | None = None,
+) -> Result:  # fmt: skip
     """The gravest answer over the runs that kept their weights; `absent` is said where there are no titles."""
     runs = [run for run in comparison.trained if run.is_complete and (run.folder / WEIGHTS_NAME).is_file()]
     if not runs:
         return "NOT CHECKED", "no run kept its weights; compare --keep-weights does"
     if source is None:
         return "NOT CHECKED", absent
-    return join_results([_probe(comparison, run, source, launcher) for run in runs])
+    return join_results([_probe(comparison, run, source, launcher, repository) for run in runs])
 
 
-def _probe(comparison: StoredComparison, run: StoredRun, source: CorpusSource, launcher: Launcher) -> Result:
+def _probe(
+    comparison: StoredComparison, run: StoredRun, source: CorpusSource, launcher: Launcher, repository: Path | None
+) -> Result:
     name = run.folder.name
     with make_scratch_folder() as scratch:
         folder = scratch / "probe"
-        outcome = run_alone(launcher, _build_job(comparison, run, source, folder))
+        job = _build_job(comparison, run, source, folder, repository)
+        if isinstance(job, str):
+            return NOT_VOUCHED, f"{name}: its weights cannot be measured with here: {job}"
+        outcome = run_alone(launcher, job)
         if outcome.exit_code != EXIT_DONE:
             return NOT_VOUCHED, f"{name}: its weights cannot be measured with here: {outcome.message}"
         measured = load_json(folder / RESULT_NAME, RESULT_VERSION)
@@ -62,13 +70,20 @@ def find_problem(run: StoredRun, measured: dict[str, Any]) -> str | None:
     return None
 
 
-def _build_job(comparison: StoredComparison, run: StoredRun, source: CorpusSource, folder: Path) -> Job:
+def _build_job(
+    comparison: StoredComparison, run: StoredRun, source: CorpusSource, folder: Path, repository: Path | None
+) -> Job | str:
+    """The job, or why the program of the run's arm cannot do it."""
     machine = run.record["machine"]
     recipe, preset, settings = find_request(comparison.plan, run)
     arguments = build_arguments(
         recipe, preset, settings, source, run.seed, machine["device"], machine["precision"], folder
     )
+    fitted = fit_to_program(comparison.plan, run, arguments, repository)
+    if isinstance(fitted, str):
+        return fitted
+    arguments, place = fitted
     weights = f"--weights={(run.folder / WEIGHTS_NAME).resolve()}"
-    argv = tuple(build_command(MODULE, *arguments, weights))
+    argv = tuple(build_command(MODULE, *arguments, weights, place=place))
     job = Job(f"{run.folder.name}{NAME_END}", argv, folder, folder / RESULT_NAME)
     return replace(job, num_threads=machine["num_threads"])

@@ -51,6 +51,10 @@ class RunRequest:
     checkpoint_every_s: float = 30.0
     plan_sha256: str | None = None
     """Hash of the plan this run belongs to; None for a run of its own."""
+    commit: str | None = None
+    """Of the code, where whoever took it out of git says so."""
+    tree: str | None = None
+    """Git's hash of the code's folder, likewise."""
     beside: Path | None = None
     """Folder of a finished run of the same comparison: the code and kind of machine must be the same."""
     keep_weights: bool = False

@@ -21,7 +21,7 @@ from harness.comparison import run_comparison
 from harness.launch.again import NAME_END
 from harness.launch.job import Job, Launcher, Outcome
 from harness.launch.progress import ProgressDisplay
-from harness.launch.training import MODULE
+from harness.plan.arguments import MODULE
 from harness.plan.request import CompareRequest
 from harness.report.pdf import Attachment
 from mainrun.config import Config

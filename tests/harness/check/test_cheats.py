@@ -668,8 +668,10 @@ CAUGHT_ELSEWHERE = {
     "reimport",
     "own-clock",
     "kept-weights",
+    "equal-terms",
+    "revisions",
 }
-"""Checks whose cheats are tests of their own, below or, for imported logs, in `test_imports`."""
+"""Checks whose cheats are tests of their own: below, for logs in `test_imports`, for code in `test_revisions`."""
 
 
 def find_failed(folder: Path) -> set[str]:

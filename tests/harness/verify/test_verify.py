@@ -18,8 +18,8 @@ NEEDS_TITLES = {
 ASKED_FOR = {"official-data", "pdf-attachments", "replay", "kept-weights"}
 """Checks of what is not there, or made where it is asked for."""
 
-OF_LOGS = {"reimport", "own-clock"}
-"""Checks that are asked where a run was read from a log."""
+ELSEWHERE = {"reimport", "own-clock", "equal-terms", "revisions"}
+"""Checks that are asked where a run was read from a log, or where arms have code of their own."""
 
 
 def find_by_status(
@@ -78,7 +78,7 @@ def test_every_finding_has_evidence_and_the_last_line_counts_them(
     monkeypatch.setattr("harness.launch.local.LocalLauncher", FakeLauncher)
     assert main(["verify", str(tiny_comparison)]) == 0
     *lines, last = capsys.readouterr().out.splitlines()
-    assert len(lines) == len(list_checks()) - len(OF_LOGS)
+    assert len(lines) == len(list_checks()) - len(ELSEWHERE)
     assert all(line.partition(": ")[2] for line in lines)
     assert last.startswith(f"{len(lines)} checks: ") and "0 FAIL" in last
 
@@ -90,7 +90,7 @@ def test_strict_fails_on_what_is_not_checked(
     assert main(["verify", str(tiny_comparison), "--strict", "--json"]) == 1
     answer = json.loads(capsys.readouterr().out)
     assert "official-data" in answer["reason"]
-    assert {finding["name"] for finding in answer["findings"]} == set(list_checks()) - OF_LOGS
+    assert {finding["name"] for finding in answer["findings"]} == set(list_checks()) - ELSEWHERE
 
 
 def test_the_list_of_checks_needs_no_comparison(capsys: pytest.CaptureFixture[str]) -> None:
