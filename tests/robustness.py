@@ -66,6 +66,7 @@ FAULTY_FILES = {
     "title_losses.parquet": FAULTS,
     "metrics.parquet": FAULTS,
     "findings.json": FAULTS,
+    "changes.patch": FAULTS,
     "comparison.json": FAULTS,
     "PERFORMANCE_SUMMARY.md": FAULTS,
     "TRAINING_OPTIMIZATION_REPORT.md": FAULTS,

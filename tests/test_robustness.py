@@ -59,7 +59,14 @@ WRITTEN_AS = {
 WRITES = ("atomic_write(", "save_text(", "save_json(", "save_table(", '.open("wb"', "os.write(", "symlink_to(")
 WRITERS = {
     *("comparison.py", "launch/arrivals.py", "launch/errors_log.py", "launch/output.py", "launch/reuse.py"),
-    *("plan/folders.py", "plan/plan.py", "report/figures.py", "report/pdf.py", "report/render.py"),
+    *(
+        "plan/folders.py",
+        "plan/from_request.py",
+        "plan/plan.py",
+        "report/figures.py",
+        "report/pdf.py",
+        "report/render.py",
+    ),
     *("sources/command.py", "sources/take_in.py", "store/measurements.py", "store/tensorboard.py"),
     *("data/streams.py", "record/checkpoint.py", "record/console.py", "record/files.py", "record/journal.py"),
     "record/parquet.py",

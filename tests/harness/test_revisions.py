@@ -30,10 +30,12 @@ from harness.store.runs import load_comparison
 from harness.verify.verify import verify
 from mainrun.data.corpus import CorpusSource
 from mainrun.recipes import build_named_config
-from mainrun.record.errors import RequestError
+from mainrun.record.errors import MachineError, RequestError
 from mainrun.record.files import compute_file_sha256
 from tests.harness.fakes import TINY, FakeLauncher, Writing, prepare_tiny, skip_rendering
+from tests.harness.launch.test_faults import Disk, failing_disk
 from tests.harness.sources.logs import Shape, write_json
+from tests.robustness import FAULTS
 
 PAIR = ("optimized@HEAD~1", "optimized")
 SMALL = Shape(num_train_tokens=6_000, block_size=16, batch_size=16, vocab_size=300, first_training_loss=5.7)
@@ -218,6 +220,23 @@ def test_a_commit_that_is_not_here_is_not_checked(repository: Path, tmp_path: Pa
     git(tmp_path, "init", "-q", str(tmp_path / "empty"))
     statuses = find_statuses(tmp_path / "out", tmp_path / "empty")
     assert statuses["revisions"][0] == statuses["replay"][0] == "NOT CHECKED"
+
+
+@pytest.mark.parametrize("operation", FAULTS)
+def test_a_full_disk_under_changes_patch_ends_with_6_and_resumes(
+    operation: str, repository: Path, tmp_path: Path
+) -> None:
+    compare(repository, tmp_path / "first")  # so that trees and tokens are cached
+    disk = Disk("none", None)
+    with failing_disk(disk):
+        compare(repository, tmp_path / "whole")
+    with (
+        failing_disk(Disk(operation, disk.names.index("changes.patch") + 1)),
+        pytest.raises(MachineError, match=PATCH_NAME),
+    ):
+        compare(repository, tmp_path / "cut")
+    compare(repository, tmp_path / "cut", resume=True)
+    assert (tmp_path / "cut" / PATCH_NAME).read_bytes() == (tmp_path / "whole" / PATCH_NAME).read_bytes()
 
 
 def test_resume_holds_to_the_stored_commit_though_the_branch_moved(repository: Path, tmp_path: Path) -> None:
