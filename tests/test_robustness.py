@@ -6,13 +6,14 @@ from pathlib import Path
 from tests import test_hostile, test_kill
 from tests.conftest import pytest_addoption
 from tests.documents import hold_part
+from tests.harness import test_revisions
 from tests.harness.launch import test_arrivals, test_external, test_faults
 from tests.harness.report import test_faults_of_reports
 from tests.harness.verify import test_damage
 from tests.mainrun import test_train_faults
 from tests.robustness import FAULTS, FAULTY_FILES, format_table
 
-MODULES = (test_faults, test_faults_of_reports, test_train_faults, test_external, test_arrivals)
+MODULES = (test_faults, test_faults_of_reports, test_train_faults, test_external, test_arrivals, test_revisions)
 SOURCES = "".join(map(inspect.getsource, MODULES))
 
 
