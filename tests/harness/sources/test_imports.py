@@ -393,6 +393,14 @@ def test_a_log_of_another_seed_leaves_the_seed_pairs_of_our_own_runs_as_they_are
     assert other["verdict"]["word"] == "INCONCLUSIVE"
 
 
+def test_a_log_beside_our_own_pair_takes_no_sentence_of_it_away(tmp_path: Path) -> None:
+    own = Path(__file__).parents[3] / "results" / "quick-synthetic"
+    (log,) = write(tmp_path, other=write_json(BASELINE.build()))
+    assert compare([str(own), log], tmp_path / "out") == 0
+    alone, beside = (load_document(folder)["pairs"][0]["claims"] for folder in (own, tmp_path / "out"))
+    assert {claim["id"] for claim in alone} <= {claim["id"] for claim in beside} and len(alone) > 20
+
+
 @pytest.mark.parametrize("with_log", [False, True])
 def test_comparisons_that_share_no_seed_are_shown_side_by_side_and_not_decided(
     tiny_comparison: Path, tmp_path: Path, with_log: bool
