@@ -17,7 +17,7 @@ pr: .venv/ready .venv/pdf-ready  ## compares the code of BASE with the working t
 	$(BIN)/python -m harness verify $(OUT) --replay 3
 
 test: .venv/ready .venv/pdf-ready  ## runs the tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto
 
 check: .venv/ready  ## format, lint and types
 	$(BIN)/ruff format --check .

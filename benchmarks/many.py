@@ -1,7 +1,7 @@
 """Many runs at once, and what Ray adds where it is there: `python -m benchmarks.many`, six minutes on an idle machine.
 
-Six `quick` runs with one thread each, one after the other and two at once; tiny runs by the local launcher and by Ray;
-and how long the driver of a cluster is busy with what comes back.
+Six `quick` runs with one thread each, one after the other and two at once; what each launcher takes for a run that does
+nothing; and how long the driver of a cluster is busy with what comes back.
 """
 
 import subprocess
@@ -9,24 +9,25 @@ import sys
 import tempfile
 import time
 from contextlib import nullcontext
-from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from harness.launch.arrivals import Arrivals
-from harness.launch.job import run_alone
+from harness.launch.job import Job, run_alone
 from harness.launch.local import LocalLauncher
+<<<<<<< HEAD
 from harness.launch.training import build_job
+=======
+>>>>>>> launch
 from harness.launch.travel import load_packages
 from harness.plan.arguments import build_arguments
 from harness.processes import PLACE
-from mainrun.data.corpus import CorpusSource
 from mainrun.record.files import compute_sha256
 
 SEEDS = "1,2,3"
-TINY = {"num_titles": 400, "vocab_size": 300, "n_layer": 1, "n_head": 2, "d_model": 16, "block_size": 16}
-NUM_TINY = 5
+NUM_IDLE = 10
+WRITE_NOTHING = "import sys; open(sys.argv[1] + '/mainrun.log', 'w').close()"
 CHECKPOINT_BYTES = 326_000_000
 """Of one checkpoint of the `mainrun` preset."""
 
@@ -41,16 +42,15 @@ def measure_compare_s(num_at_once: int) -> float:
         return time.perf_counter() - started
 
 
-def measure_tiny_runs_s(launcher: Any) -> list[float]:
-    """Seconds of each of some tiny runs, one after the other; the first one, which prepares, is left out."""
+def measure_idle_runs_s(launcher: Any) -> list[float]:
+    """Seconds of each of some runs that do nothing, one after the other; the first one, which prepares, is left out."""
     seconds = []
     with tempfile.TemporaryDirectory() as parent:
-        for seed in range(NUM_TINY + 1):
-            folder = Path(parent) / f"run-{seed}"
+        for number in range(NUM_IDLE + 1):
+            folder = Path(parent) / f"run-{number}"
             folder.mkdir()
-            source = CorpusSource("synthetic")
-            arguments = build_arguments("baseline", "quick", TINY, source, seed, "cpu", "float32", folder)
-            job = replace(build_job(folder.name, arguments, folder), num_threads=1)
+            argv = (sys.executable, "-c", WRITE_NOTHING, str(folder))
+            job = Job(folder.name, argv, folder, folder / "mainrun.log", packages=PLACE, num_threads=1)
             started = time.perf_counter()
             outcome = run_alone(launcher, job)
             seconds.append(time.perf_counter() - started)
@@ -87,10 +87,10 @@ def main() -> None:
     """Prints all figures."""
     print(f"programs that travel: {len(load_packages(PLACE).content):,} bytes")
     print(f"a checkpoint of {CHECKPOINT_BYTES:,} bytes arrives: {measure_arrival_s(CHECKPOINT_BYTES):.2f} s")
-    print_spread("a tiny run, local", measure_tiny_runs_s(LocalLauncher()))
+    print_spread("a run that does nothing, local", measure_idle_runs_s(LocalLauncher()))
     with open_ray() as launcher:
         if launcher is not None:
-            print_spread("a tiny run, Ray", measure_tiny_runs_s(launcher))
+            print_spread("a run that does nothing, Ray", measure_idle_runs_s(launcher))
     one, two = measure_compare_s(1), measure_compare_s(2)
     print(
         f"six quick runs, one thread each: one after the other {one:.0f} s, two at once {two:.0f} s: {one / two:.2f} ×"

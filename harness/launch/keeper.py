@@ -59,7 +59,8 @@ class Sender:
 
     def __init__(self, job: Job, pipe: IO[bytes]) -> None:
         self._folder, self._journal, self._pipe = job.folder, job.journal, pipe
-        self._num_sent = job.journal.stat().st_size if job.journal.is_file() else 0
+        self._is_known = job.journal.is_file()
+        self._num_sent = job.journal.stat().st_size if self._is_known else 0
         self._tail = job.journal.read_bytes()[-KNOWN_BYTES:] if self._num_sent else b""
         self._sent: dict[str, tuple[int, int]] = {
             name: _stamp(path) for name, path in self._list_files() if path != job.journal
@@ -107,14 +108,15 @@ class Sender:
         with self._journal.open("rb") as journal:
             journal.seek(self._num_sent - len(self._tail))
             if journal.read(len(self._tail)) != self._tail or self._num_sent > os.fstat(journal.fileno()).st_size:
-                self._num_sent = 0
+                self._num_sent, self._tail, self._is_known = 0, b"", False
                 journal.seek(0)
             content = journal.read()
-        if content:
+        if content or not self._is_known:
+            self._is_known = True
             name = self._journal.relative_to(self._folder).as_posix()
             write_frame(self._pipe, {"kind": "append", "name": name, "offset": self._num_sent}, content)
             self._num_sent += len(content)
-            self._tail = (self._tail + content)[-min(KNOWN_BYTES, self._num_sent) :]
+            self._tail = (self._tail + content)[-KNOWN_BYTES:]
 
 
 @contextmanager

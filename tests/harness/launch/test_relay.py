@@ -161,6 +161,15 @@ def test_a_run_whose_nodes_die_four_times_has_failed(tmp_path: Path) -> None:
     assert "192.0.2.7" not in str(task.outcome)
 
 
+@pytest.mark.parametrize("before", [None, "one\n"])
+def test_a_journal_that_is_empty_at_the_end_comes_back_empty(before: str | None, tmp_path: Path) -> None:
+    job = build_job(tmp_path, "import sys; open(sys.argv[1] + '/mainrun.log', 'w').close()")
+    if before is not None:
+        job.journal.write_text(before)
+    assert run_alone(build_cluster(FakeRay()), job).exit_code == 0
+    assert job.journal.read_text() == ""
+
+
 def test_a_keeper_that_cannot_work_on_its_node_fails_the_run_with_the_reason(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
