@@ -16,12 +16,7 @@ from typing import Any
 from harness.launch.arrivals import Arrivals
 from harness.launch.job import Job, run_alone
 from harness.launch.local import LocalLauncher
-<<<<<<< HEAD
-from harness.launch.training import build_job
-=======
->>>>>>> launch
 from harness.launch.travel import load_packages
-from harness.plan.arguments import build_arguments
 from harness.processes import PLACE
 from mainrun.record.files import compute_sha256
 
