@@ -26,6 +26,8 @@ from tests.harness.fakes import (
 )
 from tests.harness.sources.logs import Shape, write_json
 
+CURVES = {"baseline-2": Curve(floor=2.9)}
+"""Losses of its own, as other settings have."""
 BASELINE, OPTIMIZED = "baseline-s1337", "optimized-s1337"
 
 
@@ -49,7 +51,9 @@ def list_trained(folder: Path) -> set[str]:
 
 
 def find_failed(folder: Path) -> set[str]:
-    return {finding.name for finding in verify(folder, None, 3, FakeLauncher()) if finding.status == "FAIL"}
+    return {
+        finding.name for finding in verify(folder, None, 3, FakeLauncher(curves=CURVES)) if finding.status == "FAIL"
+    }
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +61,7 @@ def both(_private_cache: None, tmp_path_factory: pytest.TempPathFactory, tiny_co
     """Three arms, two of which were trained in `tiny_comparison`; to be read only."""
     folder = tmp_path_factory.mktemp("reuse") / "three"
     settings = {"baseline-2": {"dropout": "0.2"}}
-    launcher = FakeLauncher(curves={"baseline-2": Curve(floor=2.9)})  # losses of its own, as other settings have
+    launcher = FakeLauncher(curves=CURVES)
     return compare_with(
         folder, [tiny_comparison], launcher, recipes=("baseline", "optimized", "baseline"), settings=settings
     )

@@ -120,7 +120,7 @@ def test_absent_json_is_said_to_be_missing(tmp_path: Path) -> None:
 
 
 def test_a_folder_in_place_of_json_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(StoredResultsError, match="cannot be read"):
+    with pytest.raises(StoredResultsError, match="is no file"):
         load_json(tmp_path, 1)
 
 
