@@ -100,8 +100,8 @@ def gather_evidence(
     """
     if source is None:
         return Evidence(comparison, NO_TITLES_HERE, NO_TITLES_HERE)
-    started = begin_again(comparison, source, launcher, repository)
-    return Evidence(comparison, read_titles(comparison.plan, source), started)
+    titles = read_titles(comparison.plan, source)  # before any run is begun for a file that is refused
+    return Evidence(comparison, titles, begin_again(comparison, source, launcher, repository))
 
 
 def find_source(plan: Plan, data: str | None) -> CorpusSource | None:

@@ -5,13 +5,13 @@ from dataclasses import asdict
 from typing import Any
 
 from harness.analyse.curves import compute_gain
+from harness.analyse.noise import measure_noise
 from harness.analyse.power import POWER, compute_detectable_gain, compute_needed_pairs
 from harness.analyse.uncertainty import (
     CONFIDENCE,
     TitleVariance,
     compute_median_interval,
     compute_sd,
-    compute_sd_interval,
     compute_sign_flip_p,
     compute_t_interval,
 )
@@ -52,12 +52,9 @@ def describe_robustness(
     mean = sum(gains) / len(gains)
     interval, typical = compute_t_interval(gains, 0.95), compute_median_interval(gains, titles)
     noise, source = _find_noise_floor(pairs, equal_arms=equal_arms)
-    low, high = (None, None) if noise is None else compute_sd_interval(noise, len(pairs))
     title_variance = titles.variance if titles else 0.0
-    detectable = None if noise is None else compute_detectable_gain(noise, len(pairs), title_variance)
-    sd, sd_source = noise, source
-    if sd is None and known_noise is not None:
-        sd, sd_source = known_noise.sd_percent, known_noise.source
+    detectable = None if noise is None else compute_detectable_gain(noise.sd_percent, len(pairs), title_variance)
+    known = noise or known_noise
     return {
         "seed_pairs": list(pairs),
         "num_seed_pairs": len(pairs),
@@ -66,30 +63,31 @@ def describe_robustness(
         "interval_95": asdict(interval) if interval else None,
         "median_interval": asdict(typical) if typical else None,
         "sign_flip_p": compute_sign_flip_p(gains),
-        "noise_floor_percent": noise,
-        "noise_floor_low_percent": low,
-        "noise_floor_high_percent": high,
+        "noise_floor_percent": noise and noise.sd_percent,
+        "noise_floor_low_percent": noise and noise.low_percent,
+        "noise_floor_high_percent": noise and noise.high_percent,
         "noise_floor_source": source,
         "detectable_gain_percent": None if detectable is None else margin_percent + detectable,
         "confidence_percent": 100 * CONFIDENCE,
         "power_percent": 100 * POWER,
         "needed_pairs": None
-        if sd is None
-        else compute_needed_pairs(mean, sd, margin_percent=margin_percent, title_variance=title_variance),
-        "needed_pairs_source": None if sd is None else sd_source,
+        if known is None
+        else compute_needed_pairs(mean, known.sd_percent, margin_percent=margin_percent, title_variance=title_variance),
+        "needed_pairs_source": known and known.source,
     }
 
 
-def _find_noise_floor(pairs: Sequence[dict[str, Any]], *, equal_arms: bool) -> tuple[float | None, str]:
-    """The spread over seeds in percent, and where it comes from.
+def _find_noise_floor(pairs: Sequence[dict[str, Any]], *, equal_arms: bool) -> tuple[KnownNoise | None, str]:
+    """The spread over seeds, and where it comes from, or why there is none.
 
     Paired differences of arms that differ by nothing say how exactly runs repeat, not how seeds vary.
     """
     if len(pairs) < 2:
         return None, "not measured: one seed"
-    paired = compute_sd([pair["gain_percent"] for pair in pairs])
-    if paired > 0 and not equal_arms:
-        return paired, "standard deviation of the paired gains"
+    paired = measure_noise([pair["gain_percent"] for pair in pairs], "standard deviation of the paired gains")
+    if paired is not None and not equal_arms:
+        return paired, paired.source
     losses = [pair["baseline_full_loss_nats_per_char"] for pair in pairs]
-    spread = 100 * compute_sd(losses) / (sum(losses) / len(losses))
-    return (spread, "standard deviation over the seeds of one arm") if spread > 0 else (None, "not measured: no spread")
+    percents = [100 * len(losses) * loss / sum(losses) for loss in losses]
+    spread = measure_noise(percents, "standard deviation over the seeds of one arm")
+    return spread, "not measured: no spread" if spread is None else spread.source

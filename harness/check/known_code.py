@@ -3,7 +3,6 @@
 The table of released files is made by `.ci/record_code`, from git, and nothing is imported from what is judged.
 """
 
-import hashlib
 import json
 from collections.abc import Mapping
 from functools import lru_cache
@@ -11,6 +10,7 @@ from importlib import resources
 
 from harness.check.registry import NO_CODE, NOT_VOUCHED, Evidence, Result, join_results
 from harness.check.rules import constraint
+from harness.plan.place import hash_sources
 from harness.processes import PLACE
 from harness.store.runs import StoredRun
 
@@ -37,11 +37,7 @@ def load_releases() -> dict[str, Code]:
 @lru_cache(maxsize=1)
 def hash_working_tree() -> Code:
     """The training program that stands here."""
-    package = PLACE / "mainrun"
-    return {
-        path.relative_to(package).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(package.rglob("*.py"))
-    }
+    return hash_sources(PLACE)
 
 
 @constraint("known-code", "The training program is one that was released")

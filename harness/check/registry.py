@@ -47,9 +47,9 @@ class Evidence:
     """All that checks may look at."""
 
     comparison: StoredComparison
-    titles: Titles | str = "the titles are read again by verify only"
+    titles: Titles | str = "the titles were not read again: verify and report --data do"
     """The titles, or why they are not here."""
-    fresh_starts: Mapping[str, FreshStart | str] | str = "a fresh initialization is made by verify only"
+    fresh_starts: Mapping[str, FreshStart | str] | str = "no run was begun again: verify and report --data do"
     """By run folder, the run begun again, or why it cannot be; or why no run was."""
 
     def need_titles(self) -> Titles:

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.cli.ablation_text import format_ablation
+from harness.cli.table import format_columns
 
 MAX_WIDTH = 44
 """Characters of a cell; a longer one is cut, as a terminal is narrow."""
@@ -24,7 +25,7 @@ def format_result(document: dict[str, Any], folder: Path) -> str:
     return "\n".join(
         [
             *(format_ablation(document["ablation"]) if document["ablation"] else ()),
-            *_format_columns([list(table.header), *rows], set(table.numeric)),
+            *format_columns(table.header, rows, table.numeric),
             *(claim["text"] for claim in document["claims"] if claim["id"].startswith("ranking-")),
             "",
             *(claim["text"] for claim in document["claims"] if claim["id"].startswith("sweep-")),
@@ -42,14 +43,3 @@ def format_result(document: dict[str, Any], folder: Path) -> str:
 
 def _cut(cell: str) -> str:
     return cell if len(cell) <= MAX_WIDTH else f"{cell[: MAX_WIDTH - 1]}…"
-
-
-def _format_columns(rows: list[list[str]], right: set[int]) -> list[str]:
-    widths = [max(len(row[place]) for row in rows) for place in range(len(rows[0]))]
-    return [
-        "  ".join(
-            cell.rjust(width) if place in right else cell.ljust(width)
-            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in rows
-    ]

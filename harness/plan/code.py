@@ -2,7 +2,7 @@
 
 import hashlib
 import subprocess
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -46,10 +46,6 @@ class Resolved:
     config: dict[str, Any]
     sizes: dict[str, Any]
     corpus: dict[str, Any]
-
-
-Resolve = Callable[[ArmRequest], Resolved]
-"""Asks the training program of an arm."""
 
 
 @dataclass(frozen=True)

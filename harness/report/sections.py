@@ -23,6 +23,8 @@ FIGURE_WORDS = {
     "sweeps": WORDS,
 }
 """What each figure shows, in the order of the reports."""
+ON_FIRST_PAGE = ("ablation", "sweeps", "loss_by_step", "intervals")
+"""Figures of the first page of a PDF and the top of a page for a browser, in their order there."""
 HALF_WIDE = frozenset({"loss_by_time", "gain", "training_loss", "learning_rate", "perplexity"})
 """Figures of which two stand side by side."""
 MORE_CAVEATS = "The same is to be said of other arms; comparison.json holds it of each."
@@ -93,11 +95,7 @@ def describe_ablation(document: Described) -> Section:
 
 def describe_curves(document: Described) -> Section:
     """The figures that do not stand on the first page."""
-    shown = [
-        name
-        for name in FIGURE_WORDS
-        if name in document["figures"] and name not in ("loss_by_step", "intervals", "ablation", "sweeps")
-    ]
+    shown = [name for name in FIGURE_WORDS if name in document["figures"] and name not in ON_FIRST_PAGE]
     return Section("Curves", [Figure(name, FIGURE_WORDS[name]) for name in shown])
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.launch.command import build_command_job
+from harness.launch.command import WORK_FOLDER, build_command_job
 from harness.launch.training import build_job
 from harness.launch.travel import archive_folder, build_job_there, build_order, load_file, load_packages, relocate
 from harness.plan.arms_file import ExternalArm
@@ -21,7 +21,7 @@ PLACES = {"results/a/runs/x-s1": "/n/x-s1", "/data/titles.txt": "/n/file/titles.
     ("word", "there"),
     [
         ("--out=results/a/runs/x-s1", "--out=/n/x-s1"),
-        ("results/a/runs/x-s1/work/log", "/n/x-s1/work/log"),
+        (f"results/a/runs/x-s1/{WORK_FOLDER}/log", f"/n/x-s1/{WORK_FOLDER}/log"),
         ("results/a/runs/x-s10", "results/a/runs/x-s10"),
         ("--data=/data/titles.txt", "--data=/n/file/titles.txt"),
         ("--data=/data/other.txt", "--data=/n/data/other.txt"),
@@ -79,7 +79,7 @@ def test_a_command_keeps_its_own_python_and_folder_and_finds_its_place_for_resul
     order = build_order(job, "root", [load_packages(PLACE)], 600.0)
     places = dict.fromkeys(order["folders"], "/n/mine-s1")
     there = build_job_there({**order, "places": places, "python": [order["python"], "/n/python"]})
-    assert there.argv == (sys.executable, "run.py", "--log=/n/mine-s1/work/log")
-    assert (there.cwd, there.env) == (tmp_path, {"LOG": "/n/mine-s1/work"})
-    assert (there.journal, there.output) == (Path("/n/mine-s1/work/log"), Path("/n/mine-s1/output.log"))
+    assert there.argv == (sys.executable, "run.py", f"--log=/n/mine-s1/{WORK_FOLDER}/log")
+    assert (there.cwd, there.env) == (tmp_path, {"LOG": f"/n/mine-s1/{WORK_FOLDER}"})
+    assert (there.journal, there.output) == (Path(f"/n/mine-s1/{WORK_FOLDER}/log"), Path("/n/mine-s1/output.log"))
     assert there.own_session and there.stall_s == job.stall_s
