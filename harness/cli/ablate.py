@@ -5,7 +5,6 @@ import argparse
 from harness.cli.answer import Answer
 from harness.cli.compare import train
 from harness.cli.options import Verbs, build_json_option, build_training_options
-from harness.cli.resume import complete
 from mainrun.recipes import RECIPES
 
 DEFAULT_RECIPE = "optimized"
@@ -26,7 +25,4 @@ def add_to(verbs: Verbs) -> None:
 
 def run(given: argparse.Namespace) -> Answer:
     """Trains every step of the ladder, and reports what each is worth."""
-    if given.resume:
-        complete(given)
-    given.ablate = given.ablate or DEFAULT_RECIPE
-    return train(given)
+    return train(given, DEFAULT_RECIPE)

@@ -83,8 +83,11 @@ def run(given: argparse.Namespace) -> Answer:
     return train(given)
 
 
-def train(given: argparse.Namespace) -> Answer:
-    """Trains what is asked for and reports on it, or shows the plan where only that is asked for."""
+def train(given: argparse.Namespace, ablate: str | None = None) -> Answer:
+    """Trains what is asked for and reports on it, or shows the plan where only that is asked for.
+
+    `ablate` is the recipe that is taken apart where neither the command line nor a stored plan names one.
+    """
     from harness.cli.outcome import format_result
     from harness.cli.terminal import find_style, write_live
     from harness.comparison import run_comparison
@@ -118,7 +121,7 @@ def train(given: argparse.Namespace) -> Answer:
         set_texts=tuple(given.settings),
         sweeps=tuple(given.sweeps),
         against=given.against or FIRST,
-        ablate=given.ablate,
+        ablate=given.ablate or ablate,
         margin_percent=MARGIN_PERCENT if given.margin is None else given.margin,
         device=given.device,
         precision=given.precision,

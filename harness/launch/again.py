@@ -5,16 +5,16 @@ from pathlib import Path
 from typing import Any
 
 from harness.launch.errors_log import hide_folders
-from harness.launch.job import Launcher, run_alone
-from harness.launch.training import build_job
+from harness.launch.job import Launcher
+from harness.launch.training import build_job, train_for
 from harness.plan.arguments import build_arguments, fit_arguments
 from harness.plan.place import find_place
 from harness.plan.plan import Plan
 from harness.store.runs import StoredComparison, StoredRun
 from mainrun.data.corpus import CorpusSource
-from mainrun.record.errors import EXIT_DONE, RequestError, StoredResultsError
+from mainrun.record.errors import RequestError, StoredResultsError
 from mainrun.record.files import compute_file_sha256, make_scratch_folder
-from mainrun.record.run_record import TOKENIZER_NAME, load_run_record
+from mainrun.record.run_record import TOKENIZER_NAME
 
 NAME_END = "-again"
 """What the job's name has beyond the run's."""
@@ -41,13 +41,10 @@ def train_again(
     if isinstance(fitted, str):
         return fitted
     arguments, place = fitted
-    stop = [] if num_steps is None else [f"--stop-after={num_steps}"]
     resume = ["--resume"] if folder.exists() else []
-    job = build_job(f"{run.folder.name}{NAME_END}", [*arguments, *stop, *resume], folder, place)
-    outcome = run_alone(launcher, replace(job, num_threads=how[2]))  # bits depend on it
-    if outcome.exit_code != EXIT_DONE:
-        return hide_folders(outcome.message, run.folder.parents[1])
-    return load_run_record(folder)
+    job = build_job(f"{run.folder.name}{NAME_END}", [*arguments, *resume], folder, place)
+    record = train_for(num_steps, replace(job, num_threads=how[2]), launcher)  # bits depend on it
+    return hide_folders(record, run.folder.parents[1]) if isinstance(record, str) else record
 
 
 def begin_again(

@@ -6,15 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from harness.launch.estimate import MIN_STEPS, estimate_run_s, find_work, measure_speed
-from harness.launch.job import Launcher, run_alone
+from harness.launch.job import Launcher
 from harness.launch.shares import choose_num_threads
-from harness.launch.training import build_job
+from harness.launch.training import build_job, train_for
 from harness.plan.arguments import build_arguments, fit_arguments
 from harness.plan.code import locate_code
 from harness.plan.plan import Arm, Plan, PlannedRun
 from harness.plan.request import CompareRequest
 from harness.store.journals import load_journal
-from mainrun.record.errors import EXIT_DONE
 from mainrun.record.files import make_scratch_folder
 
 NUM_STEPS = MIN_STEPS + 2
@@ -66,12 +65,12 @@ def _measure(request: CompareRequest, plan: Plan, arm: Arm, launcher: Launcher) 
         place = locate_code(arm.code, request.repository)
         if arm.code is not None:
             arguments = fit_arguments(arguments, place, arm.name)
-        job = build_job(f"{arm.name} for {NUM_STEPS} steps", [*arguments, f"--stop-after={NUM_STEPS}"], folder, place)
+        job = build_job(f"{arm.name} for {NUM_STEPS} steps", arguments, folder, place)
+        job = replace(job, num_threads=choose_num_threads(request.threads, request.jobs or 1))
         began = time.monotonic()
-        outcome = run_alone(launcher, replace(job, num_threads=choose_num_threads(request.threads, request.jobs or 1)))
-        taken_s = time.monotonic() - began
-        if outcome.exit_code != EXIT_DONE:
+        if isinstance(train_for(NUM_STEPS, job, launcher), str):
             return None
+        taken_s = time.monotonic() - began
         events = load_journal(job.journal, finished=True)
     speed = measure_speed(work, events)
     if speed is None:

@@ -11,13 +11,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from harness.launch.job import Job, Launcher, run_alone
+from harness.launch.job import Job, Launcher
+from harness.launch.training import train_for
 from harness.plan.plan import Plan, PlannedRun
 from harness.store.runs import TAKEN_OVER, StoredComparison, StoredRun, load_comparison
-from mainrun.record.errors import EXIT_DONE, RequestError, StoredResultsError
+from mainrun.record.errors import RequestError, StoredResultsError
 from mainrun.record.files import compute_file_sha256, make_folder, make_scratch_folder, save_json, unwritable
 from mainrun.record.identity import compute_identity
-from mainrun.record.run_record import FILE_NAME, HASHED_FILES, JOURNAL_NAME, load_run_record
+from mainrun.record.run_record import FILE_NAME, HASHED_FILES, JOURNAL_NAME
 
 
 @dataclass
@@ -64,9 +65,10 @@ def take_over(
     found = offers.find(plan, planned)
     if not found:
         return None
-    due = _start_without_a_step(job, launcher)
-    if due is None:
-        return "nothing is taken over: the training program does not start here"
+    with make_scratch_folder() as scratch:
+        due = train_for(0, _move(job, scratch / "run"), launcher)
+    if isinstance(due, str):
+        return f"nothing is taken over: the training program does not start here: {due}"
     in_full = plan.get_arm(planned.arm).code is not None
     asked, refusals = _identify(due, in_full=in_full), []
     for comparison, run in found:
@@ -80,14 +82,10 @@ def take_over(
     return "; ".join(refusals)
 
 
-def _start_without_a_step(job: Job, launcher: Launcher) -> dict[str, Any] | None:
-    """The record of the run that the job would train, made and thrown away."""
-    with make_scratch_folder() as scratch:
-        folder = scratch / "run"
-        kept = [word for word in job.argv if not word.startswith("--out=")]
-        argv = (*kept, f"--out={folder}", "--stop-after=0")
-        outcome = run_alone(launcher, replace(job, folder=folder, journal=folder / JOURNAL_NAME, argv=argv))
-        return load_run_record(folder) if outcome.exit_code == EXIT_DONE else None
+def _move(job: Job, folder: Path) -> Job:
+    """The job with another folder for its run."""
+    kept = (word for word in job.argv if not word.startswith("--out="))
+    return replace(job, folder=folder, journal=folder / JOURNAL_NAME, argv=(*kept, f"--out={folder}"))
 
 
 def _identify(record: dict[str, Any], *, in_full: bool) -> dict[str, Any]:

@@ -2,12 +2,14 @@
 
 import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from harness.launch.alike import Alike
 from harness.launch.errors_log import hide_folders, save_errors
 from harness.launch.follow import JournalFollower
-from harness.launch.job import Job, Outcome
+from harness.launch.job import Job, Launcher, Outcome, run_alone
 from harness.launch.progress import RunProgress
 from harness.plan.arguments import DATA, MODULE, build_arguments, fit_arguments
 from harness.plan.code import Code
@@ -28,7 +30,7 @@ from mainrun.record.errors import (
 from mainrun.record.files import make_folder
 from mainrun.record.inert import make_inert
 from mainrun.record.run_record import FILE_NAME as RECORD_NAME
-from mainrun.record.run_record import JOURNAL_NAME, mark_failed
+from mainrun.record.run_record import JOURNAL_NAME, load_run_record, mark_failed
 
 EXIT_SIGNAL = 128
 """Exit codes above this one are signals."""
@@ -69,6 +71,13 @@ def build_job(name: str, arguments: list[str], folder: Path, place: Path = PLACE
         packages=place,
         inputs=tuple(Path(source) for source in data if source not in (SYNTHETIC, HUB)),
     )
+
+
+def train_for(num_steps: int | None, job: Job, launcher: Launcher) -> dict[str, Any] | str:
+    """The record of a job's run, trained alone for `num_steps` steps (None: to its end), or what ended it."""
+    stop = [] if num_steps is None else [f"--stop-after={num_steps}"]
+    outcome = run_alone(launcher, replace(job, argv=(*job.argv, *stop)))
+    return load_run_record(job.folder) if outcome.exit_code == EXIT_DONE else outcome.message
 
 
 class TrainingTask:

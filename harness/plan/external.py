@@ -9,7 +9,8 @@ from harness.plan.arm_syntax import name_arms
 from harness.plan.arms import check_against
 from harness.plan.arms_file import ExternalArm, load_arms
 from harness.plan.code import Code, choose_resolver
-from harness.plan.plan import Arm, Plan, check_rule, order_runs, plan_comparison
+from harness.plan.plan import Arm, Plan, check_rule, order_runs
+from harness.plan.planning import plan_comparison
 from harness.plan.request import CompareRequest
 from mainrun.record.errors import RequestError
 

@@ -14,7 +14,8 @@ from harness.plan.code import Code, choose_resolver, locate_code
 from harness.plan.external import plan_external
 from harness.plan.folders import name_folder, refuse_filled
 from harness.plan.plan import FILE_NAME as PLAN_NAME
-from harness.plan.plan import Plan, load_plan, plan_comparison, save_plan
+from harness.plan.plan import Plan, load_plan, save_plan
+from harness.plan.planning import plan_comparison
 from harness.plan.request import CompareRequest
 from harness.plan.seeds import continue_plan, list_differences
 from mainrun.data.corpus import HUB

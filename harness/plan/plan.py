@@ -7,15 +7,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.plan.ablation import Ablation
-from harness.plan.arm_syntax import FORBIDDEN_IN_NAMES, ArmRequest
+from harness.plan.arm_syntax import FORBIDDEN_IN_NAMES
 from harness.plan.changes import CodeChange, load_change
-from harness.plan.code import Code, Resolver, load_code
-from harness.plan.noise import KnownNoise, find_known_noise
-from mainrun.config import Config, check_seed
-from mainrun.data.corpus import CorpusSource
-from mainrun.data.streams import prepare_data
-from mainrun.recipes import build_named_config
+from harness.plan.code import Code, load_code
+from harness.plan.noise import KnownNoise
+from mainrun.config import check_seed
 from mainrun.record.errors import RequestError, StoredResultsError
 from mainrun.record.files import compute_file_sha256, load_json, save_json
 from mainrun.record.upgrade import upgrade_config
@@ -145,55 +141,6 @@ class Plan:
         return self.get_arm(run.arm).label.replace(run.arm, run.folder_name, 1)
 
 
-def plan_comparison(
-    name: str,
-    arms: Sequence[ArmRequest],
-    preset: str,
-    source: CorpusSource,
-    seeds: Sequence[int],
-    ablation: Ablation | None = None,
-    margin_percent: float = MARGIN_PERCENT,
-    against: str = FIRST,
-    resolver: Resolver | None = None,
-    min_arms: int = 2,
-) -> Plan:
-    """Plans a comparison of `arms`, the first being the baseline.
-
-    With a `resolver` it asks the training program of each arm what the recipe is there.
-
-    Loads and tokenizes the titles, so that nothing about them can fail after training has begun. Raises
-    `RequestError` for unknown names, values out of range, a repeated seed, a corpus that is too small and arms on
-    different titles.
-    """
-    if len(arms) < min_arms:
-        raise RequestError("A comparison needs two recipes or more; the first is the baseline.")
-    check_rule(seeds, margin_percent)
-    if resolver is None:
-        configs = [build_named_config(arm.recipe, preset, arm.settings) for arm in arms]
-        prepared = [_prepare_arm(arm, config, source) for arm, config in zip(arms, configs, strict=True)]
-    else:
-        prepared = [_ask_program(arm, resolver) for arm in arms]
-    for arm, corpus in prepared:
-        if any(corpus[key] != prepared[0][1][key] for key in ("train_sha256", "validation_sha256")):
-            raise RequestError(
-                f"{arm.name} would be trained on other titles than {arms[0].name}. Arms on different titles are not "
-                "compared: give num_titles and val_fraction to all arms alike, or to none."
-            )
-    return Plan(
-        name=name,
-        preset=preset,
-        corpus=prepared[0][1],
-        arms=tuple(arm for arm, _ in prepared),
-        seeds=tuple(seeds),
-        runs=order_runs([arm.name for arm in arms], seeds),
-        title_column=source.title_column,
-        ablation=asdict(ablation) if ablation else None,
-        margin_percent=margin_percent,
-        known_noise=find_known_noise(preset, (arm.settings for arm in arms), prepared[0][1]["source"]),
-        against=against,
-    )
-
-
 def check_rule(seeds: Sequence[int], margin_percent: float) -> None:
     """`RequestError` for seeds or a margin that no verdict can be reached with."""
     repeated = [seed for seed, count in Counter(seeds).items() if count > 1]
@@ -203,6 +150,15 @@ def check_rule(seeds: Sequence[int], margin_percent: float) -> None:
         check_seed(seed)
     if not 0 <= margin_percent < 100:
         raise RequestError(f"--margin takes a percentage from 0 to below 100, not {margin_percent}.")
+
+
+def order_runs(names: Sequence[str], seeds: Sequence[int]) -> tuple[PlannedRun, ...]:
+    """ABBA: every second seed runs the arms in reverse, so that a drift of the machine favours none."""
+    return tuple(
+        PlannedRun(arm, seed)
+        for place, seed in enumerate(seeds)
+        for arm in (names if place % 2 == 0 else reversed(names))
+    )
 
 
 def save_plan(folder: Path, plan: Plan) -> str:
@@ -272,29 +228,3 @@ def _check_names(plan: Plan) -> None:
         is_planned_seed = plan.sources is not None or run.seed in plan.seeds
         if run.arm not in names or not is_planned_seed or type(run.seed) is not int:
             raise ValueError(f"the run {run.arm!r} with seed {run.seed!r} is of no planned arm and seed")
-
-
-def order_runs(names: Sequence[str], seeds: Sequence[int]) -> tuple[PlannedRun, ...]:
-    """ABBA: every second seed runs the arms in reverse, so that a drift of the machine favours none."""
-    return tuple(
-        PlannedRun(arm, seed)
-        for place, seed in enumerate(seeds)
-        for arm in (names if place % 2 == 0 else reversed(names))
-    )
-
-
-def _prepare_arm(arm: ArmRequest, config: Config, source: CorpusSource) -> tuple[Arm, dict[str, Any]]:
-    data = prepare_data(config, source)
-    resolved = {**config.flatten(), "data.vocab_size": data.streams.tokenizer.vocab_size}
-    sizes = {
-        **asdict(data.sizes),
-        "num_train_tokens": len(data.streams.train_ids),
-        "num_validation_tokens": len(data.streams.validation_ids),
-        "num_validation_chars": data.num_chars,
-    }
-    return Arm(arm.name, arm.recipe, arm.settings, resolved, sizes), asdict(data.corpus.record)
-
-
-def _ask_program(arm: ArmRequest, resolver: Resolver) -> tuple[Arm, dict[str, Any]]:
-    found = resolver(arm)
-    return Arm(arm.name, arm.recipe, arm.settings, found.config, found.sizes, found.code), found.corpus

@@ -303,7 +303,7 @@ def test_one_seed_that_decides_nothing_says_what_it_lacks(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_known: bool, said: str
 ) -> None:
     if not is_known:
-        monkeypatch.setattr("harness.plan.plan.find_known_noise", lambda *_: None)
+        monkeypatch.setattr("harness.plan.planning.find_known_noise", lambda *_: None)
     launcher = FakeLauncher(curves={"optimized": Curve(floor=3.25, rate=5.0)})
     document = load_document(make_comparison(tmp_path, launcher=launcher))
     assert get_texts(document)["verdict"] == "Verdict: INCONCLUSIVE (single seed)"

@@ -51,7 +51,7 @@ def test_resume_of_an_ablation_needs_no_recipe_and_no_verb(
     launcher: FakeLauncher, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "a"
-    interrupt(launcher, "ablate", "--out", out, "--seeds", "3")
+    interrupt(launcher, "ablate", "frontier", "--out", out, "--seeds", "3")
     for verb in ("ablate", "compare"):
         capsys.readouterr()
         assert run(verb, "--resume", "--out", out, "--dry-run", "--json") == 0
