@@ -4,11 +4,17 @@ Run as a file, so that neither the working directory nor PYTHONPATH can put anot
 place. PLACE is the folder our packages stand in; everything else is found as it always is.
 """
 
+import os
 import runpy
+import signal
 import sys
+import threading
 from importlib.machinery import ModuleSpec, PathFinder
 
 PACKAGES = ("mainrun", "harness", "reports")
+LISTENED = "MAINRUN_LISTENED"
+"""In the environment where whoever started the program holds the other end of its standard input, so that it ends with
+that process, however that ends."""
 
 
 class PlaceFinder:
@@ -26,7 +32,16 @@ def find_packages_in(place: str) -> None:
     sys.meta_path.insert(0, PlaceFinder(place))
 
 
+def end_with_the_listener() -> None:
+    """Waits for the end of standard input, and then ends this process as Ctrl-C would."""
+    while os.read(0, 1):
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
 if __name__ == "__main__":
+    if os.environ.pop(LISTENED, None):
+        threading.Thread(target=end_with_the_listener, daemon=True).start()
     _, place, module, *arguments = sys.argv
     find_packages_in(place)
     sys.argv = [module, *arguments]

@@ -3,12 +3,14 @@
 `python -m pytest tests/test_kill.py --kills 100` kills more often than the suite does.
 """
 
+import fcntl
 import json
 import random
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -77,3 +79,31 @@ def test_a_killed_training_resumes_to_the_same_bits(
     assert record["title_losses_sha256"] == due["title_losses_sha256"]
     assert read_measurements(folder) == read_measurements(uninterrupted)
     assert not (folder / "checkpoint").exists()
+
+
+def test_a_training_ends_with_the_harness_that_started_it_and_was_killed(tmp_path: Path) -> None:
+    settings = [f"--set={key}={value}" for key, value in {**SETTINGS, "num_titles": 6000}.items()]
+    command = [sys.executable, "-m", "harness", "compare", *settings, f"--out={tmp_path / 'out'}"]
+    harness = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    journal = tmp_path / "out" / "runs" / "baseline-s1337" / "mainrun.log"
+    wait_for(lambda: journal.exists() and journal.read_bytes().count(b"\n") > 5)
+    harness.kill()
+    harness.wait()
+    wait_for(lambda: not is_locked(journal))
+    assert json.loads((journal.parent / "run.json").read_bytes())["status"] == "running"
+
+
+def wait_for(condition: Callable[[], bool], at_most_s: float = 120) -> None:
+    deadline = time.monotonic() + at_most_s
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def is_locked(path: Path) -> bool:
+    with path.open("rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from harness.cli.answer import Answer
 from harness.cli.options import Verbs, build_json_option
+from mainrun.record.errors import RequestError
 
 
 def add_to(verbs: Verbs) -> None:
@@ -14,11 +15,16 @@ def add_to(verbs: Verbs) -> None:
     parser.add_argument(
         "--data", help="the file the titles came from, or hub: makes every check anew before it renders"
     )
+    parser.add_argument("--repo", type=Path, metavar="DIR",
+                        help="with --data: folder whose mainrun/ was trained, in a repository that holds its "
+                        "revisions")  # fmt: skip
     parser.set_defaults(run=run)
 
 
 def run(given: argparse.Namespace) -> Answer:
     """Makes every derived file anew."""
+    if given.repo is not None and given.data is None:
+        raise RequestError("--repo goes with --data: nothing is trained again without the titles.")
     from harness.report.pdf import start_renderer_early
 
     with start_renderer_early() as renderer:  # it loads its libraries while these imports and the analysis go on
@@ -33,6 +39,7 @@ def run(given: argparse.Namespace) -> Answer:
             if given.data is not None:
                 comparison = load_comparison(given.folder)
                 source = find_source(comparison.plan, given.data)
-                store_findings(gather_evidence(comparison, source, LocalLauncher()), "report")
+                evidence = gather_evidence(comparison, source, LocalLauncher(), given.repo)
+                store_findings(evidence, "report")
             document = make_reports(given.folder, renderer)
     return Answer(format_result(document, given.folder), {"folder": str(given.folder), "pairs": document["pairs"]})

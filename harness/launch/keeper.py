@@ -9,7 +9,6 @@ import hashlib
 import json
 import os
 import shutil
-import signal
 import sys
 import threading
 import time
@@ -24,6 +23,7 @@ from harness.launch.local import LocalLauncher
 from harness.launch.relay import write_frame
 from harness.launch.travel import build_job_there
 from harness.processes import POLL_S, end_as_by_ctrl_c
+from harness.start import end_with_the_listener
 from mainrun.record.run_record import FILE_NAME as RECORD_NAME
 
 CHECKPOINTS = "checkpoint/*.pt"
@@ -145,16 +145,10 @@ def _stamp(path: Path) -> tuple[int, int]:
     return state.st_mtime_ns, state.st_size
 
 
-def _end_with_the_listener() -> None:
-    while os.read(0, 1):
-        pass
-    os.kill(os.getpid(), signal.SIGTERM)
-
-
 if __name__ == "__main__":
     end_as_by_ctrl_c()
     order = json.loads(sys.stdin.buffer.readline())
-    threading.Thread(target=_end_with_the_listener, daemon=True).start()
+    threading.Thread(target=end_with_the_listener, daemon=True).start()
     try:
         keep(order, sys.stdout.buffer)
     except (KeyboardInterrupt, BrokenPipeError):

@@ -11,6 +11,7 @@ from harness.launch.job import Job, Outcome
 from harness.launch.output import Output
 from harness.launch.shares import Gpus, limit_threads
 from harness.processes import describe_signal, end_processes
+from harness.start import LISTENED
 from mainrun.record.errors import RunError
 
 LOOK_S = 0.05
@@ -64,11 +65,16 @@ class _Running:
     """One job's process and what it prints."""
 
     def __init__(self, job: Job, share: Mapping[str, str]) -> None:
-        """`share` is what the environment says of the job's share of the machine; the job's own has the last word."""
+        """`share` is what the environment says of the job's share of the machine; the job's own has the last word.
+
+        A program of ours ends with this process, even where it is killed; any other that outlives it holds its output.
+        """
         self._job, self._output = job, Output(job.output)
+        is_ours = job.packages is not None
+        environment = {**os.environ, **share, **job.env, **({LISTENED: "1"} if is_ours else {})}
         try:
             self.process = subprocess.Popen(
-                job.argv, cwd=job.cwd, env={**os.environ, **share, **job.env}, stdin=subprocess.DEVNULL,
+                job.argv, cwd=job.cwd, env=environment, stdin=subprocess.PIPE if is_ours else subprocess.DEVNULL,
                 stdout=self._output.file, stderr=subprocess.STDOUT, start_new_session=job.own_session,
             )  # fmt: skip
         except OSError as error:
@@ -84,7 +90,7 @@ class _Running:
             if not self._has_stalled():
                 return None
             end_processes({self.process: self.send})
-        self._end_left_over()
+        self._let_go()
         last, text = self._output.finish()
         if exit_code is None:
             message = f"its journal did not grow for {self._job.stall_s:g} s; the command was ended"
@@ -95,7 +101,7 @@ class _Running:
 
     def close(self) -> None:
         """Ends what an ended process left behind, and keeps what it printed as far as it is written."""
-        self._end_left_over()
+        self._let_go()
         self._output.close()
 
     def send(self, number: int) -> bool:
@@ -115,6 +121,11 @@ class _Running:
         if (num_bytes := _measure(self._job.journal)) != self._num_bytes:
             self._num_bytes, self._grown_at = num_bytes, time.monotonic()
         return time.monotonic() - self._grown_at > self._job.stall_s
+
+    def _let_go(self) -> None:
+        if self.process.stdin is not None:
+            self.process.stdin.close()
+        self._end_left_over()
 
     def _end_left_over(self) -> None:
         """Ends what a command started and left behind; it would take the next run's time.

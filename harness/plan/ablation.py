@@ -47,6 +47,11 @@ class Ablation:
 
 def plan_ablation(recipe: str, preset: str) -> Ablation:
     """The ablation of a named recipe; `RequestError` for an unknown name and for one that changes nothing."""
+    if "@" in recipe:
+        raise RequestError(
+            f"ablate takes a recipe apart with the code that is here, and '{recipe}' names a revision. Check that "
+            "revision out into a folder of its own (git worktree add), and run ablate there."
+        )
     units = find_units(recipe, preset)
     if not units:
         raise RequestError(f"The recipe '{recipe}' changes nothing in the baseline: there is nothing to ablate.")

@@ -8,6 +8,7 @@ from harness.check.registry import Result, join_results
 from harness.plan.changes import FILE_NAME, compare_code
 from harness.plan.code import compute_sources_sha256
 from harness.plan.place import find_place, hash_sources
+from harness.plan.plan import Arm
 from harness.store.runs import StoredComparison
 
 NAME = "revisions"
@@ -17,7 +18,7 @@ TITLE = "The code of every revision, fetched again from git, is the code that ra
 def judge_revisions(comparison: StoredComparison, repository: Path | None) -> Result:
     """PASS where git gives the code of every arm again, and `changes.patch` is its difference.
 
-    NOT CHECKED where a commit is not in the repository here, and for a working tree that was changed.
+    NOT CHECKED where a commit is not in the repository here, and for a changed working tree that stands here no more.
     """
     changes = comparison.plan.code_changes or ()
     patch = comparison.folder / FILE_NAME
@@ -44,4 +45,10 @@ def judge_revisions(comparison: StoredComparison, repository: Path | None) -> Re
             )
             if again != change:
                 results.append(("FAIL", f"{FILE_NAME} is not the difference of {again.candidate} to {again.baseline}"))
-    return join_results(results or [("PASS", f"{len(places)} arms have the code of their commits to the last file")])
+    return join_results(results or [("PASS", _describe_match([arm for arm in comparison.plan.arms if arm.code]))])
+
+
+def _describe_match(arms: list[Arm]) -> str:
+    changed = [arm.name for arm in arms if arm.code is not None and arm.code.tree is None]
+    said = f"{len(arms) - len(changed)} arms have the code of their commits to the last file"
+    return f"{said}, {', '.join(changed)} that of the files here, which no commit holds" if changed else said

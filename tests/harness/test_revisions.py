@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
+from harness.cli.app import main
 from harness.comparison import run_comparison
 from harness.launch.job import Job
 from harness.launch.local import LocalLauncher
@@ -177,6 +178,9 @@ def test_a_changed_tree_is_said_and_not_vouched_for(repository: Path, tmp_path: 
     (repository / "mainrun" / "model" / "gpt.py").write_text("B = 2\n", encoding="utf-8")
     document = compare(repository, tmp_path / "out")
     assert "changed-tree" in [claim["id"] for claim in document["caveats"]]
+    status, evidence = find_statuses(tmp_path / "out", repository)["revisions"]
+    assert status == "PASS" and evidence.startswith("1 arms have the code of their commits")
+    assert "optimized that of the files here, which no commit holds" in evidence
     git(repository, "checkout", "-q", "--", ".")
     status, evidence = find_statuses(tmp_path / "out", repository)["revisions"]
     assert status == "NOT CHECKED" and "with changes" in evidence
@@ -220,6 +224,21 @@ def test_a_commit_that_is_not_here_is_not_checked(repository: Path, tmp_path: Pa
     git(tmp_path, "init", "-q", str(tmp_path / "empty"))
     statuses = find_statuses(tmp_path / "out", tmp_path / "empty")
     assert statuses["revisions"][0] == statuses["replay"][0] == "NOT CHECKED"
+
+
+def test_report_begins_runs_again_with_the_programs_of_the_repository_named(
+    repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compare(repository, tmp_path / "out")
+    monkeypatch.setattr("harness.launch.local.LocalLauncher", RevisionLauncher)
+    statuses = []
+    for more in (["--repo", str(repository)], []):
+        with skip_rendering():
+            assert main(["report", str(tmp_path / "out"), "--data", "synthetic", *more]) == 0
+        findings = load_document(tmp_path / "out")["constraints"]
+        statuses += [finding["status"] for finding in findings if finding["name"] == "fresh-start"]
+    assert statuses == ["PASS", "NOT VOUCHED"]
+    assert main(["report", str(tmp_path / "out"), "--repo", str(repository)]) == 2
 
 
 @pytest.mark.parametrize("operation", FAULTS)

@@ -95,6 +95,8 @@ def test_nothing_to_ablate_is_a_wrong_request() -> None:
         plan_ablation("baseline", "quick")
     with pytest.raises(RequestError, match="'optimized'"):
         plan_ablation("optimised", "quick")
+    with pytest.raises(RequestError, match="'optimized@main' names a revision"):
+        plan_ablation("optimized@main", "quick")
 
 
 def test_the_parts_of_the_ladder_add_up_to_the_whole(ablated: Path) -> None:
