@@ -14,7 +14,8 @@ REFERENCES = ("quick-synthetic", "mainrun-hn-titles")
 ANYWHERE = {"official-data", "pre-trained-weights", "pdf-attachments", "replay", "kept-weights", "stored-findings"}
 """The last one since they were made before findings were stored."""
 OF_A_FILE = {
-    "fingerprints", "denominator", "tokens", "round-trip", "facts-by-title", "characters-per-token", "fresh-start"
+    "fingerprints", "denominator", "tokens", "round-trip", "facts-by-title", "characters-per-token", "fresh-start",
+    "reads",
 }  # fmt: skip
 """What cannot be checked without the file of the titles."""
 

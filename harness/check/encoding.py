@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -17,36 +18,48 @@ EOS_ID = 1
 
 def load_encoding(path: Path) -> tiktoken.Encoding | UnigramEncoding:
     """The encoding that a stored `tokenizer.json` describes; `ValueError` where it is no usable tokenizer."""
-    stored = json.loads(path.read_bytes())
+    return _build_encoding(path.name, path.read_bytes())
+
+
+def encode_titles(path: Path, titles: list[str]) -> NDArray[np.int32]:
+    """The stream of titles (n,) by a stored `tokenizer.json`: each title's ids after one space, then one `<eos>`.
+
+    An empty title is its `<eos>` alone. Runs of one tokenizer share the stream, which is to be read only.
+    """
+    return _encode_titles(path.name, path.read_bytes(), tuple(titles))
+
+
+@lru_cache(maxsize=4)
+def _encode_titles(name: str, tokenizer: bytes, titles: tuple[str, ...]) -> NDArray[np.int32]:
+    encoding, stream = _build_encoding(name, tokenizer), list[int]()
+    with _panics_are_errors(name):
+        for title in titles:
+            stream += encoding.encode_ordinary(f" {title}") if title else []
+            stream.append(EOS_ID)
+    return np.array(stream, np.int32)
+
+
+def _build_encoding(name: str, tokenizer: bytes) -> tiktoken.Encoding | UnigramEncoding:
+    stored = json.loads(tokenizer)
     tokens = [bytes.fromhex(token) for token in stored["token_bytes_hex"]]
     num_special = len(SPECIAL_TOKENS)
     if stored["special_tokens"] != SPECIAL_TOKENS or len(set(tokens)) != len(tokens):
-        raise ValueError(f"{path.name} does not begin with {', '.join(SPECIAL_TOKENS)}, or repeats a token")
+        raise ValueError(f"{name} does not begin with {', '.join(SPECIAL_TOKENS)}, or repeats a token")
     missing = [byte for byte in range(256) if bytes([byte]) not in tokens]
     if missing:
-        raise ValueError(f"{path.name} has no token for byte {missing[0]}")
+        raise ValueError(f"{name} has no token for byte {missing[0]}")
     if "token_scores" in stored:
-        return UnigramEncoding(path.name, stored["split_pattern"], tokens, stored["token_scores"], num_special)
+        return UnigramEncoding(name, stored["split_pattern"], tokens, stored["token_scores"], num_special)
     ranks = {token: place for place, token in enumerate(tokens) if place >= num_special}
     special = {token: place for place, token in enumerate(SPECIAL_TOKENS)}
-    with _panics_are_errors(path.name):
+    with _panics_are_errors(name):
         return tiktoken.Encoding(
-            path.name,
+            name,
             pat_str=stored["split_pattern"],
             mergeable_ranks=ranks,
             special_tokens=special,
             explicit_n_vocab=len(tokens),
         )
-
-
-def encode_titles(encoding: tiktoken.Encoding | UnigramEncoding, titles: list[str]) -> NDArray[np.int32]:
-    """The stream of titles (n,): each title's ids after one space, then one `<eos>`; an empty title is that alone."""
-    stream: list[int] = []
-    with _panics_are_errors(encoding.name):
-        for title in titles:
-            stream += encoding.encode_ordinary(f" {title}") if title else []
-            stream.append(EOS_ID)
-    return np.array(stream, np.int32)
 
 
 @contextmanager

@@ -122,9 +122,8 @@ def check_tokens(evidence: Evidence, run: StoredRun) -> str | None:
     """Both streams are the tokenized titles: no augmentation, no text changed before it is tokenized."""
     known(run.facts.corpus, NO_TITLES)
     again = evidence.need_titles()
-    encoding = load_encoding(run.folder / "tokenizer.json")
     for key, titles in {"train_ids_sha256": again.train, "validation_ids_sha256": again.validation}.items():
-        stream = encode_titles(encoding, titles)
+        stream = encode_titles(run.folder / "tokenizer.json", titles)
         if hashlib.sha256(stream.tobytes()).hexdigest() != run.record[key]:
             return f"{key.removesuffix('_sha256')} are not those of the {len(titles):,} titles"
         if key == "train_ids_sha256" and run.select("dataset_info")[0]["tokens_per_epoch"] != len(stream):
@@ -147,7 +146,7 @@ def check_round_trip(evidence: Evidence, run: StoredRun) -> str | None:
     known(run.facts.corpus, NO_TITLES)
     titles = evidence.need_titles().validation
     encoding = load_encoding(run.folder / "tokenizer.json")
-    stream = encode_titles(encoding, titles)
+    stream = encode_titles(run.folder / "tokenizer.json", titles)
     if hashlib.sha256(stream.tobytes()).hexdigest() != run.record["validation_ids_sha256"]:
         return "its validation stream is not what its tokenizer makes of the titles"
     for place, title in enumerate(titles):

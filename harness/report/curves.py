@@ -5,9 +5,22 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.store.measurements import Row
+from mainrun.record.inert import make_inert
 
 MAX_NAMED = 8
 """Arms of many that are told apart; the others are grey lines."""
+
+
+def show_labels(value: Any) -> Any:
+    """Part of a document with every label as matplotlib shows it: inert, and no `_` in front, which hides a curve."""
+    if isinstance(value, Mapping):
+        return {key: _show(item) if key.endswith("label") else show_labels(item) for key, item in value.items()}
+    return [show_labels(item) for item in value] if isinstance(value, list) else value
+
+
+def _show(label: str) -> str:
+    inert = make_inert(label)
+    return f" {inert}" if inert.startswith("_") else inert
 
 
 @dataclass(frozen=True)

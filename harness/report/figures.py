@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.report.ablation_figure import draw_ablation
-from harness.report.curves import Curves
+from harness.report.curves import Curves, show_labels
 from harness.report.sections import HALF_WIDE
 from harness.report.sweep_figure import draw_sweeps
 from harness.store.measurements import Row
@@ -73,7 +73,7 @@ def save_figures(folder: Path, document: dict[str, Any], rows: Sequence[Row]) ->
         arm["name"]: [row for row in rows if (row["arm"], row["seed"]) == (arm["name"], arm["seed"])]
         for arm in document["arms"]
     }
-    curves = Curves(document, by_arm)
+    curves = Curves(show_labels(document), by_arm)
     make_folder(folder / FOLDER)
     with mpl.rc_context(), warnings.catch_warnings():
         mpl.rcParams.update(_DEFAULTS | _STYLE)

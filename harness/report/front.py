@@ -6,7 +6,7 @@ from typing import Any
 
 from harness import formats
 from harness.plan.plan import PREVIOUS
-from harness.report.blocks import Table
+from harness.report.blocks import Cell, Code, Table
 
 Described = Mapping[str, Any]
 MAX_CAVEATS = 3
@@ -121,14 +121,14 @@ def shorten_findings(document: Described, group: str) -> list[Described]:
 def describe_trust(document: Described) -> Table:
     """When, with which code, on what machine."""
     machines = [arm["machine"] for arm in document["arms"] if arm["machine"] is not None]
-    commits = dict.fromkeys(formats.format_value(machine["commit"])[:12] + _say_dirty(machine) for machine in machines)
+    commits = [*dict.fromkeys(map(_format_commit, machines))]
     devices = dict.fromkeys(f"{machine['device_name']}, {machine['precision']}" for machine in machines)
     started, finished = document["started_at"], document["finished_at"]
     when = "" if started is None else f"{formats.format_time(started)} to {formats.format_time(finished)}"
-    rows = [
+    rows: list[tuple[str, Cell]] = [
         ("Measured", when),
-        ("Checked", _say_checked(document)),
-        ("Code", "; ".join(commits)),
+        ("Checked", _say_checked(document, commits)),
+        ("Code", Code("; ".join(commits)) if commits else ""),
         ("Machine", "; ".join(devices)),
     ]
     return Table(("", ""), [row for row in rows if row[1]], small=True)
@@ -177,12 +177,17 @@ def find_color(document: Described) -> str:
     return {"IMPROVED": "good", "EQUIVALENT": "good", "REGRESSED": "bad"}.get(word, "open")
 
 
-def _say_checked(document: Described) -> str:
-    """When and with which code the checks were made; nothing where they follow from the stored files at any time."""
+def _say_checked(document: Described, commits: Sequence[str]) -> str:
+    """When and with which code the checks were made; nothing where they follow from the stored files at any time.
+
+    `commits` are those of the runs: of checks made with the same code no second hash is needed.
+    """
     first = next(iter(document["constraints"]), None)
     if first is None or first["made_at"] is None:
         return ""
-    commit = "" if first["commit"] is None else f", {first['commit'][:12]}{_say_dirty(first)}"
+    commit = "" if first["commit"] is None else f", {_format_commit(first)}"
+    if [_format_commit(first)] == commits:
+        commit = " with the same code"
     device = "" if first["device_name"] is None else f", {first['device_name']}"
     return f"{formats.format_time(first['made_at'])} by {first['made_by']}{commit}{device}"
 
@@ -194,8 +199,9 @@ def _mark(row: Described, rows: Sequence[Described]) -> str:
     return " ≈" if row["is_apart"] is False else " ?" * (len(rows) > 2)
 
 
-def _say_dirty(machine: Described) -> str:
-    return " with changes" if str(machine["commit"]).endswith("-dirty") else ""
+def _format_commit(machine: Described) -> str:
+    changes = " with changes" if str(machine["commit"]).endswith("-dirty") else ""
+    return formats.format_value(machine["commit"])[:12] + changes
 
 
 def _format_loss(row: Described) -> str:

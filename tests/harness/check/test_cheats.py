@@ -667,11 +667,13 @@ CAUGHT_ELSEWHERE = {
     "same-tokens",
     "reimport",
     "own-clock",
+    "reads",
     "kept-weights",
     "equal-terms",
     "revisions",
 }
-"""Checks whose cheats are tests of their own: below, for logs in `test_imports`, for code in `test_revisions`."""
+"""Checks whose cheats are tests of their own: below, in `test_reading`, for logs in `test_imports`, for code in
+`test_revisions`."""
 
 
 def find_failed(folder: Path) -> set[str]:

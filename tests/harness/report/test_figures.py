@@ -3,14 +3,17 @@
 import os
 import subprocess
 import sys
+import unicodedata
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 
 from harness.report.figures import save_figures
 from harness.store.document import load_document
 from harness.store.measurements import load_metrics
+from mainrun.record.inert import make_inert
 
 ROOT = Path(__file__).parents[3]
 DRAW = """
@@ -65,3 +68,21 @@ def test_a_name_in_any_script_or_with_dollar_signs_is_drawn_as_it_stands(
     arms = [{**arm, "label": f"{name} {place}"} for place, arm in enumerate(tiny_document["arms"])]
     save_figures(tmp_path, {**tiny_document, "arms": arms}, load_metrics(tiny_comparison))
     assert f">{name} 1, full loss<" in (tmp_path / "figures" / "loss_by_step.svg").read_text(encoding="utf-8")
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(
+    "name", ["_hidden", "a\x1b[31m\x00b", "\u202egnp.exe\u2066", "one\ntwo", "\ud83d lone", "<b>&amp;"]
+)
+def test_a_name_with_control_characters_is_drawn_inert_and_none_is_left_out(
+    name: str, tiny_document: dict[str, Any], tiny_comparison: Path, tmp_path: Path
+) -> None:
+    arms = [{**arm, "label": f"{name} {place}"} for place, arm in enumerate(tiny_document["arms"])]
+    pairs = [{**pair, "candidate_label": name, "baseline_label": name} for pair in tiny_document["pairs"]]
+    save_figures(tmp_path, {**tiny_document, "arms": arms, "pairs": pairs}, load_metrics(tiny_comparison))
+    texts = [path.read_text(encoding="utf-8") for path in (tmp_path / "figures").iterdir()]
+    assert not any(unicodedata.category(c) in ("Cc", "Cf", "Cs") and c != "\n" for text in texts for c in text)
+    drawn = [found for text in texts for found in ElementTree.fromstring(text).itertext()]
+    shown = make_inert(name)
+    for due in (f"{shown} 1, full loss", f"{shown} 0, frozen loss", f"{shown} against {shown}", shown):
+        assert due in [" ".join(text.split()) for text in drawn], due

@@ -92,7 +92,7 @@ def rename_everything(document: dict[str, Any], text: str) -> dict[str, Any]:
 
 def find_markup(markdown: str) -> str:
     """What is left of a Markdown text when escaped characters and plain text are taken out: its structure."""
-    unescaped = re.sub(r"\\[!-/:-@\[-`{-~]", "", markdown)
+    unescaped = re.sub(r"&#8203;|\\[!-/:-@\[-`{-~]", "", markdown)
     return re.sub(r"[^`*_\[\]<>|~#@&\n]", "", unescaped)
 
 
@@ -203,6 +203,7 @@ def test_escaped_markdown_reads_as_it_stands() -> None:
     assert escape_markdown("a*b|c") == r"a\*b\|c"
     assert escape_markdown("\\") == r"\\"
     assert escape_markdown("two\nlines") == "two lines"
+    assert [escape_markdown(text) for text in ("- a", "1. a", "    a", "  ")] == [r"\- a", r"1\. a", "a", "  "]
 
 
 @pytest.mark.parametrize(
