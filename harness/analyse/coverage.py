@@ -25,9 +25,11 @@ TOKENS_PER_TITLE = 24
 """More than titles have on average, so that a number of titles that is not known is not overrated."""
 ESTIMATE_DEVIATIONS = 3
 """Half an estimate's range, in standard deviations."""
+TOKENIZER_SPREAD = 0.3
+"""Standard deviation of the change of one title's tokens by another tokenizer, over the root of the change in all."""
 MIN_LOSS = 1e-9
 """A smaller validation loss, nats of either unit, is that of an evaluation that scored nothing."""
-Origin = Literal["stated", "official", "estimated"]
+Origin = Literal["stated", "official", "estimated", "scaled"]
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,20 @@ def size_validation(
     reach = min(1.0, ESTIMATE_DEVIATIONS * deviation)
     low, high = (round(middle * (1 + sign * reach)) for sign in (-1, 1))
     return Validation(round(middle), low, high, num_chars, "estimated", ((low, high),))
+
+
+def scale_validation(
+    num_train_tokens: int, known: Validation, known_num_train_tokens: int, num_validation_titles: int
+) -> Validation:
+    """The validation text of `known` in the tokens of another tokenizer, by what the training tokens come to in both.
+
+    Its range is what the change varies by between so many titles.
+    """
+    ratio = num_train_tokens / known_num_train_tokens
+    middle = known.num_tokens * ratio
+    reach = ESTIMATE_DEVIATIONS * TOKENIZER_SPREAD * math.sqrt(abs(math.log(ratio)) / num_validation_titles)
+    low, high = math.floor(middle * max(0.0, 1 - reach)), math.ceil(middle * (1 + reach))
+    return Validation(round(middle), low, high, known.num_chars, "scaled", ((low, high),))
 
 
 def is_official(num_train_tokens: int | None, vocab_size: int | None) -> bool:

@@ -9,6 +9,7 @@ from harness.analyse.curves import Curve
 from harness.analyse.first_losses import FirstLosses, judge_fit
 from harness.analyse.joint import has_two_denominators, load_validation
 from harness.analyse.same_text import has_as_many_titles, judge_texts
+from harness.analyse.texts import bound_chars
 from harness.store.arm_fields import Arm
 
 OTHER_SEEDS = "the two runs have different seeds"
@@ -23,7 +24,8 @@ def find_doubts(baseline: Arm, candidate: Arm, curves: tuple[Curve, Curve]) -> l
     """All doubts on two arms that have final measurements, in words."""
     mismatch = find_mismatch(baseline, candidate)
     doubts = [mismatch] if mismatch else []
-    if share_text(baseline, candidate) is None:
+    is_shared = share_text(baseline, candidate)
+    if is_shared is None:
         doubts.append(NOT_SHOWN)
     stated = [arm["facts"]["seed"] for arm in (baseline, candidate)]
     if None not in stated and stated[0] != stated[1]:
@@ -40,7 +42,9 @@ def find_doubts(baseline: Arm, candidate: Arm, curves: tuple[Curve, Curve]) -> l
             doubts.append(f"{arm['label']}: its last step was not evaluated")
         if final["coverage_percent"] is None:
             doubts.append(f"{arm['label']}: its coverage is not known")
-    return doubts + _find_untrained(candidate, *curves)
+    counts = {arm["facts"]["num_train_tokens"] for arm in (baseline, candidate)}
+    # Of the same titles in fewer tokens a fresh model has less to lose.
+    return doubts if is_shared and len(counts) > 1 else doubts + _find_untrained(candidate, *curves)
 
 
 def find_mismatch(baseline: Arm, candidate: Arm) -> str | None:
@@ -51,12 +55,14 @@ def find_mismatch(baseline: Arm, candidate: Arm) -> str | None:
 def share_text(baseline: Arm, candidate: Arm) -> bool | None:
     """Whether two arms are shown to have one text, or not to; None where nothing shows it either way.
 
-    Where their counts do not, first losses can: of both on the task's text, or of one on the characters that the other
-    one states, with as many titles.
+    Where their counts do not, first losses can: of both on the task's text or on that of a third, or of one on the
+    characters that the other one states, with as many titles.
     """
     word = judge_texts(baseline["facts"], candidate["facts"])
     if word != "not shown":
         return word == "same"
+    if _is_scaled(baseline, candidate):
+        return True
     if all(_could_be_task_text(arm) for arm in (baseline, candidate)):
         return True
     if has_as_many_titles(baseline["facts"], candidate["facts"]):
@@ -66,22 +72,26 @@ def share_text(baseline: Arm, candidate: Arm) -> bool | None:
     return None
 
 
+def _is_scaled(baseline: Arm, candidate: Arm) -> bool:
+    """Whether one arm's text is taken to be the other's, or both to be that of a third, in other tokens."""
+    found = [arm["forensics"] or {} for arm in (baseline, candidate)]
+    places = [{one.get("text"), one.get("scaled_from")} - {None} for one in found]
+    return not places[0].isdisjoint(places[1])
+
+
 def _fits_chars(arm: Arm, num_chars: int | None) -> bool:
     """Whether the first losses of an arm are those of a text with so many characters."""
     facts, forensics = arm["facts"], arm["forensics"]
     if num_chars is None or forensics is None or forensics["coverage"] is None:
         return False
     validation = replace(load_validation(forensics), num_chars=num_chars)
-    first = FirstLosses(**forensics["first_losses"])
-    fit = judge_fit(
-        first.validation_nats_per_char,
-        (first.training_nats_per_token, first.second_nats_per_token),
-        validation,
-        Coverage(**forensics["coverage"]),
-        facts["block_size"] * facts["evaluation_batch_size"],
-        facts["vocab_size"],
-    )
-    return fit.status == "fits"
+    first, coverage = FirstLosses(**forensics["first_losses"]), Coverage(**forensics["coverage"])
+    scored = facts["block_size"] * facts["evaluation_batch_size"]
+    losses = first.training_nats_per_token, first.second_nats_per_token
+    fit = judge_fit(first.validation_nats_per_char, losses, validation, coverage, scored, facts["vocab_size"])
+    bounds = bound_chars(first, facts["vocab_size"], scored * (fit.nearest_num_spans or 0))
+    # A whole number of spans is a weak sign where there are few of them.
+    return fit.status == "fits" and bounds is not None and bounds[0] <= num_chars <= bounds[1]
 
 
 def find_unseen(findings: Sequence[Mapping[str, Any]], names: Sequence[str]) -> list[str]:

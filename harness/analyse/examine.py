@@ -15,7 +15,7 @@ from harness.analyse.coverage import (
     is_later_data,
     is_official,
 )
-from harness.analyse.first_losses import FirstLosses, Fit, judge_fit, judge_start, read_first_losses
+from harness.analyse.first_losses import Fit, fit_text, judge_start, read_first_losses
 from harness.analyse.texts import Text, find_texts
 from harness.plan.plan import PlannedRun
 from harness.store.facts import RunFacts
@@ -24,9 +24,10 @@ from harness.store.runs import StoredComparison, StoredRun
 
 EVALS_PER_EPOCH = 3
 Forensics = dict[str, Any]
-"""`is_official` and `is_later` (by its counts), `text` (equal for runs that share one) and `num_runs_of_text`,
-`validation`, `coverage` or `coverage_problem`, `first_losses`, `fit`, `task_fit`, `start`, `clock`, `num_evaluations`,
-`missing_evaluations`: the dataclasses of `coverage`, `first_losses` and `clock`.
+"""`is_official` and `is_later` (by its counts), `text` (equal for runs that share one), `num_runs_of_text`,
+`scaled_from` (the text that it is taken to be, in other tokens), `validation`, `coverage` or `coverage_problem`,
+`first_losses`, `fit`, `task_fit`, `start`, `clock`, `num_evaluations`, `missing_evaluations`: the dataclasses of
+`coverage`, `first_losses` and `clock`.
 """
 
 
@@ -68,6 +69,7 @@ def examine(events: Sequence[Event], facts: RunFacts, text: Text | None = None) 
         "is_later": is_later,
         "text": text.place,
         "num_runs_of_text": text.num_runs,
+        "scaled_from": text.scaled_from,
         "validation": asdict(validation) if validation else None,
         "coverage": asdict(coverage) if coverage else None,
         "coverage_problem": problem,
@@ -79,16 +81,6 @@ def examine(events: Sequence[Event], facts: RunFacts, text: Text | None = None) 
         "num_evaluations": len(evaluations),
         "missing_evaluations": _find_missing(facts, evaluations),
     }
-
-
-def fit_text(first: FirstLosses, validation: Validation | None, coverage: Coverage | None, facts: RunFacts) -> Fit:
-    """Whether a run's first losses are those of a fresh model on this text."""
-    block, batch = facts.block_size, facts.evaluation_batch_size
-    losses = first.training_nats_per_token, first.second_nats_per_token
-    span_tokens = block * batch if block is not None and batch is not None else None
-    if first.has_one_step:
-        return Fit("not decidable", None, "it has one step, and how far that went is not known")
-    return judge_fit(first.validation_nats_per_char, losses, validation, coverage, span_tokens, facts.vocab_size)
 
 
 def _doubt_spans(fit: Fit, coverage: Coverage | None) -> Fit:

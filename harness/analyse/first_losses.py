@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from harness.analyse.coverage import Coverage, Validation
+from harness.store.facts import RunFacts
 from harness.store.journals import Event
 
 FIT_TOLERANCE = 0.15
@@ -101,6 +102,16 @@ def judge_start(first_training_loss: float | None, vocab_size: int | None) -> Od
     expected = math.log(vocab_size)
     is_odd = abs(first_training_loss / expected - 1) > START_TOLERANCE
     return OddStart(first_training_loss, expected) if is_odd else None
+
+
+def fit_text(first: FirstLosses, validation: Validation | None, coverage: Coverage | None, facts: RunFacts) -> Fit:
+    """Whether a run's first losses are those of a fresh model on this text."""
+    block, batch = facts.block_size, facts.evaluation_batch_size
+    losses = first.training_nats_per_token, first.second_nats_per_token
+    span_tokens = block * batch if block is not None and batch is not None else None
+    if first.has_one_step:
+        return Fit("not decidable", None, "it has one step, and how far that went is not known")
+    return judge_fit(first.validation_nats_per_char, losses, validation, coverage, span_tokens, facts.vocab_size)
 
 
 def judge_fit(

@@ -127,7 +127,7 @@ def _compute_ratio(baseline: Arm, candidate: Arm, field: str) -> float | None:
 
 def _name_basis(basis: str, baseline: Arm, candidate: Arm) -> str:
     validations = [(arm["forensics"] or {}).get("validation") or {} for arm in (baseline, candidate)]
-    estimated = any(validation.get("origin") == "estimated" for validation in validations)
+    estimated = any(validation.get("origin") in ("estimated", "scaled") for validation in validations)
     return BASES[basis] + ("; coverage estimated" if estimated and basis == MATCHED else "")
 
 

@@ -1,15 +1,24 @@
 """One validation text, one estimate: runs with equal token counts and vocabulary share what is not known of it.
 
 What one of them states holds for all. Of the numbers of tokens that are possible those are kept at which the first
-losses of all come to whole spans over one number of characters.
+losses of all come to whole spans over one number of characters. Runs on as many titles in other tokens are taken to
+have the text of those that state theirs, where their first losses come to its characters.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 from typing import TypeVar
 
-from harness.analyse.coverage import OFFICIAL_VAL_FRACTION, Validation, size_validation
-from harness.analyse.first_losses import FirstLosses, bound_fresh_loss, read_first_losses
+from harness.analyse.coverage import (
+    OFFICIAL_VAL_FRACTION,
+    Validation,
+    compute_coverage,
+    scale_validation,
+    size_validation,
+)
+from harness.analyse.first_losses import FirstLosses, bound_fresh_loss, fit_text, read_first_losses
+from harness.analyse.same_text import has_as_many_titles, judge_texts
 from harness.store.facts import RunFacts
 from harness.store.journals import Event
 
@@ -25,6 +34,8 @@ class Text:
     validation: Validation | None
     num_runs: int
     """Runs that share it."""
+    scaled_from: int | None = None
+    """The place of the text that it is taken to be, in other tokens; None for none."""
 
 
 @dataclass(frozen=True)
@@ -45,11 +56,16 @@ def find_texts(runs: Mapping[K, tuple[Sequence[Event], RunFacts]]) -> dict[K, Te
         counts = facts.num_train_tokens, facts.vocab_size
         key: object = ("alone", len(groups)) if None in counts else (*counts, _get_fraction(facts))
         groups.setdefault(key, []).append(name)
+    texts = [
+        [_Member(facts, read_first_losses(events)) for events, facts in (runs[name] for name in names)]
+        for names in groups.values()
+    ]
+    sized = [_size(members) for members in texts]
     found: dict[K, Text] = {}
-    for place, names in enumerate(groups.values()):
-        members = [_Member(facts, read_first_losses(events)) for events, facts in (runs[name] for name in names)]
-        for name, validation in zip(names, _size(members), strict=True):
-            found[name] = Text(place, validation, len(names))
+    for place, (names, members, sizes) in enumerate(zip(groups.values(), texts, sized, strict=True)):
+        source, scaled = _scale(members, sizes[0], [*zip(texts, sized, strict=True)])
+        for name, validation in zip(names, sizes, strict=True):
+            found[name] = Text(place, scaled or validation, len(names), source)
     return found
 
 
@@ -92,14 +108,76 @@ def _size(members: Sequence[_Member]) -> list[Validation | None]:
     return [_narrow(validation, members)] * len(members)
 
 
+def _scale(
+    members: Sequence[_Member],
+    estimate: Validation | None,
+    texts: Sequence[tuple[Sequence[_Member], Sequence[Validation | None]]],
+) -> tuple[int | None, Validation | None]:
+    """Of runs whose text is estimated the place and size, in their tokens, of a known text on which their losses fit.
+
+    As many titles in about as many tokens of as large a vocabulary, and first losses that come to whole spans over its
+    characters; both None where there is no such text.
+    """
+    if estimate is None or estimate.origin != "estimated":
+        return None, None
+    for place, (others, sizes) in enumerate(texts):
+        known, num_titles = sizes[0], _count_validation_titles(members, others)
+        if known is None or known.num_chars is None or len({*sizes}) > 1 or num_titles is None:
+            continue
+        counts = members[0].facts.num_train_tokens, others[0].facts.num_train_tokens
+        assert counts[0] is not None and counts[1] is not None
+        scaled = scale_validation(counts[0], known, counts[1], num_titles)
+        pieces = [
+            piece
+            for piece in _split(scaled, members)
+            if _has_stated_spans(piece[0], None, members) and _has_one_denominator(piece[0], known.num_chars, members)
+        ]
+        if pieces and _show_chars(members, found := _join_into(scaled, pieces)):
+            return place, found
+    return None, None
+
+
+def _count_validation_titles(members: Sequence[_Member], others: Sequence[_Member]) -> int | None:
+    """Of two groups of runs that state as many titles, in tokens that two tokenizers may make of them; else None."""
+    found = None
+    for one, other in product(members, others):
+        word = judge_texts(vars(one.facts), vars(other.facts))
+        if word != "not shown" or other.facts.num_train_tokens is None:
+            return None
+        if has_as_many_titles(vars(one.facts), vars(other.facts)):
+            found = _count_titles(other.facts)
+    return None if found is None else max(1, round(found * _get_fraction(others[0].facts)))
+
+
+def _show_chars(members: Sequence[_Member], validation: Validation) -> bool:
+    """Whether the first losses of some come to the characters of a text, and those of none do not."""
+    has_shown = False
+    for member in members:
+        facts = member.facts
+        if facts.block_size is not None and facts.evaluation_batch_size is not None:
+            coverage = compute_coverage(validation, facts.block_size, facts.evaluation_batch_size)
+            if fit_text(member.first, validation, coverage, facts).status == "does not fit":
+                return False
+            has_shown |= bound_chars(member.first, facts.vocab_size, 1) is not None
+    return has_shown
+
+
 def _narrow(validation: Validation, members: Sequence[_Member]) -> Validation:
     """An estimate with only those sizes that the spans which are stated, and the first losses, leave possible."""
-    lengths = {member.span_tokens for member in members if member.span_tokens is not None}
-    pieces = [*split_at_spans(validation, sorted(lengths))] if validation.low_num_tokens > 0 else []
+    pieces = _split(validation, members)
     for keep in (_has_stated_spans, _has_one_denominator):
         pieces = [piece for piece in pieces if keep(piece[0], validation.num_chars, members)] or pieces
-    if not pieces:
-        return validation
+    return _join_into(validation, pieces) if pieces else validation
+
+
+def _split(validation: Validation, members: Sequence[_Member]) -> list[tuple[int, int]]:
+    """The possible sizes, cut where the number of whole spans of some member changes."""
+    lengths = {member.span_tokens for member in members if member.span_tokens is not None}
+    return [*split_at_spans(validation, sorted(lengths))] if validation.low_num_tokens > 0 else []
+
+
+def _join_into(validation: Validation, pieces: Sequence[tuple[int, int]]) -> Validation:
+    """The text with no other sizes than these."""
     nearest = min((min(max(validation.num_tokens, low), high) for low, high in pieces),
                   key=lambda size: abs(size - validation.num_tokens))  # fmt: skip
     return replace(

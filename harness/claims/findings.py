@@ -72,8 +72,11 @@ GAINS = (
             f'field == "{MATCHED}" and {condition}': f"On equal terms (frozen loss / coverage){note}, at the last "
             f"evaluation: {_WHERE}"
             for condition, note in (
-                ('b_origin == "estimated"', ", with an estimated coverage"),
-                ('c_origin == "estimated"', ", with an estimated coverage"),
+                *(
+                    (f'{side}_origin == "{origin}"', ", with an estimated coverage")
+                    for side in "bc"
+                    for origin in ("estimated", "scaled")
+                ),
                 ('b_origin != "estimated"', ""),
             )
         },

@@ -59,6 +59,14 @@ OTHER_TOKENS = (
             f"b != c and b_vocab == c_vocab{shown}": "{baseline} and {candidate}: {b:count} training tokens against "
             f"{{c:count}}, with {{b_vocab:count}} tokens of vocabulary: {what}"
             for shown, what in (
+                *(
+                    (
+                        f' and shared == 1 and {side}_origin == "scaled"',
+                        "another tokenizer on the same titles, as far as first losses show it; training losses and "
+                        "perplexity, which are per token, do not compare between them.",
+                    )
+                    for side in "bc"
+                ),
                 (
                     " and shared == 1",
                     "another tokenizer on the same titles; training losses and perplexity, which are per token, do not "
@@ -72,6 +80,8 @@ OTHER_TOKENS = (
             "c": "c/facts/num_train_tokens",
             "b_vocab": "b/facts/vocab_size",
             "c_vocab": "c/facts/vocab_size",
+            "b_origin": "b/forensics/validation/origin",
+            "c_origin": "c/forensics/validation/origin",
             "shared": "text_is_shared",
         },
         unless=("mismatch",),
@@ -147,9 +157,17 @@ COVERAGE = (
             f"training tokens{together}, {{tokens:count}} ({{least:count}} to {{most:count}}): coverage "
             "{low:percent} to {high:percent}, on equal terms {low_loss:loss} to {high_loss:loss}."
             for symbol, together in (("==", ""), (">", ", in one for all {runs} runs with these counts"))
+        }
+        | {
+            'origin == "scaled"': "{label}: its tokens are others than those of a run here on as many titles, and its "
+            "first losses fit the {chars:count} characters there: its text is taken to be the same, which is not "
+            "proven, and its validation tokens to be as many more or fewer as its training tokens, {tokens:count} "
+            "({least:count} to {most:count}): coverage {low:percent} to {high:percent}, on equal terms "
+            "{low_loss:loss} to {high_loss:loss}."
         },
         {
             "origin": "forensics/validation/origin",
+            "chars": "forensics/validation/num_chars",
             "tokens": "forensics/validation/num_tokens",
             "least": "forensics/validation/low_num_tokens",
             "most": "forensics/validation/high_num_tokens",

@@ -27,10 +27,23 @@ def judge(tmp_path: Path, lines: Lines) -> tuple[dict[str, Any], str]:
 
 
 def test_another_vocabulary_on_the_tasks_text_fits_it(tmp_path: Path) -> None:
-    document, summary = judge(tmp_path, WIDE.build())
+    again = [line | {"timestamp": 5.0} for line in WIDE.build()]
+    sources = write(tmp_path, other=write_json(WIDE.build()), again=write_json(again))
+    assert compare(sources, tmp_path / "out") == 0
+    summary = (tmp_path / "out" / SUMMARY).read_text(encoding="utf-8")
     assert "other: its first losses fit the validation text of the task, 533,366 characters, with 14 whole" in summary
+    document = load_document(tmp_path / "out")
     assert document["pairs"][0]["doubts"] == []
     assert "not decidable" not in str(document["caveats"])
+
+
+def test_beside_a_run_on_the_tasks_text_another_vocabulary_takes_its_size_in_proportion(tmp_path: Path) -> None:
+    document, summary = judge(tmp_path, WIDE.build())
+    validation = document["arms"][1]["forensics"]["validation"]
+    middle = 121_150 * 1_046_384 / 1_102_455
+    assert validation["num_tokens"] == round(middle) and validation["high_num_tokens"] < 1.005 * middle
+    assert "first losses fit the 533,366 characters there" in summary
+    assert document["pairs"][0]["doubts"] == []
 
 
 def test_markers_in_the_text_that_losses_are_divided_by_are_found(tmp_path: Path) -> None:
