@@ -20,6 +20,7 @@ from harness.plan.folders import point_latest_at
 from harness.plan.from_request import plan_request, save_changes, store_plan
 from harness.plan.plan import Plan
 from harness.plan.request import CompareRequest
+from harness.report.figure_list import list_figures
 from harness.report.pdf import Renderer
 from harness.report.render import render
 from harness.store.document import FILE_NAME as DOCUMENT_NAME
@@ -135,6 +136,7 @@ def build_document(comparison: StoredComparison, rows: list[Row]) -> dict[str, A
     findings = load_findings(comparison) or find_all(Evidence(comparison), Occasion())
     status, _ = judge_official_corpus(comparison)
     document = describe_comparison(comparison, rows, findings, official=status == "PASS")
+    document["figures"] = list_figures(document, rows)
     return dict(round_numbers(say_all(document)))
 
 

@@ -39,7 +39,7 @@ def describe_comparison(
     *,
     official: bool,
 ) -> dict[str, Any]:
-    """All numbers of a comparison, as a `Document` without sentences, rounded to 12 significant digits.
+    """All numbers of a comparison, as a `Document` without sentences and figures, rounded to 12 significant digits.
 
     `findings` holds `constraints` and `integrity`; `official` says that the titles are proven to be the task's.
     """
@@ -115,7 +115,6 @@ def describe_comparison(
     if plan.ablation is None:
         found = describe_sweeps(document["arms"], document["ranking"]["field"], finals, plan.seeds, judge)
         document["sweeps"] = round_numbers(found)
-    document["figures"] = list_figures(document, rows_by_arm)
     return dict(document)
 
 
@@ -132,27 +131,6 @@ def group_arms(arms: Sequence[Arm], *fields: str) -> list[Group]:
             group = groups.setdefault(values, {"labels": [], "value": dict(zip(fields, values, strict=True))})
             group["labels"].append(arm["label"])
     return list(groups.values())
-
-
-def list_figures(document: Mapping[str, Any], rows_by_arm: Mapping[str, Sequence[Row]]) -> list[str]:
-    """The figures that have something to show for some arm; none is drawn empty."""
-
-    def has(split: str, field: str) -> bool:
-        return any(row["split"] == split and row[field] is not None for rows in rows_by_arm.values() for row in rows)
-
-    per_char = has("validation", "loss_nats_per_char")
-    shown = {
-        "loss_by_step": per_char,
-        "intervals": any(pair["verdict"]["interval_95"] for pair in document["pairs"]),
-        "loss_by_time": per_char and has("validation", "elapsed_s"),
-        "gain": any(pair["steps"] for pair in document["pairs"]),
-        "training_loss": has("train", "loss_nats_per_token"),
-        "learning_rate": has("train", "learning_rate"),
-        "perplexity": has("validation", "perplexity_per_token"),
-        "ablation": document["ablation"] is not None,
-        "sweeps": bool(document["sweeps"]),
-    }
-    return [name for name, there in shown.items() if there and document["pairs"]]
 
 
 def _describe_code_changes(comparison: StoredComparison, baseline: str, candidate: str) -> dict[str, Any]:

@@ -59,6 +59,8 @@ class Figure:
     name: str
     words: str
     """What it shows, for those who do not see it."""
+    is_half_wide: bool = False
+    """Whether two stand side by side."""
 
     kind: str = field(default="figure", init=False)
 

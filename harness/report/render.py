@@ -20,7 +20,8 @@ from harness.plan.changes import FILE_NAME as PATCH_NAME
 from harness.report import front, pair_sections, sections
 from harness.report.blocks import Code, has_content
 from harness.report.escape import escape_markdown, format_block, format_code
-from harness.report.figures import FIGURES, FOLDER, save_figures
+from harness.report.figure_list import FIGURES, show_figures
+from harness.report.figures import FOLDER, save_figures
 from harness.report.pdf import Attachment, Renderer, render_pdf
 from harness.store.document import FILE_NAME as DOCUMENT_NAME
 from harness.store.document import load_document
@@ -117,7 +118,6 @@ def render_html(
         screen_style=inline["screen.css"],
         script=inline["report.js"],
         figures=figures,
-        other_figures={name: svg for name, svg in figures.items() if name not in sections.ON_FIRST_PAGE},
         metrics_cut=metrics_cut,
         on_screen=on_screen,
         patch=Markup(Markup.escape(make_inert(patch, keep="\n\t"))),
@@ -152,10 +152,7 @@ def _build_context(document: dict[str, Any], most: int | None = None) -> dict[st
         "pairs": pairs,
         "num_pairs": len(document["pairs"]),
         "has_several_arms": len(document["arms"]) > front.FEW_ARMS,
-        "figure_words": sections.FIGURE_WORDS,
-        "half_wide": sections.HALF_WIDE,
-        "on_first_page": sections.ON_FIRST_PAGE,
-        "drawn_figures": document["figures"],
+        "first_figures": show_figures(document, is_first=True),
         "statuses": STATUSES,
         "mismatch": any(pair["mismatch"] for pair in document["pairs"]),
         "has_logs": any(arm["origin"] not in ("trained", "run") for arm in document["arms"]),

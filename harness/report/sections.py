@@ -4,29 +4,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from harness import formats
-from harness.report.blocks import Claims, Code, Figure, Listing, Note, Section, Table, keep
+from harness.report.blocks import Claims, Code, Listing, Note, Section, Table, keep
+from harness.report.figure_list import show_figures
 from harness.report.front import select_claims, select_pairs
 from harness.report.pair_sections import describe_pair
-from harness.report.sweep_sections import WORDS, describe_sweeps
+from harness.report.sweep_sections import describe_sweeps
 from harness.store.findings import STATUSES
 
 Described = Mapping[str, Any]
-FIGURE_WORDS = {
-    "loss_by_step": "Validation loss by step of every arm",
-    "intervals": "Gain of every arm over the baseline with its interval, against the margin",
-    "loss_by_time": "Validation loss by training time of every arm",
-    "gain": "Gain over the baseline by step",
-    "training_loss": "Training loss by step of every arm",
-    "learning_rate": "Learning rate by step of every arm",
-    "perplexity": "Validation perplexity by step of every arm",
-    "ablation": "Waterfall of the full loss, one more change at a time",
-    "sweeps": WORDS,
-}
-"""What each figure shows, in the order of the reports."""
-ON_FIRST_PAGE = ("ablation", "sweeps", "loss_by_step", "intervals")
-"""Figures of the first page of a PDF and the top of a page for a browser, in their order there."""
-HALF_WIDE = frozenset({"loss_by_time", "gain", "training_loss", "learning_rate", "perplexity"})
-"""Figures of which two stand side by side."""
 MORE_CAVEATS = "The same is to be said of other arms; comparison.json holds it of each."
 
 
@@ -89,14 +74,12 @@ def describe_ablation(document: Described) -> Section:
         "Impact in full loss at the last step: how much lower it is with the change than without. Where there are "
         "several seeds, nats per character are those of the first one, and percentages the mean over all."
     )
-    figure = [Figure("ablation", FIGURE_WORDS["ablation"])] if "ablation" in document["figures"] else []
-    return Section("What each change is worth", [*figure, impacts, note, intervals])
+    return Section("What each change is worth", [impacts, note, intervals])
 
 
 def describe_curves(document: Described) -> Section:
     """The figures that do not stand on the first page."""
-    shown = [name for name in FIGURE_WORDS if name in document["figures"] and name not in ON_FIRST_PAGE]
-    return Section("Curves", [Figure(name, FIGURE_WORDS[name]) for name in shown])
+    return Section("Curves", show_figures(document, is_first=False))
 
 
 def describe_cost(document: Described) -> Section:

@@ -1,14 +1,13 @@
-"""The figure of sweeps; it is handed its axes, as `figures` is the one module that knows what draws them."""
+"""The figure of sweeps; it is handed its axes."""
 
 from typing import Any
 
-from harness.formats import format_value
+from harness.formats import format_loss, format_value
 from harness.report.curves import Curves
+from harness.report.drawing import MARKERS, Spot
 
-MARKERS = ("o", "s", "^", "D", "v")
 
-
-def draw_sweeps(curves: Curves, axes: Any) -> None:
+def draw_sweeps(curves: Curves, axes: Any) -> list[Spot]:
     """Loss against the swept value; bars are the 95 % intervals of the difference from the best, which has none.
 
     Settings of several names share no axis: then the places are those in each sweep.
@@ -16,6 +15,7 @@ def draw_sweeps(curves: Curves, axes: Any) -> None:
     sweeps = curves.document["sweeps"]
     names = list(dict.fromkeys(sweep["setting"] for sweep in sweeps))
     is_shared = len(names) == 1
+    spots = []
     for place, sweep in enumerate(sweeps):
         points = sweep["points"]
         across = [point["value"] for point in points] if is_shared else list(range(len(points)))
@@ -24,6 +24,8 @@ def draw_sweeps(curves: Curves, axes: Any) -> None:
         for x, point in zip(across, points, strict=True):
             if point["low"] is not None:
                 axes.plot([x, x], [point["low"], point["high"]], color=line.get_color(), marker="_", markersize=9)
+        spots += [Spot(x, point["loss"], f"{point['label']}: {format_loss(point['loss'])}")
+                  for x, point in zip(across, points, strict=True)]  # fmt: skip
         best = losses.index(min(losses))
         axes.annotate(format_value(points[best]["value"]), (across[best], losses[best]), xytext=(0, -11),
                       textcoords="offset points", ha="center")  # fmt: skip
@@ -39,6 +41,7 @@ def draw_sweeps(curves: Curves, axes: Any) -> None:
              xlabel=names[0] if is_shared else "place in each sweep", ylabel="nats per character")  # fmt: skip
     if len(sweeps) > 1:
         axes.legend()
+    return spots
 
 
 def _name(sweep: dict[str, Any]) -> str:

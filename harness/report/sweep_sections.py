@@ -4,20 +4,18 @@ from collections.abc import Mapping
 from typing import Any
 
 from harness import formats
-from harness.report.blocks import Claims, Figure, Note, Section, Table
+from harness.report.blocks import Claims, Note, Section, Table
 
 Described = Mapping[str, Any]
-WORDS = "Loss of every arm along the setting that was swept, with the interval of its difference from the best"
 APART = {True: "worse", False: "not told apart", None: "not decided"}
 
 
 def describe_sweeps(document: Described) -> Section:
     """One table a sweep, the best value marked; nothing where no setting was swept."""
     said = [claim for claim in document["claims"] if claim["id"].startswith("sweep-")]
-    figure = [Figure("sweeps", WORDS)] if "sweeps" in document["figures"] else []
     note = Note("Interval: where an arm's loss lies by the 95 % interval of its difference from the best, in nats.")
     tables = [_describe_sweep(sweep) for sweep in document["sweeps"]]
-    return Section("Sweep", [Claims(said), *figure, *tables, note] if tables else ())
+    return Section("Sweep", [Claims(said), *tables, note] if tables else ())
 
 
 def _describe_sweep(sweep: Described) -> Table:

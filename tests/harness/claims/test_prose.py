@@ -15,7 +15,7 @@ import pytest
 
 from harness.analyse.ablation import describe_ablation
 from harness.plan.ablation import plan_ablation
-from harness.report.figures import FIGURES
+from harness.report.figure_list import FIGURES
 from harness.report.render import render_html, render_markdown
 from harness.store.document import load_document
 from mainrun.record.errors import RunError

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from harness.claims.engine import find_flaw
-from harness.report.figures import FIGURES
+from harness.report.figure_list import FIGURES
 from harness.report.render import render_html, render_markdown
 from harness.store.document import load_document
 from tests.harness.claims.test_prose import MARKDOWN, VERDICT, ProseReader, blank, find_prose

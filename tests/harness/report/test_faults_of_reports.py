@@ -20,7 +20,7 @@ from harness.launch.job import Job, Outcome, run_alone
 from harness.launch.local import LocalLauncher
 from harness.launch.progress import ProgressDisplay
 from harness.launch.training import build_job
-from harness.report.figures import FIGURES
+from harness.report.figure_list import FIGURES
 from mainrun.record.errors import MachineError, RunError
 from tests.harness.fakes import FakeLauncher, Writing, build_request, make_comparison, skip_rendering
 from tests.harness.launch.test_faults import Disk, failing_disk

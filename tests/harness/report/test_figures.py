@@ -1,16 +1,25 @@
-"""Figures are the same whatever the user's matplotlib is set to, and names in any script cost nothing."""
+"""Figures are the same whatever the user's matplotlib is set to, and say what they show: by names and by hovering."""
 
+import html
 import os
+import re
 import subprocess
 import sys
 import unicodedata
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from harness.formats import format_loss
+from harness.report.drawing import spread
+from harness.report.figure_list import FIGURES
 from harness.report.figures import save_figures
+from harness.report.hover import add_spots
 from harness.store.document import load_document
 from harness.store.measurements import load_metrics
 from mainrun.record.inert import make_inert
@@ -67,7 +76,7 @@ def test_a_name_in_any_script_or_with_dollar_signs_is_drawn_as_it_stands(
 ) -> None:
     arms = [{**arm, "label": f"{name} {place}"} for place, arm in enumerate(tiny_document["arms"])]
     save_figures(tmp_path, {**tiny_document, "arms": arms}, load_metrics(tiny_comparison))
-    assert f">{name} 1, full loss<" in (tmp_path / "figures" / "loss_by_step.svg").read_text(encoding="utf-8")
+    assert f">{name} 1</text>" in (tmp_path / "figures" / "loss_by_step.svg").read_text(encoding="utf-8")
 
 
 @pytest.mark.filterwarnings("error")
@@ -84,5 +93,80 @@ def test_a_name_with_control_characters_is_drawn_inert_and_none_is_left_out(
     assert not any(unicodedata.category(c) in ("Cc", "Cf", "Cs") and c != "\n" for text in texts for c in text)
     drawn = [found for text in texts for found in ElementTree.fromstring(text).itertext()]
     shown = make_inert(name)
-    for due in (f"{shown} 1, full loss", f"{shown} 0, frozen loss", f"{shown} against {shown}", shown):
+    for due in (f"{shown} 0", f"{shown} 1", shown):
         assert due in [" ".join(text.split()) for text in drawn], due
+
+
+def read_titles(svg: str) -> list[str]:
+    return [html.unescape(text) for text in re.findall("<title>(.*?)</title>", svg)]
+
+
+def draw(folder: Path, document: dict[str, Any], comparison: Path) -> dict[str, str]:
+    save_figures(folder, document, load_metrics(comparison))
+    return {name.removesuffix(".svg"): content.decode() for name, content in read_figures(folder).items()}
+
+
+def test_lines_are_named_at_their_ends_and_by_a_legend_where_names_are_too_long(
+    tiny_document: dict[str, Any], tiny_comparison: Path, tmp_path: Path
+) -> None:
+    for length, has_legend in ((2, False), (60, True)):
+        arms = [{**arm, "label": length * letter} for letter, arm in zip("ab", tiny_document["arms"], strict=True)]
+        drawn = draw(tmp_path / str(length), {**tiny_document, "arms": arms}, tiny_comparison)
+        for name in ("loss_by_step", "loss_by_time", "training_loss", "learning_rate", "perplexity"):
+            assert drawn[name].count(f">{arms[0]['label']}</text>") == 1
+            assert ("legend" in drawn[name]) == has_legend, name
+
+
+@given(st.lists(st.floats(0, 1), max_size=9), st.floats(0, 0.1))
+def test_names_are_moved_apart_in_their_order_and_no_further_than_needed(places: list[float], gap: float) -> None:
+    moved = spread(places, gap)
+    assert all(-1e-9 <= place <= 1 + 1e-9 for place in moved)
+    order = sorted(range(len(places)), key=places.__getitem__)
+    assert all(moved[after] - moved[before] >= gap - 1e-9 for before, after in pairwise(order))
+    if all(places[after] - places[before] >= gap for before, after in pairwise(order)):
+        assert moved == pytest.approx(places)
+
+
+def test_several_seeds_are_one_line_with_a_band_and_one_seed_has_none(
+    tiny_document: dict[str, Any], tiny_comparison: Path, three_seeds: Path, tmp_path: Path
+) -> None:
+    document = load_document(three_seeds)
+    drawn = {
+        1: draw(tmp_path / "one", tiny_document, tiny_comparison),
+        3: draw(tmp_path / "three", document, three_seeds),
+    }
+    for name in ("loss_by_step", "loss_by_time", "training_loss", "perplexity"):
+        assert "FillBetween" not in drawn[1][name] and drawn[3][name].count('id="FillBetween') == 2, name
+        assert "mean and range of 3 seeds" in drawn[3][name] and "seeds" not in drawn[1][name]
+    last = [row for row in load_metrics(three_seeds) if row["step"] == row["max_steps"] and row["split"] != "train"]
+    losses = [row["loss_nats_per_char"] for row in last if row["arm"] == "optimized"]
+    low, mean, high = map(format_loss, (min(losses), sum(losses) / 3, max(losses)))
+    said = f"{document['arms'][1]['label']}, step {last[0]['step']}: {mean} ({low} to {high} over 3 seeds)"
+    assert said in read_titles(drawn[3]["loss_by_step"])
+
+
+def test_every_figure_says_its_values_where_a_reader_points(
+    tiny_document: dict[str, Any], tiny_comparison: Path, tmp_path: Path
+) -> None:
+    drawn = draw(tmp_path, tiny_document, tiny_comparison)
+    for name, svg in drawn.items():
+        assert read_titles(svg), name
+        width, height = map(float, re.findall(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', svg)[0])
+        for x, y in re.findall(r'<circle cx="([-\d.]+)" cy="([-\d.]+)"', svg):
+            assert 0 < float(x) < width and 0 < float(y) < height, name
+    final = tiny_document["arms"][1]["final"]
+    step, loss = final["step"], format_loss(final["loss_nats_per_char"])
+    assert f"{tiny_document['arms'][1]['label']}, step {step}: {loss}" in read_titles(drawn["loss_by_step"])
+
+
+def test_what_hovering_says_is_text_whatever_it_holds() -> None:
+    svg = add_spots('<svg xmlns="http://www.w3.org/2000/svg"><g/></svg>\n', [(1, 2, "<script>&\x1b]]>"), (3, 4, "b")])
+    titles = [element.text for element in ElementTree.fromstring(svg).iter() if element.tag.endswith("title")]
+    assert titles == ["<script>&\ufffd]]>", "b"] and svg.endswith("</svg>\n")
+
+
+def test_the_figures_of_a_document_are_those_with_something_to_show(
+    tiny_document: dict[str, Any], tiny_comparison: Path, tmp_path: Path
+) -> None:
+    assert tiny_document["figures"] == [name for name in FIGURES if name not in ("ablation", "sweeps")]
+    assert sorted(draw(tmp_path, {**tiny_document, "figures": ["gain"]}, tiny_comparison)) == ["gain"]

@@ -14,7 +14,7 @@ from harness.check.known_code import load_releases
 from harness.claims.report_order import say_all
 from harness.comparison import make_reports
 from harness.report.escape import escape_markdown, format_block, format_code
-from harness.report.figures import FIGURES
+from harness.report.figure_list import FIGURES
 from harness.report.render import render_html, render_markdown
 from harness.store.document import load_document
 from mainrun.record.errors import RunError

@@ -1,0 +1,39 @@
+"""The figure of every gain with its interval; it is handed its axes."""
+
+from typing import Any
+
+from harness.formats import format_percent
+from harness.report.curves import Curves
+from harness.report.drawing import COLORS, LEFT_INCHES, Spot, set_height
+
+
+def draw_intervals(curves: Curves, axes: Any) -> list[Spot]:
+    """The 95 % interval of every gain against the margin."""
+    pairs = [pair for pair in curves.document["pairs"] if pair["verdict"]["interval_95"]]
+    names = [arm["name"] for arm in curves.arms]
+    margin = curves.document["margin_percent"]
+    axes.axvspan(-margin, margin, color="0.9", zorder=0)
+    axes.axvline(0, color="0.3", linewidth=0.8)
+    spots = []
+    for place, pair in enumerate(pairs):
+        interval, color = pair["verdict"]["interval_95"], COLORS[names.index(pair["candidate"]) % 10]
+        low, high, gain = interval["low_percent"], interval["high_percent"], pair["verdict"]["gain_percent"]
+        axes.plot([low, high], [place, place], color=color, linewidth=5, solid_capstyle="butt", alpha=0.55)
+        axes.plot([gain], [place], "|", color=color, markersize=13, markeredgewidth=2)
+        ends = f"{format_percent(low, 2)} to {format_percent(high, 2)}"
+        spots.append(Spot(gain, place, f"{pair['candidate_label']}: {format_percent(gain, 2)} ({ends})"))
+    set_height(axes, 0.75 + 0.28 * len(pairs))
+    axes.set(title="Gain and its interval; grey: the margin, within which a gain counts as none",
+             xlabel="loss lower by, %", ylim=(len(pairs) - 0.5, -0.5), yticks=range(len(pairs)))  # fmt: skip
+    axes.set_yticklabels([pair["candidate_label"] for pair in pairs])
+    axes.grid(visible=False, axis="y")
+    _fit_names(axes)
+    return spots
+
+
+def _fit_names(axes: Any) -> None:
+    """Makes the left margin as wide as the names of the rows, up to half of the figure."""
+    figure = axes.figure
+    widths = [name.get_window_extent(figure.canvas.get_renderer()).width for name in axes.get_yticklabels()]
+    inches = max(LEFT_INCHES, max(widths) / figure.dpi + 0.15)
+    figure.subplots_adjust(left=min(0.5, inches / figure.get_figwidth()))
