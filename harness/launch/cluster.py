@@ -18,7 +18,7 @@ from harness.launch import relay
 from harness.launch.arrivals import Arrivals, DamagedError
 from harness.launch.job import Job, Outcome
 from harness.launch.shares import count_cores, share_nodes
-from harness.launch.travel import Content, archive_folder, build_order, load_file, load_packages
+from harness.launch.travel import Content, archive_folder, build_order, load_dataset, load_file, load_packages
 from harness.processes import PLACE, end_as_by_ctrl_c
 from mainrun.record.errors import MachineError, RequestError, RunError
 
@@ -111,6 +111,7 @@ class Cluster:
             contents.append(self._load(job.packages, load_packages))
         try:
             contents += [self._load(path, load_file) for path in job.inputs]
+            contents += [self._load(path, load_dataset) for path in [job.dataset] if path is not None]
         except OSError as error:
             raise RequestError(f"{error.filename} cannot be read: {error.strerror}.") from None
         if not job.journal.absolute().is_relative_to(job.folder.absolute()):

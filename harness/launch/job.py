@@ -35,6 +35,8 @@ class Job:
     """Folder of the packages of ours that it runs, which travel with it; None: the program has to be there."""
     inputs: tuple[Path, ...] = ()
     """Files it reads, which travel with it."""
+    dataset: Path | None = None
+    """The hub's dataset in the cache that its environment names, a folder of files which travel with it."""
     own_gpu: bool = False
     """Whether it gets one GPU for itself, where the machine has any; otherwise it sees all there are."""
 

@@ -99,19 +99,19 @@ def read_frame(pipe: IO[bytes]) -> Frame | None:
 
 
 def _place(root: Path, item: dict[str, Any], content: bytes) -> Path:
-    """Where packages or a file stand on this node; they are put there by the first run that needs them."""
+    """Where packages, a file or a dataset stand on this node; they are put there by the first run that needs them."""
     place = root / f"{item['kind']}-{item['sha256'][:16]}"
     if not place.exists():
         new = Path(tempfile.mkdtemp(dir=root))
-        if item["kind"] == "packages":
-            _unpack(content, new)
-        else:
+        if item["kind"] == "file":
             (new / item["name"]).write_bytes(content)
+        else:
+            _unpack(content, new)
         try:
             new.rename(place)
         except OSError:  # another run was first
             assert place.exists()
-    return place if item["kind"] == "packages" else place / item["name"]
+    return place / item["name"] if item["kind"] == "file" else place
 
 
 def _unpack(archive: bytes, folder: Path) -> None:

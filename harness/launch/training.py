@@ -9,9 +9,10 @@ from typing import Any
 from harness.launch.alike import Alike
 from harness.launch.errors_log import hide_folders, save_errors
 from harness.launch.follow import JournalFollower
+from harness.launch.hub_cache import VARIABLE, find_cached, find_root
 from harness.launch.job import Job, Launcher, Outcome, run_alone
 from harness.launch.progress import RunProgress
-from harness.plan.arguments import DATA, MODULE, build_arguments, fit_arguments
+from harness.plan.arguments import DATA, MODULE, REVISION, build_arguments, fit_arguments
 from harness.plan.code import Code
 from harness.plan.plan import Arm, PlannedRun
 from harness.processes import PLACE, build_command
@@ -62,14 +63,18 @@ def build_training_job(
 
 def build_job(name: str, arguments: list[str], folder: Path, place: Path = PLACE) -> Job:
     """The job of the training program in `place` with these arguments, which name `folder` as `--out`."""
-    data = [word.removeprefix(DATA) for word in arguments if word.startswith(DATA)]
+    options = dict(word.split("=", 1) for word in arguments if "=" in word)
+    data = options.get(DATA, SYNTHETIC)
+    dataset = find_cached(options.get(REVISION)) if data == HUB else None
     return Job(
         name=name,
         argv=tuple(build_command(MODULE, *arguments, place=place)),
         folder=folder,
         journal=folder / JOURNAL_NAME,
+        env={} if dataset is None else {VARIABLE: str(find_root(dataset))},
         packages=place,
-        inputs=tuple(Path(source) for source in data if source not in (SYNTHETIC, HUB)),
+        inputs=() if data in (SYNTHETIC, HUB) else (Path(data),),
+        dataset=dataset,
     )
 
 

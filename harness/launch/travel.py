@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from harness.launch.hub_cache import DERIVED, find_root
 from harness.launch.job import Job
 from harness.processes import PLACE
 from harness.start import PACKAGES
@@ -16,10 +17,10 @@ from harness.start import PACKAGES
 
 @dataclass(frozen=True)
 class Content:
-    """Packages or a file that travel, once for all runs."""
+    """Packages, a file or a dataset that travel, once for all runs."""
 
     kind: str
-    """`packages` or `file`."""
+    """`packages`, `file` or `dataset`."""
     name: str
     places: tuple[str, ...]
     """How words of a job name the place it has here."""
@@ -39,6 +40,13 @@ def load_packages(place: Path) -> Content:
 def load_file(path: Path) -> Content:
     """A file that a job reads; `OSError` where it cannot be read."""
     return Content("file", path.name, _list_names(path), path.read_bytes())
+
+
+def load_dataset(folder: Path) -> Content:
+    """A dataset in a cache of the hub's, as the cache that holds nothing else; `OSError` where it cannot be read."""
+    root = find_root(folder)
+    paths = (path for path in sorted(folder.iterdir()) if path.is_file() and not path.name.startswith(DERIVED))
+    return Content("dataset", folder.name, _list_names(root), _archive(root, paths))
 
 
 def archive_folder(folder: Path) -> bytes:

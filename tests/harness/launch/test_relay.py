@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from harness.launch import cluster
+from harness.launch import cluster, training
 from harness.launch.cluster import Cluster
 from harness.launch.command import build_command_job
 from harness.launch.job import Job, Outcome, run_alone
@@ -128,6 +128,30 @@ def test_programs_and_titles_are_put_once_for_all_runs(tmp_path: Path) -> None:
     run_tasks(iter(tasks), build_cluster(ray), 3)
     assert ray.num_put == 2
     assert [job.journal.read_text() for job in jobs] == ["a title\n"] * 3
+
+
+def test_titles_of_the_hub_travel_in_its_cache_and_no_other_commit_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_DATASETS_CACHE", str(tmp_path / "cache"))
+    for commit in ("a" * 40, "b" * 40):
+        folder = tmp_path / "cache" / "julien040___hacker-news-posts" / "default" / "0.0.0" / commit
+        folder.mkdir(parents=True)
+        (folder / "rows.arrow").write_text(f"rows of {commit}")
+    due = training.build_job("x", ["--data=hub", f"--data-revision={'a' * 40}"], tmp_path)
+    reads = BEGIN + (
+        "root = pathlib.Path(os.environ['HF_DATASETS_CACHE'])\n"
+        "for path in root.rglob('*.arrow'): log(f'{path.parent.relative_to(root)} {path.read_text()}')\n"
+        "log(str(root))"
+    )
+    jobs = [build_job(tmp_path, reads, name=name, env=due.env, dataset=due.dataset) for name in ("x-s1", "x-s2")]
+    ray = FakeRay()
+    run_tasks(iter([Followed(job) for job in jobs]), build_cluster(ray), 2)
+    line, place = jobs[0].journal.read_text().splitlines()
+    assert line == f"julien040___hacker-news-posts/default/0.0.0/{'a' * 40} rows of {'a' * 40}"
+    assert place.startswith(str(tmp_path / "node")) and jobs[1].journal.read_text().splitlines() == [line, place]
+    assert ray.num_put == 2
+    assert training.build_job("x", ["--data=hub", f"--data-revision={'c' * 40}"], tmp_path).dataset is None
 
 
 def test_a_run_that_fails_says_so_as_it_would_here(tmp_path: Path) -> None:
