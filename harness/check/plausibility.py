@@ -51,6 +51,17 @@ MIN_STEP_S = 1e-3
 )
 def check_loss_ratio(evidence: Evidence, run: StoredRun) -> str | None:
     """A metric that looks ahead, weights from elsewhere, a patched loss: the two losses are of different models."""
+    ratio, num_last = compute_loss_ratio(run)
+    low, high = LOSS_RATIO
+    if (find_setting(run.facts.config, "dropout") or 0) > USUAL_DROPOUT:
+        low, high = DROPOUT_LOSS_RATIO
+    if low <= ratio <= high:
+        return None
+    return f"its full loss per token is {ratio:.3f} of its last {num_last} training losses; honest: {low} to {high}"
+
+
+def compute_loss_ratio(run: StoredRun) -> tuple[float, int]:
+    """Full loss per token over the mean of the last training losses, and how many these are."""
     absent = "training losses or the full loss are not given"
     losses = [loss for event in run.select("training_step") if (loss := event.get("loss")) is not None]
     evaluations = run.select("validation_step")
@@ -61,13 +72,7 @@ def check_loss_ratio(evidence: Evidence, run: StoredRun) -> str | None:
         known(last.get(key), absent) for key in ("full_loss_nats_per_char", "num_chars", "num_tokens")
     )
     num_last = max(1, min(NUM_LAST_LOSSES, len(losses) // 10))
-    ratio = per_char * num_chars / num_tokens / fmean(losses[-num_last:])
-    low, high = LOSS_RATIO
-    if (find_setting(run.facts.config, "dropout") or 0) > USUAL_DROPOUT:
-        low, high = DROPOUT_LOSS_RATIO
-    if low <= ratio <= high:
-        return None
-    return f"its full loss per token is {ratio:.3f} of its last {num_last} training losses; honest: {low} to {high}"
+    return per_char * num_chars / num_tokens / fmean(losses[-num_last:]), num_last
 
 
 @of_runs(
