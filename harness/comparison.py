@@ -56,7 +56,7 @@ def run_comparison(request: CompareRequest, launcher: Launcher, display: Progres
         try:
             failures = launch_runs(request, plan, folder, plan_sha256, offers, launcher, display)
             if not failures or _has_measurements(plan, folder):
-                check_comparison(load_comparison(folder), request.source, launcher, request.repository)
+                check_comparison(load_comparison(folder), request.source.data, launcher, request.repository)
         except KeyboardInterrupt:
             raise InterruptionError(
                 f"Interrupted. Nothing finished is lost; go on with the same command and --out {folder} --resume."
@@ -72,11 +72,14 @@ def run_comparison(request: CompareRequest, launcher: Launcher, display: Progres
 
 
 def check_comparison(
-    comparison: StoredComparison, source: CorpusSource, launcher: Launcher, repository: Path | None = None
+    comparison: StoredComparison, data: str | None, launcher: Launcher, repository: Path | None = None
 ) -> None:
-    """Makes every check that can be made here and stores what was found, with when and where."""
+    """Makes every check that can be made here and stores what was found, with when and where.
+
+    `data` is where the titles are read again from; synthetic ones are always made again.
+    """
     try:
-        evidence = gather_evidence(comparison, find_source(comparison.plan, source.data), launcher, repository)
+        evidence = gather_evidence(comparison, find_source(comparison.plan, data), launcher, repository)
     except (RequestError, MachineError) as error:
         evidence = Evidence(comparison, f"the titles cannot be read again here: {error}", "the titles are not here")
     store_findings(evidence, "compare")

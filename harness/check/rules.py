@@ -6,7 +6,6 @@ the `of_runs` or `constraint` decorator; it says what is wrong, and never passes
 
 import re
 from functools import partial
-from typing import Any
 
 from harness.analyse.coverage import is_later_data, is_official
 from harness.check.registry import (
@@ -16,7 +15,6 @@ from harness.check.registry import (
     Evidence,
     Registry,
     Result,
-    UnvouchedError,
     join_results,
     judge_runs,
     register,
@@ -227,36 +225,6 @@ def check_last_step(evidence: Evidence, run: StoredRun) -> str | None:
     if last != planned:
         raise AbsentError(f"its last evaluation is at step {last:,} of {planned:,}")
     return None
-
-
-@of_runs(
-    "pre-trained-weights",
-    "No pre-trained weights",
-    "the weights at step 0 have the SHA-256 of a fresh initialization, run by run",
-)
-def check_fresh_weights(evidence: Evidence, run: StoredRun) -> str | None:
-    """The parameters at step 0 are those of a fresh initialization, and every seed has its own."""
-    digest = known(run.facts.initial_weights_sha256, NO_CODE)
-    for other in evidence.comparison.runs.values():
-        if other.facts.initial_weights_sha256 == digest and other.seed != run.seed:
-            return f"it begins with the weights of {other.folder.name}, which has another seed"
-    fresh = evidence.need_fresh_start(run)
-    if digest == fresh["initial_weights_sha256"]:
-        return None
-    here, there = describe_initializer(fresh), describe_initializer(run.record)
-    differing = [name for name, value in there.items() if value != here[name]]
-    if differing:
-        raise UnvouchedError(
-            f"its weights at step 0 are not those of a fresh initialization here, and its record names another "
-            f"{' and '.join(differing)}, which may initialize differently"
-        )
-    return "its weights at step 0 are not those of a fresh initialization"
-
-
-def describe_initializer(record: dict[str, Any]) -> dict[str, Any]:
-    """What decides the bits of fresh weights besides code, settings and seed."""
-    machine = record["machine"]
-    return {"torch": machine["library_versions"]["torch"], "cpu_capability": machine["cpu_capability"]}
 
 
 def count_step_tokens(run: StoredRun) -> int:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from harness.claims import caveats, log_caveats
+from harness.claims import caveats, log_caveats, pair_caveats
 from harness.claims.certainty import BY_TITLE, CERTAIN
 from harness.claims.course import CONSISTENCY, COST, SPEED, STEADINESS
 from harness.claims.findings import GAINS
@@ -33,7 +33,7 @@ CAVEATS: tuple[tuple[Sentence, ...], ...] = (
     caveats.TRAINED,
     caveats.BESIDE,
     caveats.NUMBERS,
-    caveats.OF_PAIRS,
+    pair_caveats.OF_PAIRS,
     log_caveats.READING,
     caveats.ALWAYS,
 )

@@ -1,5 +1,6 @@
 """Command line of the harness: `python -m harness VERB`. Results go to stdout, everything else to stderr."""
 
+import errno
 import json
 import sys
 import traceback
@@ -30,11 +31,13 @@ def main(arguments: list[str] | None = None) -> int:
     end_as_by_ctrl_c()
     try:
         answer: Answer = given.run(given)
-    except ProgramError as error:
-        return _fail(given.json, error.exit_code, str(error))
     except KeyboardInterrupt:
         return _fail(given.json, EXIT_INTERRUPTED, "interrupted")
     except Exception as error:
+        if _is_name_too_long(error):
+            return _fail(given.json, RequestError.exit_code, "The name of a file or folder is too long to be stored.")
+        if isinstance(error, ProgramError):
+            return _fail(given.json, error.exit_code, str(error))
         if fault := find_machine_fault(error):
             return _fail(given.json, fault.exit_code, str(fault))
         traceback.print_exc()
@@ -56,6 +59,11 @@ def build_parser() -> Parser:
     for verb in VERBS:
         verb.add_to(verbs)
     return parser
+
+
+def _is_name_too_long(error: BaseException) -> bool:
+    """Whether the file system said so, of whatever name; no name of our own is long."""
+    return any(isinstance(each, OSError) and each.errno == errno.ENAMETOOLONG for each in (error, error.__cause__))
 
 
 def _fail(as_json: bool, exit_code: int, message: str) -> int:

@@ -7,7 +7,7 @@ from typing import Any
 
 from harness.cli.outcome import format_result
 from harness.cli.source_text import format_failures, format_import
-from harness.comparison import make_reports
+from harness.comparison import check_comparison, make_reports
 from harness.plan.arms import check_against
 from harness.plan.folders import name_folder, point_latest_at, refuse_filled
 from harness.plan.plan import FIRST, MARGIN_PERCENT, Plan, plan_to_json, save_plan
@@ -16,6 +16,7 @@ from harness.sources.planned import ImportedRun, plan_import, read_runs
 from harness.sources.source_log import LossUnit
 from harness.sources.take_in import store_runs
 from harness.store.locks import hold
+from harness.store.runs import load_comparison
 from mainrun.record.errors import EXIT_DONE, RequestError, RunError
 from mainrun.record.files import make_folder
 
@@ -89,11 +90,14 @@ def plan_imported(request: ImportRequest) -> tuple[Plan, Path, list[ImportedRun]
 
 
 def judge_imported(plan: Plan, folder: Path, runs: list[ImportedRun]) -> dict[str, Any]:
-    """Takes the runs in, writes data and reports, and returns the content of `comparison.json`."""
+    """Takes the runs in, checks them, writes data and reports, and returns the content of `comparison.json`."""
+    from harness.launch.local import LocalLauncher
+
     make_folder(folder)
     with hold(folder):
         make_folder(folder / "runs")
         plan_sha256 = save_plan(folder, plan)
         point_latest_at(folder)
         store_runs(folder, plan, plan_sha256, runs)
+        check_comparison(load_comparison(folder), None, LocalLauncher())
         return make_reports(folder)

@@ -22,11 +22,11 @@ NAME_END = "-again"
 
 def train_again(
     plan: Plan, run: StoredRun, source: CorpusSource, num_steps: int | None, launcher: Launcher, folder: Path,
-    repository: Path | None = None,
+    place: Path,
 ) -> dict[str, Any] | str:  # fmt: skip
     """The record of the same run made in `folder` up to `num_steps` (None: to its end), or why it cannot be made here.
 
-    It is trained by the program of its arm, which `repository` holds; None is our own.
+    It is trained by the program of its arm, which stands in `place`.
 
     Raises `StoredResultsError` where the record does not say on what it was trained.
     """
@@ -37,12 +37,11 @@ def train_again(
     except (KeyError, TypeError) as error:
         raise StoredResultsError(f"{run.folder.name} does not say how it was trained: {error}.") from None
     arguments = build_arguments(recipe, preset, settings, source, run.seed, how[0], how[1], folder)
-    fitted = fit_to_program(plan, run, arguments, repository)
+    fitted = fit_to_program(plan, run, arguments, place)
     if isinstance(fitted, str):
         return fitted
-    arguments, place = fitted
     resume = ["--resume"] if folder.exists() else []
-    job = build_job(f"{run.folder.name}{NAME_END}", [*arguments, *resume], folder, place)
+    job = build_job(f"{run.folder.name}{NAME_END}", [*fitted, *resume], folder, place)
     record = train_for(num_steps, replace(job, num_threads=how[2]), launcher)  # bits depend on it
     return hide_folders(record, run.folder.parents[1]) if isinstance(record, str) else record
 
@@ -59,29 +58,29 @@ def begin_again(
     for run in comparison.trained:
         if not run.is_complete:
             continue
-        code = comparison.plan.get_arm(run.arm).code
-        key = repr((find_request(comparison.plan, run), run.seed, run.record["machine"], code))
+        arm = comparison.plan.get_arm(run.arm)
+        key = repr((find_request(comparison.plan, run), run.seed, run.record["machine"], arm.code))
         if key not in made:
-            with make_scratch_folder() as scratch:
-                folder = scratch / "run"
-                record = train_again(comparison.plan, run, source, 0, launcher, folder, repository)
-                if isinstance(record, dict):
-                    record["tokenizer_sha256"] = compute_file_sha256(folder / TOKENIZER_NAME)
-                made[key] = record
+            place = find_place(arm, repository)
+            made[key] = place if isinstance(place, str) else _begin(comparison.plan, run, source, launcher, place)
         started[run.folder.name] = made[key]
     return started
 
 
-def fit_to_program(
-    plan: Plan, run: StoredRun, arguments: list[str], repository: Path | None
-) -> tuple[list[str], Path] | str:
-    """The arguments that the program of a run's arm knows, and the folder it stands in, or why it cannot be had."""
+def _begin(plan: Plan, run: StoredRun, source: CorpusSource, launcher: Launcher, place: Path) -> dict[str, Any] | str:
+    with make_scratch_folder() as scratch:
+        folder = scratch / "run"
+        record = train_again(plan, run, source, 0, launcher, folder, place)
+        if isinstance(record, dict):
+            record["tokenizer_sha256"] = compute_file_sha256(folder / TOKENIZER_NAME)
+        return record
+
+
+def fit_to_program(plan: Plan, run: StoredRun, arguments: list[str], place: Path) -> list[str] | str:
+    """The arguments that the program of a run's arm, in `place`, knows; or why it does not know them."""
     arm = plan.get_arm(run.arm)
-    place = find_place(arm, repository)
-    if isinstance(place, str):
-        return place
     try:
-        return (arguments if arm.code is None else fit_arguments(arguments, place, arm.name)), place
+        return arguments if arm.code is None else fit_arguments(arguments, place, arm.name)
     except RequestError as error:
         return str(error)
 

@@ -24,17 +24,15 @@ def name_folder(begin: str) -> Path:
 
 def refuse_filled(folder: Path, advice: str) -> None:
     """Raises `RequestError` where the folder holds something already, and where its name cannot be stored."""
-    try:
-        folder.lstat()
-    except OSError as error:
-        if error.errno == errno.ENAMETOOLONG:
-            raise RequestError(
-                "The name of the folder is too long for this file system. Choose another --out."
-            ) from None
-    if any("\ud800" <= character <= "\udfff" for character in str(folder.resolve())):
-        raise RequestError(f"{folder} has a name that is no text in this locale. Choose another --out.")
+    refuse_unstorable(folder)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise RequestError(f"{folder} exists already. {advice}")
+
+
+def refuse_unstorable(folder: Path) -> None:
+    """Raises `RequestError` where the folder's name is no text, which no plan could hold."""
+    if any("\ud800" <= character <= "\udfff" for character in str(folder.resolve())):
+        raise RequestError(f"{folder} has a name that is no text in this locale. Choose another --out.")
 
 
 def point_latest_at(folder: Path) -> None:

@@ -12,7 +12,7 @@ from harness.plan.changes import FILE_NAME as PATCH_NAME
 from harness.plan.changes import CodeChange, compare_code
 from harness.plan.code import Code, choose_resolver, locate_code
 from harness.plan.external import plan_external
-from harness.plan.folders import name_folder, refuse_filled
+from harness.plan.folders import name_folder, refuse_filled, refuse_unstorable
 from harness.plan.plan import FILE_NAME as PLAN_NAME
 from harness.plan.plan import Plan, load_plan, save_plan
 from harness.plan.planning import plan_comparison
@@ -26,9 +26,10 @@ from mainrun.record.files import compute_file_sha256, make_folder, save_text
 def plan_request(request: CompareRequest) -> tuple[Plan, Path]:
     """The plan a request comes to, and the folder it would fill; nothing is written there.
 
-    Raises `RequestError` where the folder holds something already and `--resume` was not given.
+    Raises `RequestError` where the folder holds something already and `--resume` was not given, or cannot be stored.
     """
     folder = request.out or name_folder(f"{'ablate-' if request.ablate else ''}{request.preset}")
+    refuse_unstorable(folder)
     if not request.resume:
         refuse_filled(folder, "Continue it with --resume or choose another --out.")
     elif (folder / PLAN_NAME).exists():

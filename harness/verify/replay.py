@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,14 +10,18 @@ from typing import Any, Literal
 
 from harness.check.known_code import Code, hash_working_tree
 from harness.check.registry import NOT_VOUCHED, Result
+from harness.formats import quote
 from harness.launch.again import train_again
+from harness.launch.arrivals import CHECKPOINT_FOLDER
 from harness.launch.job import Launcher
 from harness.plan.code import compute_sources_sha256
 from harness.plan.place import find_place
 from harness.store.journals import load_journal
 from harness.store.runs import StoredComparison, StoredRun
+from harness.verify.titles import find_other_title
 from mainrun.data.corpus import CorpusSource
-from mainrun.record.files import make_folder, make_scratch_folder, save_json
+from mainrun.record.errors import StoredResultsError
+from mainrun.record.files import compute_file_sha256, make_folder, make_scratch_folder, save_json
 from mainrun.record.parquet import load_table
 from mainrun.record.run_record import FILE_NAME, JOURNAL_NAME, TITLE_LOSSES_NAME
 from mainrun.record.title_losses import COLUMNS, SCHEMA_VERSION
@@ -74,11 +79,12 @@ def _replay_run(
     if isinstance(place, str):
         return "NOT CHECKED", f": {place}"
     with make_scratch_folder() as scratch:
-        folder, first = scratch / "run", 0
-        if isinstance(steps, int):
-            first = _lay_out_checkpoint(run, folder)
-        last = None if steps == "all" else first + (steps or 0)
-        record = train_again(comparison.plan, run, source, last, launcher, folder, repository)
+        folder, drawn = scratch / "run", _draw_checkpoint(run) if isinstance(steps, int) else None
+        if drawn and (problem := _lay_out(run, drawn, folder)):
+            return "FAIL", problem
+        first = drawn["step"] if drawn else 0
+        last = first + steps if isinstance(steps, int) else None
+        record = train_again(comparison.plan, run, source, last, launcher, folder, place)
         if isinstance(record, str):
             return NOT_VOUCHED, f" cannot be trained again here: {record}"
         events = load_journal(folder / JOURNAL_NAME, finished=True)
@@ -102,31 +108,38 @@ def _is_other_code(comparison: StoredComparison, run: StoredRun, here: Code) -> 
     return dict(run.record["source_sha256"]) != dict(here) or compute_sources_sha256(here) != due
 
 
-def _lay_out_checkpoint(run: StoredRun, folder: Path) -> int:
-    """Puts a kept checkpoint, drawn at random, where it is gone on from; its step, or 0 for the start."""
-    kept = [entry for entry in run.record.get("checkpoints", []) if (run.folder / entry["path"]).is_file()]
-    if not kept:
-        return 0
-    drawn = random.SystemRandom().choice([None, *kept])  # None is the start
-    if drawn is None:
-        return 0
-    make_folder(folder / "checkpoint")
-    shutil.copyfile(run.folder / drawn["path"], folder / drawn["path"])
-    shutil.copyfile(run.folder / JOURNAL_NAME, folder / JOURNAL_NAME)
+def _draw_checkpoint(run: StoredRun) -> dict[str, Any] | None:
+    """A kept checkpoint at random, as the record names it; None is the start."""
+    kept = [entry for entry in run.record.get("checkpoints", []) if _find_checkpoint(run.folder, entry).is_file()]
+    drawn: dict[str, Any] | None = random.SystemRandom().choice([None, *kept])
+    return drawn
+
+
+def _find_checkpoint(folder: Path, entry: dict[str, Any]) -> Path:
+    """By its hash alone: a stored path could lead anywhere."""
+    if not re.fullmatch("[0-9a-f]{64}", entry["sha256"]) or not isinstance(entry["step"], int):
+        raise StoredResultsError(f"{folder.name} names a checkpoint that is none: {quote(entry)}.")
+    return folder / CHECKPOINT_FOLDER / f"{entry['sha256']}.pt"
+
+
+def _lay_out(run: StoredRun, drawn: dict[str, Any], folder: Path) -> str | None:
+    """Puts the checkpoint where it is gone on from, behind a journal of blanks, or says what is wrong with it."""
+    kept = _find_checkpoint(run.folder, drawn)
+    if compute_file_sha256(kept) != drawn["sha256"]:
+        return f": its checkpoint after step {drawn['step']} does not have the SHA-256 that its record names"
+    make_folder(folder / CHECKPOINT_FOLDER)
+    shutil.copyfile(kept, _find_checkpoint(folder, drawn))
+    (folder / JOURNAL_NAME).write_bytes(b" " * (2 * (run.folder / JOURNAL_NAME).stat().st_size))
     record = json.loads((run.folder / FILE_NAME).read_bytes())
     save_json(folder / FILE_NAME, record | {"status": "running"})
-    return int(drawn["step"])
+    return None
 
 
 def _find_other_end(run: StoredRun, record: dict[str, Any], folder: Path, tolerance: float) -> str | None:
     """What a whole run ends with: its losses by title and, on the same machine, the bits of its weights."""
     again = load_table(folder / TITLE_LOSSES_NAME, COLUMNS, schema_version=SCHEMA_VERSION)["loss_nats"]
-    stored = run.load_title_losses()["loss_nats"]
-    if len(stored) != len(again):
-        return f": {len(stored)} losses by title, trained again {len(again)}"
-    for place, (found, due) in enumerate(zip(stored, again, strict=True)):
-        if not abs(found - due) <= tolerance * max(1.0, abs(due)):
-            return f", validation title {place}: stored {found!r}, trained again {due!r}"
+    if problem := find_other_title(run, again, tolerance):
+        return f": {problem}"
     if tolerance == 0 and run.record["final_weights_sha256"] != record["final_weights_sha256"]:
         return ": its final weights are not those of the run trained again"
     return None

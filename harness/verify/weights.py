@@ -8,8 +8,10 @@ from harness.check.registry import NOT_VOUCHED, Result, join_results
 from harness.launch.again import NAME_END, find_request, fit_to_program
 from harness.launch.job import Job, Launcher, run_alone
 from harness.plan.arguments import build_arguments
+from harness.plan.place import find_place
 from harness.processes import build_command
 from harness.store.runs import StoredComparison, StoredRun
+from harness.verify.titles import find_other_title
 from mainrun.data.corpus import CorpusSource
 from mainrun.record.errors import EXIT_DONE
 from mainrun.record.files import load_json, make_scratch_folder
@@ -61,13 +63,8 @@ def find_problem(run: StoredRun, measured: dict[str, Any]) -> str | None:
         return f"{WEIGHTS_NAME} does not hold the final weights that its record names"
     if measured["moved_nats"] > MAX_MOVED_NATS:
         return f"the loss of a token moves by {measured['moved_nats']:.3g} nats with tokens that come after it"
-    stored = run.load_title_losses()["loss_nats"]
-    if len(stored) != len(measured["title_loss_nats"]):
-        return f"it has {len(stored)} losses by title, its weights give {len(measured['title_loss_nats'])}"
-    for place, (found, due) in enumerate(zip(stored, measured["title_loss_nats"], strict=True)):
-        if not abs(found - due) <= TOLERANCE * max(1.0, abs(due)):
-            return f"validation title {place} is stored with {found:.6g} nats, its weights give {due:.6g}"
-    return None
+    problem = find_other_title(run, measured["title_loss_nats"], TOLERANCE)
+    return f"{problem} by its weights" if problem else None
 
 
 def _build_job(
@@ -79,11 +76,13 @@ def _build_job(
     arguments = build_arguments(
         recipe, preset, settings, source, run.seed, machine["device"], machine["precision"], folder
     )
-    fitted = fit_to_program(comparison.plan, run, arguments, repository)
+    place = find_place(comparison.plan.get_arm(run.arm), repository)
+    if isinstance(place, str):
+        return place
+    fitted = fit_to_program(comparison.plan, run, arguments, place)
     if isinstance(fitted, str):
         return fitted
-    arguments, place = fitted
     weights = f"--weights={(run.folder / WEIGHTS_NAME).resolve()}"
-    argv = tuple(build_command(MODULE, *arguments, weights, place=place))
+    argv = tuple(build_command(MODULE, *fitted, weights, place=place))
     job = Job(f"{run.folder.name}{NAME_END}", argv, folder, folder / RESULT_NAME)
     return replace(job, num_threads=machine["num_threads"])

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from harness.analyse.doubts import find_unseen
+from harness.check import plausibility
 from harness.check.known_code import GUARDED, find_changed_files, hash_working_tree, load_releases
 from harness.check.plausibility import check_own_clock
 from harness.check.registry import Evidence
@@ -129,7 +130,7 @@ class Command:
 
 @pytest.mark.parametrize(
     ("observed_s", "elapsed_s", "status"),
-    [(0.1, 600.0, "FAIL"), (0.1, 0.05, "FAIL"), (700.0, 600.0, "PASS"), (700.0, None, "NOT VOUCHED"),
+    [(0.1, 600.0, "FAIL"), (0.05, 0.01, "FAIL"), (700.0, 600.0, "PASS"), (700.0, None, "NOT VOUCHED"),
      (None, 600.0, "NOT VOUCHED")],
 )  # fmt: skip
 def test_a_log_that_took_no_time_was_not_trained(
@@ -144,6 +145,15 @@ def test_a_log_that_took_no_time_was_not_trained(
     assert found[0] == status
     doubts = find_unseen([{"name": "own-clock", "status": found[0], "evidence": found[1]}], ["other-s1337"])
     assert bool(doubts) == (status != "PASS"), "what was not seen to be trained is never IMPROVED"
+
+
+def test_the_more_titles_are_held_out_the_less_their_tokens_may_differ(
+    tiny_comparison: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert find(tiny_comparison)["characters-per-token"][0] == "PASS"
+    monkeypatch.setattr(plausibility, "CHARS_SPREAD", 0.001)
+    status, evidence = find(tiny_comparison)["characters-per-token"]
+    assert status == "FAIL" and evidence.endswith(f"honest with 40 titles: within {0.001 / 40**0.5:.3f} of 1")
 
 
 def test_an_honest_model_does_not_look_ahead_and_one_that_does_is_seen() -> None:

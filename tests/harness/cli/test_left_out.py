@@ -108,6 +108,36 @@ def test_a_gpu_that_is_not_there_is_found_before_anything_is_begun(more: list[st
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("name", ["x" * 300, "a/" + "x" * 300 + "/b", "\udcff", "a/\udcff/b"])
+@pytest.mark.parametrize(
+    "begin",
+    [
+        ("compare", *TINY_OPTIONS),
+        ("compare", *TINY_OPTIONS, "--resume"),
+        ("ablate",),
+        ("compare", "--from", ROOT / "results" / "quick-synthetic"),
+    ],
+    ids=["compare", "resume", "ablate", "from"],
+)
+@pytest.mark.parametrize("more", [[], ["--json"]])
+def test_a_folder_whose_name_cannot_be_stored_is_a_wrong_request_in_one_line(
+    begin: tuple[object, ...], name: str, more: list[str], launcher: FakeLauncher, tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    assert run(*begin, "--out", tmp_path / "new" / name, *more) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("error: ") and said.count("\n") == 1
+    assert launcher.launched == []
+
+
+@pytest.mark.parametrize("verb", [("report",), ("verify",), ("gate",), ("list", "--results")])
+def test_a_name_that_is_too_long_is_no_comparison(
+    verb: tuple[str, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(*verb, tmp_path / ("x" * 300)) == 2
+    assert capsys.readouterr().err == "error: The name of a file or folder is too long to be stored.\n"
+
+
 def test_list_shows_a_comparison_behind_a_link_once(
     tiny_comparison: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

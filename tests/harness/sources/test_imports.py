@@ -108,7 +108,7 @@ def test_what_a_log_cannot_prove_is_not_checked_by_name(public: Path) -> None:
     assert "FAIL" not in found.values()
     assert {name for name, status in found.items() if status == "PASS"} == {
         *("epochs", "seed", "validation-fraction", "last-step", "first-loss", "same-tokens", "reimport"),
-        *("hashes", "measurements", "numbers", "claims", "reports", "distinct-runs"),
+        *("hashes", "measurements", "numbers", "claims", "reports", "distinct-runs", "stored-findings"),
     }
 
 
