@@ -28,6 +28,8 @@ from mainrun.record.errors import StoredResultsError
 
 NOTED_CLOCK_CHANGE_S = 1.0
 """A machine's clock that was set back by less is not worth a caveat."""
+MAX_TOGETHER = 8
+"""More arms have a small curve each, beside the figures of all."""
 Rows = dict[tuple[str, int], list[Row]]
 """Measurements by arm and seed."""
 
@@ -144,6 +146,7 @@ def list_figures(document: Mapping[str, Any], rows_by_arm: Mapping[str, Sequence
     shown = {
         "loss_by_step": per_char,
         "intervals": any(pair["verdict"]["interval_95"] for pair in document["pairs"]),
+        "arms": per_char and len(document["arms"]) > MAX_TOGETHER,
         "loss_by_time": per_char and has("validation", "elapsed_s"),
         "gain": any(pair["steps"] for pair in document["pairs"]),
         "training_loss": has("train", "loss_nats_per_token"),

@@ -42,3 +42,13 @@ class Curves:
         """Steps, values and rows of an arm's evaluations at which `field` was measured."""
         rows = [row for row in self.rows[arm["name"]] if row["split"] == "validation" and row[field] is not None]
         return [row["step"] for row in rows], [row[field] for row in rows], rows
+
+
+def group_rows(document: dict[str, Any], rows: Sequence[Row]) -> dict[str, list[Row]]:
+    """The rows of each arm's headline run, in order."""
+    headline = {(arm["name"], arm["seed"]) for arm in document["arms"]}
+    found: dict[str, list[Row]] = {name: [] for name, _ in headline}
+    for row in rows:
+        if (row["arm"], row["seed"]) in headline:
+            found[row["arm"]].append(row)
+    return found

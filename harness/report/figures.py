@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from harness.report.ablation_figure import draw_ablation
-from harness.report.curves import Curves
+from harness.report.arms_figure import draw_arms
+from harness.report.curves import Curves, group_rows
 from harness.report.sections import HALF_WIDE
 from harness.report.sweep_figure import draw_sweeps
 from harness.store.measurements import Row
@@ -69,11 +70,7 @@ MAX_LEGEND_INSIDE = 4
 
 def save_figures(folder: Path, document: dict[str, Any], rows: Sequence[Row]) -> None:
     """Draws all figures that have something to show into `folder`/figures."""
-    by_arm = {
-        arm["name"]: [row for row in rows if (row["arm"], row["seed"]) == (arm["name"], arm["seed"])]
-        for arm in document["arms"]
-    }
-    curves = Curves(document, by_arm)
+    curves = Curves(document, group_rows(document, rows))
     make_folder(folder / FOLDER)
     with mpl.rc_context(), warnings.catch_warnings():
         mpl.rcParams.update(_DEFAULTS | _STYLE)
@@ -241,6 +238,7 @@ def _draw_loss(curves: Curves, axes: Axes, place_of: Callable[[Row], float | Non
 FIGURES: dict[str, Callable[[Curves, Axes], None]] = {
     "loss_by_step": draw_loss_by_step,
     "intervals": draw_intervals,
+    "arms": partial(draw_arms, color=_COLORS[1]),
     "loss_by_time": draw_loss_by_time,
     "gain": draw_gain,
     "training_loss": draw_training_loss,

@@ -14,6 +14,7 @@ Described = Mapping[str, Any]
 FIGURE_WORDS = {
     "loss_by_step": "Validation loss by step of every arm",
     "intervals": "Gain of every arm over the baseline with its interval, against the margin",
+    "arms": "A small curve of the validation loss of each arm, over that of the first one",
     "loss_by_time": "Validation loss by training time of every arm",
     "gain": "Gain over the baseline by step",
     "training_loss": "Training loss by step of every arm",
