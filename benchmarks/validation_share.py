@@ -20,8 +20,8 @@ from mainrun.data.tokenizer import train_bpe
 from mainrun.rules import SPECIAL_TOKENS
 
 VAL_FRACTION = 0.1
-DRAWS = ((2_500, 1_024, 5), (2_500, 4_096, 5), (6_000, 1_024, 5), (6_000, 4_096, 5), (24_000, 1_024, 3),
-         (24_000, 4_096, 3), (24_000, 16_000, 3), (100_000, 4_096, 1), (100_000, 16_000, 1))  # fmt: skip
+DRAWS = ((2_500, 1_024, 3), (2_500, 4_096, 3), (6_000, 1_024, 2), (6_000, 4_096, 2), (24_000, 1_024, 1),
+         (24_000, 4_096, 1), (24_000, 16_000, 1), (100_000, 16_000, 1))  # fmt: skip
 """Titles, vocabulary, and how often both are drawn and tokenizers trained."""
 NUM_SPLITS = 200
 """How often validation titles are held out from each draw."""
