@@ -87,8 +87,8 @@ def check_reimport(evidence: Evidence) -> Result:
         if not run.is_read or source is None or _has_no_journal(run):
             continue
         log = read_stored(run.folder, source)
-        again = json.loads(json.dumps(log.to_journal()))
-        if again != run.events:
+        again = log.to_journal()
+        if again != run.events and (again := json.loads(json.dumps(again))) != run.events:
             number = next(
                 (n for n, (a, b) in enumerate(zip(again, run.events, strict=False), 1) if a != b),
                 min(len(again), len(run.events)) + 1,

@@ -142,10 +142,10 @@ def check_resumes(evidence: Evidence, run: StoredRun) -> str | None:
 def check_distinct_runs(evidence: Evidence) -> Result:
     """One journal under two names, or the losses of one run under another seed or other settings."""
     runs = [run for run in evidence.comparison.runs.values() if run.is_complete and run.events]
-    for one, other in combinations(runs, 2):
+    for (one, its_losses), (other, losses) in combinations([(run, _select_losses(run)) for run in runs], 2):
         if one.events == other.events:
             return "FAIL", f"{other.folder.name} has the journal of {one.folder.name}"
-        if _select_losses(one) == _select_losses(other) and _describe(one) != _describe(other):
+        if its_losses == losses and _describe(one) != _describe(other):
             return "FAIL", f"{other.folder.name} has every loss of {one.folder.name}, with another seed or settings"
     return "PASS", f"{len(runs)} runs, each with losses of its own"
 

@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any
 
 from harness.report.ablation_figure import draw_ablation
+from harness.report.arms_figure import draw_arms
 from harness.report.blocks import Figure
 from harness.report.curve_figures import (
     draw_gain,
@@ -15,7 +16,7 @@ from harness.report.curve_figures import (
     draw_perplexity,
     draw_training_loss,
 )
-from harness.report.curves import Curves, build_curves
+from harness.report.curves import MAX_NAMED, Curves, build_curves
 from harness.report.drawing import Spot
 from harness.report.interval_figure import draw_intervals
 from harness.report.sweep_figure import draw_sweeps
@@ -65,6 +66,11 @@ FIGURES: dict[str, FigureKind] = {
         draw=draw_intervals,
         has_content=lambda curves: any(pair["verdict"]["interval_95"] for pair in curves.document["pairs"]),
         is_first=True,
+    ),
+    "arms": FigureKind(
+        words="A small curve of the validation loss of each arm, over that of the first one",
+        draw=draw_arms,
+        has_content=lambda curves: len(curves.arms) > MAX_NAMED and _has("validation", "loss_nats_per_char")(curves),
     ),
     "loss_by_time": _half(
         words="Validation loss by training time of every arm",

@@ -4,7 +4,11 @@ from dataclasses import dataclass, field
 
 from harness.sources.lines import LostStep
 from harness.sources.ordering import differ
+from harness.store.facts import MAX_STEPS
 from harness.store.journals import Event
+
+MAX_TRAINING_STEPS = 100_000
+"""Training steps of a run that are kept; of more every second, fourth … one, the first two and the last."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,12 @@ class OneRun:
     """All steps by kind and number, from where the first one came again as it was: a copy of the run, or a new one."""
     copied_from: int = 0
     """Where among the steps that is."""
+    stride: int = 1
+    """Of the training steps those are kept whose number it divides."""
+    num_thinned: int = 0
+    """Training steps that are not kept."""
+    full_at: int = field(default_factory=lambda: 2 * MAX_TRAINING_STEPS)
+    """With more steps than these some are taken out."""
 
     @property
     def has_begun(self) -> bool:
@@ -53,6 +63,32 @@ class OneRun:
         self.lost.pop(kind, None)
         if kind == "validation_step" and self.lost and step >= self.lost["training_step"].step.step:
             del self.lost["training_step"]
+        if len(self.steps) > self.full_at and self.copied is None:
+            self._thin_out()
+
+    def keep_to_stride(self) -> None:
+        """Takes out the training steps between those that are kept, but for the first two and the newest."""
+        newest = max((place for place, event in enumerate(self.steps) if event["event"] == "training_step"), default=0)
+        kept = [
+            event
+            for place, event in enumerate(self.steps)
+            if event["event"] != "training_step"
+            or event["step"] % self.stride == 0
+            or event["step"] <= 2
+            or place == newest
+        ]
+        self.num_thinned += len(self.steps) - len(kept)
+        self.steps = kept
+
+    def _thin_out(self) -> None:
+        self.keep_to_stride()
+        while self._count_training() > MAX_TRAINING_STEPS and self.stride < MAX_STEPS:
+            self.stride *= 2
+            self.keep_to_stride()
+        self.full_at = len(self.steps) + MAX_TRAINING_STEPS
+
+    def _count_training(self) -> int:
+        return sum(event["event"] == "training_step" for event in self.steps)
 
     def watch_copy(self) -> None:
         """The next step is the first one again: what follows tells whether the run is copied or another one begins."""

@@ -50,14 +50,18 @@ class Ordered:
     notes: list[str] = field(default_factory=list)
 
 
-def put_in_order(steps: Sequence[Event], places: Places) -> Ordered:
-    """Orders the steps of one run as they stand in a source; of two lines for a step the later one counts."""
+def put_in_order(steps: Sequence[Event], places: Places, *, is_thinned: bool = False) -> Ordered:
+    """Orders the steps of one run as they stand in a source; of two lines for a step the later one counts.
+
+    Of training steps that were thinned out it is not said that some are missing.
+    """
     steps, resumed_notes = _drop_what_was_trained_again(steps, places)
     max_steps, max_notes = _find_max_steps(steps, places)
     training, training_notes = _order(steps, "training_step", max_steps, places)
+    missing = [] if is_thinned else _describe_missing([event["step"] for event in training])
     validation, validation_notes = _order(steps, "validation_step", max_steps, places)
     return Ordered(
-        training, validation, max_steps, [*resumed_notes, *max_notes, *training_notes, *validation_notes]
+        training, validation, max_steps, [*resumed_notes, *max_notes, *training_notes, *missing, *validation_notes]
     )  # fmt: skip
 
 
@@ -164,7 +168,7 @@ def _order(
     chosen = [event for event in steps if event["event"] == kind]
     numbers = list(map(_GET_STEP, chosen))
     if all(map(lt, numbers, numbers[1:])) and (max_steps is None or not numbers or numbers[-1] <= max_steps):
-        return chosen, _describe_missing(numbers, kind)
+        return chosen, []
     by_step: dict[int, Event] = {}
     beyond, again, backwards, previous = [], [], [], -1
     for event in chosen:
@@ -187,10 +191,10 @@ def _order(
         if lines:
             notes.append(f"{what}: {count(len(lines), places.noun)} ({list_some(lines)})")
     numbers = sorted(by_step)
-    return [by_step[step] for step in numbers], [*notes, *_describe_missing(numbers, kind)]
+    return [by_step[step] for step in numbers], notes
 
 
-def _describe_missing(numbers: Sequence[int], kind: str) -> list[str]:
+def _describe_missing(numbers: Sequence[int]) -> list[str]:
     """The training steps that a run of ordered steps leaves out; evaluations are not due at every step."""
-    missing = numbers[-1] - numbers[0] + 1 - len(numbers) if numbers and kind == "training_step" else 0
+    missing = numbers[-1] - numbers[0] + 1 - len(numbers) if numbers else 0
     return [f"{missing:,} training steps between the first and the last are not in the log"] if missing else []

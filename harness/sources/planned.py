@@ -30,6 +30,8 @@ class ImportedRun:
     seed: int
     log: SourceLog | None
     run: StoredRun | None
+    files: Sequence[tuple[int, str]]
+    """Size and SHA-256 of each of its files, from before it was read."""
 
     @property
     def fingerprints(self) -> tuple[str | None, str | None]:
@@ -110,13 +112,14 @@ def plan_import(name: str, runs: Sequence[ImportedRun], margin_percent: float) -
 
 
 def _read(source: Source) -> ImportedRun:
+    files = _hash_files(source)
     if source.kind == OWN_KIND:
         run = load_run(source.path)
         check_run_hashes(run)
-        return ImportedRun(source, run.seed, None, run)
+        return ImportedRun(source, run.seed, None, run, files)
     log = try_source(source.kind, source.path, source.name, source.loss_unit, source.given)
     seed = read_facts(log.events).seed
-    return ImportedRun(source, DEFAULT_SEED if seed is None else seed, log, None)
+    return ImportedRun(source, DEFAULT_SEED if seed is None else seed, log, None, files)
 
 
 def _name_failure(run: ImportedRun) -> str:
@@ -187,7 +190,6 @@ def _plan_arm(name: str, run: ImportedRun) -> Arm:
 
 
 def _describe(planned: PlannedRun, run: ImportedRun) -> dict[str, Any]:
-    files = _hash_files(run.source)
     given: Mapping[str, Any] = {"given": run.source.given.to_json()} if run.source.given.to_json() else {}
     return {
         "arm": planned.arm,
@@ -196,8 +198,8 @@ def _describe(planned: PlannedRun, run: ImportedRun) -> dict[str, Any]:
         "name": run.source.name,
         "loss_unit": run.source.loss_unit,
         **given,
-        "num_bytes": sum(num_bytes for num_bytes, _ in files),
-        "sha256": [digest for _, digest in files],
+        "num_bytes": sum(num_bytes for num_bytes, _ in run.files),
+        "sha256": [digest for _, digest in run.files],
     }
 
 

@@ -11,7 +11,7 @@ from harness.store.journals import HEADERS, Event
 from mainrun.record.errors import RequestError
 
 MAX_KEPT = 1_000_000
-"""Steps of one run; more would not fit into memory together with what is made of them."""
+"""Evaluations of one run, or steps of one that goes over itself again; more would not fit into memory."""
 
 
 class Runs:
@@ -51,7 +51,7 @@ class Runs:
             self._run = run.split()
         if len(run.steps) > MAX_KEPT:
             raise RequestError(
-                f"{self._name}: a run of more than {MAX_KEPT:,} steps is not read. Keep every tenth training step."
+                f"{self._name}: a run of more than {MAX_KEPT:,} evaluations is not read. Keep every tenth of them."
             )
 
     def lose(self, lost: Lost) -> None:
@@ -121,7 +121,13 @@ class Runs:
     def conclude(self, notes: list[str]) -> SourceLog:
         """The run that is judged, its steps in order, and how it ended; `notes` come first among its own."""
         run = self._chosen or self._run
-        ordered = put_in_order(run.steps, self._places)
+        if run.stride > 1:
+            run.keep_to_stride()
+            notes.append(
+                f"of its training steps every {run.stride:,}th is kept, with the first two and the last: "
+                f"{run.num_thinned:,} are left out"
+            )
+        ordered = put_in_order(run.steps, self._places, is_thinned=run.stride > 1)
         notes = [*notes, *ordered.notes]
         training, validation, planned = ordered.training, ordered.validation, ordered.max_steps
         last = max([events[-1]["step"] for events in (training, validation) if events], default=0)

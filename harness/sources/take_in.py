@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.plan.plan import Plan, PlannedRun
-from harness.sources.find import STORED_NAMES, list_files, read_stored
+from harness.sources.find import EVENT_KIND, STORED_NAMES, list_files, read_stored
 from harness.sources.planned import ImportedRun
 from harness.sources.source_log import SourceLog
 from harness.store.journals import Event
@@ -39,7 +39,11 @@ def store_runs(folder: Path, plan: Plan, plan_sha256: str, runs: Sequence[Import
             copies = list_files(run.source.kind, run_folder / STORED_NAMES[run.source.kind])
             if [compute_file_sha256(path) for path, _ in copies] != described["sha256"]:
                 raise RequestError(f"{run.source.name} was written to while it was read. Give it once its run is over.")
-            store_log(run_folder, planned, plan_sha256, described)
+            assert run.log is not None
+            if run.source.kind == EVENT_KIND:  # its notes name files, which have other names now
+                store_log(run_folder, planned, plan_sha256, described)
+            else:
+                _save(run_folder, run.log, planned, plan_sha256, described)
 
 
 def store_raw(run_folder: Path, kind: str, path: Path) -> None:

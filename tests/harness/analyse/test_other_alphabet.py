@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
+from benchmarks.validation_share import train_bpe_of_seen_bytes
 from harness.analyse.same_text import bound_tokenizer_share
 from harness.store.document import load_document
 from mainrun.data import streams, tokenizer
 from mainrun.data.synthetic import generate_headlines
-from mainrun.rules import SPECIAL_TOKENS
 from tests.harness.analyse.test_known_truth import strip
 from tests.harness.sources.logs import write_json
 from tests.harness.sources.test_imports import SUMMARY, compare, write
@@ -21,17 +21,6 @@ SCALE = {"num_titles": str(NUM_TITLES), "vocab_size": "1024", "block_size": "16"
 BATCHES = {"one": 100, "two": 60}
 """One and two spans of the validation text."""
 Titles = list[str]
-
-
-def train_bpe_of_seen_bytes(titles: Titles, vocab_size: int) -> Any:
-    """The tokenizer as the task's public program learns it."""
-    from tokenizers import Tokenizer, models, trainers
-
-    trained = Tokenizer(models.BPE())
-    trained.pre_tokenizer = tokenizer._build_splitter()
-    trainer = trainers.BpeTrainer(vocab_size=vocab_size, special_tokens=list(SPECIAL_TOKENS), show_progress=False)
-    trained.train_from_iterator((f" {title}" for title in titles), trainer)
-    return trained
 
 
 @pytest.fixture

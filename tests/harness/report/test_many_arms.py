@@ -12,9 +12,11 @@ from harness.cli.app import main
 from harness.plan.plan import PlannedRun
 from harness.report import front
 from harness.report.curves import MAX_NAMED, Curves
+from harness.report.figures import save_figures
 from harness.report.render import MAX_SUMMARY_CHARS, render_markdown
 from harness.store.document import load_document
 from harness.store.facts import RunFacts
+from harness.store.measurements import load_metrics
 from tests.harness.sources.logs import Lines, Shape, write_json
 from tests.harness.sources.test_imports import SUMMARY, compare, write
 
@@ -69,6 +71,18 @@ def test_arms_beyond_the_best_eight_are_drawn_without_a_name(sweep: Path) -> Non
     document = load_document(sweep)
     curves = Curves(document, {})
     assert curves.has_many and curves.named == [row["arm"] for row in document["ranking"]["rows"][:MAX_NAMED]]
+
+
+def test_each_of_many_arms_has_a_small_curve_over_the_first_ones(
+    sweep: Path, tiny_document: dict[str, Any], tmp_path: Path
+) -> None:
+    document = load_document(sweep)
+    assert "arms" in document["figures"] and "arms" not in tiny_document["figures"]
+    save_figures(tmp_path, document, load_metrics(sweep))
+    drawn = (tmp_path / "figures" / "arms.svg").read_text(encoding="utf-8")
+    for place in range(1, NUM_LOGS):
+        assert drawn.count(f">wd{place:02}<") == 1
+    assert "grey: wd00<" in drawn and drawn.count("stroke: #bfbfbf") == NUM_LOGS - 1
 
 
 def test_imported_comparisons_are_listed_with_their_losses(sweep: Path, capsys: pytest.CaptureFixture[str]) -> None:
