@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from harness import formats
+from harness.plan.plan import FILE_NAME as PLAN_NAME
 from harness.report.blocks import Claims, Code, Listing, Note, Section, Table, keep
 from harness.report.figure_list import show_figures
 from harness.report.front import select_claims, select_pairs
@@ -12,13 +13,14 @@ from harness.report.sweep_sections import describe_sweeps
 from harness.store.findings import STATUSES
 
 Described = Mapping[str, Any]
+RUN_HASHES = "That of the record of every run stands in comparison.json."
 MORE_CAVEATS = "The same is to be said of other arms; comparison.json holds it of each."
 
 
 def describe_report(document: Described) -> list[Section]:
     """All sections after the first page, in their order; what has no content is left out."""
     return [
-        *keep(describe_ablation(document), describe_sweeps(document), describe_caveats(document)),
+        *keep(describe_caveats(document), describe_ablation(document), describe_sweeps(document)),
         *(section for pair in select_pairs(document) for section in describe_pair(document, pair)),
         *keep(
             describe_curves(document),
@@ -104,13 +106,16 @@ def describe_cost(document: Described) -> Section:
 
 def describe_checks(document: Described) -> Section:
     """Every finding: what failed and what could not be checked first, the passes folded after them."""
-    header = ("Finding", "Rule", "Evidence")
     rows: dict[str, list[tuple[str, str, str]]] = {status: [] for status in STATUSES}
     for finding in (*document["constraints"], *document["integrity"]):
         rows[finding["status"]].append((finding["status"], finding["title"], finding["evidence"]))
     counts = [claim for claim in document["claims"] if claim["id"] == "checks"]
-    open_ones = Table(header, [row for status, of in rows.items() if status != "PASS" for row in of], small=True)
-    passed = Table(header, rows["PASS"], small=True, folded="Those that passed")
+    open_ones = Table(
+        ("Finding", "Rule", "Evidence"),
+        [row for status, of in rows.items() if status != "PASS" for row in of],
+        small=True,
+    )
+    passed = Table(("Rule", "Evidence"), [row[1:] for row in rows["PASS"]], small=True, folded="Those that passed")
     return Section("Checks", [Claims(counts), open_ones, passed])
 
 
@@ -185,11 +190,11 @@ def describe_hashes(document: Described) -> Section:
             (f"training titles ({where}{revision})", document["corpus"]["train_sha256"]),
             ("validation titles", document["corpus"]["validation_sha256"]),
         )
-    rows = [*corpus, *document["sha256"].items()]
+    rows = [*corpus, *((name, digest) for name, digest in document["sha256"].items() if name == PLAN_NAME)]
     table = Table(("What", "SHA-256"), [(name, Code(digest)) for name, digest in rows], small=True)
-    return Section("What these numbers come from", [table], 3)
+    return Section("What these numbers come from", [table, Note(RUN_HASHES)], 3)
 
 
 def describe_reproduction(document: Described) -> Section:
     """The command line that makes the same comparison again."""
-    return Section("Reproduce", [Listing(document["command"])])
+    return Section("Reproduce", [Listing(document["command"])], 3)

@@ -266,6 +266,10 @@ def test_the_pdf_has_the_reports_text(reader: PdfReader, full_comparison: Path) 
     assert document["pairs"][0]["verdict"]["label"] in text
 
 
+def test_the_pdf_of_a_pair_has_three_to_five_pages(reader: PdfReader) -> None:
+    assert 3 <= len(reader.pages) <= 5
+
+
 def test_every_symbol_of_the_page_is_in_the_pdf(reader: PdfReader, full_comparison: Path) -> None:
     text = "".join(page.extract_text() for page in reader.pages)
     missing = {symbol for symbol in "→−×…✓–" if symbol not in text}
