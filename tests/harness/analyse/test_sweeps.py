@@ -151,9 +151,14 @@ def test_every_sentence_on_a_sweep_is_proven_by_the_document(document: dict[str,
 
 def test_the_reports_have_a_section_and_a_figure_of_the_sweep(swept: Path) -> None:
     report = (swept / "TRAINING_OPTIMIZATION_REPORT.md").read_text(encoding="utf-8")
-    assert "## Sweep" in report and "![" in report.split("## Sweep")[1].split("##")[0]
+    assert "## Sweep" in report and report.count("](figures/sweeps.svg)") == 1
     assert "| 0.003 | optimized-learning" in report and "| best |" in report
     assert "0.0003" in (swept / "figures" / "sweeps.svg").read_text(encoding="utf-8")
+
+
+def test_what_tells_the_arms_apart_is_the_first_that_changed(document: dict[str, Any]) -> None:
+    changes = [row["change"] for row in document["ranking"]["rows"] if not row["is_baseline"]]
+    assert len(changes) == 4 and all(change.startswith("learning_rate 0.006 → ") for change in changes)
 
 
 def test_the_command_makes_the_same_arms_again(document: dict[str, Any]) -> None:
