@@ -14,13 +14,22 @@ from harness.store.findings import STATUSES
 
 Described = Mapping[str, Any]
 RUN_HASHES = "That of the record of every run stands in comparison.json."
+AT_ONCE = (
+    "At once: intervals by Bonferroni's method, wider so that all of them hold as often as one alone, and the words "
+    "that stand by Holm's."
+)
 MORE_CAVEATS = "The same is to be said of other arms; comparison.json holds it of each."
 
 
 def describe_report(document: Described) -> list[Section]:
     """All sections after the first page, in their order; what has no content is left out."""
     return [
-        *keep(describe_caveats(document), describe_ablation(document), describe_sweeps(document)),
+        *keep(
+            describe_caveats(document),
+            describe_ablation(document),
+            describe_sweeps(document),
+            describe_together(document),
+        ),
         *(section for pair in select_pairs(document) for section in describe_pair(document, pair)),
         *keep(
             describe_curves(document),
@@ -77,6 +86,32 @@ def describe_ablation(document: Described) -> Section:
         "several seeds, nats per character are those of the first one, and percentages the mean over all."
     )
     return Section("What each change is worth", [impacts, note, intervals])
+
+
+def describe_together(document: Described) -> Section:
+    """The gains of several arms with what is left of them where all are judged at once."""
+    rows = [
+        (
+            pair["candidate_label"],
+            pair["baseline_label"],
+            formats.format_percent(pair["verdict"]["gain_percent"], 2),
+            *(formats.format_ends(pair["verdict"][f"interval_{level}"]) for level in ("95", "joint")),
+            pair["verdict"]["word"],
+            pair["verdict"]["adjusted"]["word"],
+        )
+        for pair in document["pairs"]
+        if pair["verdict"]["adjusted"] is not None and pair["verdict"]["interval_95"] is not None
+    ]
+    header = (
+        "Arm",
+        "Against",
+        "Gain",
+        "Interval alone",
+        "Interval at once",
+        "Verdict alone",
+        "Verdict at once",
+    )
+    return Section("All gains at once", [Table(header, rows, numeric=(2,)), Note(AT_ONCE)] if rows else ())
 
 
 def describe_curves(document: Described) -> Section:
