@@ -33,8 +33,14 @@ def format_interval(interval: dict[str, Any] | None) -> str:
 
 def format_span(interval: dict[str, Any]) -> str:
     """An interval without what it rests on: `95 % interval 27.95 % to 28.35 %`."""
-    low, high = (format_percent(interval[f"{end}_percent"], 2) for end in ("low", "high"))
-    return f"{interval['level_percent']:.0f} % interval {low} to {high}"
+    return f"{interval['level_percent']:.0f} % interval {format_ends(interval)}"
+
+
+def format_ends(interval: dict[str, Any] | None) -> str:
+    """The ends of an interval alone, `27.95 % to 28.35 %`; "n/a" where there is none."""
+    if interval is None:
+        return ABSENT
+    return " to ".join(format_percent(interval[f"{end}_percent"], 2) for end in ("low", "high"))
 
 
 def format_gain(percent: float) -> str:

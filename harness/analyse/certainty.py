@@ -28,9 +28,10 @@ def describe_certainty(
     finals: Finals,
     basis: Mapping[str, str],
     doubts: Sequence[str] = (),
+    num_pairs: int = 1,
 ) -> dict[str, Any]:
     """`verdict`, `evaluation_sampling`, `robustness`, `titles` and `seed_draws_titles` of two headline runs, decided on
-    their `basis`.
+    their `basis`; `num_pairs` are compared at once.
 
     With one pair and no losses by title nothing is concluded, nor where there are doubts, nor where each seed has
     titles of its own.
@@ -44,10 +45,12 @@ def describe_certainty(
         gains = [compute_gain(one[field], other[field])]  # type: ignore[literal-required]  # a field of Final
     drawn = len(seeds) > 1 and draw_titles(comparison, (baseline.arm, candidate.arm), seeds)
     columns = None if drawn or field != FULL else _load_titles(comparison, baseline, candidate, seeds)
-    titles = sample_titles(*(np.array([run["loss_nats"] for run in runs]) for runs in columns)) if columns else None
+    losses = [np.array([run["loss_nats"] for run in runs]) for runs in columns or ()]
+    titles = sample_titles(losses[0], losses[1], num_pairs) if losses else None
     if drawn:
         doubts, gains = [*doubts, DRAWN], gains[:1]
-    verdict = decide_verdict(gains, titles, plan.margin_percent, plan.known_noise) | {"basis": basis["name"]}
+    verdict = decide_verdict(gains, titles, plan.margin_percent, plan.known_noise, num_pairs)
+    verdict["basis"] = basis["name"]
     if doubts:
         said = [*doubts, *([verdict["reason"]] if verdict["interval_95"] else [])]
         verdict |= {"reason": "; ".join(said)}

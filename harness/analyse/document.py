@@ -95,14 +95,13 @@ def describe_comparison(
     kept_rules = all(finding["status"] != "FAIL" for finding in findings["constraints"])
     rows_by_arm = {name: by_run[run.arm, run.seed] for name, run in headlines.items()}
     opponents = find_opponents(plan.against, document["arms"], finals, plan.seeds)
-    for baseline, candidate in opponents[-1:] if plan.ablation else opponents:
-        if baseline["final"] is None or candidate["final"] is None:
-            continue
+    measured = [arms for arms in (opponents[-1:] if plan.ablation else opponents) if all(arm["final"] for arm in arms)]
+    for baseline, candidate in measured:
         pair = describe_pair(baseline, candidate, rows_by_arm, official=official, kept_rules=kept_rules)
         runs = headlines[baseline["name"]], headlines[candidate["name"]]
         pair |= _describe_code_changes(comparison, baseline["name"], candidate["name"])
         pair["doubts"] += find_unseen(findings["integrity"], [run.folder_name for run in runs])
-        pair |= describe_certainty(comparison, *runs, finals, pair["basis"], pair["doubts"])
+        pair |= describe_certainty(comparison, *runs, finals, pair["basis"], pair["doubts"], len(measured))
         if pair["coverage_differs"] and pair["basis"]["field"] == FULL:
             pair["verdict"]["reason"] += "; the arms' coverage differs, so their frozen losses are not on equal terms"
         document["pairs"].append(round_numbers(pair))

@@ -1,5 +1,6 @@
 """All arms by the loss that decides, with what each is worth against the baseline, and what cannot be told apart."""
 
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -33,7 +34,16 @@ def rank_arms(
     by_name = {arm["name"]: arm for arm in arms}
     field = find_common_basis(arms)
     by_candidate = {pair["candidate"]: pair for pair in pairs}
-    rows = [_describe(arm, baseline, by_candidate.get(arm["name"]), field, finals, seeds) for arm in arms]
+    values: defaultdict[str, set[str]] = defaultdict(set)
+    for arm in arms:
+        for key, value in arm["config"].items():
+            values[key].add(repr(value))
+    telling = sorted(values, key=lambda key: -len(values[key]))
+    rows = [
+        {**_describe(arm, baseline, by_candidate.get(arm["name"]), field, finals, seeds),
+         "change": describe_difference(baseline, arm, by_candidate.get(arm["name"]), telling)}
+        for arm in arms
+    ]  # fmt: skip
     rows.sort(key=lambda row: (row["loss"] is None, row["loss"] or 0.0))
     for place, row in enumerate(rows, 1):
         row["rank"] = place if row["loss"] is not None else None
@@ -48,11 +58,12 @@ def rank_arms(
     }
 
 
-def describe_difference(baseline: Arm, arm: Arm, pair: Mapping[str, Any] | None = None) -> str:
-    """What of an arm's settings and code is not the baseline's, in a few words."""
+def describe_difference(baseline: Arm, arm: Arm, pair: Mapping[str, Any] | None, telling: Sequence[str]) -> str:
+    """What of an arm's settings and code is not the baseline's, in a few words; settings in the order of `telling`."""
     if arm is baseline:
         return "the baseline"
-    changes = find_changes(baseline["config"], arm["config"]).items()
+    found = find_changes(baseline["config"], arm["config"])
+    changes = [(key, found[key]) for key in telling if key in found]
     named = [
         f"{key.rpartition('.')[2] if not key.endswith('.name') else key.removesuffix('.name')} "
         f"{format_value(before)} → {format_value(after)}"
@@ -75,7 +86,6 @@ def _describe(
     return {
         "arm": arm["name"],
         "label": arm["label"],
-        "change": describe_difference(baseline, arm, pair),
         "is_baseline": arm is baseline,
         "reason": arm["reason"],
         "num_seeds": num_seeds,

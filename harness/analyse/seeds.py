@@ -1,8 +1,12 @@
 """What several seeds show: the paired gains, the noise floor, and what it takes to see a gain through it."""
 
+import itertools
+import math
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
+
+import numpy as np
 
 from harness.analyse.curves import compute_gain
 from harness.analyse.noise import measure_noise
@@ -12,11 +16,12 @@ from harness.analyse.uncertainty import (
     TitleVariance,
     compute_median_interval,
     compute_sd,
-    compute_sign_flip_p,
     compute_t_interval,
 )
 from harness.plan.noise import KnownNoise
 
+MIN_SIGN_FLIP_PAIRS = 6
+MAX_SIGN_FLIP_PAIRS = 20
 SeedLosses = dict[int, float]
 """Seed → full loss at the last step, nats per character; only complete runs."""
 
@@ -75,6 +80,18 @@ def describe_robustness(
         else compute_needed_pairs(mean, known.sd_percent, margin_percent=margin_percent, title_variance=title_variance),
         "needed_pairs_source": known and known.source,
     }
+
+
+def compute_sign_flip_p(gains: Sequence[float]) -> float | None:
+    """Two-sided p of a mean gain at least this far from 0 if each pair's sign were a coin's; None below six pairs.
+
+    Exact over all sign patterns (Fisher 1935); above 20 pairs it is not computed.
+    """
+    if not MIN_SIGN_FLIP_PAIRS <= len(gains) <= MAX_SIGN_FLIP_PAIRS:
+        return None
+    signs = np.array(list(itertools.product((1.0, -1.0), repeat=len(gains))))
+    sums = np.abs(signs @ np.array(gains))
+    return float(np.mean(sums >= abs(math.fsum(gains)) * (1 - 1e-12)))
 
 
 def _find_noise_floor(pairs: Sequence[dict[str, Any]], *, equal_arms: bool) -> tuple[KnownNoise | None, str]:

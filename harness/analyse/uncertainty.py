@@ -5,7 +5,6 @@ of the baseline's loss, variances in percent squared. How often the intervals co
 `benchmarks/coverage.py`.
 """
 
-import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,11 +18,11 @@ NUM_RESAMPLES = 10_000
 BOOTSTRAP_SEED = 20_261_123
 RESAMPLES_AT_ONCE = 64
 """Resamples whose draws are held at a time; bounds memory, and changes no number."""
-MIN_SIGN_FLIP_PAIRS = 6
-MAX_SIGN_FLIP_PAIRS = 20
 MIN_RANGE_PAIRS = 5
 """With fewer pairs even their whole range covers the median gain in less than 90 % of cases."""
 CONFIDENCE = 0.95
+MIN_TAIL_RESAMPLES = 20
+"""With fewer resamples beyond it the end of an interval would be one of chance."""
 SIMULATED_COVERAGE_PERCENT = {
     True: {2: (90, 98), 3: (90, 97), 5: (92, 96)},
     False: {2: (91, 95), 3: (89, 95), 5: (87, 95)},
@@ -67,6 +66,8 @@ class TitleSampling:
     """The 90 % one."""
     variance: TitleVariance
     """Of the mean gain over all seed pairs."""
+    joint: Interval | None = None
+    """The one that holds together with those of other pairs; None for one pair, and of too many for the resamples."""
 
 
 @dataclass(frozen=True)
@@ -92,11 +93,26 @@ def estimate_gain(gains: Sequence[float], titles: TitleVariance | None = None) -
     return GainEstimate(math.fsum(gains) / n, n, compute_sd(gains) ** 2 / n, titles)
 
 
-def sample_titles(baseline_nats: NDArray[np.float64], candidate_nats: NDArray[np.float64]) -> TitleSampling:
-    """What other validation titles of the same kind would change; the inputs are those of `compute_title_variance`."""
+def compute_joint_level(num_pairs: int) -> float:
+    """The level at which the intervals of so many pairs all hold in 95 % of comparisons, however they depend on each
+    other (Bonferroni).
+    """
+    return 1 - (1 - CONFIDENCE) / num_pairs
+
+
+def sample_titles(
+    baseline_nats: NDArray[np.float64], candidate_nats: NDArray[np.float64], num_pairs: int = 1
+) -> TitleSampling:
+    """What other validation titles of the same kind would change; the inputs are those of `compute_title_variance`.
+
+    `num_pairs` are compared at once.
+    """
     gains = bootstrap_gains(baseline_nats[0], candidate_nats[0])
-    wide, narrow = (compute_bootstrap_interval(gains, level, baseline_nats.shape[1]) for level in (0.95, 0.90))
-    return TitleSampling(wide, narrow, compute_title_variance(baseline_nats, candidate_nats))
+    levels = (CONFIDENCE, 0.90, compute_joint_level(num_pairs))
+    wide, narrow, joint = (compute_bootstrap_interval(gains, level, baseline_nats.shape[1]) for level in levels)
+    has_tails = NUM_RESAMPLES * (1 - levels[2]) / 2 >= MIN_TAIL_RESAMPLES
+    variance = compute_title_variance(baseline_nats, candidate_nats)
+    return TitleSampling(wide, narrow, variance, joint if num_pairs > 1 and has_tails else None)
 
 
 def compute_title_variance(baseline_nats: NDArray[np.float64], candidate_nats: NDArray[np.float64]) -> TitleVariance:
@@ -228,15 +244,3 @@ def compute_bootstrap_interval(gains: NDArray[np.float64], level: float, num_tit
     low, high = np.quantile(gains, [(1 - level) / 2, (1 + level) / 2])
     method = f"paired bootstrap over titles, {len(gains):,} resamples"
     return Interval(float(low), float(high), 100 * level, method, num_titles, "sampling of the validation titles")
-
-
-def compute_sign_flip_p(gains: Sequence[float]) -> float | None:
-    """Two-sided p of a mean gain at least this far from 0 if each pair's sign were a coin's; None below six pairs.
-
-    Exact over all sign patterns (Fisher 1935); above 20 pairs it is not computed.
-    """
-    if not MIN_SIGN_FLIP_PAIRS <= len(gains) <= MAX_SIGN_FLIP_PAIRS:
-        return None
-    signs = np.array(list(itertools.product((1.0, -1.0), repeat=len(gains))))
-    sums = np.abs(signs @ np.array(gains))
-    return float(np.mean(sums >= abs(math.fsum(gains)) * (1 - 1e-12)))

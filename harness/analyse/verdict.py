@@ -11,6 +11,7 @@ from harness.analyse.uncertainty import (
     TitleSampling,
     TitleVariance,
     compute_interval,
+    compute_joint_level,
     compute_p_value,
     estimate_gain,
 )
@@ -30,17 +31,18 @@ def decide_verdict(
     titles: TitleSampling | None,
     margin_percent: float,
     known_noise: KnownNoise | None = None,
+    num_pairs: int = 1,
 ) -> dict[str, Any]:
     """The verdict on the relative gain in full loss at the last step.
 
-    `seed_gains` holds one gain a seed pair, `known_noise` is the plan's.
+    `seed_gains` holds one gain a seed pair, `known_noise` is the plan's, and `num_pairs` of arms are compared at once.
     With two pairs or more one interval covers seeds and titles. With one it is the titles' and says of that pair of
     runs only (`runs_word`); of the recipes nothing is concluded, unless known noise does not reach as far. With
     neither seeds nor titles there is no interval.
     """
     estimate = estimate_gain(seed_gains, titles.variance if titles else None)
     if estimate is not None:
-        decided = _decide_by_seeds(estimate, margin_percent)
+        decided = _decide_by_seeds(estimate, margin_percent, num_pairs)
     elif titles is not None:
         decided = _decide_by_noise(titles, margin_percent, known_noise)
     else:
@@ -54,7 +56,7 @@ def decide_verdict(
     }
 
 
-def _decide_by_seeds(estimate: GainEstimate, margin_percent: float) -> dict[str, Any]:
+def _decide_by_seeds(estimate: GainEstimate, margin_percent: float, num_pairs: int) -> dict[str, Any]:
     wide, narrow = compute_interval(estimate, 0.95), compute_interval(estimate, 0.90)
     word = judge_intervals(wide, narrow, margin_percent)
     near_margin = math.copysign(margin_percent, estimate.mean_percent)
@@ -65,6 +67,7 @@ def _decide_by_seeds(estimate: GainEstimate, margin_percent: float) -> dict[str,
         "label": word,
         "interval_95": asdict(wide),
         "interval_90": asdict(narrow),
+        "interval_joint": asdict(compute_interval(estimate, compute_joint_level(num_pairs))) if num_pairs > 1 else None,
         "reason": format_interval(asdict(wide)),
         "runs_word": None,
         "known_noise": None,
@@ -105,6 +108,7 @@ def _decide_by_noise(titles: TitleSampling, margin_percent: float, known_noise: 
         "label": f"{word} ({note})",
         "interval_95": asdict(wide),
         "interval_90": asdict(narrow),
+        "interval_joint": asdict(titles.joint) if titles.joint else None,
         "reason": reason,
         "runs_word": runs_word,
         "known_noise": asdict(known_noise) if known_noise else None,
@@ -120,6 +124,7 @@ def _conclude_nothing() -> dict[str, Any]:
         "label": "INCONCLUSIVE (single seed)",
         "interval_95": None,
         "interval_90": None,
+        "interval_joint": None,
         "reason": "one pair without losses by title: no interval",
         "runs_word": None,
         "known_noise": None,

@@ -82,4 +82,18 @@ TOGETHER = (
         },
         section="certainty",
     ),
+    Sentence(
+        "joint-interval",
+        "Interval that holds at once with those of the other pairs (Bonferroni, each of {count:count} at "
+        "{value:fine_percent}): {low:fine_percent} to {high:fine_percent}; covers {covers}",
+        {
+            "count": "verdict/adjusted/num_pairs_judged",
+            "family": "verdict/adjusted/family_error_percent",
+            "covers": "verdict/interval_joint/covers",
+            "low": "verdict/interval_joint/low_percent",
+            "high": "verdict/interval_joint/high_percent",
+        },
+        "100 - family / count",
+        section="certainty",
+    ),
 )

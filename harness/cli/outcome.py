@@ -4,10 +4,11 @@ from pathlib import Path
 from typing import Any
 
 from harness.cli.ablation_text import format_ablation
-from harness.cli.table import format_columns
+from harness.cli.table import find_width, format_columns
 
-MAX_WIDTH = 44
-"""Characters of a cell; a longer one is cut, as a terminal is narrow."""
+LEAST = ("Compute", "Memory", "Steps", "Parameters", "Last above best", "Spans", "Training time", "Time as logged",
+         "Coverage", "Frozen loss")  # fmt: skip
+"""Columns that a narrow terminal does without, in this order."""
 
 
 def format_result(document: dict[str, Any], folder: Path) -> str:
@@ -15,7 +16,12 @@ def format_result(document: dict[str, Any], folder: Path) -> str:
     from harness.report.front import describe_ranking, find_broken_rules, find_conclusions, select_pairs
 
     table = describe_ranking(document, short=True)
-    rows = [[_cut(cell if isinstance(cell, str) else cell.text) for cell in row] for row in table.rows]
+    rows = [[cell if isinstance(cell, str) else cell.text for cell in row] for row in table.rows]
+    header = list(table.header)
+    spared = [header.index(name) for name in LEAST if name in header]
+    ranked = format_columns(
+        header, rows, table.numeric, max_width=find_width(), longest=header.index("What changed"), spared=spared
+    )
     rules = [f"FAIL: {finding['title']}: {finding['evidence']}" for finding in find_broken_rules(document)]
     conclusions = [claim["text"] for claim in find_conclusions(document)] or ["No two arms can be compared."]
     checks = [claim["text"] for claim in document["claims"] if claim["id"] == "checks"]
@@ -25,7 +31,7 @@ def format_result(document: dict[str, Any], folder: Path) -> str:
     return "\n".join(
         [
             *(format_ablation(document["ablation"]) if document["ablation"] else ()),
-            *format_columns(table.header, rows, table.numeric),
+            *ranked,
             *(claim["text"] for claim in document["claims"] if claim["id"].startswith("ranking-")),
             "",
             *(claim["text"] for claim in document["claims"] if claim["id"].startswith("sweep-")),
@@ -39,7 +45,3 @@ def format_result(document: dict[str, Any], folder: Path) -> str:
             f"TensorBoard: tensorboard --host 127.0.0.1 --logdir {folder}/logs/tensorboard",
         ]
     )
-
-
-def _cut(cell: str) -> str:
-    return cell if len(cell) <= MAX_WIDTH else f"{cell[: MAX_WIDTH - 1]}…"

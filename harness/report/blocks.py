@@ -30,6 +30,9 @@ class Table:
     folded: str | None = None
     """What stands for it until a reader opens it; on paper a heading over it."""
 
+    is_narrow: bool = False
+    """Whether on paper its two halves stand side by side."""
+
     kind: str = field(default="table", init=False)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from harness.formats import format_loss, format_percent, format_value
 from harness.report.curves import Curves, Point, average
-from harness.report.drawing import COLORS, MARKERS, Spot, choose_style, draw_arm, name_lines, say_seeds, use_log_scale
+from harness.report.drawing import Spot, choose_style, draw_arm, name_lines, say_seeds, use_log_scale
 
 
 def draw_loss_by_step(curves: Curves, axes: Any) -> list[Spot]:
@@ -20,8 +20,8 @@ def draw_loss_by_step(curves: Curves, axes: Any) -> list[Spot]:
             continue
         with_full = True
         steps, means = [point[0]["step"] for point in trace], average(trace, "full_loss_nats_per_char")
-        axes.plot(steps, means, linestyle="none", marker=MARKERS[place % 5], markerfacecolor="none",
-                  color=COLORS[place % 10], markersize=5)  # fmt: skip
+        marks = {"linestyle": "none", "markerfacecolor": "none", "markersize": 5, "label": None}
+        axes.plot(steps, means, **choose_style(curves, place, arm["label"]) | marks)
         spots += [Spot(step, mean, f"{arm['label']}, step {step:,}, full loss: {format_loss(mean)}")
                   for step, mean in zip(steps, means, strict=True)]  # fmt: skip
     lines = f"lines: {_name_metric(curves)}{'; open marks: full loss' if with_full else ''}{say_seeds(curves)}"

@@ -14,11 +14,10 @@ COLORS = ("#717581", "#bd1f01", "#3f90da", "#832db6", "#e76300", "#a96b59", "#ff
 """Of M. A. Petroff, "Accessible color sequences for data visualization", with the baseline's grey first."""
 MARKERS = ("o", "s", "^", "D", "v")
 _DASHES = ("--", "-", "-.", ":")
-SIZE_INCHES = (6.7, 2.5)
-HALF_SIZE_INCHES = (4.2, 2.5)
-LEFT_INCHES, RIGHT_INCHES = 0.7, 0.1
-TOP, BOTTOM = 0.9, 0.17
-"""Edges of the axes, as shares of the figure's usual height."""
+SIZE_INCHES = (6.7, 2.35)
+HALF_SIZE_INCHES = (4.2, 2.05)
+LEFT_INCHES, RIGHT_INCHES, TOP_INCHES, BOTTOM_INCHES = 0.7, 0.1, 0.25, 0.425
+"""Between the axes and the edges of a figure."""
 MAX_LEGEND_INSIDE = 4
 """A legend with more entries would hide the curves, and stands below them."""
 MAX_NAME_SHARE = 0.3
@@ -130,9 +129,8 @@ def spread(places: Sequence[float], gap: float) -> list[float]:
 
 def set_height(axes: Any, inches: float, below: float = 0.0) -> None:
     """Of the whole figure; the margins stay as wide as they are, and `below` more inches are free under the axes."""
-    usual = SIZE_INCHES[1]
     axes.figure.set_size_inches(axes.figure.get_figwidth(), inches)
-    axes.figure.subplots_adjust(top=1 - (1 - TOP) * usual / inches, bottom=(BOTTOM * usual + below) / inches)
+    axes.figure.subplots_adjust(top=1 - TOP_INCHES / inches, bottom=(BOTTOM_INCHES + below) / inches)
 
 
 def use_log_scale(axes: Any) -> None:
@@ -155,5 +153,7 @@ def _add_legend(axes: Any) -> None:
         return
     ncols = 1 if axes.figure.get_figwidth() < SIZE_INCHES[0] else 2
     extra = 0.2 * -(-num_entries // ncols)
-    set_height(axes, SIZE_INCHES[1] + extra, below=extra)
-    axes.legend(ncols=ncols, loc="upper center", bbox_to_anchor=(0.5, -0.21))
+    set_height(axes, axes.figure.get_figheight() + extra, below=extra)
+    axes.legend(
+        ncols=ncols, loc="upper center", bbox_to_anchor=(0.5, -BOTTOM_INCHES * axes.figure.dpi / axes.bbox.height)
+    )

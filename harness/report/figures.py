@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.report.curves import Curves, build_curves, show_labels
-from harness.report.drawing import BOTTOM, HALF_SIZE_INCHES, LEFT_INCHES, RIGHT_INCHES, SIZE_INCHES, TOP
+from harness.report.drawing import BOTTOM_INCHES, HALF_SIZE_INCHES, LEFT_INCHES, RIGHT_INCHES, SIZE_INCHES, TOP_INCHES
 from harness.report.figure_list import FIGURES, FigureKind
 from harness.report.hover import add_spots
 from harness.store.measurements import Row
@@ -71,7 +71,8 @@ def _draw(kind: FigureKind, curves: Curves) -> str:
     width, height = HALF_SIZE_INCHES if kind.is_half_wide else SIZE_INCHES
     figure = Figure(figsize=(width, height))
     FigureCanvasAgg(figure)
-    figure.subplots_adjust(left=LEFT_INCHES / width, right=1 - RIGHT_INCHES / width, top=TOP, bottom=BOTTOM)
+    figure.subplots_adjust(left=LEFT_INCHES / width, right=1 - RIGHT_INCHES / width)
+    figure.subplots_adjust(top=1 - TOP_INCHES / height, bottom=BOTTOM_INCHES / height)
     axes = figure.subplots()
     spots = kind.draw(curves, axes)
     content = io.StringIO()

@@ -9,8 +9,6 @@ from harness.plan.plan import PREVIOUS
 from harness.report.blocks import Cell, Code, Table
 
 Described = Mapping[str, Any]
-MAX_CAVEATS = 3
-"""Caveats on the first page; all of them stand behind it."""
 COLUMNS = (
     ("Loss", "loss", formats.format_loss),
     ("Frozen loss", "frozen_loss_nats_per_char", formats.format_loss),
@@ -32,9 +30,9 @@ SHORT = frozenset({"Loss", "Frozen loss"})
 """Columns of the summary's table of two arms."""
 FEW_ARMS = 2
 """Of more arms the ranking comes first, with all that tells them apart."""
-MANY_ARMS = 9
+MANY_ARMS = 4
 """Of more arms the reports show the best ones in detail, and the others in the ranking and as grey curves."""
-MAX_DETAILED = 4
+MAX_DETAILED = 2
 """Pairs of many arms that are shown in detail."""
 MAX_ALIKE = 2
 """Caveats of one kind that are shown of many arms."""
@@ -154,11 +152,6 @@ def describe_metrics(document: Described, pairs: Sequence[Described]) -> Table:
     ]
     header = ("Metric", *(pair["candidate_label"] for pair in pairs))
     return Table(header, [(name, *values) for name, values in rows if any(values)])
-
-
-def find_first_caveats(document: Described) -> Sequence[Described]:
-    """The gravest caveats."""
-    return list(document["caveats"][:MAX_CAVEATS])
 
 
 def find_broken_rules(document: Described) -> list[Described]:

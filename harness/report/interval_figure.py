@@ -23,7 +23,7 @@ def draw_intervals(curves: Curves, axes: Any) -> list[Spot]:
         ends = f"{format_percent(low, 2)} to {format_percent(high, 2)}"
         spots.append(Spot(gain, place, f"{pair['candidate_label']}: {format_percent(gain, 2)} ({ends})"))
     set_height(axes, 0.75 + 0.28 * len(pairs))
-    axes.set(title="Gain and its interval; grey: the margin, within which a gain counts as none",
+    axes.set(title="Gain and its 95 % interval; grey: the margin",
              xlabel="loss lower by, %", ylim=(len(pairs) - 0.5, -0.5), yticks=range(len(pairs)))  # fmt: skip
     axes.set_yticklabels([pair["candidate_label"] for pair in pairs])
     axes.grid(visible=False, axis="y")

@@ -4,14 +4,12 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from harness import formats
-from harness.plan.arguments import PACKAGE
-from harness.plan.changes import FILE_NAME as PATCH_NAME
-from harness.report.blocks import Claims, Code, Note, Section, Table, keep
+from harness.report.blocks import Claims, Note, Section, Table, keep
+from harness.report.change_section import describe_changes
 
 Described = Mapping[str, Any]
-NOT_MEASURED = "not measured"
-MAX_FILES = 20
-"""Changed files that are named; `changes.patch` holds all."""
+MAX_HALVED = 80
+"""Rows of a step table whose halves fit side by side on a page."""
 MATCHED_ROWS = "A row is an evaluation of each at nearly the same share of the training; others have no row."
 
 
@@ -27,43 +25,6 @@ def describe_pair(document: Described, pair: Described) -> list[Section]:
         describe_times(pair),
         describe_titles(pair),
     )
-
-
-def describe_changes(document: Described, pair: Described) -> Section:
-    """What the arms differ in, with what each change was measured to be worth."""
-    table = Table(
-        ("Setting", pair["baseline_label"], pair["candidate_label"], "Measured impact"),
-        [
-            (
-                Code(change["key"]),
-                formats.format_value(change["baseline"]),
-                formats.format_value(change["candidate"]),
-                format_impact(change["key"], document["ablation"]),
-            )
-            for change in pair["changes"]
-        ],
-    )
-    if not pair["changes"] and not pair.get("code_changes"):
-        return Section("Changes", [Note("None: both arms have the same settings, as far as they are known.")], 3)
-    return Section("Changes", [table, describe_files(pair)], 3)
-
-
-def describe_files(pair: Described) -> Table:
-    """The files in which the two training programs differ."""
-    files = pair.get("code_changes", ())
-    rows: list[tuple[Code | str, ...]] = [
-        (
-            Code(f"{PACKAGE}/{file['name']}"),
-            *(
-                "no text" if file[key] is None else formats.format_count(file[key])
-                for key in ("num_added", "num_removed")
-            ),
-        )
-        for file in files[:MAX_FILES]
-    ]
-    if len(files) > MAX_FILES:
-        rows.append((f"{formats.format_count(len(files) - MAX_FILES)} more, all in {PATCH_NAME}", "", ""))
-    return Table(("Changed file", "Lines added", "Lines removed"), rows, numeric=(1, 2))
 
 
 def describe_findings(pair: Described) -> Section:
@@ -90,7 +51,7 @@ def describe_steps(pair: Described) -> Section:
         return Section(
             "Loss by step", [Note("No evaluations of the two lie at nearly the same share of the training.")], 3
         )
-    table = Table((*header, *labels, "Improvement"), rows, numeric=range(len(header) + 3))
+    table = Table((*header, *labels, "Improvement"), rows, range(len(header) + 3), is_narrow=len(rows) <= MAX_HALVED)
     note = Note(f"Validation loss, {pair['curve_metric']}; improvements from the unrounded losses.")
     return Section("Loss by step", [*([] if same else [Note(MATCHED_ROWS)]), table, note], 3)
 
@@ -219,19 +180,6 @@ def describe_titles(pair: Described) -> Section:
     )
     intervals = [by_id["slice-intervals"]] if slices.rows else []
     return Section("Title by title", [Claims([by_id["titles-lower"]]), spread, slices, Claims(intervals)], 3)
-
-
-def format_impact(key: str, ablation: Described | None) -> str:
-    """What an ablation measured of the unit a setting belongs to, or that it was not measured."""
-    if ablation is None:
-        return NOT_MEASURED
-    parts = []
-    for kind, word in (("ladder", "added"), ("leave_one_out", "left out")):
-        step = next((step for step in ablation[kind] if key in step["keys"]), None)
-        if step is not None:
-            verdict = step["verdict"]
-            parts.append(f"{word}: {formats.format_percent(verdict['gain_percent'], 2)}, {verdict['label']}")
-    return "; ".join(parts) or NOT_MEASURED
 
 
 def select_section(claims: Sequence[Described], section: str) -> list[Described]:

@@ -19,6 +19,7 @@ from harness import formats
 from harness.plan.changes import FILE_NAME as PATCH_NAME
 from harness.report import front, pair_sections, sections
 from harness.report.blocks import Code, has_content
+from harness.report.change_section import describe_changes
 from harness.report.escape import escape_markdown, format_block, format_code
 from harness.report.figure_list import FIGURES, show_figures
 from harness.report.figures import FOLDER, save_figures
@@ -161,7 +162,6 @@ def _build_context(document: dict[str, Any], most: int | None = None) -> dict[st
         "ranking": front.describe_ranking(document),
         "short_ranking": front.describe_ranking(document, most=MAX_RANKED, short=True),
         "trust": front.describe_trust(document),
-        "first_caveats": front.find_first_caveats(document),
         "first_caveat": document["caveats"][0]["text"] if document["caveats"] else "",
         "broken_rules": front.find_broken_rules(document),
         "passed": [finding for finding in findings if finding["status"] == "PASS"],
@@ -178,7 +178,7 @@ def _build_pair_parts(document: dict[str, Any], pairs: Sequence[Mapping[str, Any
     return [
         {
             "suffix": f": {pair['candidate_label']}" if several else "",
-            "changes": pair_sections.describe_changes(document, pair),
+            "changes": describe_changes(document, pair),
             "steps": pair_sections.describe_steps(pair),
             "findings": pair_sections.describe_findings(pair),
             "certainty": pair_sections.describe_certainty(pair),

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from harness import formats
+from harness.plan.plan import FILE_NAME as PLAN_NAME
 from harness.report.blocks import Claims, Code, Listing, Note, Section, Table, keep
 from harness.report.figure_list import show_figures
 from harness.report.front import select_claims, select_pairs
@@ -12,13 +13,23 @@ from harness.report.sweep_sections import describe_sweeps
 from harness.store.findings import STATUSES
 
 Described = Mapping[str, Any]
+RUN_HASHES = "That of the record of every run stands in comparison.json."
+AT_ONCE = (
+    "At once: intervals by Bonferroni's method, wider so that all of them hold as often as one alone, and the words "
+    "that stand by Holm's."
+)
 MORE_CAVEATS = "The same is to be said of other arms; comparison.json holds it of each."
 
 
 def describe_report(document: Described) -> list[Section]:
     """All sections after the first page, in their order; what has no content is left out."""
     return [
-        *keep(describe_ablation(document), describe_sweeps(document), describe_caveats(document)),
+        *keep(
+            describe_caveats(document),
+            describe_ablation(document),
+            describe_sweeps(document),
+            describe_together(document),
+        ),
         *(section for pair in select_pairs(document) for section in describe_pair(document, pair)),
         *keep(
             describe_curves(document),
@@ -77,6 +88,32 @@ def describe_ablation(document: Described) -> Section:
     return Section("What each change is worth", [impacts, note, intervals])
 
 
+def describe_together(document: Described) -> Section:
+    """The gains of several arms with what is left of them where all are judged at once."""
+    rows = [
+        (
+            pair["candidate_label"],
+            pair["baseline_label"],
+            formats.format_percent(pair["verdict"]["gain_percent"], 2),
+            *(formats.format_ends(pair["verdict"][f"interval_{level}"]) for level in ("95", "joint")),
+            pair["verdict"]["word"],
+            pair["verdict"]["adjusted"]["word"],
+        )
+        for pair in document["pairs"]
+        if pair["verdict"]["adjusted"] is not None and pair["verdict"]["interval_95"] is not None
+    ]
+    header = (
+        "Arm",
+        "Against",
+        "Gain",
+        "Interval alone",
+        "Interval at once",
+        "Verdict alone",
+        "Verdict at once",
+    )
+    return Section("All gains at once", [Table(header, rows, numeric=(2,)), Note(AT_ONCE)] if rows else ())
+
+
 def describe_curves(document: Described) -> Section:
     """The figures that do not stand on the first page."""
     return Section("Curves", show_figures(document, is_first=False))
@@ -104,13 +141,16 @@ def describe_cost(document: Described) -> Section:
 
 def describe_checks(document: Described) -> Section:
     """Every finding: what failed and what could not be checked first, the passes folded after them."""
-    header = ("Finding", "Rule", "Evidence")
     rows: dict[str, list[tuple[str, str, str]]] = {status: [] for status in STATUSES}
     for finding in (*document["constraints"], *document["integrity"]):
         rows[finding["status"]].append((finding["status"], finding["title"], finding["evidence"]))
     counts = [claim for claim in document["claims"] if claim["id"] == "checks"]
-    open_ones = Table(header, [row for status, of in rows.items() if status != "PASS" for row in of], small=True)
-    passed = Table(header, rows["PASS"], small=True, folded="Those that passed")
+    open_ones = Table(
+        ("Finding", "Rule", "Evidence"),
+        [row for status, of in rows.items() if status != "PASS" for row in of],
+        small=True,
+    )
+    passed = Table(("Rule", "Evidence"), [row[1:] for row in rows["PASS"]], small=True, folded="Those that passed")
     return Section("Checks", [Claims(counts), open_ones, passed])
 
 
@@ -185,11 +225,11 @@ def describe_hashes(document: Described) -> Section:
             (f"training titles ({where}{revision})", document["corpus"]["train_sha256"]),
             ("validation titles", document["corpus"]["validation_sha256"]),
         )
-    rows = [*corpus, *document["sha256"].items()]
+    rows = [*corpus, *((name, digest) for name, digest in document["sha256"].items() if name == PLAN_NAME)]
     table = Table(("What", "SHA-256"), [(name, Code(digest)) for name, digest in rows], small=True)
-    return Section("What these numbers come from", [table], 3)
+    return Section("What these numbers come from", [table, Note(RUN_HASHES)], 3)
 
 
 def describe_reproduction(document: Described) -> Section:
     """The command line that makes the same comparison again."""
-    return Section("Reproduce", [Listing(document["command"])])
+    return Section("Reproduce", [Listing(document["command"])], 3)

@@ -41,6 +41,8 @@ class Verdict(TypedDict):
     """Of the gain; None where nothing gives one."""
     interval_90: Interval | None
     """Of the gain, for equivalence."""
+    interval_joint: Interval | None
+    """Of the gain, at the level at which those of all pairs hold at once; None for one pair."""
     reason: str
     """What decided, in words."""
     adjusted: dict[str, Any] | None

@@ -9,6 +9,7 @@ from harness.analyse.opponents import find_opponents
 from harness.analyse.sweeps import describe_sweeps
 from harness.claims.engine import find_flaw
 from harness.comparison import run_comparison
+from harness.formats import format_ends
 from harness.launch.progress import ProgressDisplay
 from harness.plan.request import CompareRequest
 from harness.store.document import load_document
@@ -137,7 +138,16 @@ def test_pairs_of_a_sweep_are_judged_together_too(document: dict[str, Any]) -> N
         document, "several-arms"
     )
     ids = [claim["id"] for pair in document["pairs"] for claim in pair["claims"]]
-    assert ids.count("judged-together") == 4
+    assert ids.count("judged-together") == ids.count("joint-interval") == 4
+
+
+def test_the_report_shows_the_gains_of_all_arms_alone_and_at_once(swept: Path, document: dict[str, Any]) -> None:
+    report = (swept / "TRAINING_OPTIMIZATION_REPORT.md").read_text(encoding="utf-8")
+    shown = report.split("## All gains at once")[1].split("##")[0]
+    for pair in document["pairs"]:
+        alone, joint = pair["verdict"]["interval_95"], pair["verdict"]["interval_joint"]
+        assert joint["low_percent"] <= alone["low_percent"] and alone["high_percent"] <= joint["high_percent"]
+        assert f"{format_ends(alone)} | {format_ends(joint)} |" in shown
 
 
 def test_every_sentence_on_a_sweep_is_proven_by_the_document(document: dict[str, Any]) -> None:
@@ -151,9 +161,14 @@ def test_every_sentence_on_a_sweep_is_proven_by_the_document(document: dict[str,
 
 def test_the_reports_have_a_section_and_a_figure_of_the_sweep(swept: Path) -> None:
     report = (swept / "TRAINING_OPTIMIZATION_REPORT.md").read_text(encoding="utf-8")
-    assert "## Sweep" in report and "![" in report.split("## Sweep")[1].split("##")[0]
+    assert "## Sweep" in report and report.count("](figures/sweeps.svg)") == 1
     assert "| 0.003 | optimized-learning" in report and "| best |" in report
     assert "0.0003" in (swept / "figures" / "sweeps.svg").read_text(encoding="utf-8")
+
+
+def test_what_tells_the_arms_apart_is_the_first_that_changed(document: dict[str, Any]) -> None:
+    changes = [row["change"] for row in document["ranking"]["rows"] if not row["is_baseline"]]
+    assert len(changes) == 4 and all(change.startswith("learning_rate 0.006 → ") for change in changes)
 
 
 def test_the_command_makes_the_same_arms_again(document: dict[str, Any]) -> None:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from harness.analyse import uncertainty
 from harness.analyse.power import compute_needed_pairs
-from harness.analyse.seeds import describe_robustness, pair_seeds
+from harness.analyse.seeds import compute_sign_flip_p, describe_robustness, pair_seeds
 from harness.analyse.uncertainty import (
     GainEstimate,
     TitleSampling,
@@ -17,13 +17,14 @@ from harness.analyse.uncertainty import (
     bootstrap_gains,
     compute_bootstrap_interval,
     compute_interval,
+    compute_joint_level,
     compute_median_interval,
     compute_p_value,
     compute_sd_interval,
-    compute_sign_flip_p,
     compute_t_interval,
     compute_title_variance,
     estimate_gain,
+    sample_titles,
 )
 from harness.analyse.verdict import decide_verdict
 from harness.plan.noise import KnownNoise
@@ -55,6 +56,33 @@ def test_a_90_percent_interval_covers_the_truth_in_90_of_100_comparisons(num_pai
         assert interval is not None
         num_covered += interval.low_percent <= -2.0 <= interval.high_percent
     assert 0.88 < num_covered / NUM_SIMULATED < 0.92
+
+
+def test_the_joint_intervals_of_five_pairs_all_hold_in_95_of_100_comparisons() -> None:
+    num_held = 0
+    for comparison in draw_gains(1.3, 0.4, 5 * 3, seed=70).reshape(NUM_SIMULATED, 5, 3):
+        estimates = [estimate_gain(gains.tolist()) for gains in comparison]
+        intervals = [compute_interval(estimate, compute_joint_level(5)) for estimate in estimates if estimate]
+        num_held += all(interval.low_percent <= 1.3 <= interval.high_percent for interval in intervals)
+    assert 0.94 < num_held / NUM_SIMULATED < 0.965
+
+
+def test_the_joint_interval_of_five_pairs_is_the_textbooks_at_99_percent_and_one_pair_has_none() -> None:
+    """Mean 2, standard deviation 1, n = 3: 2 ± 9.92484 / √3."""
+    interval = decide_verdict([1.0, 2.0, 3.0], None, 0.5, num_pairs=5)["interval_joint"]
+    assert (interval["low_percent"], interval["high_percent"]) == pytest.approx((2 - 5.73011, 2 + 5.73011), abs=1e-4)
+    assert interval["level_percent"] == pytest.approx(99)
+    assert decide_verdict([1.0, 2.0, 3.0], None, 0.5)["interval_joint"] is None
+
+
+def test_the_joint_interval_of_titles_holds_the_plain_one_and_there_is_none_of_too_few_resamples() -> None:
+    losses = np.random.default_rng(3).normal([[2.0], [1.9]], 0.3, (2, 300))
+    one, six, many = (sample_titles(losses[:1], losses[1:], num_pairs) for num_pairs in (1, 6, 100))
+    assert one.joint is None and many.joint is None and six.joint is not None
+    assert six.joint.low_percent < six.wide.low_percent < six.wide.high_percent < six.joint.high_percent
+    assert six.joint.level_percent == pytest.approx(100 - 5 / 6)
+    verdict = decide_verdict([5.0], six, 0.5, num_pairs=6)
+    assert verdict["interval_joint"]["low_percent"] == six.joint.low_percent
 
 
 def test_a_t_interval_is_the_textbooks() -> None:

@@ -168,5 +168,5 @@ def test_what_hovering_says_is_text_whatever_it_holds() -> None:
 def test_the_figures_of_a_document_are_those_with_something_to_show(
     tiny_document: dict[str, Any], tiny_comparison: Path, tmp_path: Path
 ) -> None:
-    assert tiny_document["figures"] == [name for name in FIGURES if name not in ("ablation", "sweeps")]
+    assert tiny_document["figures"] == [name for name in FIGURES if name not in ("ablation", "sweeps", "arms")]
     assert sorted(draw(tmp_path, {**tiny_document, "figures": ["gain"]}, tiny_comparison)) == ["gain"]
