@@ -27,13 +27,13 @@ part() {  # NAME LIMIT_S COMMAND…: what it says goes to OUT/NAME.txt and .err
   [ "$code" = 0 ] || failed+=("$name")
 }
 
-part tests 75 "$python" -m pytest -q -p no:cacheprovider "${tests[@]}"
+part tests 60 "$python" -m pytest -q -p no:cacheprovider "${tests[@]}"
 for recipe in baseline optimized; do
-  part "step-$recipe" 30 "$python" -m benchmarks.train_step \
+  part "step-$recipe" 45 "$python" -m benchmarks.train_step \
     --preset "$preset" --recipe "$recipe" --device "$device" --rounds "$rounds"
 done
 [ -e "$out/comparison/plan.json" ] && resume=(--resume)
-part compare 270 "$python" -m harness compare baseline optimized frontier --preset "$preset" --seeds 1337+2 \
+part compare 255 "$python" -m harness compare baseline optimized frontier --preset "$preset" --seeds 1337+2 \
   --data "$titles" --device "$device" --out "$out/comparison" "${resume[@]}" "${settings[@]}"
 part verify 60 "$python" -m harness verify "$out/comparison" --data "$titles" --replay 3
 
