@@ -1,4 +1,4 @@
-"""The task's dataset in the cache of the library `datasets`, from where it travels to where the hub is out of reach."""
+"""The dataset in the cache of the library `datasets`, from where it travels to machines that may not reach the hub."""
 
 import os
 from pathlib import Path
