@@ -7,6 +7,7 @@ from typing import Any
 from harness.check.registry import NO_CODE, Evidence, Result, join_results
 from harness.check.rules import constraint
 from harness.plan.code import compute_sources_sha256
+from harness.plan.noise import find_known_noise
 from harness.plan.plan import Arm, Plan, order_runs
 from harness.plan.seeds import find_plan_hashes
 from harness.store.runs import TAKEN_OVER, StoredRun
@@ -96,6 +97,24 @@ def check_planned_runs(evidence: Evidence) -> Result:
     elif not results:
         results.append(("PASS", "its plan was fixed before it"))
     return join_results(results)
+
+
+@constraint("known-noise", "One seed is judged by no other noise than was measured")
+def check_known_noise(evidence: Evidence) -> Result:
+    """A plan that takes less noise of training as known than is known of its arms makes chance a verdict."""
+    plan = evidence.comparison.plan
+    taken = plan.known_noise
+    if taken is None:
+        return "PASS", "its plan takes no noise as known"
+    known_here = find_known_noise(plan.preset, (arm.settings for arm in plan.arms), plan.corpus["source"])
+    if known_here is None:
+        return "FAIL", f"its plan takes a noise of at most {taken.high_percent:g} % as known, of which nothing is known"
+    if taken.high_percent < known_here.high_percent:
+        return (
+            "FAIL",
+            f"its plan takes a noise of at most {taken.high_percent:g} %, known is {known_here.high_percent:g} %",
+        )
+    return "PASS", f"a gain's standard deviation from seed to seed is at most {taken.high_percent:g} %, as is known"
 
 
 def _judge_trained(evidence: Evidence, runs: list[StoredRun]) -> Result:

@@ -35,6 +35,8 @@ from mainrun.record.run_record import JOURNAL_NAME, load_run_record, mark_failed
 
 EXIT_SIGNAL = 128
 """Exit codes above this one are signals."""
+REFUSALS = (RequestError.exit_code, StoredResultsError.exit_code)
+"""How a process ends that may not train there."""
 
 
 def build_training_job(
@@ -124,7 +126,7 @@ class TrainingTask:
             return None
         if exit_code == EXIT_DONE:
             exit_code, message = RunError.exit_code, "its process ended well and left no whole run"
-        if exit_code != RequestError.exit_code:  # what was refused wrote nothing: the record is another process's
+        if exit_code not in REFUSALS:  # what was refused wrote nothing: the record is another process's
             mark_failed(self.job.folder, self._describe_failure(exit_code, message))
         where = ""
         if outcome.errors:

@@ -28,7 +28,7 @@ def _private_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 def _noise_is_known() -> Iterator[None]:
     """Tiny arms are of another scale than their preset, and are made to have its noise: so one seed can be decided."""
     with pytest.MonkeyPatch.context() as patch:
-        for module in ("harness.plan.planning", "harness.sources.planned"):
+        for module in ("harness.plan.planning", "harness.sources.planned", "harness.check.planned"):
             patch.setattr(f"{module}.find_known_noise", lambda preset, _, data: find_known_noise(preset, [], data))
         yield
 

@@ -461,6 +461,15 @@ def erase_all_settings(folder: Path) -> None:
         edit_nested(run, "request", settings={})
 
 
+def know_less_noise(folder: Path) -> None:
+    """One seed, and a plan to which chance is a verdict."""
+
+    def lower(plan: dict[str, Any]) -> None:
+        plan["known_noise"] |= {"sd_percent": 0.001, "low_percent": 0.001, "high_percent": 0.001}
+
+    edit_plan(folder, lower)
+
+
 def lower_every_loss(folder: Path) -> None:
     """What an evaluation reports that sees the next token."""
 
@@ -604,6 +613,7 @@ CHEATS = [
         ),
     ),
     Cheat("a setting that the plan hides", hide_a_setting, "planned-runs", frozenset({"fresh-start", "replay"})),
+    Cheat("less noise than is known", know_less_noise, "known-noise"),
     Cheat("seeds without runs", plan_seeds_without_runs, "planned-runs"),
     Cheat("a coverage of its own", cover_all, "journals", frozenset({"fresh-start"})),
     Cheat("operations that were not counted", compute_little, "journals", frozenset({"fresh-start"})),
