@@ -2,6 +2,7 @@
 
 import json
 import tracemalloc
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -32,7 +33,7 @@ def test_a_long_run_keeps_every_evaluation_and_an_even_part_of_its_training_step
     log = read_log(write_long(tmp_path / "x.log", 39_999, 4_001), "x.log")
     training = [event["step"] for event in log.events if event["event"] == "training_step"]
     validation = {event["step"]: event["loss"] for event in log.events if event["event"] == "validation_step"}
-    [stride] = {after - before for before, after in zip(training[2:-2], training[3:-1], strict=True)}
+    [stride] = {after - before for before, after in pairwise(training[2:-1])}
     assert training[:3] == [1, 2, stride] and training[-1] == 39_999 and 500 < len(training) < 2_000
     assert all(event["loss"] == 2 + 7 / event["step"] for event in log.events if event["event"] == "training_step")
     assert validation == {step: 1 + 1 / step for step in (1, *range(4_001, 39_999, 4_001))}
