@@ -69,7 +69,8 @@ def examine(events: Sequence[Event], facts: RunFacts, text: Text | None = None) 
         "is_later": is_later,
         "text": text.place,
         "num_runs_of_text": text.num_runs,
-        "scaled_from": text.scaled_from,
+        # Where it is not, it is left out: stored documents of before had no such field.
+        **({} if text.scaled_from is None else {"scaled_from": text.scaled_from}),
         "validation": asdict(validation) if validation else None,
         "coverage": asdict(coverage) if coverage else None,
         "coverage_problem": problem,
