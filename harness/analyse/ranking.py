@@ -62,6 +62,8 @@ def describe_difference(baseline: Arm, arm: Arm, pair: Mapping[str, Any] | None,
     """What of an arm's settings and code is not the baseline's, in a few words; settings in the order of `telling`."""
     if arm is baseline:
         return "the baseline"
+    if arm["config"] and baseline["config"] and arm["config"].keys().isdisjoint(baseline["config"]):
+        return "settings of other names"
     found = find_changes(baseline["config"], arm["config"])
     changes = [(key, found[key]) for key in telling if key in found]
     named = [

@@ -6,14 +6,10 @@ from typing import Any
 from harness.cli.ablation_text import format_ablation
 from harness.cli.table import find_width, format_columns
 
-LEAST = ("Compute", "Memory", "Steps", "Parameters", "Last above best", "Spans", "Training time", "Time as logged",
-         "Coverage", "Frozen loss")  # fmt: skip
-"""Columns that a narrow terminal does without, in this order."""
-
 
 def format_result(document: dict[str, Any], folder: Path) -> str:
     """The ranking, what it comes to, and where the reports are."""
-    from harness.report.front import describe_ranking, find_broken_rules, find_conclusions, select_pairs
+    from harness.report.front import LEAST, describe_ranking, find_broken_rules, find_conclusions, select_pairs
 
     table = describe_ranking(document, short=True)
     rows = [[cell if isinstance(cell, str) else cell.text for cell in row] for row in table.rows]

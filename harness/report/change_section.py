@@ -10,12 +10,20 @@ from harness.report.blocks import Code, Note, Section, Table
 
 Described = Mapping[str, Any]
 NOT_MEASURED = "not measured"
+OURS = ("trained", "run")
+"""Origins of runs whose settings have the names of this program."""
+ONE_SIDED = "Settings that only one of the two programs names are left out."
 MAX_FILES = 20
 """Changed files that are named; `changes.patch` holds all."""
 
 
 def describe_changes(document: Described, pair: Described) -> Section:
     """What the arms differ in, with what each change was measured to be worth."""
+    arms = [arm for arm in document["arms"] if arm["name"] in (pair["baseline"], pair["candidate"])]
+    has_one_origin = len({arm["origin"] in OURS for arm in arms}) == 1
+    known = [
+        change for change in pair["changes"] if has_one_origin or None not in (change["baseline"], change["candidate"])
+    ]
     table = Table(
         ("Setting", pair["baseline_label"], pair["candidate_label"], "Measured impact"),
         [
@@ -25,12 +33,13 @@ def describe_changes(document: Described, pair: Described) -> Section:
                 formats.format_value(change["candidate"]),
                 format_impact(change["key"], document["ablation"]),
             )
-            for change in pair["changes"]
+            for change in known
         ],
     )
+    notes = [] if len(known) == len(pair["changes"]) else [Note(ONE_SIDED)]
     if not pair["changes"] and not pair.get("code_changes"):
         return Section("Changes", [Note("None: both arms have the same settings, as far as they are known.")], 3)
-    return Section("Changes", [table, describe_files(pair)], 3)
+    return Section("Changes", [table, *notes, describe_files(pair)], 3)
 
 
 def describe_files(pair: Described) -> Table:

@@ -26,6 +26,11 @@ OF_LOGS = frozenset({"Spans", "Parameters", "Steps", "Last above best"})
 """Columns that tell logs apart; between runs of one program they say little."""
 OTHER_TEXT, UNKNOWN_TEXT = "on another text", "not shown to be on the same text"
 """In the place of a gain that would be one of texts."""
+LEAST = ("Compute", "Memory", "Steps", "Parameters", "Last above best", "Spans", "Training time", "Time as logged",
+         "Coverage", "Frozen loss")  # fmt: skip
+"""Columns that a narrow page or terminal does without, in this order."""
+MAX_ON_PAPER = 6
+"""Of these columns those that fit a page."""
 SHORT = frozenset({"Loss", "Frozen loss"})
 """Columns of the summary's table of two arms."""
 FEW_ARMS = 2
@@ -48,7 +53,9 @@ def find_conclusions(document: Described) -> list[Described]:
     return [claim for arm in ranked[:most] for claim in by_arm[arm] if claim["id"] == "conclusion"]
 
 
-def describe_ranking(document: Described, *, most: int | None = None, short: bool = False) -> Table:
+def describe_ranking(
+    document: Described, *, most: int | None = None, short: bool = False, on_paper: bool = False
+) -> Table:
     """One row an arm, best first, no more than `most`; columns that nobody has a value for are left out."""
     ranking = document["ranking"]
     rows = ranking["rows"]
@@ -63,6 +70,8 @@ def describe_ranking(document: Described, *, most: int | None = None, short: boo
         and (name in SHORT if short and len(ranking["rows"]) <= FEW_ARMS else with_logs or name not in OF_LOGS)
         and not (name == "Frozen loss" and ranking["field"] == "loss_nats_per_char")
     ]
+    for name in LEAST if on_paper else ():
+        columns = [column for column in columns if column[0] != name or len(columns) <= MAX_ON_PAPER]
     cells = [
         (
             "" if row["rank"] is None else f"{row['rank']}{_mark(row, rows)}",

@@ -114,7 +114,7 @@ def render_html(
     page = _build_environment(Markup.escape).get_template("report.html.j2")
     inline = {name: Markup(_read_template(name)) for name in ("report.css", "screen.css", "report.js")}
     return page.render(
-        _build_context(document),
+        _build_context(document) | {"ranking": front.describe_ranking(document, on_paper=not on_screen)},
         style=inline["report.css"],
         screen_style=inline["screen.css"],
         script=inline["report.js"],

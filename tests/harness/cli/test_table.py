@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from harness.cli import table
-from harness.cli.outcome import LEAST, format_result
+from harness.cli.outcome import format_result
 from harness.cli.table import MIN_CELL_CHARS, format_columns
-from harness.report.front import COLUMNS
+from harness.report.front import COLUMNS, LEAST
 from harness.store.document import load_document
 
 HEADER = ["", "Arm", "What changed", "Loss", "Memory"]

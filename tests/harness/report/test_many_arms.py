@@ -9,11 +9,14 @@ import pytest
 
 from harness.analyse.certainty import draw_titles
 from harness.cli.app import main
+from harness.formats import ABSENT
 from harness.plan.plan import PlannedRun
 from harness.report import front
+from harness.report.blocks import Note, Table
+from harness.report.change_section import ONE_SIDED, describe_changes
 from harness.report.curves import MAX_NAMED, Curves
 from harness.report.figures import save_figures
-from harness.report.render import MAX_SUMMARY_CHARS, render_markdown
+from harness.report.render import MAX_SUMMARY_CHARS, render_html, render_markdown
 from harness.store.document import load_document
 from harness.store.facts import RunFacts
 from harness.store.measurements import load_metrics
@@ -45,6 +48,26 @@ def test_the_ranking_comes_first_with_all_that_tells_arms_apart(sweep: Path) -> 
         assert f"| {column} " in header
     ranked = [line.split("|")[2].strip() for line in summary.splitlines() if line.startswith("| ") and "| wd" in line]
     assert ranked[:NUM_LOGS] == [f"wd{place:02}" for place in reversed(range(NUM_LOGS))]
+
+
+def test_on_paper_the_ranking_has_no_more_columns_than_fit_and_keeps_what_decides(sweep: Path) -> None:
+    document = load_document(sweep)
+    whole, paper = (front.describe_ranking(document, on_paper=on_paper) for on_paper in (False, True))
+    assert len(whole.header) > len(paper.header) == 3 + front.MAX_ON_PAPER + 1
+    assert {"Coverage-matched frozen loss", "Frozen loss", "Coverage", "Gain"} < {*paper.header}
+    page = render_html(document, {}, on_screen=False)
+    assert ">Frozen loss</th>" in page and ">Steps</th>" not in page
+
+
+def test_settings_that_one_of_two_programs_does_not_name_are_no_changes(tiny_document: dict[str, Any]) -> None:
+    pair, arms = tiny_document["pairs"][0], tiny_document["arms"]
+    assert any(None in (change["baseline"], change["candidate"]) for change in pair["changes"])
+    for origin, is_cut in (("trained", False), ("log", True)):
+        document = {**tiny_document, "arms": [arms[0], {**arms[1], "origin": origin}]}
+        section = describe_changes(document, pair)
+        assert (Note(ONE_SIDED) in section.blocks) == is_cut
+        [table] = [block for block in section.blocks if isinstance(block, Table) and "Setting" in block.header]
+        assert (ABSENT in [cell for row in table.rows for cell in row]) != is_cut
 
 
 def test_the_best_arms_alone_are_shown_in_detail_and_comparison_json_holds_all(sweep: Path) -> None:
