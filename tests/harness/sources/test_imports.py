@@ -32,6 +32,12 @@ def compare(sources: list[str], out: Path, *options: str) -> int:
         return main(["compare", "--from", *sources, "--out", str(out), *options])
 
 
+@pytest.fixture(autouse=True)
+def _begin_no_real_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The stored runs here were made up, and are begun again by what made them."""
+    monkeypatch.setattr("harness.launch.local.LocalLauncher", FakeLauncher)
+
+
 @pytest.fixture(scope="module")
 def public(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The public baseline, a run with batch 256 and one of equal coverage; to be read only."""
