@@ -13,11 +13,12 @@ from harness.report.sweep_sections import describe_sweeps
 from harness.store.findings import STATUSES
 
 Described = Mapping[str, Any]
-RUN_HASHES = "That of the record of every run stands in comparison.json."
+ALL_HASHES = "All hashes whole, and that of the record of every run, stand in comparison.json."
 AT_ONCE = (
     "At once: intervals by Bonferroni's method, wider so that all of them hold as often as one alone, and the words "
     "that stand by Holm's."
 )
+HASH_DIGITS = 12
 MORE_CAVEATS = "The same is to be said of other arms; comparison.json holds it of each."
 
 
@@ -157,28 +158,27 @@ def describe_checks(document: Described) -> Section:
 def describe_arms(document: Described) -> Section:
     """On what and with which code each arm was trained."""
     arms = [arm for arm in document["arms"] if arm["machine"] is not None]
-    machines = Table(
-        ("Arm", "Device", "Python, torch", "Commit"),
+    table = Table(
+        ("Arm", "Device", "Python, torch", "Commit", "First weights, SHA-256", "Last weights"),
         [
             (
                 arm["label"],
                 f"{arm['machine']['device_name']} ({arm['machine']['device']}, {arm['machine']['precision']}, "
                 f"{arm['machine']['num_threads']} threads)",
                 f"{arm['machine']['python_version']}, {arm['machine']['library_versions']['torch']}",
-                Code(formats.format_value(arm["machine"]["commit"])),
+                _cut_hash(arm["machine"]["commit"]),
+                _cut_hash(arm["hashes"]["initial_weights_sha256"]),
+                _cut_hash(arm["hashes"]["final_weights_sha256"]),
             )
-            for arm in arms
-        ],
-    )
-    weights = Table(
-        ("Weights of", "SHA-256 before the first step", "SHA-256 after the last step"),
-        [
-            (arm["label"], Code(arm["hashes"]["initial_weights_sha256"]), Code(arm["hashes"]["final_weights_sha256"]))
             for arm in arms
         ],
         small=True,
     )
-    return Section("Provenance", [machines, weights])
+    return Section("Provenance", [table])
+
+
+def _cut_hash(digits: str | None) -> Code:
+    return Code(formats.ABSENT if digits is None else f"{digits[:HASH_DIGITS]}…")
 
 
 def describe_sources(document: Described) -> Section:
@@ -227,7 +227,7 @@ def describe_hashes(document: Described) -> Section:
         )
     rows = [*corpus, *((name, digest) for name, digest in document["sha256"].items() if name == PLAN_NAME)]
     table = Table(("What", "SHA-256"), [(name, Code(digest)) for name, digest in rows], small=True)
-    return Section("What these numbers come from", [table, Note(RUN_HASHES)], 3)
+    return Section("What these numbers come from", [table, Note(ALL_HASHES)], 3)
 
 
 def describe_reproduction(document: Described) -> Section:
