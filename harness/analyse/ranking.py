@@ -27,7 +27,7 @@ def rank_arms(
 ) -> dict[str, Any]:
     """`field` and `name` of the loss all arms have, and its `rows`, best first; arms without one come last.
 
-    A row's loss is the mean over the plan's seeds that the arm completed; its change is that from `baseline`.
+    A row's losses are means over the plan's seeds that the arm completed; its change is that from `baseline`.
     `is_apart` says whether the best arm is shown to be better than this one, with all others judged together with it;
     None where nothing shows it either way. `tied` and `open` name the arms of which it is False and None.
     """
@@ -94,7 +94,7 @@ def _describe(
         "loss": loss,
         "low": final["matched_low_nats_per_char"] if ranged and final else None,
         "high": final["matched_high_nats_per_char"] if ranged and final else None,
-        "frozen_loss_nats_per_char": final["loss_nats_per_char"] if final else None,
+        "frozen_loss_nats_per_char": compute_mean_loss(arm, "loss_nats_per_char", finals, seeds)[1],
         "coverage_percent": final["coverage_percent"] if final else None,
         "num_spans": final["num_spans"] if final else None,
         "gain_percent": pair["verdict"]["gain_percent"] if pair else None,

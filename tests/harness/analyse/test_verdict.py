@@ -10,6 +10,7 @@ from harness.analyse.uncertainty import Interval, TitleSampling, TitleVariance
 from harness.analyse.verdict import adjust_verdicts, decide_verdict, judge_intervals
 from harness.plan.noise import KnownNoise
 from harness.store.document import load_document
+from harness.store.measurements import load_metrics
 from tests.harness.fakes import Curve, FakeLauncher, make_comparison
 
 
@@ -181,6 +182,14 @@ def test_swapping_the_recipes_mirrors_the_seed_gains(tmp_path: Path, three_seeds
             mirrored["baseline_full_loss_nats_per_char"],
         )
         assert entry["gain_percent"] * before == pytest.approx(-mirrored["gain_percent"] * after, rel=1e-9)
+
+
+def test_the_ranking_shows_means_over_the_seeds_of_both_losses(three_seeds: Path) -> None:
+    last = [row for row in load_metrics(three_seeds) if row["step"] == row["max_steps"] and row["split"] != "train"]
+    for row in load_document(three_seeds)["ranking"]["rows"]:
+        for shown, stored in (("loss", "full_loss_nats_per_char"), ("frozen_loss_nats_per_char", "loss_nats_per_char")):
+            losses = [found[stored] for found in last if found["arm"] == row["arm"]]
+            assert len(losses) == 3 and row[shown] == pytest.approx(np.mean(losses), rel=1e-9)
 
 
 def test_a_gain_in_coverage_alone_is_no_improvement(tmp_path: Path) -> None:
