@@ -6,9 +6,7 @@ place. PLACE is the folder our packages stand in; everything else is found as it
 
 import os
 import runpy
-import signal
 import sys
-import threading
 from importlib.machinery import ModuleSpec, PathFinder
 
 PACKAGES = ("mainrun", "harness", "reports")
@@ -34,6 +32,8 @@ def find_packages_in(place: str) -> None:
 
 def end_with_the_listener() -> None:
     """Waits for the end of standard input, and then ends this process as Ctrl-C would."""
+    import signal  # not above: __main__ takes PlaceFinder from here before it has left the user's folder
+
     while os.read(0, 1):
         pass
     os.kill(os.getpid(), signal.SIGTERM)
@@ -41,6 +41,8 @@ def end_with_the_listener() -> None:
 
 if __name__ == "__main__":
     if os.environ.pop(LISTENED, None):
+        import threading
+
         threading.Thread(target=end_with_the_listener, daemon=True).start()
     _, place, module, *arguments = sys.argv
     find_packages_in(place)

@@ -10,7 +10,7 @@ from harness.plan.code import compute_sources_sha256
 from harness.plan.noise import find_known_noise
 from harness.plan.plan import Arm, Plan, order_runs
 from harness.plan.seeds import find_plan_hashes
-from harness.store.runs import TAKEN_OVER, StoredRun
+from harness.store.runs import TAKEN_OVER, StoredComparison, StoredRun
 
 REQUIRED_SOURCES = (
     frozenset({"data/batches.py", "metric/evaluate.py", "metric/full_loss.py", "model/attention.py", "model/gpt.py",
@@ -99,13 +99,16 @@ def check_planned_runs(evidence: Evidence) -> Result:
     return join_results(results)
 
 
-@constraint("known-noise", "One seed is judged by no other noise than was measured")
+def _takes_noise_as_known(comparison: StoredComparison) -> bool:
+    return comparison.plan.known_noise is not None
+
+
+@constraint("known-noise", "One seed is judged by no other noise than was measured", applies=_takes_noise_as_known)
 def check_known_noise(evidence: Evidence) -> Result:
     """A plan that takes less noise of training as known than is known of its arms makes chance a verdict."""
     plan = evidence.comparison.plan
     taken = plan.known_noise
-    if taken is None:
-        return "PASS", "its plan takes no noise as known"
+    assert taken is not None
     known_here = find_known_noise(plan.preset, (arm.settings for arm in plan.arms), plan.corpus["source"])
     if known_here is None:
         return "FAIL", f"its plan takes a noise of at most {taken.high_percent:g} % as known, of which nothing is known"
