@@ -472,20 +472,24 @@ def know_less_noise(folder: Path) -> None:
 
 def lower_every_loss(folder: Path) -> None:
     """What an evaluation reports that sees the next token."""
+    lower_losses(folder, 0.7, 0.7)
+
+
+def lower_losses(folder: Path, frozen_factor: float, full_factor: float) -> None:
 
     def lower(event: dict[str, Any]) -> dict[str, Any]:
         if event["step"] <= REPLAY_STEPS:
             return event
-        full, spans = event["full_loss_nats_per_char"], [0.7 * loss for loss in event["span_loss_nats"]]
+        full, spans = event["full_loss_nats_per_char"], [frozen_factor * loss for loss in event["span_loss_nats"]]
         return event | {
             "loss": sum(spans) / event["num_chars"],
             "span_loss_nats": spans,
-            "full_loss_nats_per_char": None if full is None else 0.7 * full,
+            "full_loss_nats_per_char": None if full is None else full_factor * full,
         }
 
     run = run_folders(folder)[1]
     edit_events(run, "validation_step", lower)
-    edit_titles(run, lambda columns: columns.update(loss_nats=[0.7 * loss for loss in columns["loss_nats"]]))
+    edit_titles(run, lambda columns: columns.update(loss_nats=[full_factor * loss for loss in columns["loss_nats"]]))
 
 
 def know_the_validation_titles(folder: Path) -> None:
@@ -516,7 +520,7 @@ CHEATS = [
         "a batch so large that no span fits",
         score_no_span,
         "spans-scored",
-        frozenset({"frozen-evaluate", "first-loss", "replay"}),
+        frozenset({"frozen-evaluate", "first-loss", "replay", "two-losses"}),
     ),
     Cheat(
         "a separator 500 times as long",
@@ -564,7 +568,12 @@ CHEATS = [
         "last-step",
         frozenset({"frozen-evaluate", "losses-by-title", "journals"}),
     ),
-    Cheat("an evaluate() that skips the last span", skip_the_last_span, "frozen-evaluate", frozenset({"replay"})),
+    Cheat(
+        "an evaluate() that skips the last span",
+        skip_the_last_span,
+        "frozen-evaluate",
+        frozenset({"replay", "two-losses"}),
+    ),
     Cheat("another evaluate.py", change_evaluate, "frozen-evaluate", frozenset({"known-code"})),
     Cheat("arms trained with different code", change_code_of_one_arm, "same-code"),
     Cheat("arms trained in different precisions", change_precision_of_one_arm, "same-code", frozenset({"journals"})),
@@ -615,7 +624,7 @@ CHEATS = [
     Cheat("a setting that the plan hides", hide_a_setting, "planned-runs", frozenset({"fresh-start", "replay"})),
     Cheat("less noise than is known", know_less_noise, "known-noise"),
     Cheat("seeds without runs", plan_seeds_without_runs, "planned-runs"),
-    Cheat("a coverage of its own", cover_all, "journals", frozenset({"fresh-start"})),
+    Cheat("a coverage of its own", cover_all, "journals", frozenset({"fresh-start", "two-losses"})),
     Cheat("operations that were not counted", compute_little, "journals", frozenset({"fresh-start"})),
     Cheat("another corpus.py", change_data_code, "known-code"),
     Cheat(
@@ -625,6 +634,7 @@ CHEATS = [
         frozenset({"replay", "journals"}),
     ),
     Cheat("an evaluation that sees the next token", lower_every_loss, "loss-ratio"),
+    Cheat("a frozen loss that was lowered alone", lambda folder: lower_losses(folder, 0.8, 1.0), "two-losses"),
     Cheat(
         "a tokenizer that knows the validation titles",
         know_the_validation_titles,
