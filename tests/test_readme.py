@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from harness.cli.app import build_parser, main
+from harness.formats import format_loss, format_percent, format_ratio
 from harness.store.document import load_document
 from tests.documents import ROOT, hold_part, list_commands, read_document
 
@@ -30,6 +31,34 @@ def describe_result(document: dict[str, Any]) -> str:
         f"{before['loss_nats_per_char']:.4f} to {after['loss_nats_per_char']:.4f}, at coverage {coverages.pop()} in "
         f"both arms. The verdict is {pair['verdict']['label']}."
     )
+
+
+def describe_recipes(document: dict[str, Any]) -> str:
+    """The README's table of the recipes: the ranking with its cost."""
+    rows = document["ranking"]["rows"]
+    baseline = next(row for row in rows if row["is_baseline"])
+    lines = ["| recipe | full loss | lower by (95 % interval) | verdict | frozen loss | coverage | training compute |",
+             "|---|---:|---|---|---:|---:|---:|"]  # fmt: skip
+    for row in rows:
+        interval = row["interval_95"]
+        gain = format_percent(row["gain_percent"], 2)
+        cells = (
+            f"`{row['label']}`",
+            format_loss(row["loss"]),
+            "" if interval is None else f"{gain} ({interval['low_percent']:.2f} % to {interval['high_percent']:.2f} %)",
+            row["verdict"] or "",
+            format_loss(row["frozen_loss_nats_per_char"]),
+            format_percent(row["coverage_percent"]),
+            format_ratio(row["training_flops"] / baseline["training_flops"]),
+        )
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def test_the_table_of_recipes_is_that_of_the_committed_comparison() -> None:
+    document = load_document(ROOT / "results" / "frontier-laptop")
+    assert document["preset"] == "laptop" and document["seeds"] == [1337, 1338, 1339]
+    hold_part("README.md", "recipes", describe_recipes(document))
 
 
 def test_the_one_result_is_that_of_the_committed_comparison() -> None:
