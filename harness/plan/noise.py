@@ -58,11 +58,11 @@ PRIORS: dict[str, _Prior] = {
     ),
     "laptop": _Prior(
         KnownNoise(
-            sd_percent=0.0523,
-            low_percent=0.0233,
-            high_percent=1.67,
-            num_pairs=2,
-            source="two seed pairs of baseline and optimized at laptop",
+            sd_percent=0.0738,
+            low_percent=0.0384,
+            high_percent=0.464,
+            num_pairs=3,
+            source="three seed pairs of baseline and optimized at laptop",
         ),
         is_synthetic=False,
     ),
