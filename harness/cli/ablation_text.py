@@ -7,6 +7,7 @@ from harness.cli.table import format_columns
 from harness.formats import format_loss, format_percent
 
 HEADER = ("Change", "nats per char", "Gain", "95 % interval", "Verdict")
+NUMERIC = (1, 2)
 
 
 def format_ablation(ablation: Mapping[str, Any]) -> list[str]:
@@ -15,7 +16,7 @@ def format_ablation(ablation: Mapping[str, Any]) -> list[str]:
     for kind, title in (("ladder", "Added one more at a time"), ("leave_one_out", "Left out of the whole")):
         rows = [_format_step(step) for step in ablation[kind]]
         rows.append(["sum", format_loss(ablation[f"{kind}_sum_nats_per_char"]), "", "", ""])
-        lines += [title, *(f"  {line}" for line in format_columns(HEADER, rows)), ""]
+        lines += [title, *(f"  {line}" for line in format_columns(HEADER, rows, NUMERIC)), ""]
     return [
         *lines,
         f"The whole, {ablation['recipe']}: {format_loss(ablation['whole_nats_per_char'])} nats per character",
@@ -31,5 +32,5 @@ def _format_step(step: Mapping[str, Any]) -> list[str]:
         format_loss(step["impact_nats_per_char"]),
         format_percent(verdict["gain_percent"], 2),
         " to ".join(ends),
-        verdict["label"],
+        verdict["word"] + (" (one seed)" if verdict["num_seed_pairs"] == 1 else ""),
     ]
