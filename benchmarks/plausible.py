@@ -2,7 +2,8 @@
 
 `python -m benchmarks.plausible [--data FILE] [DIR…]` prints, in Markdown, the characters a token of validation over
 those of training in random splits of the titles (synthetic ones without `--data`), and the time of the smallest
-training step of a program; of the runs in the folders of comparisons the full loss over the last training losses.
+training step of a program; of the runs in the folders of comparisons the full loss over the last training losses, and
+the frozen loss / coverage over the full loss.
 """
 
 import argparse
@@ -16,7 +17,7 @@ import torch
 from torch.nn import Embedding, Linear, Sequential
 from torch.nn.functional import cross_entropy
 
-from harness.check.plausibility import compute_loss_ratio
+from harness.check.plausibility import compare_two_losses, compute_loss_ratio
 from harness.store.facts import SEPARATOR_CHARS, find_setting
 from harness.store.runs import load_comparison
 from mainrun.data.synthetic import generate_headlines
@@ -85,7 +86,8 @@ def main() -> None:
         for run in load_comparison(folder, check_hashes=False).runs.values():
             if run.is_complete:
                 dropout = find_setting(run.facts.config, "dropout")
-                print(f"{folder.name}, {run.folder.name}, dropout {dropout}: {compute_loss_ratio(run)[0]:.3f}")
+                ratios = f"{compute_loss_ratio(run)[0]:.3f}, {compare_two_losses(run)[0]:.4f}"
+                print(f"{folder.name}, {run.folder.name}, dropout {dropout}: {ratios}")
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from harness.cli.app import build_parser, main
-from harness.formats import format_loss, format_percent, format_ratio
+from harness.formats import format_ends, format_loss, format_percent, format_ratio
 from harness.store.document import load_document
 from tests.documents import ROOT, hold_part, list_commands, read_document
 
@@ -45,7 +45,7 @@ def describe_recipes(document: dict[str, Any]) -> str:
         cells = (
             f"`{row['label']}`",
             format_loss(row["loss"]),
-            "" if interval is None else f"{gain} ({interval['low_percent']:.2f} % to {interval['high_percent']:.2f} %)",
+            "" if interval is None else f"{gain} ({format_ends(interval)})",
             row["verdict"] or "",
             format_loss(row["frozen_loss_nats_per_char"]),
             format_percent(row["coverage_percent"]),

@@ -92,17 +92,22 @@ def compute_loss_ratio(run: StoredRun) -> tuple[float, int]:
 )
 def check_two_losses(evidence: Evidence, run: StoredRun) -> str | None:
     """A frozen loss that was lowered alone: the decision is on the full loss, the task's headline is not."""
+    ratio, most = compare_two_losses(run)
+    if abs(ratio - 1) <= most:
+        return None
+    return f"its frozen loss / coverage is {ratio:.3f} of its full loss; honest: within {most:.3f} of 1"
+
+
+def compare_two_losses(run: StoredRun) -> tuple[float, float]:
+    """Frozen loss / coverage over the full loss at the last step, and how far from 1 it may lie."""
     absent = "the full loss is not given, or no span is scored"
     evaluations = run.select("validation_step")
     last = known(evaluations[-1] if evaluations else None, absent)
     full_loss = known(last.get("full_loss_nats_per_char"), absent)
     coverage = known(run.record.get("sizes", {}).get("coverage") or None, absent)
     num_titles = known(run.facts.corpus, absent)["num_validation_titles"]
-    ratio = last["loss"] / coverage / full_loss
     most = FROZEN_OFF + FROZEN_SPREAD * math.sqrt((1 - coverage) / num_titles)
-    if abs(ratio - 1) <= most:
-        return None
-    return f"its frozen loss / coverage is {ratio:.3f} of its full loss; honest: within {most:.3f} of 1"
+    return last["loss"] / coverage / full_loss, most
 
 
 @of_runs(

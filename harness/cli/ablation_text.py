@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from harness.cli.table import format_columns
-from harness.formats import format_loss, format_percent
+from harness.formats import format_ends, format_loss, format_percent
 
 HEADER = ("Change", "nats per char", "Gain", "95 % interval", "Verdict")
 NUMERIC = (1, 2)
@@ -26,11 +26,10 @@ def format_ablation(ablation: Mapping[str, Any]) -> list[str]:
 
 def _format_step(step: Mapping[str, Any]) -> list[str]:
     verdict, interval = step["verdict"], step["verdict"]["interval_95"]
-    ends = [] if interval is None else [format_percent(interval[f"{end}_percent"], 2) for end in ("low", "high")]
     return [
         f"+ {step['unit']}",
         format_loss(step["impact_nats_per_char"]),
         format_percent(verdict["gain_percent"], 2),
-        " to ".join(ends),
+        "" if interval is None else format_ends(interval),
         verdict["word"] + (" (one seed)" if verdict["num_seed_pairs"] == 1 else ""),
     ]

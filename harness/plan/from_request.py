@@ -29,11 +29,12 @@ def plan_request(request: CompareRequest) -> tuple[Plan, Path]:
     Raises `RequestError` where the folder holds something already and `--resume` was not given, or cannot be stored.
     """
     folder = request.out or name_folder(f"{'ablate-' if request.ablate else ''}{request.preset}")
-    refuse_unstorable(folder)
-    if not request.resume:
+    if request.resume:
+        refuse_unstorable(folder)
+        if (folder / PLAN_NAME).exists():
+            request = _pin_revision(request, load_plan(folder))
+    else:
         refuse_filled(folder, "Continue it with --resume or choose another --out.")
-    elif (folder / PLAN_NAME).exists():
-        request = _pin_revision(request, load_plan(folder))
     begun = _load_codes(folder) if request.resume else {}
     external = load_arms(request.arms_file) if request.arms_file else {}
     request = resolve_arms(request, load_recipes(request.arms_file) if request.arms_file else {}, list(external))

@@ -81,9 +81,8 @@ def choose_style(curves: Curves, place: int, label: str) -> dict[str, Any]:
     if name not in curves.named:
         return {"color": "0.82", "linewidth": 0.5, "zorder": 0}
     place = curves.named.index(name) if curves.has_many else place
-    shown = f" {label}" if label.startswith("_") else label  # matplotlib takes no name that starts so
     return {"linestyle": _DASHES[place % 4], "marker": MARKERS[place % 5], "markersize": 3,
-            "color": COLORS[place % 10], "label": shown}  # fmt: skip
+            "color": COLORS[place % 10], "label": label}  # fmt: skip
 
 
 def name_lines(axes: Any) -> None:

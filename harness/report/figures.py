@@ -71,8 +71,8 @@ def _draw(kind: FigureKind, curves: Curves) -> str:
     width, height = HALF_SIZE_INCHES if kind.is_half_wide else SIZE_INCHES
     figure = Figure(figsize=(width, height))
     FigureCanvasAgg(figure)
-    figure.subplots_adjust(left=LEFT_INCHES / width, right=1 - RIGHT_INCHES / width)
-    figure.subplots_adjust(top=1 - TOP_INCHES / height, bottom=BOTTOM_INCHES / height)
+    figure.subplots_adjust(left=LEFT_INCHES / width, right=1 - RIGHT_INCHES / width,
+                           top=1 - TOP_INCHES / height, bottom=BOTTOM_INCHES / height)  # fmt: skip
     axes = figure.subplots()
     spots = kind.draw(curves, axes)
     content = io.StringIO()

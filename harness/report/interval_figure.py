@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from harness.formats import format_percent
+from harness.formats import format_ends, format_percent
 from harness.report.curves import Curves
 from harness.report.drawing import COLORS, LEFT_INCHES, Spot, set_height
 
@@ -20,8 +20,8 @@ def draw_intervals(curves: Curves, axes: Any) -> list[Spot]:
         low, high, gain = interval["low_percent"], interval["high_percent"], pair["verdict"]["gain_percent"]
         axes.plot([low, high], [place, place], color=color, linewidth=5, solid_capstyle="butt", alpha=0.55)
         axes.plot([gain], [place], "|", color=color, markersize=13, markeredgewidth=2)
-        ends = f"{format_percent(low, 2)} to {format_percent(high, 2)}"
-        spots.append(Spot(gain, place, f"{pair['candidate_label']}: {format_percent(gain, 2)} ({ends})"))
+        said = f"{pair['candidate_label']}: {format_percent(gain, 2)} ({format_ends(interval)})"
+        spots.append(Spot(gain, place, said))
     set_height(axes, 0.75 + 0.28 * len(pairs))
     axes.set(title="Gain and its 95 % interval; grey: the margin",
              xlabel="loss lower by, %", ylim=(len(pairs) - 0.5, -0.5), yticks=range(len(pairs)))  # fmt: skip
