@@ -4,13 +4,12 @@ The ladder adds one change unit after the other to the baseline; leave-one-out t
 Arms that come to the same configuration are one arm.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mainrun.config import find_changes, shorten_key
 from mainrun.recipes import CHANGE_UNITS, build_named_config, get_recipe
 from mainrun.record.errors import RequestError
-from mainrun.settings import Value
 
 
 @dataclass(frozen=True)
@@ -55,15 +54,15 @@ def plan_ablation(recipe: str, preset: str) -> Ablation:
     units = find_units(recipe, preset)
     if not units:
         raise RequestError(f"The recipe '{recipe}' changes nothing in the baseline: there is nothing to ablate.")
-    whole = _join(units)
     arms: dict[str, dict[str, str]] = {"baseline": {}}
+    named = {build_named_config("baseline", preset, {}): "baseline", build_named_config(recipe, preset, {}): recipe}
 
     def place_arm(name: str, members: Sequence[Unit]) -> str:
-        settings = _join(members)
-        known = next((arm for arm, other in {**arms, recipe: whole}.items() if other == settings), None)
-        if known is None:
+        settings = _join(preset, members, units)
+        known = named.setdefault(build_named_config("baseline", preset, settings), name)
+        if known == name:
             arms[name] = settings
-        return known or name
+        return known
 
     ladder, before = [], "baseline"
     for place, unit in enumerate(units, 1):
@@ -79,7 +78,7 @@ def plan_ablation(recipe: str, preset: str) -> Ablation:
         )
         for unit in units
     ]
-    return Ablation(recipe, {**arms, recipe: whole}, tuple(ladder), tuple(leave_one_out))
+    return Ablation(recipe, {**arms, recipe: _join(preset, units, units)}, tuple(ladder), tuple(leave_one_out))
 
 
 def find_units(recipe: str, preset: str) -> list[Unit]:
@@ -88,7 +87,7 @@ def find_units(recipe: str, preset: str) -> list[Unit]:
     given = {key: value for key, value in get_recipe(recipe, preset).items() if baseline.get(key) != value}
     keys: dict[str, list[str]] = {name: [] for name in CHANGE_UNITS}
     for key in find_changes(baseline, whole):
-        keys.setdefault(_find_unit(key, baseline, whole), []).append(key)
+        keys.setdefault(_find_unit(key, is_given=key in given and key in baseline), []).append(key)
     return [
         Unit(name, {key: str(given[key]) for key in own if key in given}, tuple(own))
         for name, own in keys.items()
@@ -96,12 +95,19 @@ def find_units(recipe: str, preset: str) -> list[Unit]:
     ]
 
 
-def _find_unit(key: str, *configs: Mapping[str, Value]) -> str:
-    """The unit of a setting that changes; what one side lacks comes with the kind that its section has there."""
-    if not all(key in config for config in configs):
+def _find_unit(key: str, *, is_given: bool) -> str:
+    """The unit of a setting that changes; what the recipe does not itself change comes with the kind that it chose."""
+    if not is_given:
         key = f"{key.partition('.')[0]}.name"
     return next((name for name, keys in CHANGE_UNITS.items() if key in keys), shorten_key(key))
 
 
-def _join(units: Sequence[Unit]) -> dict[str, str]:
-    return {key: value for unit in units for key, value in unit.settings.items()}
+def _join(preset: str, members: Sequence[Unit], units: Sequence[Unit]) -> dict[str, str]:
+    """Settings on the baseline under which these of the units are changed, and the others are as in the baseline.
+
+    That has to be said where a member chooses a kind whose default is another one.
+    """
+    settings = {key: value for unit in members for key, value in unit.settings.items()}
+    baseline, config = (build_named_config("baseline", preset, given).flatten() for given in ({}, settings))
+    others = [key for unit in units if unit not in members for key in unit.settings]
+    return settings | {key: str(baseline[key]) for key in others if config.get(key, baseline[key]) != baseline[key]}

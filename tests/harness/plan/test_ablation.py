@@ -9,6 +9,7 @@ from harness.launch.progress import ProgressDisplay
 from harness.plan.ablation import find_units, plan_ablation
 from harness.plan.request import CompareRequest
 from harness.store.document import load_document
+from mainrun.config import find_changes
 from mainrun.recipes import PRESETS, RECIPES, build_named_config
 from mainrun.record.errors import RequestError
 from tests.harness.fakes import Curve, FakeLauncher, skip_rendering
@@ -51,6 +52,18 @@ def test_every_arm_of_an_ablation_can_be_trained(recipe: str) -> None:
     """No unit needs another one."""
     for settings in plan_ablation(recipe, "quick").arms.values():
         build_named_config("baseline", "quick", settings)
+
+
+@pytest.mark.parametrize("recipe", ["optimized", "frontier"])
+def test_two_neighbouring_arms_differ_in_the_unit_between_them_and_in_nothing_else(recipe: str) -> None:
+    """Also where the optimizer of one brings a default that is not the baseline's, such as its weight decay."""
+    ablation = plan_ablation(recipe, "quick")
+    configs = {
+        arm: build_named_config("baseline", "quick", settings).flatten() for arm, settings in ablation.arms.items()
+    }
+    for step in [*ablation.ladder, *ablation.leave_one_out]:
+        assert set(find_changes(configs[step.before], configs[step.after])) == set(step.keys)
+    assert len({str(config) for config in configs.values()}) == len(configs)
 
 
 def test_an_optimizer_changes_with_its_learning_rate() -> None:
