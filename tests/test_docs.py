@@ -10,7 +10,9 @@ import pytest
 from docs.make_images import wrap_as_a_terminal
 from harness.cli.app import VERBS, build_parser
 from harness.cli.verify import format_checks_markdown
+from harness.formats import format_ends, format_percent
 from harness.plan.arms_file import load_recipes
+from harness.store.document import load_document
 from harness.verify.verify import list_checks
 from mainrun.recipes import PRESETS
 from mainrun.train import parse_request
@@ -53,6 +55,23 @@ def test_the_table_of_checks_is_the_registrys() -> None:
 
 def test_the_options_are_those_of_the_help(monkeypatch: pytest.MonkeyPatch) -> None:
     hold_part("docs/options.md", "options", format_options(monkeypatch))
+
+
+def describe_parts(document: dict[str, Any]) -> str:
+    """What each part of a recipe is worth by a stored ablation, as docs/frontier.md shows it."""
+    lines = ["| part | added | left out |", "|---|---:|---:|"]
+    for steps in zip(document["ablation"]["ladder"], document["ablation"]["leave_one_out"], strict=True):
+        assert steps[0]["unit"] == steps[1]["unit"]
+        verdicts = [step["verdict"] for step in steps]
+        cells = [f"{format_percent(one['gain_percent'], 2)} ({format_ends(one['interval_95'])})" for one in verdicts]
+        lines.append(f"| {steps[0]['unit']} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def test_the_worth_of_each_part_is_that_of_the_committed_ablation() -> None:
+    document = load_document(ROOT / "results" / "frontier-ablation")
+    assert document["preset"] == "quick" and document["seeds"] == [1337, 1338, 1339]
+    hold_part("docs/frontier.md", "parts", describe_parts(document))
 
 
 def test_the_presets_have_the_sizes_that_are_given() -> None:
