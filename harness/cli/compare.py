@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import shlex
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,11 +22,11 @@ from harness.cli.options import (
 from harness.cli.resume import complete
 from harness.cli.source_options import add_source_options, find_stray_option
 from harness.cli.table import format_columns
-from harness.formats import format_count, format_duration, format_flops, format_percent, format_value
+from harness.formats import format_count, format_duration, format_flops, format_percent, format_settings, format_value
 from harness.launch.choose import LOCAL
 from harness.plan.arguments import PACKAGE
 from harness.plan.arm_syntax import FORM
-from mainrun.config import find_changes, join_keys
+from mainrun.config import join_keys
 from mainrun.recipes import RECIPES, get_preset
 from mainrun.record.errors import RequestError
 from mainrun.rules import SEED
@@ -89,7 +89,7 @@ def train(given: argparse.Namespace, ablate: str | None = None) -> Answer:
     `ablate` is the recipe that is taken apart where neither the command line nor a stored plan names one.
     """
     from harness.cli.outcome import format_result
-    from harness.cli.terminal import find_style, write_live
+    from harness.cli.terminal import find_style, say, write_live
     from harness.comparison import run_comparison
     from harness.launch.choose import open_launcher
     from harness.launch.devices import check_device
@@ -142,11 +142,15 @@ def train(given: argparse.Namespace, ablate: str | None = None) -> Answer:
     if given.dry_run:
         plan, folder = plan_request(request)
         missing = [run for run in plan.runs if not is_complete(get_run_folder(folder, run))]
-        time = None
-        if request.launcher == LOCAL:  # the steps of this machine say nothing of a cluster's
-            time = forecast(request, plan, missing, LocalLauncher())
-        text = f"{format_plan(plan, folder)}\n{format_forecast(time)}"
-        return Answer(text, {"folder": str(folder), "plan": plan_to_json(plan), "estimated_s": time and time.total_s})
+
+        def tell_time() -> Answer:
+            time = None
+            if request.launcher == LOCAL:  # the steps of this machine say nothing of a cluster's
+                time = forecast(request, plan, missing, LocalLauncher(), say)
+            values = {"folder": str(folder), "plan": plan_to_json(plan), "estimated_s": time and time.total_s}
+            return Answer(format_forecast(time), values)
+
+        return Answer(format_plan(plan, folder), {}, find_rest=tell_time)
     display = ProgressDisplay(write_live, style=find_style())
     with open_launcher(
         given.launcher,
@@ -163,11 +167,10 @@ def train(given: argparse.Namespace, ablate: str | None = None) -> Answer:
 
 
 def format_plan(plan: Plan, folder: Path) -> str:
-    """The whole plan: data, arms side by side, what differs, order, paths."""
+    """The whole plan: data, arms side by side, order, paths."""
     if plan.sources is not None:
         return _format_commands(plan, folder)
     corpus = plan.corpus
-    baseline = plan.arms[0]
     lines = [
         f"Comparison {plan.name}, preset {plan.preset}",
         f"Titles: {plan.describe_corpus()}; {format_count(corpus['num_train_titles'])} training, "
@@ -177,14 +180,8 @@ def format_plan(plan: Plan, folder: Path) -> str:
         "",
         *format_columns(["", *(arm.label for arm in plan.arms)], _describe_sizes(plan.arms)),
         "",
-        "Configuration (* differs from the first arm)",
-        *format_columns(["", *(arm.label for arm in plan.arms)], _describe_configs(plan.arms)),
-        "",
+        *_format_configs(plan.arms),
     ]
-    for arm in plan.arms[1:]:
-        changes = find_changes(baseline.config, arm.config)
-        lines.append(f"{arm.label} differs from {baseline.label} in {len(changes)} settings")
-        lines += [f"  {key}: {format_value(old)} → {format_value(new)}" for key, (old, new) in changes.items()]
     for change in plan.code_changes or ():
         lines.append(f"{change.candidate} differs from {change.baseline} in {len(change.files)} files of its code")
         lines += [f"  {PACKAGE}/{file.name}: +{file.num_added} -{file.num_removed}" for file in change.files]
@@ -218,7 +215,7 @@ def _format_commands(plan: Plan, folder: Path) -> str:
     return "\n".join(lines)
 
 
-def _describe_sizes(arms: Iterable[Arm]) -> list[list[str]]:
+def _describe_sizes(arms: Sequence[Arm]) -> list[list[str]]:
     rows: dict[str, Callable[[Arm], str]] = {
         "parameters": lambda arm: format_count(arm.sizes["num_parameters"]),
         "training tokens": lambda arm: format_count(arm.sizes["num_train_tokens"]),
@@ -234,15 +231,17 @@ def _describe_sizes(arms: Iterable[Arm]) -> list[list[str]]:
     return [[name, *(describe(arm) for arm in arms)] for name, describe in rows.items()]
 
 
-def _describe_configs(arms: tuple[Arm, ...]) -> list[list[str]]:
+def _format_configs(arms: Sequence[Arm]) -> list[str]:
+    """The settings that are not those of the first arm in all, side by side, and the others in one line."""
     first = arms[0].config
+    keys = join_keys(arm.config for arm in arms)
+    alike = [key for key in keys if all(arm.config.get(key) == first.get(key) for arm in arms)]
+    rows = [
+        [key, *(format_value(value) + (" *" if value != first.get(key) else "") for value in values)]
+        for key, values in ((key, [arm.config.get(key) for arm in arms]) for key in keys if key not in alike)
+    ]
     return [
-        [
-            key,
-            *(
-                format_value(arm.config.get(key)) + (" *" if arm.config.get(key) != first.get(key) else "")
-                for arm in arms
-            ),
-        ]
-        for key in join_keys(arm.config for arm in arms)
+        f"{len(rows)} of {len(keys)} settings differ (* from the first arm)",
+        *(format_columns(["", *(arm.label for arm in arms)], rows) if rows else ()),
+        f"The same in all: {format_settings({key: format_value(first[key]) for key in alike})}",
     ]
