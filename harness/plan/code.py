@@ -2,7 +2,7 @@
 
 import hashlib
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -106,16 +106,6 @@ class Resolver:
             lines = (folder / JOURNAL_NAME).read_bytes().splitlines()
             events = {event["event"]: event for event in map(parse_json, lines)}
             return load_run_record(folder), events["dataset_info"], events["model_info"]["parameters_count"]
-
-
-def choose_resolver(
-    repository: Path | None, arms: Sequence[ArmRequest], preset: str, source: CorpusSource, seed: int,
-    begun: Mapping[str, Code],
-) -> Resolver | None:  # fmt: skip
-    """Who asks the arms' programs; None where all arms are trained by the program that is running."""
-    if repository is None and not any(arm.revision for arm in arms):
-        return None
-    return Resolver((repository or PLACE).resolve(), preset, source, seed, begun)
 
 
 def load_code(values: Mapping[str, Any] | None) -> Code | None:

@@ -8,7 +8,7 @@ from typing import Any
 from harness.plan.arm_syntax import name_arms
 from harness.plan.arms import check_against
 from harness.plan.arms_file import ExternalArm, load_arms
-from harness.plan.code import Code, choose_resolver
+from harness.plan.code import Code
 from harness.plan.plan import Arm, Plan, check_rule, order_runs
 from harness.plan.planning import plan_comparison
 from harness.plan.request import CompareRequest
@@ -18,12 +18,8 @@ RECIPE = "external"
 UNKNOWN_CORPUS: dict[str, Any] = {
     "source": "imported",
     "name": "titles that the logs do not name",
-    "revision": None,
-    "num_available": None,
-    "num_train_titles": None,
-    "num_validation_titles": None,
-    "train_sha256": None,
-    "validation_sha256": None,
+    **dict.fromkeys(("revision", "num_available", "num_train_titles", "num_validation_titles")),
+    **dict.fromkeys(("train_sha256", "validation_sha256")),
 }
 """Of a plan none of whose arms is trained by us."""
 
@@ -55,7 +51,12 @@ def plan_external(request: CompareRequest, folder: Path, begun: Mapping[str, Cod
             )
     if request.jobs is not None and request.jobs > 1:
         _refuse_shared_journals([arms[name] for name in chosen], request.seeds)
-    plan = _plan_own(request, folder.resolve().name, [name for name in request.recipes if name not in arms], begun)
+    check_rule(request.seeds, request.margin_percent)
+    own = name_arms([name for name in request.recipes if name not in arms], request.settings)
+    name, margin_percent = folder.resolve().name, request.margin_percent
+    plan = Plan(name, "imported", UNKNOWN_CORPUS, (), request.seeds, (), margin_percent=margin_percent)
+    if own:
+        plan = plan_comparison(name, own, request, begun, min_arms=1)
     taken = [arm.name for arm in plan.arms if arm.name in chosen]
     if taken:
         raise RequestError(f"Two arms would be called {taken[0]}; give the external one another name in the arms file.")
@@ -93,23 +94,3 @@ def _refuse_shared_journals(arms: Sequence[ExternalArm], seeds: Sequence[int]) -
                     "{out} or {seed} into its path in the arms file, or give --jobs 1."
                 )
             owners[journal] = run
-
-
-def _plan_own(request: CompareRequest, name: str, recipes: list[str], begun: Mapping[str, Code]) -> Plan:
-    """The plan of those arms that are trained by us; without any of them, one of no arm and unknown titles."""
-    check_rule(request.seeds, request.margin_percent)
-    own = name_arms(recipes, request.settings)
-    if own:
-        resolver = choose_resolver(request.repository, own, request.preset, request.source, request.seeds[0], begun)
-        return plan_comparison(
-            name,
-            own,
-            request.preset,
-            request.source,
-            request.seeds,
-            None,
-            request.margin_percent,
-            resolver=resolver,
-            min_arms=1,
-        )
-    return Plan(name, "imported", UNKNOWN_CORPUS, (), tuple(request.seeds), (), margin_percent=request.margin_percent)

@@ -10,7 +10,7 @@ from harness.plan.arms import check_against, resolve_arms
 from harness.plan.arms_file import load_arms, load_recipes
 from harness.plan.changes import FILE_NAME as PATCH_NAME
 from harness.plan.changes import CodeChange, compare_code
-from harness.plan.code import Code, choose_resolver, locate_code
+from harness.plan.code import Code, locate_code
 from harness.plan.external import plan_external
 from harness.plan.folders import name_folder, refuse_filled, refuse_unstorable
 from harness.plan.plan import FILE_NAME as PLAN_NAME
@@ -46,12 +46,8 @@ def plan_request(request: CompareRequest) -> tuple[Plan, Path]:
         arms = [ArmRequest(name, "baseline", settings) for name, settings in ablation.arms.items()]
         arms[-1] = ArmRequest(ablation.recipe, ablation.recipe, {})
     check_against(request.against, [arm.name for arm in arms])
-    resolver = choose_resolver(request.repository, arms, request.preset, request.source, request.seeds[0], begun)
-    plan = plan_comparison(
-        folder.resolve().name, arms, request.preset, request.source, request.seeds, ablation, request.margin_percent,
-        request.against, resolver,
-    )  # fmt: skip
-    return plan if resolver is None else _add_changes(plan, request), folder
+    plan = plan_comparison(folder.resolve().name, arms, request, begun, ablation)
+    return _add_changes(plan, request), folder
 
 
 def store_plan(folder: Path, plan: Plan) -> tuple[Plan, str]:

@@ -1,14 +1,16 @@
 """From arms, titles and seeds to a plan: what each arm comes to, by this program or by its own."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
 from harness.plan.ablation import Ablation
 from harness.plan.arm_syntax import ArmRequest
-from harness.plan.code import Resolver
+from harness.plan.code import Code, Resolver
 from harness.plan.noise import find_known_noise
-from harness.plan.plan import FIRST, MARGIN_PERCENT, Arm, Plan, check_rule, order_runs
+from harness.plan.plan import Arm, Plan, check_rule, order_runs
+from harness.plan.request import CompareRequest
+from harness.processes import PLACE
 from mainrun.config import Config
 from mainrun.data.corpus import CorpusSource
 from mainrun.data.streams import prepare_data
@@ -19,18 +21,14 @@ from mainrun.record.errors import RequestError
 def plan_comparison(
     name: str,
     arms: Sequence[ArmRequest],
-    preset: str,
-    source: CorpusSource,
-    seeds: Sequence[int],
+    request: CompareRequest,
+    begun: Mapping[str, Code],
     ablation: Ablation | None = None,
-    margin_percent: float = MARGIN_PERCENT,
-    against: str = FIRST,
-    resolver: Resolver | None = None,
     min_arms: int = 2,
 ) -> Plan:
-    """Plans a comparison of `arms`, the first being the baseline.
+    """Plans a comparison of `arms`, the first being the baseline; `begun` as of a `Resolver`.
 
-    With a `resolver` it asks the training program of each arm what the recipe is there.
+    Where one of them has a training program of its own, each arm's program is asked what the recipe is there.
 
     Loads and tokenizes the titles, so that nothing about them can fail after training has begun. Raises
     `RequestError` for unknown names, values out of range, a repeated seed, a corpus that is too small and arms on
@@ -38,11 +36,13 @@ def plan_comparison(
     """
     if len(arms) < min_arms:
         raise RequestError("A comparison needs two recipes or more; the first is the baseline.")
-    check_rule(seeds, margin_percent)
-    if resolver is None:
+    preset, source, seeds = request.preset, request.source, request.seeds
+    check_rule(seeds, request.margin_percent)
+    if request.repository is None and not any(arm.revision for arm in arms):
         configs = [build_named_config(arm.recipe, preset, arm.settings) for arm in arms]
         prepared = [_prepare_arm(arm, config, source) for arm, config in zip(arms, configs, strict=True)]
     else:
+        resolver = Resolver((request.repository or PLACE).resolve(), preset, source, seeds[0], begun)
         prepared = [_ask_program(arm, resolver) for arm in arms]
     for arm, corpus in prepared:
         if any(corpus[key] != prepared[0][1][key] for key in ("train_sha256", "validation_sha256")):
@@ -55,13 +55,13 @@ def plan_comparison(
         preset=preset,
         corpus=prepared[0][1],
         arms=tuple(arm for arm, _ in prepared),
-        seeds=tuple(seeds),
+        seeds=seeds,
         runs=order_runs([arm.name for arm in arms], seeds),
         title_column=source.title_column,
         ablation=asdict(ablation) if ablation else None,
-        margin_percent=margin_percent,
+        margin_percent=request.margin_percent,
         known_noise=find_known_noise(preset, (arm.settings for arm in arms), prepared[0][1]["source"]),
-        against=against,
+        against=request.against,
     )
 
 
