@@ -14,13 +14,13 @@ from harness.cli.options import (
     DEFAULT_PRESET,
     DEFAULT_TITLE_COLUMN,
     Verbs,
+    add_source_options,
     build_json_option,
     build_training_options,
     check_positive,
     refuse_loose_seeds,
 )
 from harness.cli.resume import complete
-from harness.cli.source_options import add_source_options, find_stray_option
 from harness.cli.table import format_columns
 from harness.formats import format_count, format_duration, format_flops, format_percent, format_settings, format_value
 from harness.launch.choose import LOCAL
@@ -73,13 +73,10 @@ def run(given: argparse.Namespace) -> Answer:
     if given.sources is not None:
         from harness.cli.judge import run_import
 
-        placed = {"--jobs": given.jobs, "--threads": given.threads, "--launcher": given.launcher != LOCAL}
-        if useless := [option for option, value in placed.items() if value]:
-            raise RequestError(f"--from trains nothing and takes no {', '.join(useless)}.")
-        return Answer(*run_import(given))
-    stray = find_stray_option(given)
-    if stray is not None:
-        raise RequestError(f"{stray} goes with --from: runs of our own say such things themselves.")
+        return run_import(given)
+    for option in ("loss-unit", "block-size", "batch-size", "train-tokens", "validation-tokens"):
+        if getattr(given, option.replace("-", "_")) is not None:
+            raise RequestError(f"--{option} goes with --from: runs of our own say such things themselves.")
     return train(given)
 
 
@@ -91,8 +88,7 @@ def train(given: argparse.Namespace, ablate: str | None = None) -> Answer:
     from harness.cli.outcome import format_result
     from harness.cli.terminal import find_style, say, write_live
     from harness.comparison import run_comparison
-    from harness.launch.choose import open_launcher
-    from harness.launch.devices import check_device
+    from harness.launch.choose import check_device, open_launcher
     from harness.launch.local import LocalLauncher
     from harness.launch.probe import forecast
     from harness.launch.progress import ProgressDisplay

@@ -8,9 +8,7 @@ from dataclasses import dataclass, replace
 from harness.launch.estimate import Work, estimate_run_s, find_work, measure_speed
 from harness.launch.job import Launcher
 from harness.launch.shares import choose_num_threads
-from harness.launch.training import build_job, train_for
-from harness.plan.arguments import build_arguments, fit_arguments
-from harness.plan.code import locate_code
+from harness.launch.training import build_training_job, train_for
 from harness.plan.plan import Arm, Plan, PlannedRun
 from harness.plan.request import CompareRequest
 from harness.store.journals import load_journal
@@ -58,17 +56,10 @@ def forecast(
 def _measure(request: CompareRequest, plan: Plan, arm: Arm, work: Work, launcher: Launcher) -> float | None:
     """Seconds of a whole run of an arm."""
     num_steps = work.num_telling_steps
-    source = replace(request.source, revision=plan.corpus["revision"])
     with make_scratch_folder() as scratch:
-        folder = scratch / "run"
-        arguments = build_arguments(
-            arm.recipe, plan.preset, arm.settings, source, plan.seeds[0], request.device, request.precision, folder
-        )
-        place = locate_code(arm.code, request.repository)
-        if arm.code is not None:
-            arguments = fit_arguments(arguments, place, arm.name)
-        job = build_job(f"{arm.name} for {num_steps} steps", arguments, folder, place)
-        job = replace(job, num_threads=choose_num_threads(request.threads, request.jobs or 1))
+        job = build_training_job(request, plan, PlannedRun(arm.name, plan.seeds[0]), scratch / "run", "none")
+        num_threads = choose_num_threads(request.threads, request.jobs or 1)
+        job = replace(job, name=f"{arm.name} for {num_steps} steps", num_threads=num_threads)
         began = time.monotonic()
         if isinstance(train_for(num_steps, job, launcher), str):
             return None
