@@ -10,32 +10,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.cli.answer import Answer
-from harness.cli.options import (
-    DEFAULT_PRESET,
-    DEFAULT_TITLE_COLUMN,
-    Verbs,
-    add_source_options,
-    build_json_option,
-    build_training_options,
-    check_positive,
-    refuse_loose_seeds,
-)
-from harness.cli.resume import complete
+from harness.cli.options import Verbs, add_source_options, build_json_option, build_training_options
+from harness.cli.request import DEFAULT_RECIPES, read_request
 from harness.cli.table import format_columns
 from harness.formats import format_count, format_duration, format_flops, format_percent, format_settings, format_value
 from harness.launch.choose import LOCAL
 from harness.plan.arguments import PACKAGE
 from harness.plan.arm_syntax import FORM
 from mainrun.config import join_keys
-from mainrun.recipes import RECIPES, get_preset
+from mainrun.recipes import RECIPES
 from mainrun.record.errors import RequestError
-from mainrun.rules import SEED
 
 if TYPE_CHECKING:
     from harness.launch.probe import Forecast
     from harness.plan.plan import Arm, Plan
-
-DEFAULT_RECIPES = ("baseline", "optimized")
+    from harness.plan.request import CompareRequest
 
 
 def add_to(verbs: Verbs) -> None:
@@ -86,67 +75,17 @@ def train(given: argparse.Namespace, ablate: str | None = None) -> Answer:
     `ablate` is the recipe that is taken apart where neither the command line nor a stored plan names one.
     """
     from harness.cli.outcome import format_result
-    from harness.cli.terminal import find_style, say, write_live
+    from harness.cli.terminal import find_style, write_live
     from harness.comparison import run_comparison
     from harness.launch.choose import check_device, open_launcher
-    from harness.launch.local import LocalLauncher
-    from harness.launch.probe import forecast
     from harness.launch.progress import ProgressDisplay
-    from harness.plan.from_request import plan_request
-    from harness.plan.plan import FIRST, MARGIN_PERCENT, plan_to_json
-    from harness.plan.request import CompareRequest
-    from harness.plan.seeds import parse_seeds
     from harness.store.document import load_document
-    from harness.store.runs import get_run_folder, is_complete
 
-    refuse_loose_seeds(given, [*given.recipes, given.ablate])
-    if given.resume:
-        complete(given)
-    preset = given.preset or DEFAULT_PRESET
-    get_preset(preset)
-    check_positive("--jobs", given.jobs)
-    check_positive("--threads", given.threads)
-    check_positive("--checkpoint-minutes", given.checkpoint_minutes)
-    request = CompareRequest(
-        recipes=tuple(given.recipes) or (DEFAULT_RECIPES[:1] if given.sweeps else DEFAULT_RECIPES),
-        preset=preset,
-        seeds=parse_seeds(given.seeds or str(SEED)),
-        data=given.data,
-        data_revision=given.data_revision,
-        title_column=given.title_column or DEFAULT_TITLE_COLUMN,
-        set_texts=tuple(given.settings),
-        sweeps=tuple(given.sweeps),
-        against=given.against or FIRST,
-        ablate=given.ablate or ablate,
-        margin_percent=MARGIN_PERCENT if given.margin is None else given.margin,
-        device=given.device,
-        precision=given.precision,
-        out=given.out,
-        resume=given.resume,
-        reuse=tuple(given.reuse),
-        arms_file=given.arms,
-        launcher=given.launcher,
-        jobs=given.jobs,
-        threads=given.threads,
-        repository=given.repo,
-        mixed_machines=given.mixed_machines,
-        keep_weights=given.keep_weights,
-        keep_checkpoints=given.keep_checkpoints,
-    )
+    request = read_request(given, ablate)
     if not request.resume and request.launcher == LOCAL:
         check_device(request.device)
     if given.dry_run:
-        plan, folder = plan_request(request)
-        missing = [run for run in plan.runs if not is_complete(get_run_folder(folder, run))]
-
-        def tell_time() -> Answer:
-            time = None
-            if request.launcher == LOCAL:  # the steps of this machine say nothing of a cluster's
-                time = forecast(request, plan, missing, LocalLauncher(), say)
-            values = {"folder": str(folder), "plan": plan_to_json(plan), "estimated_s": time and time.total_s}
-            return Answer(format_forecast(time), values)
-
-        return Answer(format_plan(plan, folder), {}, find_rest=tell_time)
+        return _show_plan(request)
     display = ProgressDisplay(write_live, style=find_style())
     with open_launcher(
         given.launcher,
@@ -160,6 +99,27 @@ def train(given: argparse.Namespace, ablate: str | None = None) -> Answer:
         folder = run_comparison(replace(request, jobs=num_at_once, threads=num_threads), launcher, display)
     document = load_document(folder)
     return Answer(format_result(document, folder), {"folder": str(folder), "pairs": document["pairs"]})
+
+
+def _show_plan(request: CompareRequest) -> Answer:
+    """The plan, and then how long it will take."""
+    from harness.cli.terminal import say
+    from harness.launch.local import LocalLauncher
+    from harness.launch.probe import forecast
+    from harness.plan.from_request import plan_request
+    from harness.plan.plan import plan_to_json
+    from harness.store.runs import get_run_folder, is_complete
+
+    plan, folder = plan_request(request)
+    missing = [run for run in plan.runs if not is_complete(get_run_folder(folder, run))]
+
+    def tell_time() -> Answer:
+        is_local = request.launcher == LOCAL  # the steps of this machine say nothing of a cluster's
+        time = forecast(request, plan, missing, LocalLauncher(), say) if is_local else None
+        values = {"folder": str(folder), "plan": plan_to_json(plan), "estimated_s": time and time.total_s}
+        return Answer(format_forecast(time), values)
+
+    return Answer(format_plan(plan, folder), {}, find_rest=tell_time)
 
 
 def format_plan(plan: Plan, folder: Path) -> str:

@@ -120,9 +120,3 @@ def add_launcher_options(options: argparse.ArgumentParser) -> None:
                          help="processes of this machine or tasks of a Ray cluster (default: %(default)s)")  # fmt: skip
     options.add_argument("--address", metavar="auto|HOST:PORT",
                          help="the Ray cluster (default: a Ray of its own, on this machine)")  # fmt: skip
-
-
-def check_positive(option: str, value: float | None) -> None:
-    """`RequestError` where an option's number is not above 0."""
-    if value is not None and not value > 0:
-        raise RequestError(f"{option} takes a number above 0, not {value}.")

@@ -8,7 +8,7 @@ from harness.launch.errors_log import hide_folders
 from harness.launch.job import Launcher
 from harness.launch.training import build_job, train_for
 from harness.plan.arguments import build_arguments, fit_arguments
-from harness.plan.place import find_place
+from harness.plan.code import find_place
 from harness.plan.plan import Plan
 from harness.store.runs import StoredComparison, StoredRun
 from mainrun.data.corpus import CorpusSource

@@ -121,15 +121,12 @@ class _Running:
         return time.monotonic() - self._grown_at > self._job.stall_s
 
     def _let_go(self) -> None:
-        if self.process.stdin is not None:
-            self.process.stdin.close()
-        self._end_left_over()
-
-    def _end_left_over(self) -> None:
         """Ends what a command started and left behind; it would take the next run's time.
 
         What has ended and was not waited for still counts, so that this takes its whole time where nobody waits.
         """
+        if self.process.stdin is not None:
+            self.process.stdin.close()
         if not self._job.own_session:
             return
         deadline = time.monotonic() + LEFT_OVER_S

@@ -7,7 +7,7 @@ from typing import Any
 
 from harness.plan.arm_syntax import name_arms
 from harness.plan.arms import check_against
-from harness.plan.arms_file import ExternalArm, load_arms
+from harness.plan.arms_file import ExternalArm
 from harness.plan.code import Code
 from harness.plan.plan import Arm, Plan, check_rule, order_runs
 from harness.plan.planning import plan_comparison
@@ -29,14 +29,15 @@ def is_external(arm: Arm) -> bool:
     return arm.recipe == RECIPE
 
 
-def plan_external(request: CompareRequest, folder: Path, begun: Mapping[str, Code]) -> Plan:
-    """A plan of external arms and of our own in the order of the request's names; `begun` as of a `Resolver`.
+def plan_external(
+    request: CompareRequest, folder: Path, begun: Mapping[str, Code], arms: Mapping[str, ExternalArm]
+) -> Plan:
+    """A plan of external `arms` and of our own in the order of the request's names; `begun` as of a `Resolver`.
 
-    Raises `RequestError` as `load_arms` and `plan_comparison`, for an external arm that is named twice, and where
-    several seeds are asked of a command that takes none.
+    Raises `RequestError` as `plan_comparison`, for an external arm that is named twice, and where several seeds are
+    asked of a command that takes none.
     """
     assert request.arms_file is not None
-    arms = load_arms(request.arms_file)
     chosen = [name for name in request.recipes if name in arms]
     if len(set(chosen)) < len(chosen):
         raise RequestError("An external arm stands twice; give it two names in the arms file.")

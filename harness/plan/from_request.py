@@ -29,17 +29,20 @@ def plan_request(request: CompareRequest) -> tuple[Plan, Path]:
     Raises `RequestError` where the folder holds something already and `--resume` was not given, or cannot be stored.
     """
     folder = request.out or name_folder(f"{'ablate-' if request.ablate else ''}{request.preset}")
+    begun: dict[str, Code] = {}
     if request.resume:
         refuse_unstorable(folder)
-        if (folder / PLAN_NAME).exists():
-            request = _pin_revision(request, load_plan(folder))
     else:
         refuse_filled(folder, "Continue it with --resume or choose another --out.")
-    begun = _load_codes(folder) if request.resume else {}
+    if (folder / PLAN_NAME).exists():
+        stored = load_plan(folder)
+        begun = {arm.name: arm.code for arm in stored.arms if arm.code is not None}
+        if request.source.data == HUB == stored.corpus["source"] and request.data_revision is None:
+            request = replace(request, data_revision=stored.corpus["revision"])
     external = load_arms(request.arms_file) if request.arms_file else {}
     request = resolve_arms(request, load_recipes(request.arms_file) if request.arms_file else {}, list(external))
     if any(name in external for name in request.recipes):
-        return _add_changes(plan_external(request, folder, begun), request), folder
+        return _add_changes(plan_external(request, folder, begun, external), request), folder
     ablation = plan_ablation(request.ablate, request.preset) if request.ablate else None
     arms = name_arms(request.recipes, request.settings)
     if ablation:
@@ -90,16 +93,3 @@ def _compare(plan: Plan, repository: Path | None) -> Iterator[tuple[CodeChange, 
         if first.code is not None and arm.code is not None:
             places = locate_code(first.code, repository), locate_code(arm.code, repository)
             yield compare_code(first.name, places[0], arm.name, places[1])
-
-
-def _load_codes(folder: Path) -> dict[str, Code]:
-    """By arm: the code that a comparison was begun with."""
-    arms = load_plan(folder).arms if (folder / PLAN_NAME).exists() else ()
-    return {arm.name: arm.code for arm in arms if arm.code is not None}
-
-
-def _pin_revision(request: CompareRequest, begun: Plan) -> CompareRequest:
-    """The request with the revision of the hub's dataset that a comparison was begun with, where it names none."""
-    if request.source.data != HUB or begun.corpus["source"] != HUB or request.data_revision is not None:
-        return request
-    return replace(request, data_revision=begun.corpus["revision"])

@@ -15,8 +15,7 @@ from harness.formats import quote
 from harness.launch.again import train_again
 from harness.launch.arrivals import CHECKPOINT_FOLDER
 from harness.launch.job import Launcher
-from harness.plan.code import compute_sources_sha256
-from harness.plan.place import find_place
+from harness.plan.code import compute_sources_sha256, find_place
 from harness.store.journals import load_journal
 from harness.store.runs import StoredComparison, StoredRun
 from mainrun.data.corpus import CorpusSource

@@ -7,7 +7,7 @@ from harness.check.registry import NOT_VOUCHED, Result, join_results
 from harness.comparison import NO_TITLES_HERE
 from harness.launch.again import NAME_END, build_arguments_again
 from harness.launch.job import Job, Launcher, run_alone
-from harness.plan.place import find_place
+from harness.plan.code import find_place
 from harness.processes import build_command
 from harness.store.runs import StoredComparison, StoredRun
 from harness.verify.replay import find_other_title
