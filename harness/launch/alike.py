@@ -40,8 +40,7 @@ class Alike:
 
     def _hold(self, own: str, kind: dict[str, Any], other: tuple[str, dict[str, Any]]) -> None:
         name, first = other
-        changed = sorted(key for key in kind | first if kind.get(key) != first.get(key))
-        if changed:
+        if changed := sorted(key for key in kind | first if kind.get(key) != first.get(key)):
             said = [
                 f"{key} ({first.get(key)} there, {kind.get(key)} here)" if key.startswith(_MACHINE) else key
                 for key in changed

@@ -78,8 +78,7 @@ def name_arms(texts: Sequence[str], settings: Mapping[str, Mapping[str, str]]) -
             name = f"{arm.name}-{count}"
         arms.append(replace(arm, name=name))
     names = [arm.name for arm in arms]
-    stray = [name for name in settings if name not in names]
-    if stray:
+    if stray := [name for name in settings if name not in names]:
         raise RequestError(f"--set names the arm '{stray[0]}', which is not compared. Arms: {', '.join(names)}.")
     return [_join(arm, settings.get(arm.name, {})) for arm in arms]
 
@@ -144,7 +143,6 @@ def _parse_values(text: str, changes: str) -> dict[str, list[str]]:
             raise RequestError(f"The sweep '{text}': '{part}' is no value of a key. Expected {SWEEP_FORM}.")
         values[key].append(value)
     for key, choices in values.items():
-        repeated = [value for value, count in Counter(choices).items() if count > 1]
-        if repeated:
+        if repeated := [value for value, count in Counter(choices).items() if count > 1]:
             raise RequestError(f"The sweep '{text}' gives the value {repeated[0]} of '{key}' twice.")
     return values

@@ -58,8 +58,7 @@ def plan_external(
     plan = Plan(name, "imported", UNKNOWN_CORPUS, (), request.seeds, (), margin_percent=margin_percent)
     if own:
         plan = plan_comparison(name, own, request, begun, min_arms=1)
-    taken = [arm.name for arm in plan.arms if arm.name in chosen]
-    if taken:
+    if taken := [arm.name for arm in plan.arms if arm.name in chosen]:
         raise RequestError(f"Two arms would be called {taken[0]}; give the external one another name in the arms file.")
     trained = iter(plan.arms)
     all_arms = tuple(Arm(name, RECIPE, {}, {}, {}) if name in arms else next(trained) for name in request.recipes)

@@ -62,8 +62,7 @@ def store_plan(folder: Path, plan: Plan) -> tuple[Plan, str]:
         make_folder(folder / "runs")
         return plan, save_plan(folder, plan)
     begun = load_plan(folder)
-    differing = list_differences(begun, plan)
-    if differing:
+    if differing := list_differences(begun, plan):
         raise RequestError(
             f"{folder} was planned with another {', '.join(differing)}. Give the command line it was begun with."
         )

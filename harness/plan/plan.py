@@ -143,8 +143,7 @@ class Plan:
 
 def check_rule(seeds: Sequence[int], margin_percent: float) -> None:
     """`RequestError` for seeds or a margin that no verdict can be reached with."""
-    repeated = [seed for seed, count in Counter(seeds).items() if count > 1]
-    if repeated:
+    if repeated := [seed for seed, count in Counter(seeds).items() if count > 1]:
         raise RequestError(f"Seed {repeated[0]} is given twice; a run of the same arm and seed is no new evidence.")
     for seed in seeds:
         check_seed(seed)
