@@ -68,8 +68,8 @@ def _complete(given: argparse.Namespace) -> None:
     Raises `RequestError` where no folder was given, and for files that the plan knows the names of alone.
     """
     from harness.plan.arms import type_arm
-    from harness.plan.external import is_external
     from harness.plan.plan import FILE_NAME, Plan, load_plan
+    from harness.plan.planning import is_external
 
     if given.out is None:
         raise RequestError("--resume needs --out: which comparison is to go on?")

@@ -15,8 +15,8 @@ from harness.launch.schedule import Task, run_tasks
 from harness.launch.shares import choose_num_threads
 from harness.launch.training import TrainingTask, build_training_job
 from harness.plan.arms_file import load_arms
-from harness.plan.external import is_external
 from harness.plan.plan import Arm, Plan, PlannedRun
+from harness.plan.planning import is_external
 from harness.plan.request import CompareRequest
 from harness.store.runs import get_run_folder, is_complete
 from mainrun.record.errors import RequestError

@@ -11,11 +11,10 @@ from harness.plan.arms_file import load_arms, load_recipes
 from harness.plan.changes import FILE_NAME as PATCH_NAME
 from harness.plan.changes import CodeChange, compare_code
 from harness.plan.code import Code, locate_code
-from harness.plan.external import plan_external
 from harness.plan.folders import name_folder, refuse_filled, refuse_unstorable
 from harness.plan.plan import FILE_NAME as PLAN_NAME
 from harness.plan.plan import Plan, load_plan, save_plan
-from harness.plan.planning import plan_comparison
+from harness.plan.planning import plan_comparison, plan_external
 from harness.plan.request import CompareRequest
 from harness.plan.seeds import continue_plan, list_differences
 from mainrun.data.corpus import HUB

@@ -1,11 +1,14 @@
-"""From arms, titles and seeds to a plan: what each arm comes to, by this program or by its own."""
+"""From arms, titles and seeds to a plan: what each arm comes to, by this program, by its own or by a command."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from pathlib import Path
 from typing import Any
 
 from harness.plan.ablation import Ablation
-from harness.plan.arm_syntax import ArmRequest
+from harness.plan.arm_syntax import ArmRequest, name_arms
+from harness.plan.arms import check_against
+from harness.plan.arms_file import ExternalArm
 from harness.plan.code import Code, Resolver
 from harness.plan.noise import find_known_noise
 from harness.plan.plan import Arm, Plan, check_rule, order_runs
@@ -16,6 +19,20 @@ from mainrun.data.corpus import CorpusSource
 from mainrun.data.streams import prepare_data
 from mainrun.recipes import build_named_config
 from mainrun.record.errors import RequestError
+
+RECIPE = "external"
+UNKNOWN_CORPUS: dict[str, Any] = {
+    "source": "imported",
+    "name": "titles that the logs do not name",
+    **dict.fromkeys(("revision", "num_available", "num_train_titles", "num_validation_titles")),
+    **dict.fromkeys(("train_sha256", "validation_sha256")),
+}
+"""Of a plan none of whose arms is trained by us."""
+
+
+def is_external(arm: Arm) -> bool:
+    """Whether an arm is the command of another program."""
+    return arm.recipe == RECIPE
 
 
 def plan_comparison(
@@ -65,6 +82,56 @@ def plan_comparison(
     )
 
 
+def plan_external(
+    request: CompareRequest, folder: Path, begun: Mapping[str, Code], arms: Mapping[str, ExternalArm]
+) -> Plan:
+    """A plan of external `arms` and of our own in the order of the request's names; `begun` as of a `Resolver`.
+
+    Raises `RequestError` as `plan_comparison`, for an external arm that is named twice, and where several seeds are
+    asked of a command that takes none.
+    """
+    assert request.arms_file is not None
+    chosen = [name for name in request.recipes if name in arms]
+    if len(set(chosen)) < len(chosen):
+        raise RequestError("An external arm stands twice; give it two names in the arms file.")
+    if len(request.recipes) < 2:
+        raise RequestError("A comparison needs two arms or more; the first is the baseline.")
+    for name in chosen:
+        if name in request.settings:
+            raise RequestError(f"--set names {name}, an external arm: give settings to its command in the arms file.")
+        if len(request.seeds) > 1 and not arms[name].takes_seed:
+            raise RequestError(
+                f"--seeds names {len(request.seeds)} seeds, but the command of {name} holds no {{seed}}."
+            )
+    if request.jobs is not None and request.jobs > 1:
+        _refuse_shared_journals([arms[name] for name in chosen], request.seeds)
+    check_rule(request.seeds, request.margin_percent)
+    own = name_arms([name for name in request.recipes if name not in arms], request.settings)
+    name, margin_percent = folder.resolve().name, request.margin_percent
+    plan = Plan(name, "imported", UNKNOWN_CORPUS, (), request.seeds, (), margin_percent=margin_percent)
+    if own:
+        plan = plan_comparison(name, own, request, begun, min_arms=1)
+    if taken := [arm.name for arm in plan.arms if arm.name in chosen]:
+        raise RequestError(f"Two arms would be called {taken[0]}; give the external one another name in the arms file.")
+    trained = iter(plan.arms)
+    all_arms = tuple(Arm(name, RECIPE, {}, {}, {}) if name in arms else next(trained) for name in request.recipes)
+    runs = order_runs([arm.name for arm in all_arms], request.seeds)
+    sources = [
+        {
+            "arm": run.arm,
+            "seed": run.seed,
+            "kind": "log",
+            "name": Path(arms[run.arm].journal).name,
+            "loss_unit": None,
+            "external": arms[run.arm].to_json(request.arms_file.name),
+        }
+        for run in runs
+        if run.arm in arms
+    ]
+    check_against(request.against, [arm.name for arm in all_arms])
+    return replace(plan, arms=all_arms, runs=runs, sources=sources, against=request.against)
+
+
 def _prepare_arm(arm: ArmRequest, config: Config, source: CorpusSource) -> tuple[Arm, dict[str, Any]]:
     data = prepare_data(config, source)
     resolved = {**config.flatten(), "data.vocab_size": data.streams.tokenizer.vocab_size}
@@ -80,3 +147,20 @@ def _prepare_arm(arm: ArmRequest, config: Config, source: CorpusSource) -> tuple
 def _ask_program(arm: ArmRequest, resolver: Resolver) -> tuple[Arm, dict[str, Any]]:
     found = resolver(arm)
     return Arm(arm.name, arm.recipe, arm.settings, found.config, found.sizes, found.code), found.corpus
+
+
+def _refuse_shared_journals(arms: Sequence[ExternalArm], seeds: Sequence[int]) -> None:
+    """Raises `RequestError` where two runs that may go on at once would write one journal."""
+    owners: dict[Path, str] = {}
+    for arm in arms:
+        if arm.commit is not None:
+            continue  # each run has a checkout of its own
+        for seed in seeds:
+            run = f"{arm.name}-s{seed}"
+            journal = arm.fill(seed, Path("/", run)).journal_path
+            if journal in owners:
+                raise RequestError(
+                    f"{owners[journal]} and {run} would write one journal, {arm.journal}, at the same time. Put "
+                    "{out} or {seed} into its path in the arms file, or give --jobs 1."
+                )
+            owners[journal] = run
