@@ -154,7 +154,7 @@ class ErrorRate:
 def simulate_errors(num_comparisons: int) -> list[ErrorRate]:
     """IMPROVED or REGRESSED, by one seed, by several, among several arms, and with seeds added until it is said."""
     rates = []
-    prior = PRIORS["quick"].noise
+    prior = PRIORS["quick"]
     for noise in NOISES[:3]:
         decide = partial(decide_single, noise=noise, sd=prior.sd_percent)
         rates.append((f"one seed against the known noise of quick, {noise.name}", decide))
@@ -185,7 +185,7 @@ def decide_single(generator: np.random.Generator, noise: Noise, sd: float, is_kn
         for level, z in ((95.0, 1.960), (90.0, 1.645))
     )
     titles = TitleSampling(wide, narrow, TitleVariance(title_sd**2, NUM_TITLES[0]))
-    verdict = decide_verdict([gain], titles, MARGIN_PERCENT, PRIORS["quick"].noise)
+    verdict = decide_verdict([gain], titles, MARGIN_PERCENT, PRIORS["quick"])
     return _differs(verdict["word"] if is_known else verdict["runs_word"])
 
 

@@ -10,7 +10,7 @@ from importlib import resources
 
 from harness.check.registry import NO_CODE, NOT_VOUCHED, Evidence, Result, join_results
 from harness.check.rules import constraint
-from harness.plan.place import hash_sources
+from harness.plan.code import hash_sources
 from harness.processes import PLACE
 from harness.store.runs import StoredRun
 

@@ -31,6 +31,10 @@ def main(arguments: list[str] | None = None) -> int:
     end_as_by_ctrl_c()
     try:
         answer: Answer = given.run(given)
+        while answer.find_rest is not None:
+            if not given.json:
+                _print_text(answer.text)
+            answer = answer.find_rest()
     except KeyboardInterrupt:
         return _fail(given.json, EXIT_INTERRUPTED, "interrupted")
     except Exception as error:
@@ -45,7 +49,7 @@ def main(arguments: list[str] | None = None) -> int:
     if given.json:
         _print_json(answer.exit_code, answer.reason, answer.values)
     else:
-        print(make_inert(answer.text, keep=LINE_ENDS))
+        _print_text(answer.text)
     return answer.exit_code
 
 
@@ -71,6 +75,10 @@ def _fail(as_json: bool, exit_code: int, message: str) -> int:
     if as_json:
         _print_json(exit_code, message, {})
     return exit_code
+
+
+def _print_text(text: str) -> None:
+    print(make_inert(text, keep=LINE_ENDS), flush=True)
 
 
 def _print_json(exit_code: int, reason: str | None, values: dict[str, Any]) -> None:

@@ -4,38 +4,27 @@ from __future__ import annotations
 
 import argparse
 import shlex
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.cli.answer import Answer
-from harness.cli.options import (
-    DEFAULT_PRESET,
-    DEFAULT_TITLE_COLUMN,
-    Verbs,
-    build_json_option,
-    build_training_options,
-    check_positive,
-    refuse_loose_seeds,
-)
-from harness.cli.resume import complete
-from harness.cli.source_options import add_source_options, find_stray_option
+from harness.cli.options import Verbs, add_source_options, build_json_option, build_training_options
+from harness.cli.request import DEFAULT_RECIPES, read_request
 from harness.cli.table import format_columns
-from harness.formats import format_count, format_duration, format_flops, format_percent, format_value
+from harness.formats import format_count, format_duration, format_flops, format_percent, format_settings, format_value
 from harness.launch.choose import LOCAL
 from harness.plan.arguments import PACKAGE
 from harness.plan.arm_syntax import FORM
-from mainrun.config import find_changes, join_keys
-from mainrun.recipes import RECIPES, get_preset
+from mainrun.config import join_keys
+from mainrun.recipes import RECIPES
 from mainrun.record.errors import RequestError
-from mainrun.rules import SEED
 
 if TYPE_CHECKING:
     from harness.launch.probe import Forecast
     from harness.plan.plan import Arm, Plan
-
-DEFAULT_RECIPES = ("baseline", "optimized")
+    from harness.plan.request import CompareRequest
 
 
 def add_to(verbs: Verbs) -> None:
@@ -73,13 +62,10 @@ def run(given: argparse.Namespace) -> Answer:
     if given.sources is not None:
         from harness.cli.judge import run_import
 
-        placed = {"--jobs": given.jobs, "--threads": given.threads, "--launcher": given.launcher != LOCAL}
-        if useless := [option for option, value in placed.items() if value]:
-            raise RequestError(f"--from trains nothing and takes no {', '.join(useless)}.")
-        return Answer(*run_import(given))
-    stray = find_stray_option(given)
-    if stray is not None:
-        raise RequestError(f"{stray} goes with --from: runs of our own say such things themselves.")
+        return run_import(given)
+    for option in ("loss-unit", "block-size", "batch-size", "train-tokens", "validation-tokens"):
+        if getattr(given, option.replace("-", "_")) is not None:
+            raise RequestError(f"--{option} goes with --from: runs of our own say such things themselves.")
     return train(given)
 
 
@@ -91,62 +77,15 @@ def train(given: argparse.Namespace, ablate: str | None = None) -> Answer:
     from harness.cli.outcome import format_result
     from harness.cli.terminal import find_style, write_live
     from harness.comparison import run_comparison
-    from harness.launch.choose import open_launcher
-    from harness.launch.devices import check_device
-    from harness.launch.local import LocalLauncher
-    from harness.launch.probe import forecast
+    from harness.launch.choose import check_device, open_launcher
     from harness.launch.progress import ProgressDisplay
-    from harness.plan.from_request import plan_request
-    from harness.plan.plan import FIRST, MARGIN_PERCENT, plan_to_json
-    from harness.plan.request import CompareRequest
-    from harness.plan.seeds import parse_seeds
     from harness.store.document import load_document
-    from harness.store.runs import get_run_folder, is_complete
 
-    refuse_loose_seeds(given, [*given.recipes, given.ablate])
-    if given.resume:
-        complete(given)
-    preset = given.preset or DEFAULT_PRESET
-    get_preset(preset)
-    check_positive("--jobs", given.jobs)
-    check_positive("--threads", given.threads)
-    check_positive("--checkpoint-minutes", given.checkpoint_minutes)
-    request = CompareRequest(
-        recipes=tuple(given.recipes) or (DEFAULT_RECIPES[:1] if given.sweeps else DEFAULT_RECIPES),
-        preset=preset,
-        seeds=parse_seeds(given.seeds or str(SEED)),
-        data=given.data,
-        data_revision=given.data_revision,
-        title_column=given.title_column or DEFAULT_TITLE_COLUMN,
-        set_texts=tuple(given.settings),
-        sweeps=tuple(given.sweeps),
-        against=given.against or FIRST,
-        ablate=given.ablate or ablate,
-        margin_percent=MARGIN_PERCENT if given.margin is None else given.margin,
-        device=given.device,
-        precision=given.precision,
-        out=given.out,
-        resume=given.resume,
-        reuse=tuple(given.reuse),
-        arms_file=given.arms,
-        launcher=given.launcher,
-        jobs=given.jobs,
-        threads=given.threads,
-        repository=given.repo,
-        mixed_machines=given.mixed_machines,
-        keep_weights=given.keep_weights,
-        keep_checkpoints=given.keep_checkpoints,
-    )
+    request = read_request(given, ablate)
     if not request.resume and request.launcher == LOCAL:
         check_device(request.device)
     if given.dry_run:
-        plan, folder = plan_request(request)
-        missing = [run for run in plan.runs if not is_complete(get_run_folder(folder, run))]
-        time = None
-        if request.launcher == LOCAL:  # the steps of this machine say nothing of a cluster's
-            time = forecast(request, plan, missing, LocalLauncher())
-        text = f"{format_plan(plan, folder)}\n{format_forecast(time)}"
-        return Answer(text, {"folder": str(folder), "plan": plan_to_json(plan), "estimated_s": time and time.total_s})
+        return _show_plan(request)
     display = ProgressDisplay(write_live, style=find_style())
     with open_launcher(
         given.launcher,
@@ -162,12 +101,32 @@ def train(given: argparse.Namespace, ablate: str | None = None) -> Answer:
     return Answer(format_result(document, folder), {"folder": str(folder), "pairs": document["pairs"]})
 
 
+def _show_plan(request: CompareRequest) -> Answer:
+    """The plan, and then how long it will take."""
+    from harness.cli.terminal import say
+    from harness.launch.local import LocalLauncher
+    from harness.launch.probe import forecast
+    from harness.plan.from_request import plan_request
+    from harness.plan.plan import plan_to_json
+    from harness.store.runs import get_run_folder, is_complete
+
+    plan, folder = plan_request(request)
+    missing = [run for run in plan.runs if not is_complete(get_run_folder(folder, run))]
+
+    def tell_time() -> Answer:
+        is_local = request.launcher == LOCAL  # the steps of this machine say nothing of a cluster's
+        time = forecast(request, plan, missing, LocalLauncher(), say) if is_local else None
+        values = {"folder": str(folder), "plan": plan_to_json(plan), "estimated_s": time and time.total_s}
+        return Answer(format_forecast(time), values)
+
+    return Answer(format_plan(plan, folder), {}, find_rest=tell_time)
+
+
 def format_plan(plan: Plan, folder: Path) -> str:
-    """The whole plan: data, arms side by side, what differs, order, paths."""
+    """The whole plan: data, arms side by side, order, paths."""
     if plan.sources is not None:
         return _format_commands(plan, folder)
     corpus = plan.corpus
-    baseline = plan.arms[0]
     lines = [
         f"Comparison {plan.name}, preset {plan.preset}",
         f"Titles: {plan.describe_corpus()}; {format_count(corpus['num_train_titles'])} training, "
@@ -177,14 +136,8 @@ def format_plan(plan: Plan, folder: Path) -> str:
         "",
         *format_columns(["", *(arm.label for arm in plan.arms)], _describe_sizes(plan.arms)),
         "",
-        "Configuration (* differs from the first arm)",
-        *format_columns(["", *(arm.label for arm in plan.arms)], _describe_configs(plan.arms)),
-        "",
+        *_format_configs(plan.arms),
     ]
-    for arm in plan.arms[1:]:
-        changes = find_changes(baseline.config, arm.config)
-        lines.append(f"{arm.label} differs from {baseline.label} in {len(changes)} settings")
-        lines += [f"  {key}: {format_value(old)} → {format_value(new)}" for key, (old, new) in changes.items()]
     for change in plan.code_changes or ():
         lines.append(f"{change.candidate} differs from {change.baseline} in {len(change.files)} files of its code")
         lines += [f"  {PACKAGE}/{file.name}: +{file.num_added} -{file.num_removed}" for file in change.files]
@@ -218,7 +171,7 @@ def _format_commands(plan: Plan, folder: Path) -> str:
     return "\n".join(lines)
 
 
-def _describe_sizes(arms: Iterable[Arm]) -> list[list[str]]:
+def _describe_sizes(arms: Sequence[Arm]) -> list[list[str]]:
     rows: dict[str, Callable[[Arm], str]] = {
         "parameters": lambda arm: format_count(arm.sizes["num_parameters"]),
         "training tokens": lambda arm: format_count(arm.sizes["num_train_tokens"]),
@@ -234,15 +187,17 @@ def _describe_sizes(arms: Iterable[Arm]) -> list[list[str]]:
     return [[name, *(describe(arm) for arm in arms)] for name, describe in rows.items()]
 
 
-def _describe_configs(arms: tuple[Arm, ...]) -> list[list[str]]:
+def _format_configs(arms: Sequence[Arm]) -> list[str]:
+    """The settings that are not those of the first arm in all, side by side, and the others in one line."""
     first = arms[0].config
+    keys = join_keys(arm.config for arm in arms)
+    alike = [key for key in keys if all(arm.config.get(key) == first.get(key) for arm in arms)]
+    rows = [
+        [key, *(format_value(value) + (" *" if value != first.get(key) else "") for value in values)]
+        for key, values in ((key, [arm.config.get(key) for arm in arms]) for key in keys if key not in alike)
+    ]
     return [
-        [
-            key,
-            *(
-                format_value(arm.config.get(key)) + (" *" if arm.config.get(key) != first.get(key) else "")
-                for arm in arms
-            ),
-        ]
-        for key in join_keys(arm.config for arm in arms)
+        f"{len(rows)} of {len(keys)} settings differ (* from the first arm)",
+        *(format_columns(["", *(arm.label for arm in arms)], rows) if rows else ()),
+        f"The same in all: {format_settings({key: format_value(first[key]) for key in alike})}",
     ]

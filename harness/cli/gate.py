@@ -29,12 +29,15 @@ def add_to(verbs: Verbs) -> None:
 
 def run(given: argparse.Namespace) -> Answer:
     """Judges every condition on numbers that are made again from the journals."""
+    from harness.report.front import find_broken_rules
+    from harness.store.document import load_document
     from harness.store.locks import blame_damage, hold
-    from harness.verify.gate import compute_exit_code, judge, list_broken_rules
+    from harness.verify.gate import compute_exit_code, judge
 
     with hold(given.folder, shared=True), blame_damage(given.folder):
         conditions = judge(given.folder, given.min_improvement, given.max_loss, given.require_conclusive)
-        broken = list_broken_rules(given.folder)
+        findings = find_broken_rules(load_document(given.folder))  # what the numbers were judged in spite of
+    broken = [f"{finding['title']}: {finding['evidence']}" for finding in findings]
     exit_code = compute_exit_code(conditions, given.require_conclusive)
     unmet = ", ".join(condition.name for condition in conditions if condition.status != "met")
     reason = f"not met: {unmet}" if exit_code != EXIT_DONE else None

@@ -1,48 +1,41 @@
 """`compare --from`: judging stored runs and logs of other programs without training anything."""
 
 import argparse
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from harness.analyse.examine import examine
+from harness.claims.opening import SOURCES
+from harness.cli.answer import Answer
 from harness.cli.outcome import format_result
-from harness.cli.source_text import format_failures, format_import
 from harness.comparison import check_comparison, make_reports
+from harness.formats import format_percent
+from harness.launch.choose import LOCAL
 from harness.plan.arms import check_against
 from harness.plan.folders import name_folder, point_latest_at, refuse_filled
-from harness.plan.plan import FIRST, MARGIN_PERCENT, Plan, plan_to_json, save_plan
-from harness.sources.given import NOTHING_GIVEN, Given
+from harness.plan.plan import FIRST, MARGIN_PERCENT, Plan, check_rule, plan_to_json, save_plan
+from harness.sources.given import Given
 from harness.sources.planned import ImportedRun, plan_import, read_runs
-from harness.sources.source_log import LossUnit
 from harness.sources.take_in import store_runs
+from harness.store.facts import read_facts
 from harness.store.locks import hold
 from harness.store.runs import load_comparison
 from mainrun.record.errors import EXIT_DONE, RequestError, RunError
 from mainrun.record.files import make_folder
 
 
-@dataclass(frozen=True)
-class ImportRequest:
-    """What is to be judged, as asked for on the command line."""
+def run_import(given: argparse.Namespace) -> Answer:
+    """Judges the sources; one that cannot be compared is a run that failed, once all others are judged.
 
-    sources: tuple[str, ...]
-    """Paths, each with `NAME=` before it where it has one."""
-    loss_unit: LossUnit | None = None
-    given: Given = NOTHING_GIVEN
-    margin_percent: float = MARGIN_PERCENT
-    against: str = FIRST
-    """Whom every arm is compared with: see `Plan.against`."""
-    out: Path | None = None
-    """None is a folder of its own below `results/`."""
-
-
-def run_import(given: argparse.Namespace) -> tuple[str, dict[str, Any], int, str | None]:
-    """Judges the sources; returns text, values, exit code and reason of the answer.
-
-    A source that cannot be compared is a run that failed, once all others are judged. `RequestError` for options that
-    only training has.
+    Raises `RequestError` for options that only training has, for a source that cannot be read, and where the folder
+    holds something already.
     """
     trained = {
+        "--jobs": given.jobs,
+        "--threads": given.threads,
+        "--launcher": given.launcher != LOCAL,
         "--seeds": given.seeds is not None,
         "--device": given.device != "auto",
         "--precision": given.precision != "auto",
@@ -56,40 +49,60 @@ def run_import(given: argparse.Namespace) -> tuple[str, dict[str, Any], int, str
         "--reuse": given.reuse,
         "RECIPE": given.recipes,
     }
-    stray = [option for option, value in trained.items() if value]
-    if stray:
+    if stray := [option for option, value in trained.items() if value]:
         raise RequestError(f"--from trains nothing and takes no {', '.join(stray)}.")
-    margin = MARGIN_PERCENT if given.margin is None else given.margin
-    facts = Given(given.block_size, given.batch_size, given.train_tokens, given.validation_tokens)
-    request = ImportRequest(tuple(given.sources), given.loss_unit, facts, margin, given.against or FIRST, given.out)
-    plan, folder, runs = plan_imported(request)
+    plan, folder, runs = _plan(given)
     if given.dry_run:
-        text, values = format_import(plan, runs, folder), {"folder": str(folder), "plan": plan_to_json(plan)}
-        return text, values, EXIT_DONE, None
-    document = judge_imported(plan, folder, runs)
-    failures = format_failures(plan, runs)
-    text = "\n".join([format_result(document, folder), *failures])
-    reason = " ".join(failures) or None
-    exit_code = RunError.exit_code if failures else EXIT_DONE
-    return text, {"folder": str(folder), "pairs": document["pairs"]}, exit_code, reason
+        return Answer(format_import(plan, runs, folder), {"folder": str(folder), "plan": plan_to_json(plan)})
+    document = _judge(plan, folder, runs)
+    failures = [
+        f"{planned.folder_name} failed: {run.failure}"
+        for planned, run in zip(plan.runs, runs, strict=True)
+        if run.failure is not None
+    ]
+    return Answer(
+        "\n".join([format_result(document, folder), *failures]),
+        {"folder": str(folder), "pairs": document["pairs"]},
+        RunError.exit_code if failures else EXIT_DONE,
+        " ".join(failures) or None,
+    )
 
 
-def plan_imported(request: ImportRequest) -> tuple[Plan, Path, list[ImportedRun]]:
-    """The plan, the folder it would fill and what was read; nothing is written.
+def format_import(plan: Plan, runs: Sequence[ImportedRun], folder: Path) -> str:
+    """What would be judged: each source with what was read of it, and every note."""
+    lines = [f"Comparison {plan.name}, without training, in {folder}"]
+    for planned, run in zip(plan.runs, runs, strict=True):
+        if run.log is None:
+            lines.append(f"{planned.arm}: the run {run.source.name} of our own, seed {planned.seed}")
+            continue
+        evaluations = [event for event in run.log.events if event["event"] == "validation_step"]
+        last = f", last at step {evaluations[-1]['step']:,}: {evaluations[-1]['loss']:.6g}" if evaluations else ""
+        coverage = examine(run.log.events, read_facts(run.log.events))["coverage"]
+        share = f"{format_percent(100 * coverage['share'])}, {coverage['num_spans']} spans" if coverage else "not known"
+        lines += [
+            f"{planned.arm}: {SOURCES[run.source.kind]} {run.source.name}, {run.log.status}"
+            f"{f' ({run.log.reason})' if run.log.reason else ''}",
+            f"  {len(evaluations)} evaluations{last}; coverage {share}",
+            *(f"  note: {note}" for note in run.log.notes),
+        ]
+    return "\n".join(lines)
 
-    Raises `RequestError` for a source that cannot be read, and where the folder holds something already.
-    """
-    folder = request.out or name_folder("imported")
+
+def _plan(given: argparse.Namespace) -> tuple[Plan, Path, list[ImportedRun]]:
+    """The plan, the folder it would fill and what was read; nothing is written."""
+    folder = given.out or name_folder("imported")
+    margin_percent = MARGIN_PERCENT if given.margin is None else given.margin
+    facts = Given(given.block_size, given.batch_size, given.train_tokens, given.validation_tokens)
     refuse_filled(folder, "Choose another --out.")
-    if not 0 <= request.margin_percent < 100:
-        raise RequestError(f"--margin takes a percentage from 0 to below 100, not {request.margin_percent}.")
-    runs = read_runs(request.sources, request.loss_unit, request.given)
-    plan, _ = plan_import(folder.resolve().name, runs, request.margin_percent)
-    check_against(request.against, [arm.name for arm in plan.arms])
-    return replace(plan, against=request.against), folder, runs
+    check_rule((), margin_percent)
+    runs = read_runs(given.sources, given.loss_unit, facts)
+    plan, _ = plan_import(folder.resolve().name, runs, margin_percent)
+    against = given.against or FIRST
+    check_against(against, [arm.name for arm in plan.arms])
+    return replace(plan, against=against), folder, runs
 
 
-def judge_imported(plan: Plan, folder: Path, runs: list[ImportedRun]) -> dict[str, Any]:
+def _judge(plan: Plan, folder: Path, runs: list[ImportedRun]) -> dict[str, Any]:
     """Takes the runs in, checks them, writes data and reports, and returns the content of `comparison.json`."""
     from harness.launch.local import LocalLauncher
 

@@ -11,19 +11,10 @@ from harness.cli.table import format_columns
 from harness.formats import format_loss, format_percent
 from mainrun.record.errors import StoredResultsError
 
-_EMPTY: dict[str, Any] = {
-    "preset": None,
-    "pair": None,
-    "baseline_full_loss_nats_per_char": None,
-    "candidate_full_loss_nats_per_char": None,
-    "full_gain_percent": None,
-    "basis": None,
-    "baseline_loss": None,
-    "candidate_loss": None,
-    "gain_percent": None,
-    "verdict": None,
-    "problem": None,
-}
+_NUMBERS = ("baseline_full_loss_nats_per_char", "candidate_full_loss_nats_per_char", "full_gain_percent")
+_EMPTY: dict[str, Any] = dict.fromkeys(
+    ("preset", "pair", *_NUMBERS, "basis", "baseline_loss", "candidate_loss", "gain_percent", "verdict", "problem")
+)
 
 
 def add_to(verbs: Verbs) -> None:

@@ -93,6 +93,19 @@ def build_training_options() -> Parser:
     return options
 
 
+def add_source_options(parser: argparse.ArgumentParser) -> None:
+    """Adds what `--from` judges, and what is said of it that it does not say itself."""
+    parser.add_argument("--from", nargs="+", dest="sources", metavar="[NAME=]SOURCE",
+                        help="judge stored runs and logs of other programs, without training: logs, tables, "
+                        "comparisons, runs, TensorBoard folders, folders of all these")  # fmt: skip
+    parser.add_argument("--loss-unit", choices=("nats_per_char", "nats_per_token"),
+                        help="unit of the validation losses of tables and TensorBoard sources")  # fmt: skip
+    parser.add_argument("--block-size", type=int, metavar="N", help="block size of sources that do not state it")
+    parser.add_argument("--batch-size", type=int, metavar="N", help="the same for the batch size")
+    parser.add_argument("--train-tokens", type=int, metavar="N", help="the same for the training tokens of an epoch")
+    parser.add_argument("--validation-tokens", type=int, metavar="N", help="the same for the validation tokens")
+
+
 def refuse_loose_seeds(given: argparse.Namespace, words: Iterable[str | None]) -> None:
     """`RequestError` where numbers stand after `--seeds` with blanks between them, and so among other `words`."""
     loose = [word for word in words if word is not None and word.isdecimal()]
@@ -107,9 +120,3 @@ def add_launcher_options(options: argparse.ArgumentParser) -> None:
                          help="processes of this machine or tasks of a Ray cluster (default: %(default)s)")  # fmt: skip
     options.add_argument("--address", metavar="auto|HOST:PORT",
                          help="the Ray cluster (default: a Ray of its own, on this machine)")  # fmt: skip
-
-
-def check_positive(option: str, value: float | None) -> None:
-    """`RequestError` where an option's number is not above 0."""
-    if value is not None and not value > 0:
-        raise RequestError(f"{option} takes a number above 0, not {value}.")

@@ -91,10 +91,3 @@ def format_findings(findings: Sequence[Finding]) -> str:
 def format_checks(checks: Mapping[str, str]) -> str:
     """Name and title of every check."""
     return "\n".join(format_columns(["check", "what it asks"], [[name, title] for name, title in checks.items()]))
-
-
-def format_checks_markdown(checks: Mapping[str, str]) -> str:
-    """The same as a Markdown table, for docs/checks.md."""
-    return "\n".join(
-        ["| check | what it asks |", "|---|---|", *(f"| `{name}` | {title} |" for name, title in checks.items())]
-    )

@@ -8,7 +8,7 @@ from harness.launch.errors_log import hide_folders
 from harness.launch.job import Launcher
 from harness.launch.training import build_job, train_for
 from harness.plan.arguments import build_arguments, fit_arguments
-from harness.plan.place import find_place
+from harness.plan.code import find_place
 from harness.plan.plan import Plan
 from harness.store.runs import StoredComparison, StoredRun
 from mainrun.data.corpus import CorpusSource
@@ -31,18 +31,15 @@ def train_again(
     Raises `StoredResultsError` where the record does not say on what it was trained.
     """
     try:
-        machine = run.record["machine"]
-        how = machine["device"], machine["precision"], machine["num_threads"]
-        recipe, preset, settings = find_request(plan, run)
+        num_threads = run.record["machine"]["num_threads"]
+        arguments = build_arguments_again(plan, run, source, folder, place)
     except (KeyError, TypeError) as error:
         raise StoredResultsError(f"{run.folder.name} does not say how it was trained: {error}.") from None
-    arguments = build_arguments(recipe, preset, settings, source, run.seed, how[0], how[1], folder)
-    fitted = fit_to_program(plan, run, arguments, place)
-    if isinstance(fitted, str):
-        return fitted
+    if isinstance(arguments, str):
+        return arguments
     resume = ["--resume"] if folder.exists() else []
-    job = build_job(f"{run.folder.name}{NAME_END}", [*fitted, *resume], folder, place)
-    record = train_for(num_steps, replace(job, num_threads=how[2]), launcher)  # bits depend on it
+    job = build_job(f"{run.folder.name}{NAME_END}", [*arguments, *resume], folder, place)
+    record = train_for(num_steps, replace(job, num_threads=num_threads), launcher)  # bits depend on it
     return hide_folders(record, run.folder.parents[1]) if isinstance(record, str) else record
 
 
@@ -76,9 +73,13 @@ def _begin(plan: Plan, run: StoredRun, source: CorpusSource, launcher: Launcher,
         return record
 
 
-def fit_to_program(plan: Plan, run: StoredRun, arguments: list[str], place: Path) -> list[str] | str:
-    """The arguments that the program of a run's arm, in `place`, knows; or why it does not know them."""
-    arm = plan.get_arm(run.arm)
+def build_arguments_again(
+    plan: Plan, run: StoredRun, source: CorpusSource, folder: Path, place: Path
+) -> list[str] | str:
+    """What the program of a run's arm, in `place`, was asked with, for `folder`; or why it does not know that."""
+    arm, machine = plan.get_arm(run.arm), run.record["machine"]
+    device, precision = machine["device"], machine["precision"]
+    arguments = build_arguments(*find_request(plan, run), source, run.seed, device, precision, folder)
     try:
         return arguments if arm.code is None else fit_arguments(arguments, place, arm.name)
     except RequestError as error:

@@ -20,8 +20,8 @@ class Alike:
 
     def __init__(self, *, mixed_machines: bool) -> None:
         self._mixed_machines = mixed_machines
-        self._first: tuple[str, dict[str, Any]] | None = None
-        self._codes: dict[Code | None, tuple[str, dict[str, Any]]] = {}
+        self._firsts: dict[Code | str | None, tuple[str, dict[str, Any]]] = {}
+        """Of each planned code, and of all runs: the first one's name, and what others are held to."""
 
     def check(self, folder: Path, code: Code | None = None) -> None:
         """Raises `RequestError` where the run in `folder`, which may be going on, is not like the first one checked.
@@ -34,16 +34,13 @@ class Alike:
         if self._mixed_machines:
             kind = {key: value for key, value in kind.items() if not key.startswith(_MACHINE) or key in _ALWAYS_ALIKE}
         sources = {key: value for key, value in kind.items() if key.startswith(_CODE)}
-        self._hold(folder.name, sources, self._codes.setdefault(code, (folder.name, sources)))
-        kind = {key: value for key, value in kind.items() if not key.startswith(_CODE)}
-        if self._first is None:
-            self._first = folder.name, kind
-        self._hold(folder.name, kind, self._first)
+        others = {key: value for key, value in kind.items() if key not in sources}
+        for group, own in ((code, sources), ("all", others)):
+            self._hold(folder.name, own, self._firsts.setdefault(group, (folder.name, own)))
 
     def _hold(self, own: str, kind: dict[str, Any], other: tuple[str, dict[str, Any]]) -> None:
         name, first = other
-        changed = sorted(key for key in kind | first if kind.get(key) != first.get(key))
-        if changed:
+        if changed := sorted(key for key in kind | first if kind.get(key) != first.get(key)):
             said = [
                 f"{key} ({first.get(key)} there, {kind.get(key)} here)" if key.startswith(_MACHINE) else key
                 for key in changed

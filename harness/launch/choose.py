@@ -1,9 +1,12 @@
-"""From what was asked to who starts the runs."""
+"""From what was asked to who starts the runs, and whether they could be started at all."""
 
+import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from harness.launch.job import Launcher
+from harness.processes import build_command
+from mainrun.devices import NO_CUDA
 from mainrun.record.errors import RequestError
 
 LOCAL, RAY = "local", "ray"
@@ -40,3 +43,12 @@ def open_launcher(
     with open_cluster(address, checkpoint_minutes, say) as cluster:
         num_at_once, num_threads = cluster.share(num_at_once, num_threads, wants_gpu=wants_gpu)
         yield cluster, num_at_once, num_threads
+
+
+def check_device(name: str) -> None:
+    """Raises `RequestError` where a GPU is asked for and torch, which is asked in a process of its own, finds none."""
+    if name != "cuda":
+        return
+    done = subprocess.run(build_command("mainrun.devices"), stdin=subprocess.DEVNULL, capture_output=True)
+    if done.returncode == RequestError.exit_code:
+        raise RequestError(NO_CUDA)

@@ -6,8 +6,10 @@ from typing import Any
 
 from harness.store.journals import Event
 
-MIN_STEPS = 10
-"""The first steps are slower than those that follow."""
+NUM_STEPS, NUM_LARGE_STEPS = 12, 3
+"""So many steps tell how long the others take."""
+LARGE_STEP_FLOPS = 2e11
+"""Of a step that takes long and varies little."""
 
 
 @dataclass(frozen=True)
@@ -24,6 +26,11 @@ class Work:
     def num_passes(self) -> int:
         """Over the validation tokens: a full loss is one more pass."""
         return self.num_evaluations + self.num_full_evaluations
+
+    @property
+    def num_telling_steps(self) -> int:
+        """How many first steps tell its speed."""
+        return NUM_LARGE_STEPS if self.training_flops / self.max_steps > LARGE_STEP_FLOPS else NUM_STEPS
 
 
 @dataclass(frozen=True)
@@ -45,7 +52,7 @@ def find_work(sizes: Mapping[str, Any]) -> Work | None:
 
 
 def measure_speed(work: Work, events: Iterable[Event]) -> Speed | None:
-    """The speed that a journal shows; None before ten steps, and where it tells no times.
+    """The speed that a journal shows; None before enough steps, and where it tells no times.
 
     The first of its steps is left out: it warms up what the others find warm.
     """
@@ -59,9 +66,10 @@ def measure_speed(work: Work, events: Iterable[Event]) -> Speed | None:
         ):  # fmt: skip
             seconds = event["elapsed_time"] - steps[-1]["elapsed_time"]
             passes.append(seconds / (1 if event.get("full_loss_nats_per_char") is None else 2))
-    if len(steps) <= MIN_STEPS or None in (steps[0].get("train_elapsed_s"), steps[-1].get("train_elapsed_s")):
+    times: list[Any] = [step.get("train_elapsed_s") for step in steps]
+    if len(steps) < work.num_telling_steps or None in (times[0], times[-1]):
         return None
-    step_s = (steps[-1]["train_elapsed_s"] - steps[0]["train_elapsed_s"]) / (len(steps) - 1)
+    step_s = (times[-1] - times[0]) / (len(steps) - 1)
     if step_s <= 0:
         return None
     pass_s = sum(passes) / len(passes) if passes else 0.0

@@ -103,8 +103,6 @@ class LogFollower:
             begin = journal.read(min(CHECKED_BYTES, len(older)))
             journal.seek(max(0, len(older) - CHECKED_BYTES))
             end = journal.read(min(CHECKED_BYTES, len(older)))
-        if (begin, end) != (older[:CHECKED_BYTES], older[-CHECKED_BYTES:]):
-            return 0
-        if state.st_size == len(older):
-            return 0 if state.st_mtime_ns != self._older_time else len(older)
-        return len(older)
+        is_there = (begin, end) == (older[:CHECKED_BYTES], older[-CHECKED_BYTES:])
+        is_rewritten = state.st_size == len(older) and state.st_mtime_ns != self._older_time
+        return len(older) if is_there and not is_rewritten else 0

@@ -32,8 +32,9 @@ class LocalLauncher:
         share = limit_threads(job.num_threads) | (self._gpus.take(job.name) if job.own_gpu else {})
         try:
             self._running[job.name] = _Running(job, share)
-        except _NotBegunError as error:
-            self._not_begun[job.name] = Outcome(RunError.exit_code, str(error))
+        except OSError as error:
+            why = f"{Path(job.argv[0]).name} cannot be started: {error.strerror}"
+            self._not_begun[job.name] = Outcome(RunError.exit_code, why)
 
     def poll(self, wait_s: float) -> dict[str, Outcome]:
         deadline = time.monotonic() + wait_s
@@ -57,10 +58,6 @@ class LocalLauncher:
                 one.close()
 
 
-class _NotBegunError(Exception):
-    """Why a job's process could not be started."""
-
-
 class _Running:
     """One job's process and what it prints."""
 
@@ -68,6 +65,7 @@ class _Running:
         """`share` is what the environment says of the job's share of the machine; the job's own has the last word.
 
         A program of ours ends with this process, even where it is killed; any other that outlives it holds its output.
+        Raises `OSError` where it cannot be started.
         """
         self._job, self._output = job, Output(job.output)
         is_ours = job.packages is not None
@@ -77,9 +75,9 @@ class _Running:
                 job.argv, cwd=job.cwd, env=environment, stdin=subprocess.PIPE if is_ours else subprocess.DEVNULL,
                 stdout=self._output.file, stderr=subprocess.STDOUT, start_new_session=job.own_session,
             )  # fmt: skip
-        except OSError as error:
+        except OSError:
             self._output.close()
-            raise _NotBegunError(f"{Path(job.argv[0]).name} cannot be started: {error.strerror}") from None
+            raise
         self._num_bytes, self._grown_at = -1, time.monotonic()
 
     def look(self) -> Outcome | None:
@@ -123,15 +121,12 @@ class _Running:
         return time.monotonic() - self._grown_at > self._job.stall_s
 
     def _let_go(self) -> None:
-        if self.process.stdin is not None:
-            self.process.stdin.close()
-        self._end_left_over()
-
-    def _end_left_over(self) -> None:
         """Ends what a command started and left behind; it would take the next run's time.
 
         What has ended and was not waited for still counts, so that this takes its whole time where nobody waits.
         """
+        if self.process.stdin is not None:
+            self.process.stdin.close()
         if not self._job.own_session:
             return
         deadline = time.monotonic() + LEFT_OVER_S

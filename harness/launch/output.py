@@ -18,9 +18,6 @@ MAX_LINE_BYTES = 4096
 """Of the last line."""
 
 
-A_TEMPORARY_FILE = Path("a temporary file")
-
-
 class Output:
     """An open file that a process appends to."""
 
@@ -45,7 +42,7 @@ class Output:
                 "then go on with --resume."
             ) from None
         except OSError as error:
-            raise unwritable(path or A_TEMPORARY_FILE, error) from error
+            raise unwritable(path or Path("a temporary file"), error) from error
 
     def keep_short(self) -> None:
         """Cuts an output that a process still appends to, long before it could fill a disk."""

@@ -2,21 +2,17 @@
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from harness.launch.estimate import MIN_STEPS, estimate_run_s, find_work, measure_speed
+from harness.launch.estimate import Work, estimate_run_s, find_work, measure_speed
 from harness.launch.job import Launcher
 from harness.launch.shares import choose_num_threads
-from harness.launch.training import build_job, train_for
-from harness.plan.arguments import build_arguments, fit_arguments
-from harness.plan.code import locate_code
+from harness.launch.training import build_training_job, train_for
 from harness.plan.plan import Arm, Plan, PlannedRun
 from harness.plan.request import CompareRequest
 from harness.store.journals import load_journal
 from mainrun.record.files import make_scratch_folder
-
-NUM_STEPS = MIN_STEPS + 2
 
 
 @dataclass(frozen=True)
@@ -29,10 +25,12 @@ class Forecast:
     """Of all runs that are to be trained, so many at once as was asked for."""
 
 
-def forecast(request: CompareRequest, plan: Plan, runs: Sequence[PlannedRun], launcher: Launcher) -> Forecast | None:
+def forecast(
+    request: CompareRequest, plan: Plan, runs: Sequence[PlannedRun], launcher: Launcher, say: Callable[[str], None]
+) -> Forecast | None:
     """Trains a few steps of each kind of arm; None where an arm of another program is among them, or one fails.
 
-    Arms of equal sizes, optimizer and code are one kind.
+    Arms of equal sizes, optimizer and code are one kind. `say` gets what is being measured.
     """
     by_kind: dict[str, float] = {}
     run_s: dict[str, float] = {}
@@ -43,7 +41,11 @@ def forecast(request: CompareRequest, plan: Plan, runs: Sequence[PlannedRun], la
             [arm.sizes, arm.config.get("optimizer.name"), arm.config.get("training.rdrop"), str(arm.code)]
         )
         if kind not in by_kind:
-            measured = _measure(request, plan, arm, launcher)
+            work = find_work(arm.sizes)
+            if work is None:
+                return None
+            say(f"Taking {work.num_telling_steps} steps of {arm.name}, to tell how long a run takes …")
+            measured = _measure(request, plan, arm, work, launcher)
             if measured is None:
                 return None
             by_kind[kind] = measured
@@ -51,24 +53,15 @@ def forecast(request: CompareRequest, plan: Plan, runs: Sequence[PlannedRun], la
     return Forecast(run_s, sum(run_s[run.arm] for run in runs) / min(request.jobs or 1, max(1, len(runs))))
 
 
-def _measure(request: CompareRequest, plan: Plan, arm: Arm, launcher: Launcher) -> float | None:
+def _measure(request: CompareRequest, plan: Plan, arm: Arm, work: Work, launcher: Launcher) -> float | None:
     """Seconds of a whole run of an arm."""
-    work = find_work(arm.sizes)
-    if work is None:
-        return None
-    source = replace(request.source, revision=plan.corpus["revision"])
+    num_steps = work.num_telling_steps
     with make_scratch_folder() as scratch:
-        folder = scratch / "run"
-        arguments = build_arguments(
-            arm.recipe, plan.preset, arm.settings, source, plan.seeds[0], request.device, request.precision, folder
-        )
-        place = locate_code(arm.code, request.repository)
-        if arm.code is not None:
-            arguments = fit_arguments(arguments, place, arm.name)
-        job = build_job(f"{arm.name} for {NUM_STEPS} steps", arguments, folder, place)
-        job = replace(job, num_threads=choose_num_threads(request.threads, request.jobs or 1))
+        job = build_training_job(request, plan, PlannedRun(arm.name, plan.seeds[0]), scratch / "run", "none")
+        num_threads = choose_num_threads(request.threads, request.jobs or 1)
+        job = replace(job, name=f"{arm.name} for {num_steps} steps", num_threads=num_threads)
         began = time.monotonic()
-        if isinstance(train_for(NUM_STEPS, job, launcher), str):
+        if isinstance(train_for(num_steps, job, launcher), str):
             return None
         taken_s = time.monotonic() - began
         events = load_journal(job.journal, finished=True)

@@ -91,10 +91,10 @@ class ProgressDisplay:
 
     def _draw_run(self, run: "RunProgress", width: int, *, is_alone: bool) -> list[str]:
         """The bar of a run; of one that goes on alone a second line says the rest."""
-        *parts, left = ["", *run.find_parts()] if run.is_timed else ["", *run.find_parts(), ""]
+        parts, left = run.find_parts()
         if not is_alone:
-            return [self._draw(run.share, run.name, [*parts[1:], left], width)]
-        return [self._draw(run.share, run.name, [left], width), fit(parts, width)]
+            return [self._draw(run.share, run.name, [*parts, left], width)]
+        return [self._draw(run.share, run.name, [left], width), fit(["", *parts], width)]
 
     def _draw(self, share: float, name: str, parts: list[str], width: int) -> str:
         """A bar with as many of the parts as there is room for, of which the last, the time left, matters most."""
@@ -174,11 +174,6 @@ class RunProgress:
         return self._latest is not None
 
     @property
-    def is_timed(self) -> bool:
-        """Whether the last of its parts is the time that is left."""
-        return self.find_parts()[-1].endswith(" left")
-
-    @property
     def share(self) -> float:
         """How much of it is done, 0 to 1."""
         if self._latest is None:
@@ -215,23 +210,22 @@ class RunProgress:
 
     def describe(self) -> str:
         """How far the run is, with its losses, its speed and the time that is left."""
-        return "  ".join(["", *self.find_parts()])
+        parts, left = self.find_parts()
+        return "  ".join(["", *parts, *filter(None, [left])])
 
-    def find_parts(self) -> list[str]:
-        """The same in parts, the time that is left last."""
-        assert self._latest is not None
-        event = self._latest
+    def find_parts(self) -> tuple[list[str], str]:
+        """The same in parts, and the time that is left; '' where that is not known."""
+        assert self._latest is not None and self._first is not None
+        event, first, left = self._latest, self._first, ""
         step, max_steps = event["step"], event["max_steps"] or event["step"]
         parts = [f"step {step:>{len(str(max_steps))}}/{max_steps}"]
         for name, (measured_at, loss) in self._losses.items():
             parts.append(f"{name} {format_loss(loss)}{'' if measured_at == step else f' at {measured_at}'}")
-        if self._first and step > self._first["step"]:
-            num_steps = step - self._first["step"]
-            if None in (event["elapsed_time"], self._first["elapsed_time"]):
-                return parts
-            train_s = (event["train_elapsed_s"] or 0.0) - (self._first["train_elapsed_s"] or 0.0)
-            wall_s = event["elapsed_time"] - self._first["elapsed_time"]
+        num_steps = step - first["step"]
+        if num_steps > 0 and None not in (event["elapsed_time"], first["elapsed_time"]):
+            train_s = (event["train_elapsed_s"] or 0.0) - (first["train_elapsed_s"] or 0.0)
             if train_s > 0:
                 parts.append(f"{format_count(num_steps * self._tokens_per_step / train_s)} tokens/s")
-            parts.append(f"{format_duration(wall_s / num_steps * (max_steps - step))} left")
-        return parts
+            wall_s = event["elapsed_time"] - first["elapsed_time"]
+            left = f"{format_duration(wall_s / num_steps * (max_steps - step))} left"
+        return parts, left

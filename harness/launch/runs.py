@@ -15,9 +15,8 @@ from harness.launch.schedule import Task, run_tasks
 from harness.launch.shares import choose_num_threads
 from harness.launch.training import TrainingTask, build_training_job
 from harness.plan.arms_file import load_arms
-from harness.plan.code import locate_code
-from harness.plan.external import is_external
 from harness.plan.plan import Arm, Plan, PlannedRun
+from harness.plan.planning import is_external
 from harness.plan.request import CompareRequest
 from harness.store.runs import get_run_folder, is_complete
 from mainrun.record.errors import RequestError
@@ -106,20 +105,9 @@ class _Stage:
         arm, may_differ = self.plan.get_arm(run.arm), self.request.mixed_machines or self.request.launcher != LOCAL
         beside = None if may_differ else self._find_trained(arm)
         kept = {"--keep-weights": self.request.keep_weights, "--keep-checkpoints": self.request.keep_checkpoints}
-        job = build_training_job(
-            run,
-            arm,
-            self.plan.preset,
-            # The revision the plan resolved: upstream may move between two runs.
-            replace(self.request.source, revision=self.plan.corpus["revision"]),
-            self.request.device,
-            self.request.precision,
-            get_run_folder(self.folder, run),
-            self.plan_sha256,
-            beside,
-            locate_code(arm.code, self.request.repository),
-            [option for option, is_asked in kept.items() if is_asked],
-        )
+        more = [option for option, is_asked in kept.items() if is_asked]
+        folder = get_run_folder(self.folder, run)
+        job = build_training_job(self.request, self.plan, run, folder, self.plan_sha256, beside, more)
         return self._share_machine(job)
 
     def _share_machine(self, job: Job) -> Job:

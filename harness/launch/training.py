@@ -9,17 +9,18 @@ from typing import Any
 from harness.launch.alike import Alike
 from harness.launch.errors_log import hide_folders, save_errors
 from harness.launch.follow import JournalFollower
-from harness.launch.hub_cache import VARIABLE, find_cached, find_root
 from harness.launch.job import Job, Launcher, Outcome, run_alone
 from harness.launch.progress import RunProgress
+from harness.launch.travel import CACHE_VARIABLE, find_cached, find_root
 from harness.plan.arguments import DATA, MODULE, REVISION, build_arguments, fit_arguments
-from harness.plan.code import Code
-from harness.plan.plan import Arm, PlannedRun
+from harness.plan.code import Code, locate_code
+from harness.plan.plan import Plan, PlannedRun
+from harness.plan.request import CompareRequest
 from harness.processes import PLACE, build_command
 from harness.store.runs import is_complete
 from harness.store.tensorboard import FOLDER as TENSORBOARD_FOLDER
 from harness.store.tensorboard import TensorBoardLog
-from mainrun.data.corpus import HUB, SYNTHETIC, CorpusSource
+from mainrun.data.corpus import HUB, SYNTHETIC
 from mainrun.record.errors import (
     EXIT_DONE,
     EXIT_INTERRUPTED,
@@ -40,15 +41,18 @@ REFUSALS = (RequestError.exit_code, StoredResultsError.exit_code)
 
 
 def build_training_job(
-    run: PlannedRun, arm: Arm, preset: str, source: CorpusSource, device: str, precision: str, folder: Path,
-    plan_sha256: str, beside: Path | None, place: Path = PLACE, more: Sequence[str] = (),
+    request: CompareRequest, plan: Plan, run: PlannedRun, folder: Path, plan_sha256: str, beside: Path | None = None,
+    more: Sequence[str] = (),
 ) -> Job:  # fmt: skip
-    """The job that trains `run` in `folder` with the program in `place`, going on from a checkpoint where there is one.
+    """The job that trains `run` in `folder` with its arm's program, going on from a checkpoint where there is one.
 
     It refuses to, where code or kind of machine are not those of the finished run in the folder `beside`.
     """
+    arm, device, precision = plan.get_arm(run.arm), request.device, request.precision
+    place = locate_code(arm.code, request.repository)
+    source = replace(request.source, revision=plan.corpus["revision"])  # upstream may move between two runs
     arguments = [
-        *build_arguments(arm.recipe, preset, arm.settings, source, run.seed, device, precision, folder),
+        *build_arguments(arm.recipe, plan.preset, arm.settings, source, run.seed, device, precision, folder),
         f"--arm={arm.name}",
         f"--plan-sha256={plan_sha256}",
         "--resume",
@@ -73,7 +77,7 @@ def build_job(name: str, arguments: list[str], folder: Path, place: Path = PLACE
         argv=tuple(build_command(MODULE, *arguments, place=place)),
         folder=folder,
         journal=folder / JOURNAL_NAME,
-        env={} if dataset is None else {VARIABLE: str(find_root(dataset))},
+        env={} if dataset is None else {CACHE_VARIABLE: str(find_root(dataset))},
         packages=place,
         inputs=() if data in (SYNTHETIC, HUB) else (Path(data),),
         dataset=dataset,

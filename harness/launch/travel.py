@@ -2,17 +2,27 @@
 
 import hashlib
 import io
+import os
 import sys
 import tarfile
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.launch.hub_cache import DERIVED, find_root
 from harness.launch.job import Job
 from harness.processes import PLACE
 from harness.start import PACKAGES
+from mainrun.rules import HUB_DATASET
+
+CACHE_VARIABLE = "HF_DATASETS_CACHE"
+"""What the library `datasets` takes the place of its cache from."""
+_DERIVED = "cache-"
+"""With what the names of files begin that the library makes from the others."""
+_NOT_THERE = ("packages", "inputs", "dataset", "own_gpu")
+"""What of a job has done its part where it has arrived."""
+_LEVELS = 4
+"""Of folders between the cache and the files of a commit: dataset, configuration, version, commit."""
 
 
 @dataclass(frozen=True)
@@ -45,8 +55,21 @@ def load_file(path: Path) -> Content:
 def load_dataset(folder: Path) -> Content:
     """A dataset in a cache of the hub's, as the cache that holds nothing else; `OSError` where it cannot be read."""
     root = find_root(folder)
-    paths = (path for path in sorted(folder.iterdir()) if path.is_file() and not path.name.startswith(DERIVED))
+    paths = (path for path in sorted(folder.iterdir()) if path.is_file() and not path.name.startswith(_DERIVED))
     return Content("dataset", folder.name, _list_names(root), _archive(root, paths))
+
+
+def find_cached(commit: str | None) -> Path | None:
+    """The folder that holds a commit of the hub's dataset; None where the cache of `datasets` does not."""
+    home = os.environ.get("HF_HOME") or Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "huggingface"
+    cache = Path(os.environ.get(CACHE_VARIABLE) or Path(home) / "datasets").expanduser()  # as the library finds it
+    name = HUB_DATASET.replace("/", "___")
+    return next(iter(sorted(cache.glob(f"{name}/*/*/{commit}"))), None) if commit else None
+
+
+def find_root(folder: Path) -> Path:
+    """The cache that the folder of a commit stands in."""
+    return folder.parents[_LEVELS - 1]
 
 
 def archive_folder(folder: Path) -> bytes:
@@ -62,19 +85,9 @@ def build_order(job: Job, root: str, contents: Iterable[Content], checkpoint_s: 
     `root` names the folder for temporary files that all runs have on a node, below the system's own; a checkpoint comes
     back every `checkpoint_s` seconds.
     """
+    said = {name: value for name, value in asdict(job).items() if name not in _NOT_THERE}
     return {
-        "job": {
-            "name": job.name,
-            "argv": list(job.argv),
-            "folder": str(job.folder),
-            "journal": str(job.journal),
-            "cwd": None if job.cwd is None else str(job.cwd),
-            "env": dict(job.env),
-            "output": None if job.output is None else str(job.output),
-            "stall_s": job.stall_s,
-            "own_session": job.own_session,
-            "num_threads": job.num_threads,
-        },
+        "job": {name: str(value) if isinstance(value, Path) else value for name, value in said.items()},
         "is_ours": job.packages is not None,
         "root": root,
         "checkpoint_s": checkpoint_s,
@@ -95,18 +108,13 @@ def build_job_there(order: dict[str, Any]) -> Job:
     else:  # a command finds its own files on the node, also where they lie beside this program
         places = {name: places[name] for name in order["folders"]}
     job = order["job"]
-    return Job(
-        name=job["name"],
-        argv=tuple(relocate(word, places) for word in job["argv"]),
-        folder=Path(relocate(job["folder"], places)),
-        journal=Path(relocate(job["journal"], places)),
-        cwd=None if job["cwd"] is None else Path(job["cwd"]),
-        env={key: relocate(value, places) for key, value in job["env"].items()},
-        output=None if job["output"] is None else Path(relocate(job["output"], places)),
-        stall_s=job["stall_s"],
-        own_session=job["own_session"],
-        num_threads=job["num_threads"],
-    )
+    moved = {
+        "argv": tuple(relocate(word, places) for word in job["argv"]),
+        "env": {key: relocate(value, places) for key, value in job["env"].items()},
+        **{name: job[name] and Path(relocate(job[name], places)) for name in ("folder", "journal", "output")},
+        "cwd": job["cwd"] and Path(job["cwd"]),
+    }
+    return Job(**{**job, **moved})
 
 
 def relocate(word: str, places: dict[str, str]) -> str:

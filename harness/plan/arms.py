@@ -4,10 +4,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields, replace
 from typing import Any
 
-from harness.plan.arm_syntax import ArmRequest, name_arms, parse_arm
+from harness.plan.arm_syntax import ArmRequest, expand_sweep, name_arms, parse_arm
 from harness.plan.plan import AGAINST, Arm
 from harness.plan.request import CompareRequest
-from harness.plan.sweep_syntax import expand_sweep
 from mainrun.config import Config, shorten_key
 from mainrun.record.errors import RequestError
 

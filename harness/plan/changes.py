@@ -2,6 +2,7 @@
 
 import difflib
 import hashlib
+import io
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,7 +68,8 @@ def _compare_file(name: str, before: bytes | None, after: bytes | None) -> tuple
     head = f"diff --git {old} {new}\n"
     head += "new file mode 100644\n" if before is None else "deleted file mode 100644\n" if after is None else ""
     try:
-        one, two = (_split((content or b"").decode()) for content in (before, after))
+        texts = ((content or b"").decode() for content in (before, after))
+        one, two = (list(io.StringIO(text, newline="\n")) for text in texts)  # cut at line feeds only, as git cuts
     except UnicodeDecodeError:
         return FileChange(name, None, None), f"{head}Binary files {old} and {new} differ\n"
     sides = "/dev/null" if before is None else old, "/dev/null" if after is None else new
@@ -77,13 +79,6 @@ def _compare_file(name: str, before: bytes | None, after: bytes | None) -> tuple
         FileChange(name, sum(line[0] == "+" for line in changed), sum(line[0] == "-" for line in changed)),
         head + "".join(_end_lines(lines)),
     )
-
-
-def _split(text: str) -> list[str]:
-    """Lines with their ends, cut at line feeds only, as git cuts them."""
-    lines = [f"{line}\n" for line in text.split("\n")]
-    lines[-1] = lines[-1][:-1]
-    return lines if lines[-1] else lines[:-1]
 
 
 def _end_lines(lines: list[str]) -> Iterator[str]:

@@ -1,20 +1,25 @@
 """The training program of an arm: which revision it is, where it stands, and what it makes of a recipe."""
 
+from __future__ import annotations
+
 import hashlib
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from harness.plan.arguments import MODULE, PACKAGE, build_arguments, fit_arguments
 from harness.plan.arm_syntax import ArmRequest
-from harness.plan.git import fetch_tree, find_commit, find_head, find_tree
+from harness.plan.git import fetch_tree, find_commit, find_head, find_tree, has_object
 from harness.processes import PLACE, build_command
 from mainrun.data.corpus import CorpusSource
 from mainrun.record.errors import EXIT_DONE, MachineError, ProgramError, RequestError, RunError
-from mainrun.record.files import make_scratch_folder, parse_json
+from mainrun.record.files import compute_file_sha256, make_scratch_folder, parse_json
 from mainrun.record.run_record import JOURNAL_NAME, load_run_record
+
+if TYPE_CHECKING:
+    from harness.plan.plan import Arm
 
 
 @dataclass(frozen=True)
@@ -108,16 +113,6 @@ class Resolver:
             return load_run_record(folder), events["dataset_info"], events["model_info"]["parameters_count"]
 
 
-def choose_resolver(
-    repository: Path | None, arms: Sequence[ArmRequest], preset: str, source: CorpusSource, seed: int,
-    begun: Mapping[str, Code],
-) -> Resolver | None:  # fmt: skip
-    """Who asks the arms' programs; None where all arms are trained by the program that is running."""
-    if repository is None and not any(arm.revision for arm in arms):
-        return None
-    return Resolver((repository or PLACE).resolve(), preset, source, seed, begun)
-
-
 def load_code(values: Mapping[str, Any] | None) -> Code | None:
     """Of a stored arm; `TypeError` where it is damaged."""
     return None if values is None else Code(**values)
@@ -130,6 +125,29 @@ def locate_code(code: Code | None, repository: Path | None) -> Path:
     """
     own = (repository or PLACE).resolve()
     return own if code is None or code.revision is None or code.tree is None else fetch_tree(own, code.tree, PACKAGE)
+
+
+def find_place(arm: Arm, repository: Path | None) -> Path | str:
+    """The folder in which an arm's training program stands again, or why git cannot give it."""
+    own = (repository or PLACE).resolve()
+    code = arm.code
+    if code is None:
+        return own
+    if code.tree is None:
+        is_unchanged = compute_sources_sha256(hash_sources(own)) == code.sources_sha256
+        return own if is_unchanged else f"{arm.name} was trained with {code.words}, which git does not hold"
+    if not has_object(own, code.tree):
+        return f"{code.words}, the commit of {arm.name}, is not in the repository here: fetch it, or name one by --repo"
+    try:
+        return fetch_tree(own, code.tree, PACKAGE)
+    except RequestError as error:
+        return f"{arm.name}: {error}"
+
+
+def hash_sources(place: Path) -> dict[str, str]:
+    """SHA-256 of the source files of the training program in the folder `place`, by name."""
+    package = place / PACKAGE
+    return {path.relative_to(package).as_posix(): compute_file_sha256(path) for path in package.rglob("*.py")}
 
 
 def compute_sources_sha256(sources: Mapping[str, str]) -> str:

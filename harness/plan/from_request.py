@@ -10,12 +10,11 @@ from harness.plan.arms import check_against, resolve_arms
 from harness.plan.arms_file import load_arms, load_recipes
 from harness.plan.changes import FILE_NAME as PATCH_NAME
 from harness.plan.changes import CodeChange, compare_code
-from harness.plan.code import Code, choose_resolver, locate_code
-from harness.plan.external import plan_external
+from harness.plan.code import Code, locate_code
 from harness.plan.folders import name_folder, refuse_filled, refuse_unstorable
 from harness.plan.plan import FILE_NAME as PLAN_NAME
 from harness.plan.plan import Plan, load_plan, save_plan
-from harness.plan.planning import plan_comparison
+from harness.plan.planning import plan_comparison, plan_external
 from harness.plan.request import CompareRequest
 from harness.plan.seeds import continue_plan, list_differences
 from mainrun.data.corpus import HUB
@@ -29,29 +28,28 @@ def plan_request(request: CompareRequest) -> tuple[Plan, Path]:
     Raises `RequestError` where the folder holds something already and `--resume` was not given, or cannot be stored.
     """
     folder = request.out or name_folder(f"{'ablate-' if request.ablate else ''}{request.preset}")
+    begun: dict[str, Code] = {}
     if request.resume:
         refuse_unstorable(folder)
-        if (folder / PLAN_NAME).exists():
-            request = _pin_revision(request, load_plan(folder))
     else:
         refuse_filled(folder, "Continue it with --resume or choose another --out.")
-    begun = _load_codes(folder) if request.resume else {}
+    if (folder / PLAN_NAME).exists():
+        stored = load_plan(folder)
+        begun = {arm.name: arm.code for arm in stored.arms if arm.code is not None}
+        if request.source.data == HUB == stored.corpus["source"] and request.data_revision is None:
+            request = replace(request, data_revision=stored.corpus["revision"])
     external = load_arms(request.arms_file) if request.arms_file else {}
     request = resolve_arms(request, load_recipes(request.arms_file) if request.arms_file else {}, list(external))
     if any(name in external for name in request.recipes):
-        return _add_changes(plan_external(request, folder, begun), request), folder
+        return _add_changes(plan_external(request, folder, begun, external), request), folder
     ablation = plan_ablation(request.ablate, request.preset) if request.ablate else None
     arms = name_arms(request.recipes, request.settings)
     if ablation:
         arms = [ArmRequest(name, "baseline", settings) for name, settings in ablation.arms.items()]
         arms[-1] = ArmRequest(ablation.recipe, ablation.recipe, {})
     check_against(request.against, [arm.name for arm in arms])
-    resolver = choose_resolver(request.repository, arms, request.preset, request.source, request.seeds[0], begun)
-    plan = plan_comparison(
-        folder.resolve().name, arms, request.preset, request.source, request.seeds, ablation, request.margin_percent,
-        request.against, resolver,
-    )  # fmt: skip
-    return plan if resolver is None else _add_changes(plan, request), folder
+    plan = plan_comparison(folder.resolve().name, arms, request, begun, ablation)
+    return _add_changes(plan, request), folder
 
 
 def store_plan(folder: Path, plan: Plan) -> tuple[Plan, str]:
@@ -63,8 +61,7 @@ def store_plan(folder: Path, plan: Plan) -> tuple[Plan, str]:
         make_folder(folder / "runs")
         return plan, save_plan(folder, plan)
     begun = load_plan(folder)
-    differing = list_differences(begun, plan)
-    if differing:
+    if differing := list_differences(begun, plan):
         raise RequestError(
             f"{folder} was planned with another {', '.join(differing)}. Give the command line it was begun with."
         )
@@ -94,16 +91,3 @@ def _compare(plan: Plan, repository: Path | None) -> Iterator[tuple[CodeChange, 
         if first.code is not None and arm.code is not None:
             places = locate_code(first.code, repository), locate_code(arm.code, repository)
             yield compare_code(first.name, places[0], arm.name, places[1])
-
-
-def _load_codes(folder: Path) -> dict[str, Code]:
-    """By arm: the code that a comparison was begun with."""
-    arms = load_plan(folder).arms if (folder / PLAN_NAME).exists() else ()
-    return {arm.name: arm.code for arm in arms if arm.code is not None}
-
-
-def _pin_revision(request: CompareRequest, begun: Plan) -> CompareRequest:
-    """The request with the revision of the hub's dataset that a comparison was begun with, where it names none."""
-    if request.source.data != HUB or begun.corpus["source"] != HUB or request.data_revision is not None:
-        return request
-    return replace(request, data_revision=begun.corpus["revision"])

@@ -34,11 +34,13 @@ def find_commit(folder: Path, revision: str) -> str:
         return _ask(folder, "rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}")
     except GitError:
         pass
-    if find_top(folder) is None:
+    try:
+        _ask(folder, "rev-parse", "--show-toplevel")
+    except GitError:
         raise RequestError(
             f"'{revision}' is asked for, and {folder} is in no git repository. Name one that holds the training "
             "program with --repo DIR."
-        )
+        ) from None
     raise RequestError(
         f"The revision '{revision}' is no commit in the repository of {folder}. Expected a branch, a tag or a hash "
         "that git knows there; one that is elsewhere has to be fetched first."
@@ -54,14 +56,6 @@ def find_tree(folder: Path, commit: str, name: str) -> str:
             f"The commit {commit[:12]} holds no {name}/ where {folder} is. Name the folder that holds it with --repo "
             "DIR."
         ) from None
-
-
-def find_top(folder: Path) -> Path | None:
-    """The top of the checkout that a folder stands in; None outside of one."""
-    try:
-        return Path(_ask(folder, "rev-parse", "--show-toplevel"))
-    except GitError:
-        return None
 
 
 def find_head(folder: Path, name: str) -> tuple[str, bool] | None:
@@ -101,7 +95,7 @@ def fetch_tree(folder: Path, tree: str, name: str) -> Path:
                 shutil.rmtree(place / name, ignore_errors=True)
                 Path(new, name).rename(place / name)
     except OSError as error:
-        if _is_there(place / name):  # another process put it there meanwhile
+        if (place / name).is_dir() and any((place / name).iterdir()):  # another process put it there meanwhile
             return place
         raise unwritable(place, error) from error
     return place
@@ -131,10 +125,6 @@ def _holds_the_same(one: Path, two: Path) -> bool:
     if not two.is_dir() or names != list(list_files(two)):
         return False
     return filecmp.cmpfiles(one, two, names, shallow=False)[0] == names
-
-
-def _is_there(folder: Path) -> bool:
-    return folder.is_dir() and any(folder.iterdir())
 
 
 def _find_cache() -> Path:

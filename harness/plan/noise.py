@@ -38,48 +38,32 @@ class KnownNoise:
             raise ValueError(f"it asks for less than {NEEDED_MULTIPLE} times the known noise")
 
 
-@dataclass(frozen=True)
-class _Prior:
-    noise: KnownNoise
-    is_synthetic: bool
-    """Whether it was measured on the synthetic titles; it says nothing about others."""
-
-
-PRIORS: dict[str, _Prior] = {
-    "quick": _Prior(
-        KnownNoise(
-            sd_percent=0.192,
-            low_percent=0.127,
-            high_percent=0.391,
-            num_pairs=8,
-            source="eight seed pairs of baseline and optimized at quick",
-        ),
-        is_synthetic=True,
+PRIORS = {
+    "quick": KnownNoise(
+        sd_percent=0.192,
+        low_percent=0.127,
+        high_percent=0.391,
+        num_pairs=8,
+        source="eight seed pairs of baseline and optimized at quick",
     ),
-    "laptop": _Prior(
-        KnownNoise(
-            sd_percent=0.0738,
-            low_percent=0.0384,
-            high_percent=0.464,
-            num_pairs=3,
-            source="three seed pairs of baseline and optimized at laptop",
-        ),
-        is_synthetic=False,
+    "laptop": KnownNoise(
+        sd_percent=0.0738,
+        low_percent=0.0384,
+        high_percent=0.464,
+        num_pairs=3,
+        source="three seed pairs of baseline and optimized at laptop",
     ),
 }
-"""By preset. There is none for `mainrun`: its noise has not been measured."""
+"""By preset, on titles of the preset's own kind. There is none for `mainrun`: its noise has not been measured."""
 
 
 def find_known_noise(preset: str, settings: Iterable[Collection[str]], data: str) -> KnownNoise | None:
     """The noise known for arms at a preset; None where none is known.
 
     `settings` are the names that each arm's `--set` gives, `data` where the titles come from (`synthetic`, `hub`,
-    `file`). Arms of another scale than the preset's, and other kinds of titles, may have other noise: nothing is known
-    of theirs.
+    `file`). Arms of another scale than the preset's, and synthetic titles in place of real ones or the other way round,
+    may have other noise: nothing is known of theirs.
     """
-    prior = PRIORS.get(preset)
-    if prior is None or prior.is_synthetic != (data == SYNTHETIC):
+    if preset not in PRIORS or (PRESETS[preset].data == SYNTHETIC) != (data == SYNTHETIC):
         return None
-    if any(_SCALE & set(names) for names in settings):
-        return None
-    return prior.noise
+    return None if any(_SCALE & set(names) for names in settings) else PRIORS[preset]

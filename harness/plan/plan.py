@@ -143,8 +143,7 @@ class Plan:
 
 def check_rule(seeds: Sequence[int], margin_percent: float) -> None:
     """`RequestError` for seeds or a margin that no verdict can be reached with."""
-    repeated = [seed for seed, count in Counter(seeds).items() if count > 1]
-    if repeated:
+    if repeated := [seed for seed, count in Counter(seeds).items() if count > 1]:
         raise RequestError(f"Seed {repeated[0]} is given twice; a run of the same arm and seed is no new evidence.")
     for seed in seeds:
         check_seed(seed)
@@ -170,13 +169,7 @@ def save_plan(folder: Path, plan: Plan) -> str:
 def plan_to_json(plan: Plan) -> dict[str, Any]:
     """The plan as it is stored: plain JSON values, tuples being lists."""
     values: dict[str, Any] = json.loads(json.dumps({"schema_version": SCHEMA_VERSION, **asdict(plan)}))
-    absent: dict[str, Any] = {
-        "known_noise": None,
-        "seeds_added": None,
-        "sources": None,
-        "against": FIRST,
-        "code_changes": None,
-    }
+    absent = dict.fromkeys(("known_noise", "seeds_added", "sources", "code_changes")) | {"against": FIRST}
     for part, names in ((values, absent), *((arm, {"code": None}) for arm in values["arms"])):
         for name, value in names.items():
             if part[name] == value:

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.plan.external import UNKNOWN_CORPUS
 from harness.plan.noise import KnownNoise, find_known_noise
 from harness.plan.plan import Arm, Plan, PlannedRun
+from harness.plan.planning import UNKNOWN_CORPUS
 from harness.sources.find import DEFAULT_SEED, Source, find_sources, list_files, try_source
 from harness.sources.given import NOTHING_GIVEN, Given
 from harness.sources.names import name_arms

@@ -43,8 +43,7 @@ def check_measurements(evidence: Evidence) -> Result:
     if len(stored) != len(expected):
         return "FAIL", f"{METRICS_NAME} has {len(stored)} rows, the journals give {len(expected)}"
     for number, (found, due) in enumerate(zip(stored, expected, strict=True)):
-        difference = find_difference(found, due)
-        if difference:
+        if difference := find_difference(found, due):
             return "FAIL", f"{METRICS_NAME}, row {number}: {difference}"
     return "PASS", f"{len(stored):,} rows made again from the journals"
 
@@ -52,8 +51,7 @@ def check_measurements(evidence: Evidence) -> Result:
 @rebuilt("numbers", "comparison.json follows from the measurements")
 def check_numbers(evidence: Evidence) -> Result:
     """Every number and sentence of the document, made again."""
-    difference = find_difference(load_document(evidence.comparison.folder), rebuild(evidence.comparison)[1])
-    if difference:
+    if difference := find_difference(load_document(evidence.comparison.folder), rebuild(evidence.comparison)[1]):
         return "FAIL", f"comparison.json{difference}"
     return "PASS", "every value made again from the measurements"
 
@@ -64,8 +62,7 @@ def check_claims(evidence: Evidence) -> Result:
     document = load_document(evidence.comparison.folder)
     claims = [*document["claims"], *document["caveats"], *(c for pair in document["pairs"] for c in pair["claims"])]
     for claim in claims:
-        flaw = find_flaw(claim, document)
-        if flaw:
+        if flaw := find_flaw(claim, document):
             return "FAIL", f"comparison.json, claim {claim['id']}: {flaw}"
     return "PASS", f"{len(claims)} sentences filled again from their inputs; their formulas and conditions hold"
 
@@ -101,8 +98,7 @@ def check_attachments(evidence: Evidence) -> Result:
     if name not in attached:
         return "FAIL", f"report.pdf has no {name} inside"
     inside = load_rows(io.BytesIO(attached[name]))
-    difference = find_difference(inside, rows)
-    if difference:
+    if difference := find_difference(inside, rows):
         return "FAIL", f"{name} inside report.pdf: {difference}"
     return "PASS", f"comparison.json and {name} inside report.pdf equal the files"
 
@@ -110,8 +106,7 @@ def check_attachments(evidence: Evidence) -> Result:
 def load_proven_document(comparison: StoredComparison) -> dict[str, Any]:
     """The content of `comparison.json` made again; `StoredResultsError` where the stored one differs."""
     document = rebuild(comparison)[1]
-    difference = find_difference(load_document(comparison.folder), document)
-    if difference:
+    if difference := find_difference(load_document(comparison.folder), document):
         raise StoredResultsError(
             f"{comparison.folder}/comparison.json is not what the journals give: {difference}. "
             f"Make it again: report {comparison.folder}"

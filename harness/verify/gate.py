@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 from harness.formats import format_loss, format_percent
-from harness.store.document import load_document
 from harness.store.runs import load_comparison
 from harness.verify.derived import load_proven_document
 from mainrun.record.errors import EXIT_DONE, EXIT_INCONCLUSIVE, EXIT_NO, RequestError, StoredResultsError
@@ -90,16 +89,6 @@ def compute_exit_code(conditions: list[Condition], require_conclusive: bool) -> 
     if "missed" in statuses:
         return EXIT_NO
     return EXIT_INCONCLUSIVE if require_conclusive and "undecided" in statuses else EXIT_DONE
-
-
-def list_broken_rules(folder: Path) -> list[str]:
-    """What the numbers were judged in spite of: every check that the stored comparison failed, with its evidence."""
-    document = load_document(folder)
-    return [
-        f"{finding['title']}: {finding['evidence']}"
-        for finding in (*document["constraints"], *document["integrity"])
-        if finding["status"] == "FAIL"
-    ]
 
 
 def _load_whole(folder: Path) -> dict[str, Any]:

@@ -10,15 +10,14 @@ from typing import Any, Literal
 
 from harness.check.known_code import Code, hash_working_tree
 from harness.check.registry import NOT_VOUCHED, Result
+from harness.comparison import NO_TITLES_HERE
 from harness.formats import quote
 from harness.launch.again import train_again
 from harness.launch.arrivals import CHECKPOINT_FOLDER
 from harness.launch.job import Launcher
-from harness.plan.code import compute_sources_sha256
-from harness.plan.place import find_place
+from harness.plan.code import compute_sources_sha256, find_place
 from harness.store.journals import load_journal
 from harness.store.runs import StoredComparison, StoredRun
-from harness.verify.titles import find_other_title
 from mainrun.data.corpus import CorpusSource
 from mainrun.record.errors import StoredResultsError
 from mainrun.record.files import compute_file_sha256, make_folder, make_scratch_folder, save_json
@@ -41,17 +40,16 @@ _REPLAYED = {
 
 
 def replay(
-    comparison: StoredComparison, source: CorpusSource | None, steps: Steps, launcher: Launcher, absent: str,
-    repository: Path | None = None,
-) -> Result:  # fmt: skip
-    """The gravest answer over all runs of the training program; `absent` is said where there is no source of titles."""
+    comparison: StoredComparison, source: CorpusSource | None, steps: Steps, launcher: Launcher, repository: Path | None
+) -> Result:
+    """The gravest answer over all runs of the training program."""
     runs = [run for run in comparison.trained if run.is_complete]
     if not runs:
         return "NOT CHECKED", "no whole run is of the training program"
     if steps is None:
         return "NOT CHECKED", "asked for with --replay STEPS or --replay all"
     if source is None:
-        return "NOT CHECKED", absent
+        return "NOT CHECKED", NO_TITLES_HERE
     exact, stretches = True, []
     for run in runs:
         status, text = _replay_run(comparison, run, source, steps, launcher, repository)
@@ -69,6 +67,20 @@ def replay(
         f"{what} of {len(runs)} runs trained again{where}: training, frozen and full losses, span sums, gradient "
         f"norms{also} the same {how}",
     )
+
+
+def find_other_title(run: StoredRun, again: Sequence[float], tolerance: float) -> str | None:
+    """The first validation title whose stored loss in nats is not the one measured `again`, within `tolerance`.
+
+    The tolerance is relative, and of losses below one nat absolute; 0 asks for the same bits.
+    """
+    stored = run.load_title_losses()["loss_nats"]
+    if len(stored) != len(again):
+        return f"it has {len(stored):,} losses by title, measured again {len(again):,}"
+    for place, (found, due) in enumerate(zip(stored, again, strict=True)):
+        if not abs(found - due) <= tolerance * max(1.0, abs(due)):
+            return f"validation title {place} is stored with {found!r} nats, measured again {due!r}"
+    return None
 
 
 def _replay_run(

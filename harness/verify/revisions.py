@@ -6,8 +6,7 @@ from pathlib import Path
 
 from harness.check.registry import Result, join_results
 from harness.plan.changes import FILE_NAME, compare_code
-from harness.plan.code import compute_sources_sha256
-from harness.plan.place import find_place, hash_sources
+from harness.plan.code import compute_sources_sha256, find_place, hash_sources
 from harness.plan.plan import Arm
 from harness.store.runs import StoredComparison
 

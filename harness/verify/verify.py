@@ -4,7 +4,7 @@ from pathlib import Path
 
 from harness.check.registry import Evidence, Finding, Registry, Result, run_checks
 from harness.check.suite import GROUPS, list_titles
-from harness.comparison import NO_TITLES_HERE, find_source, gather_evidence
+from harness.comparison import find_source, gather_evidence
 from harness.launch.job import Launcher
 from harness.store.findings import load_findings
 from harness.store.runs import load_comparison
@@ -32,8 +32,8 @@ def verify(
     findings.append(Finding(STORED_NAME, STORED_TITLE, *_judge_stored(evidence, findings)))
     if comparison.plan.code_changes is not None:
         findings.append(Finding(revisions.NAME, revisions.TITLE, *revisions.judge_revisions(comparison, repository)))
-    replayed = replay.replay(comparison, source, steps, launcher, NO_TITLES_HERE, repository)
-    probed = weights.probe_all(comparison, source, launcher, NO_TITLES_HERE, repository)
+    replayed = replay.replay(comparison, source, steps, launcher, repository)
+    probed = weights.probe_all(comparison, source, launcher, repository)
     return [
         *findings,
         Finding(weights.NAME, weights.TITLE, *probed),

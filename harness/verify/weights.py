@@ -1,17 +1,16 @@
 """Kept weights: whether they give the stored losses, and whether a loss knows what comes after it."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from harness.check.registry import NOT_VOUCHED, Result, join_results
-from harness.launch.again import NAME_END, find_request, fit_to_program
+from harness.comparison import NO_TITLES_HERE
+from harness.launch.again import NAME_END, build_arguments_again
 from harness.launch.job import Job, Launcher, run_alone
-from harness.plan.arguments import build_arguments
-from harness.plan.place import find_place
+from harness.plan.code import find_place
 from harness.processes import build_command
 from harness.store.runs import StoredComparison, StoredRun
-from harness.verify.titles import find_other_title
+from harness.verify.replay import find_other_title
 from mainrun.data.corpus import CorpusSource
 from mainrun.record.errors import EXIT_DONE
 from mainrun.record.files import load_json, make_scratch_folder
@@ -28,15 +27,14 @@ MAX_MOVED_NATS = 1e-3
 
 
 def probe_all(
-    comparison: StoredComparison, source: CorpusSource | None, launcher: Launcher, absent: str,
-    repository: Path | None = None,
-) -> Result:  # fmt: skip
-    """The gravest answer over the runs that kept their weights; `absent` is said where there are no titles."""
+    comparison: StoredComparison, source: CorpusSource | None, launcher: Launcher, repository: Path | None
+) -> Result:
+    """The gravest answer over the runs that kept their weights."""
     runs = [run for run in comparison.trained if run.is_complete and (run.folder / WEIGHTS_NAME).is_file()]
     if not runs:
         return "NOT CHECKED", "no run kept its weights; compare --keep-weights does"
     if source is None:
-        return "NOT CHECKED", absent
+        return "NOT CHECKED", NO_TITLES_HERE
     return join_results([_probe(comparison, run, source, launcher, repository) for run in runs])
 
 
@@ -71,18 +69,13 @@ def _build_job(
     comparison: StoredComparison, run: StoredRun, source: CorpusSource, folder: Path, repository: Path | None
 ) -> Job | str:
     """The job, or why the program of the run's arm cannot do it."""
-    machine = run.record["machine"]
-    recipe, preset, settings = find_request(comparison.plan, run)
-    arguments = build_arguments(
-        recipe, preset, settings, source, run.seed, machine["device"], machine["precision"], folder
-    )
     place = find_place(comparison.plan.get_arm(run.arm), repository)
     if isinstance(place, str):
         return place
-    fitted = fit_to_program(comparison.plan, run, arguments, place)
-    if isinstance(fitted, str):
-        return fitted
+    arguments = build_arguments_again(comparison.plan, run, source, folder, place)
+    if isinstance(arguments, str):
+        return arguments
     weights = f"--weights={(run.folder / WEIGHTS_NAME).resolve()}"
-    argv = tuple(build_command(MODULE, *fitted, weights, place=place))
-    job = Job(f"{run.folder.name}{NAME_END}", argv, folder, folder / RESULT_NAME)
-    return replace(job, num_threads=machine["num_threads"])
+    argv = tuple(build_command(MODULE, *arguments, weights, place=place))
+    name, num_threads = f"{run.folder.name}{NAME_END}", run.record["machine"]["num_threads"]
+    return Job(name, argv, folder, folder / RESULT_NAME, num_threads=num_threads)

@@ -20,7 +20,7 @@ MEASURED_AT_QUICK = [
 
 
 def test_the_noise_known_at_quick_is_the_spread_of_the_gains_it_was_measured_on() -> None:
-    prior, measured = PRIORS["quick"].noise, measure_noise(MEASURED_AT_QUICK, "here")
+    prior, measured = PRIORS["quick"], measure_noise(MEASURED_AT_QUICK, "here")
     assert measured is not None
     assert prior.num_pairs == measured.num_pairs
     for name in ("sd_percent", "low_percent", "high_percent"):
@@ -31,7 +31,7 @@ def test_the_noise_known_at_laptop_is_the_spread_of_the_committed_comparison() -
     document = load_document(Path(__file__).parents[3] / "results" / "frontier-laptop")
     pair = next(pair for pair in document["pairs"] if pair["candidate"] == "optimized")
     measured = measure_noise([entry["gain_percent"] for entry in pair["robustness"]["seed_pairs"]], "here")
-    prior = PRIORS["laptop"].noise
+    prior = PRIORS["laptop"]
     assert measured is not None and prior.num_pairs == measured.num_pairs == 3
     for name in ("sd_percent", "low_percent", "high_percent"):
         assert getattr(prior, name) == pytest.approx(getattr(measured, name), rel=5e-3), name

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
@@ -86,22 +86,23 @@ def test_a_dry_run_prints_the_plan_and_keeps_nothing_of_a_few_steps_of_each_kind
     run: Run, launcher: FakeLauncher, tmp_path: Path
 ) -> None:
     out = tmp_path / "results" / "a"
-    exit_code, stdout, _ = run("compare", *TINY_OPTIONS, "--out", out, "--dry-run", "--seeds", "1337,1")
+    exit_code, stdout, stderr = run("compare", *TINY_OPTIONS, "--out", out, "--dry-run", "--seeds", "1337,1")
     assert exit_code == 0
-    for word in (
-        "baseline-s1337",
-        "optimized-s1",
-        "coverage",
-        "optimizer.learning_rate: 0.006 → 0.0003",
-        "margin 0.5 %",
-    ):
+    for word in ("baseline-s1337", "optimized-s1", "coverage", "margin 0.5 %"):
         assert word in stdout
     heads = [line.split("  ") for line in stdout.splitlines() if line.startswith("  ") and "baseline" in line]
     assert [[head.strip() for head in line if head.strip()] for line in heads[:2]] == [
         ["baseline (changed)", "optimized (changed)"]
     ] * 2
-    assert "optimized (changed) differs from baseline (changed) in" in stdout
+    assert "8 of 32 settings differ (* from the first arm)" in stdout
+    assert re.findall(r"^optimizer.learning_rate +0.006 +(.*)$", stdout, re.MULTILINE) == ["0.0003 *"]
+    assert len(re.findall(r" \*$", stdout, re.MULTILINE)) == 8
+    assert re.search(r"^The same in all: .*model.d_model=16, .*training.epochs=7", stdout, re.MULTILINE)
     assert "optimized-s1 (changed)" in stdout
+    assert [line.partition(",")[0] for line in stderr.splitlines()] == [
+        "Taking 12 steps of baseline",
+        "Taking 12 steps of optimized",
+    ]
     assert list(tmp_path.iterdir()) == []
     assert launcher.launched == ["baseline for 12 steps", "optimized for 12 steps"]
     assert all("--stop-after=12" in words for words in launcher.arguments)
@@ -113,6 +114,19 @@ def test_a_dry_run_prints_the_plan_and_keeps_nothing_of_a_few_steps_of_each_kind
     exit_code, stdout, _ = run("compare", *TINY_OPTIONS, "--out", out, "--dry-run", "--json")
     assert [run["arm"] for run in read_object(stdout)["plan"]["runs"]] == ["baseline", "optimized"]
     assert list(tmp_path.iterdir()) == []
+
+
+def test_of_a_dry_run_that_is_interrupted_the_plan_is_printed(
+    run: Run, launcher: FakeLauncher, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(wait_s: float) -> NoReturn:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(launcher, "poll", interrupt)
+    exit_code, stdout, stderr = run("compare", *TINY_OPTIONS, "--out", tmp_path / "a", "--dry-run")
+    assert (exit_code, stderr.splitlines()[-1]) == (130, "error: interrupted")
+    assert "Order:" in stdout and "Time:" not in stdout
+    assert read_object(run("compare", *TINY_OPTIONS, "--dry-run", "--json")[1])["exit_code"] == 130
 
 
 def test_an_unwritten_default_folder_is_below_results_and_latest_points_to_it(

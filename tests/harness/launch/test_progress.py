@@ -197,6 +197,17 @@ def test_how_long_all_will_take_is_said_once_and_other_runs_count_by_their_work(
     ]
 
 
+def test_of_large_steps_three_tell_how_long_all_will_take() -> None:
+    written: list[str] = []
+    display = ProgressDisplay(written.append)
+    display.expect({"a": Work(30 * 1e12, 30, 4, 2)})
+    run = display.begin("a", "[1/1]")
+    run.show([train(1), train(2)])
+    assert not [line for line in written if "about" in line]
+    run.show([train(3)])
+    assert written[-1] == "  about 1 min 00 s for the run, by the first steps of a\n"
+
+
 def test_nothing_is_foretold_where_the_work_of_a_run_is_not_known() -> None:
     written: list[str] = []
     display = ProgressDisplay(written.append)

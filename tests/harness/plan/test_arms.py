@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from harness.plan.arm_syntax import expand_sweep
 from harness.plan.arms import split_settings
 from harness.plan.from_request import plan_request, store_plan
 from harness.plan.plan import Plan, load_plan
 from harness.plan.request import CompareRequest
-from harness.plan.sweep_syntax import expand_sweep
 from mainrun.record.errors import RequestError
 from tests.harness.fakes import TINY
 

@@ -10,7 +10,7 @@ from tests.harness.fakes import make_comparison
 
 
 def test_noise_is_known_at_the_scale_and_kind_of_titles_it_was_measured_on_and_nowhere_else() -> None:
-    quick, laptop = PRIORS["quick"].noise, PRIORS["laptop"].noise
+    quick, laptop = PRIORS["quick"], PRIORS["laptop"]
     assert find_known_noise("quick", [{}, {"learning_rate": "1e-3"}], "synthetic") == quick
     assert find_known_noise("laptop", [{}, {}], "hub") == find_known_noise("laptop", [{}, {}], "file") == laptop
     assert find_known_noise("quick", [{}, {"n_layer": "1"}], "synthetic") is None
@@ -27,7 +27,7 @@ def test_noise_of_any_shape_reaches_the_needed_multiple_in_at_most_one_of_forty_
 
 def test_a_plan_keeps_the_noise_it_was_made_with_and_its_bytes_where_none_is_known(tmp_path: Path) -> None:
     plan = load_plan(make_comparison(tmp_path))
-    assert plan.known_noise == PRIORS["quick"].noise
+    assert plan.known_noise == PRIORS["quick"]
     save_plan(tmp_path, plan)
     assert load_plan(tmp_path) == plan
     save_plan(tmp_path, replace(plan, known_noise=None))

@@ -9,6 +9,7 @@ from harness.launch.again import NAME_END
 from harness.launch.job import Job
 from harness.plan.from_request import plan_request
 from harness.plan.plan import Plan, load_plan, plan_to_json, save_plan
+from harness.plan.request import CompareRequest
 from mainrun.data.corpus import CorpusSource
 from mainrun.recipes import build_named_config
 from mainrun.record.errors import InterruptionError, RequestError, StoredResultsError
@@ -202,7 +203,12 @@ def test_resuming_on_the_hubs_titles_keeps_their_revision_unless_one_is_named(
     plan = plan_tiny()
     save_plan(tmp_path, dataclasses.replace(plan, corpus={**plan.corpus, "source": "hub", "revision": "a1"}))
     asked: list[CorpusSource] = []
-    monkeypatch.setattr("harness.plan.from_request.plan_comparison", lambda *given: asked.append(given[3]))
+
+    def plan_comparison(name: str, arms: object, request: CompareRequest, *_: object) -> Plan:
+        asked.append(request.source)
+        return plan
+
+    monkeypatch.setattr("harness.plan.from_request.plan_comparison", plan_comparison)
     request = build_request(tmp_path, data="hub", resume=True)
     plan_request(dataclasses.replace(request, data_revision=given))
     assert [source.revision for source in asked] == [expected]

@@ -74,7 +74,7 @@ def judge(folder: Path, monkeypatch: pytest.MonkeyPatch, place: int) -> tuple[st
     """The finding where of every run the checkpoint at a place is drawn; 0 is the start."""
     monkeypatch.setattr(random.SystemRandom, "choice", lambda self, drawn: drawn[place])
     comparison = load_comparison(folder, check_hashes=False)
-    return replay(comparison, CorpusSource("synthetic"), STEPS, HereLauncher(), "no titles")
+    return replay(comparison, CorpusSource("synthetic"), STEPS, HereLauncher(), None)
 
 
 def edit_loss(folder: Path, step: int, digits: str = "") -> None:

@@ -13,7 +13,8 @@ import pytest
 
 from harness.check.reread import read_titles
 from harness.launch.training import build_training_job
-from harness.plan.plan import Arm, PlannedRun
+from harness.plan.plan import Arm, Plan, PlannedRun
+from harness.plan.request import CompareRequest
 from mainrun.data.corpus import CorpusSource, load_corpus
 from mainrun.record.errors import MachineError
 
@@ -118,8 +119,7 @@ def test_a_cached_dataset_that_lacks_a_file_or_has_been_cut_to_some_files_is_not
 
 
 def test_every_run_is_given_the_commit_that_the_plan_resolved() -> None:
-    arm = Arm("baseline", "baseline", {}, {}, {})
-    job = build_training_job(
-        PlannedRun("baseline", 1), arm, "quick", CorpusSource("hub", COMMIT), "cpu", "auto", Path("x"), "0", None
-    )
+    run, request = PlannedRun("baseline", 1), CompareRequest(("baseline",), "quick", (1,), data="hub")
+    plan = Plan("x", "quick", {"revision": COMMIT}, (Arm("baseline", "baseline", {}, {}, {}),), (1,), (run,))
+    job = build_training_job(request, plan, run, Path("x"), "0")
     assert f"--data-revision={COMMIT}" in job.argv
