@@ -1,12 +1,14 @@
 """A stored run trained again: from recipe, preset and settings as asked for, never from what it says it became."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from harness.launch.errors_log import hide_folders
-from harness.launch.job import Launcher
-from harness.launch.training import build_job, train_for
+from harness.launch.job import Job, Launcher, Outcome, run_to_their_ends
+from harness.launch.shares import count_cores
+from harness.launch.training import build_job, read_end, stop_after, train_for
 from harness.plan.arguments import build_arguments, fit_arguments
 from harness.plan.code import find_place
 from harness.plan.plan import Plan
@@ -19,6 +21,9 @@ from mainrun.record.run_record import TOKENIZER_NAME
 NAME_END = "-again"
 """What the job's name has beyond the run's."""
 
+MAX_AT_ONCE = 4
+"""Runs that are begun at once: each holds half a gigabyte, and waits for its libraries more than for the processor."""
+
 
 def train_again(
     plan: Plan, run: StoredRun, source: CorpusSource, num_steps: int | None, launcher: Launcher, folder: Path,
@@ -30,17 +35,8 @@ def train_again(
 
     Raises `StoredResultsError` where the record does not say on what it was trained.
     """
-    try:
-        num_threads = run.record["machine"]["num_threads"]
-        arguments = build_arguments_again(plan, run, source, folder, place)
-    except (KeyError, TypeError) as error:
-        raise StoredResultsError(f"{run.folder.name} does not say how it was trained: {error}.") from None
-    if isinstance(arguments, str):
-        return arguments
-    resume = ["--resume"] if folder.exists() else []
-    job = build_job(f"{run.folder.name}{NAME_END}", [*arguments, *resume], folder, place)
-    record = train_for(num_steps, replace(job, num_threads=num_threads), launcher)  # bits depend on it
-    return hide_folders(record, run.folder.parents[1]) if isinstance(record, str) else record
+    job = _build_job_again(plan, run, source, folder, place)
+    return job if isinstance(job, str) else _hide(run, train_for(num_steps, job, launcher))
 
 
 def begin_again(
@@ -50,27 +46,51 @@ def begin_again(
 
     A record is given with the SHA-256 of the tokenizer that was made; a text says why a run cannot be begun here.
     """
-    made: dict[str, dict[str, Any] | str] = {}
-    started = {}
-    for run in comparison.trained:
-        if not run.is_complete:
-            continue
-        arm = comparison.plan.get_arm(run.arm)
-        key = repr((find_request(comparison.plan, run), run.seed, run.record["machine"], arm.code))
-        if key not in made:
-            place = find_place(arm, repository)
-            made[key] = place if isinstance(place, str) else _begin(comparison.plan, run, source, launcher, place)
-        started[run.folder.name] = made[key]
-    return started
-
-
-def _begin(plan: Plan, run: StoredRun, source: CorpusSource, launcher: Launcher, place: Path) -> dict[str, Any] | str:
+    runs = [run for run in comparison.trained if run.is_complete]
+    jobs: dict[str, Job | str] = {}
     with make_scratch_folder() as scratch:
-        folder = scratch / "run"
-        record = train_again(plan, run, source, 0, launcher, folder, place)
-        if isinstance(record, dict):
-            record["tokenizer_sha256"] = compute_file_sha256(folder / TOKENIZER_NAME)
-        return record
+        for run in runs:
+            if (key := _name_request(comparison.plan, run)) not in jobs:
+                place = find_place(comparison.plan.get_arm(run.arm), repository)
+                folder = scratch / run.folder.name
+                jobs[key] = place if isinstance(place, str) else _build_job_again(
+                    comparison.plan, run, source, folder, place
+                )  # fmt: skip
+        due = [stop_after(0, job) for job in jobs.values() if isinstance(job, Job)]
+        outcomes = run_to_their_ends(launcher, due, min(MAX_AT_ONCE, count_cores()))
+        made = {key: job if isinstance(job, str) else _read_beginning(job, outcomes) for key, job in jobs.items()}
+    return {run.folder.name: _hide(run, made[_name_request(comparison.plan, run)]) for run in runs}
+
+
+def _name_request(plan: Plan, run: StoredRun) -> str:
+    """The same of runs that begin as one."""
+    return repr((find_request(plan, run), run.seed, run.record["machine"], plan.get_arm(run.arm).code))
+
+
+def _build_job_again(plan: Plan, run: StoredRun, source: CorpusSource, folder: Path, place: Path) -> Job | str:
+    """The job that trains the run again, or goes on with that in `folder`; or why there can be none."""
+    try:
+        num_threads = run.record["machine"]["num_threads"]
+        arguments = build_arguments_again(plan, run, source, folder, place)
+    except (KeyError, TypeError) as error:
+        raise StoredResultsError(f"{run.folder.name} does not say how it was trained: {error}.") from None
+    if isinstance(arguments, str):
+        return arguments
+    resume = ["--resume"] if folder.exists() else []
+    job = build_job(f"{run.folder.name}{NAME_END}", [*arguments, *resume], folder, place)
+    return replace(job, num_threads=num_threads)  # bits depend on it
+
+
+def _read_beginning(job: Job, outcomes: Mapping[str, Outcome]) -> dict[str, Any] | str:
+    record = read_end(job, outcomes[job.name])
+    if isinstance(record, dict):
+        record["tokenizer_sha256"] = compute_file_sha256(job.folder / TOKENIZER_NAME)
+    return record
+
+
+def _hide(run: StoredRun, record: dict[str, Any] | str) -> dict[str, Any] | str:
+    """A text names no folder of this machine."""
+    return hide_folders(record, run.folder.parents[1]) if isinstance(record, str) else record
 
 
 def build_arguments_again(

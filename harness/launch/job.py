@@ -1,7 +1,8 @@
 """A job: one run as plain data, which can be started here, beside others or elsewhere; and who starts it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Protocol
 
@@ -73,11 +74,25 @@ class Launcher(Protocol):
 
 def run_alone(launcher: Launcher, job: Job) -> Outcome:
     """Runs one job to its end where no other runs; ends it where the caller is interrupted."""
+    return run_to_their_ends(launcher, [job], 1)[job.name]
+
+
+def run_to_their_ends(launcher: Launcher, jobs: Sequence[Job], num_at_once: int) -> dict[str, Outcome]:
+    """Runs jobs that nobody follows, so many at once, where no others run; their outcomes by name.
+
+    Ends all of them where the caller is interrupted.
+    """
+    waiting, num_running = iter(jobs), 0
+    outcomes: dict[str, Outcome] = {}
     try:
-        launcher.start(job)
-        while True:
-            if ended := launcher.poll(POLL_S):
-                return ended[job.name]
+        while len(outcomes) < len(jobs):
+            for job in islice(waiting, num_at_once - num_running):
+                launcher.start(job)
+                num_running += 1
+            ended = launcher.poll(POLL_S)
+            outcomes |= ended
+            num_running -= len(ended)
     except BaseException:
         launcher.stop()
         raise
+    return outcomes
