@@ -177,14 +177,14 @@ COST = (
     *(
         Sentence(
             claim_id,
-            f"{{candidate}} takes {{value:ratio}} the {what} of {{baseline}}.",
-            {"b": f"b/cost/{field}", "c": f"c/cost/{field}"},
+            {condition: f"{{candidate}} takes {{value:ratio}} the {what} of {{baseline}}."},
+            {"b": f"b/cost/{field}", "c": f"c/cost/{field}", "doubts": "time_doubts"},
             "c / b",
         )
-        for claim_id, field, what in (
-            ("time-ratio", "train_elapsed_s", "training time"),
-            ("flops-ratio", "training_flops", "floating-point operations (counted from the sizes)"),
-            ("memory-ratio", "peak_memory_bytes", "peak memory"),
+        for claim_id, field, what, condition in (
+            ("time-ratio", "train_elapsed_s", "training time", "len(doubts) == 0"),
+            ("flops-ratio", "training_flops", "floating-point operations (counted from the sizes)", ""),
+            ("memory-ratio", "peak_memory_bytes", "peak memory", ""),
         )
     ),
     Sentence(

@@ -29,7 +29,23 @@ SWEEPS = (
         on="sweeps",
     ),
 )
+_NOT_COMPARABLE = "raining times are not comparable: {doubts:clauses}."
 RANKED = (
+    Sentence(
+        "ranking-means",
+        {
+            f"{condition}{doubted}": f"Losses, gain, times and memory are means over {seeds}.{said}"
+            for doubted, said in ((" and len(doubts) > 0", f" T{_NOT_COMPARABLE}"), ("", ""))
+            for condition, seeds in (
+                ("min(n) > 1 and min(n) == max(n)", "{value:count} seeds"),
+                ("max(n) > 1", "the seeds that each arm completed, as many as {value:count}"),
+            )
+        }
+        | {"len(doubts) > 0 and max(times) > 0": f"T{_NOT_COMPARABLE}"},
+        {"n": "ranking/rows/*/num_seeds", "doubts": "ranking/time_doubts", "times": "ranking/rows/*/train_elapsed_s"},
+        "max(n)",
+        on="comparison",
+    ),
     Sentence(
         "ranking-tied",
         {"len(tied) > 0": "≈ marks what is not told apart from the best, {best}: {tied:few}."},

@@ -1,7 +1,7 @@
 """What a reader sees first: the conclusion, all arms in a row each, whether to trust it, and how to make it again."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from harness import formats
@@ -150,7 +150,7 @@ def describe_metrics(document: Described, pairs: Sequence[Described]) -> Table:
         ("Decided on", [pair["basis"]["name"] for pair in pairs]),
         ("Gain on that basis", [formats.format_percent(pair["verdict"]["gain_percent"]) for pair in pairs]),
         *(
-            (name, ["" if pair[field] is None else show(pair[field]) for pair in pairs])
+            (name, [_show_metric(pair, field, show) for pair in pairs])
             for name, field, show in (
                 ("Gain in full loss", "full_gain_percent", formats.format_percent),
                 ("Gain in frozen loss", "reported_gain_percent", formats.format_percent),
@@ -161,6 +161,12 @@ def describe_metrics(document: Described, pairs: Sequence[Described]) -> Table:
     ]
     header = ("Metric", *(pair["candidate_label"] for pair in pairs))
     return Table(header, [(name, *values) for name, values in rows if any(values)])
+
+
+def _show_metric(pair: Described, field: str, show: Callable[[float], str]) -> str:
+    if pair[field] is None:
+        return ""
+    return "not comparable" if field == "time_ratio" and pair["time_doubts"] else show(pair[field])
 
 
 def find_broken_rules(document: Described) -> list[Described]:
