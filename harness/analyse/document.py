@@ -12,7 +12,7 @@ from harness.analyse.certainty import describe_certainty
 from harness.analyse.command import describe_command
 from harness.analyse.doubts import find_unseen
 from harness.analyse.examine import examine_all
-from harness.analyse.opponents import Finals, find_baseline, find_common_basis, find_opponents
+from harness.analyse.opponents import Finals, compute_mean_loss, find_baseline, find_common_basis, find_opponents
 from harness.analyse.overlaps import RESUMED, count_beside, find_time_doubts
 from harness.analyse.pairs import BASES, FULL, describe_pair
 from harness.analyse.ranking import rank_arms
@@ -22,6 +22,7 @@ from harness.plan.plan import PlannedRun
 from harness.store.arm_fields import Arm, Final
 from harness.store.document import SCHEMA_VERSION, Document, Group, RunEntry
 from harness.store.measurements import Row
+from harness.store.pair_fields import Verdict
 from harness.store.rounding import round_numbers
 from harness.store.runs import TAKEN_OVER, StoredComparison, StoredRun
 from mainrun.record.errors import StoredResultsError
@@ -219,19 +220,20 @@ def _count_findings(findings: Mapping[str, Sequence[Mapping[str, Any]]]) -> dict
 
 
 def _describe_ablation(
-    comparison: StoredComparison,
-    arms: Sequence[Arm],
-    headlines: Mapping[str, PlannedRun],
-    finals: Finals,
+    comparison: StoredComparison, arms: Sequence[Arm], headlines: Mapping[str, PlannedRun], finals: Finals
 ) -> dict[str, Any] | None:
-    losses = {arm["name"]: arm["final"]["full_loss_nats_per_char"] for arm in arms if arm["final"] is not None}
-    if comparison.plan.ablation is None or len(losses) < len(arms):
+    """Losses are means over the seeds that every arm completed."""
+    plan = comparison.plan
+    if plan.ablation is None or not all(arm["final"] for arm in arms):
         return None
+    seeds = [seed for seed in plan.seeds if all(finals.get((arm["name"], seed)) for arm in arms)]
+    losses = {arm["name"]: compute_mean_loss(arm, FULL, finals, seeds)[1] for arm in arms}
     basis = {"field": FULL, "name": BASES[FULL]}
-    return describe_ablation(
-        comparison.plan.ablation,
-        {name: loss for name, loss in losses.items() if loss is not None},
-        lambda before, after: describe_certainty(comparison, headlines[before], headlines[after], finals, basis)[
-            "verdict"
-        ],
-    )
+
+    def judge(before: str, after: str, num_pairs: int) -> Verdict:
+        runs = headlines[before], headlines[after]
+        verdict: Verdict = describe_certainty(comparison, *runs, finals, basis, num_pairs=num_pairs)["verdict"]
+        return verdict
+
+    known = {name: loss for name, loss in losses.items() if loss is not None}
+    return {**describe_ablation(plan.ablation, known, judge), "num_seeds": max(1, len(seeds))}

@@ -11,9 +11,9 @@ from harness.claims.findings import GAINS
 from harness.claims.headline import CONCLUSION, HEADLINE, LAST_LINE
 from harness.claims.opening import CHECKS, OPENING, ORIGINS
 from harness.claims.sentence import Sentence, say
-from harness.claims.sweeps import RANKED, SWEEPS, TOGETHER
+from harness.claims.sweeps import ABLATED, RANKED, SWEEPS, TOGETHER
 
-ON_COMPARISON: tuple[Sentence, ...] = (*OPENING, *CHECKS, *ORIGINS, *RANKED, *SWEEPS)
+ON_COMPARISON: tuple[Sentence, ...] = (*OPENING, *CHECKS, *ORIGINS, *ABLATED, *RANKED, *SWEEPS)
 ON_PAIRS: tuple[Sentence, ...] = (
     *CONCLUSION,
     *HEADLINE,

@@ -1,4 +1,7 @@
-"""The sentences on many arms: which value of a sweep is best, what cannot be told apart, all pairs judged together."""
+"""The sentences on many arms: which value of a sweep is best, what cannot be told apart, all pairs judged together.
+
+Those of the section `front` stand beneath the ranking wherever it is shown.
+"""
 
 from harness.claims.headline import VERDICT_RULES
 from harness.claims.sentence import Sentence
@@ -21,12 +24,40 @@ SWEEPS = (
         },
         _SWEEP,
         on="sweeps",
+        section="front",
     ),
     Sentence(
         "sweep-tied",
         {"len(tied) > 0": "Not told apart from the best {setting} {best_value:value}: {tied:few}."},
         _SWEEP,
         on="sweeps",
+    ),
+)
+_NOTHING = "Cannot be told from nothing, by the intervals of all {impacts:count} impacts at once: "
+ABLATED = (
+    Sentence(
+        "ablation-nothing",
+        {
+            "len(ladder) > 0 and len(left) > 0": f"{_NOTHING}added, {{ladder:list}}; left out, {{left:list}}.",
+            "len(ladder) > 0": f"{_NOTHING}added, {{ladder:list}}.",
+            "len(left) > 0": f"{_NOTHING}left out, {{left:list}}.",
+            "len(ladder) == 0 and len(left) == 0": "Every change can be told from nothing, added and left out, by the "
+            "intervals of all {impacts:count} impacts at once.",
+        },
+        {
+            "ladder": "ablation/ladder_nothing",
+            "left": "ablation/leave_one_out_nothing",
+            "impacts": "ablation/num_impacts",
+        },
+        on="comparison",
+        section="front",
+    ),
+    Sentence(
+        "impact-intervals",
+        "Intervals of impacts: {method}, n = {n:count}; they cover {covers}.",
+        {name: f"ablation/ladder/0/verdict/interval_95/{name}" for name in ("method", "n", "covers")},
+        on="comparison",
+        section="ablation",
     ),
 )
 _NOT_COMPARABLE = "raining times are not comparable: {doubts:clauses}."
@@ -45,12 +76,15 @@ RANKED = (
         {"n": "ranking/rows/*/num_seeds", "doubts": "ranking/time_doubts", "times": "ranking/rows/*/train_elapsed_s"},
         "max(n)",
         on="comparison",
+        section="front",
     ),
     Sentence(
         "ranking-tied",
         {"len(tied) > 0": "≈ marks what is not told apart from the best, {best}: {tied:few}."},
         {"tied": "ranking/tied", "best": "ranking/rows/0/label"},
+        unless=("impact-intervals",),
         on="comparison",
+        section="front",
     ),
     Sentence(
         "ranking-open",
@@ -59,7 +93,9 @@ RANKED = (
             "they: {open:few}."
         },
         {"open": "ranking/open", "rows": "ranking/rows", "best": "ranking/rows/0/label"},
+        unless=("impact-intervals",),
         on="comparison",
+        section="front",
     ),
 )
 TOGETHER = (

@@ -9,6 +9,7 @@ from harness.cli.table import find_width, format_columns
 
 def format_result(document: dict[str, Any], folder: Path) -> str:
     """The ranking, what it comes to, and where the reports are."""
+    from harness.report.blocks import select_section
     from harness.report.front import LEAST, describe_ranking, find_broken_rules, find_conclusions, select_pairs
 
     table = describe_ranking(document, short=True)
@@ -28,9 +29,9 @@ def format_result(document: dict[str, Any], folder: Path) -> str:
         [
             *(format_ablation(document["ablation"]) if document["ablation"] else ()),
             *ranked,
-            *(claim["text"] for claim in document["claims"] if claim["id"].startswith("ranking-")),
+            *(claim["text"] for claim in select_section(document["claims"], "front")),
             "",
-            *(claim["text"] for claim in document["claims"] if claim["id"].startswith("sweep-")),
+            *(claim["text"] for claim in document["claims"] if claim["id"] == "sweep-tied"),
             *rules,
             *conclusions,
             *shares,

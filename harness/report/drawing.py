@@ -126,6 +126,14 @@ def spread(places: Sequence[float], gap: float) -> list[float]:
     return [min(max(moved[index], 0.0), most) + order.index(index) * gap for index in range(len(places))]
 
 
+def fit_row_names(axes: Any) -> None:
+    """Makes the left margin as wide as the names of the rows, up to half of the figure."""
+    figure = axes.figure
+    widths = [name.get_window_extent(figure.canvas.get_renderer()).width for name in axes.get_yticklabels()]
+    inches = max(LEFT_INCHES, max(widths) / figure.dpi + 0.15)
+    figure.subplots_adjust(left=min(0.5, inches / figure.get_figwidth()))
+
+
 def set_height(axes: Any, inches: float, below: float = 0.0) -> None:
     """Of the whole figure; the margins stay as wide as they are, and `below` more inches are free under the axes."""
     axes.figure.set_size_inches(axes.figure.get_figwidth(), inches)

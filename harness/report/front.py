@@ -54,11 +54,14 @@ def find_conclusions(document: Described) -> list[Described]:
 
 
 def describe_ranking(
-    document: Described, *, most: int | None = None, short: bool = False, on_paper: bool = False
+    document: Described, *, most: int | None = None, short: bool = False, on_paper: bool = False, whole: bool = False
 ) -> Table:
-    """One row an arm, best first, no more than `most`; columns that nobody has a value for are left out."""
+    """One row an arm, best first, no more than `most`; columns that nobody has a value for are left out.
+
+    Of an ablation those that are compared, or the `whole`.
+    """
     ranking = document["ranking"]
-    rows = ranking["rows"]
+    rows = ranking["rows"] if whole else list_ranked(document)
     if most is not None and len(rows) > most:
         baseline = [row for row in rows[most:] if row["is_baseline"]]
         rows = [*rows[: most - len(baseline)], *baseline]
@@ -67,24 +70,32 @@ def describe_ranking(
         (name if name != "Loss" else (ranking["name"] or name).partition(" (")[0].capitalize(), field, show)
         for name, field, show in COLUMNS
         if any(row[field] is not None for row in rows)
-        and (name in SHORT if short and len(ranking["rows"]) <= FEW_ARMS else with_logs or name not in OF_LOGS)
+        and (name in SHORT if short and len(rows) <= FEW_ARMS else with_logs or name not in OF_LOGS)
         and not (name == "Frozen loss" and ranking["field"] == "loss_nats_per_char")
     ]
     for name in LEAST if on_paper else ():
         columns = [column for column in columns if column[0] != name or len(columns) <= MAX_ON_PAPER]
     cells = [
         (
-            "" if row["rank"] is None else f"{row['rank']}{_mark(row, rows)}",
+            "" if row["rank"] is None else f"{rank}{'' if document['ablation'] else _mark(row, rows)}",
             row["label"],
             row["change"],
             *(_format_loss(row) if field == "loss" else show(row[field]) for _, field, show in columns),
             _format_gain(row),
         )
-        for row in rows
+        for rank, row in enumerate(rows, 1)
     ]
     gain = "Gain on the arm before" if ranking["against"] == PREVIOUS else "Gain"
     header = ("", "Arm", "What changed", *(name for name, _, _ in columns), gain)
     return Table(header, cells, numeric=range(3, 3 + len(columns)))
+
+
+def list_ranked(document: Described) -> list[Described]:
+    """The rows of the ranking that stand first in a report: of an ablation those of the arms that are compared."""
+    rows: list[Described] = document["ranking"]["rows"]
+    if document["ablation"] is None:
+        return rows
+    return [row for row in rows if row["is_baseline"] or row["gain_percent"] is not None]
 
 
 def has_many_arms(document: Described) -> bool:
@@ -171,7 +182,8 @@ def _show_metric(pair: Described, field: str, show: Callable[[float], str]) -> s
 
 def find_broken_rules(document: Described) -> list[Described]:
     """Findings that failed, which stand before everything else."""
-    return [finding for finding in (*document["constraints"], *document["integrity"]) if finding["status"] == "FAIL"]
+    findings = [*shorten_findings(document, "constraints"), *shorten_findings(document, "integrity")]
+    return [finding for finding in findings if finding["status"] == "FAIL"]
 
 
 def find_color(document: Described) -> str:

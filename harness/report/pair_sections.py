@@ -1,10 +1,10 @@
 """The sections on a pair of arms. A new one is a function here and a line in `describe_pair`."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from harness import formats
-from harness.report.blocks import Claims, Note, Section, Table, keep
+from harness.report.blocks import Claims, Note, Section, Table, keep, select_section
 from harness.report.change_section import describe_changes
 
 Described = Mapping[str, Any]
@@ -180,11 +180,6 @@ def describe_titles(pair: Described) -> Section:
     )
     intervals = [by_id["slice-intervals"]] if slices.rows else []
     return Section("Title by title", [Claims([by_id["titles-lower"]]), spread, slices, Claims(intervals)], 3)
-
-
-def select_section(claims: Sequence[Described], section: str) -> list[Described]:
-    """The claims on a pair that stand in one section of a report."""
-    return [claim for claim in claims if claim["section"] == section]
 
 
 def find_arm(document: Described, name: str) -> Described:

@@ -18,7 +18,7 @@ from markupsafe import Markup
 from harness import formats
 from harness.plan.changes import FILE_NAME as PATCH_NAME
 from harness.report import front, pair_sections, sections
-from harness.report.blocks import Code, has_content
+from harness.report.blocks import Code, has_content, select_section
 from harness.report.change_section import describe_changes
 from harness.report.escape import escape_markdown, format_block, format_code
 from harness.report.figure_list import FIGURES, show_figures
@@ -152,7 +152,7 @@ def _build_context(document: dict[str, Any], most: int | None = None) -> dict[st
         **{group: front.select_claims(document, group) for group in ("claims", "caveats")},
         "pairs": pairs,
         "num_pairs": len(document["pairs"]),
-        "has_several_arms": len(document["arms"]) > front.FEW_ARMS,
+        "has_several_arms": len(front.list_ranked(document)) > front.FEW_ARMS,
         "first_figures": show_figures(document, is_first=True),
         "statuses": STATUSES,
         "mismatch": any(pair["mismatch"] for pair in document["pairs"]),
@@ -205,7 +205,7 @@ def _build_environment(escape: Any) -> Environment:
         "code": format_code,
         "block": format_block,
         "claim": get_claim_text,
-        "section": pair_sections.select_section,
+        "section": select_section,
         "mark": Markup,
         "inline": _inline_figure,
         "data_address": _encode_figure,
