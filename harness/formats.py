@@ -116,6 +116,14 @@ def format_settings(settings: Mapping[str, Any]) -> str:
     return ", ".join(f"{key}={value}" for key, value in settings.items())
 
 
+def shorten(text: str, num_chars: int) -> str:
+    """A name in at most so many characters, cut in its middle, as names mostly differ at their ends."""
+    if len(text) <= num_chars:
+        return text
+    end = max(0, num_chars - 1) // 2
+    return f"{text[: max(0, num_chars - 1 - end)]}…{text[len(text) - end :]}"
+
+
 def quote(value: Any) -> str:
     """A value as a note or an error shows it: whatever stands in a file, not longer than a few words."""
     text = repr(value)

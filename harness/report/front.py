@@ -54,11 +54,18 @@ def find_conclusions(document: Described) -> list[Described]:
 
 
 def describe_ranking(
-    document: Described, *, most: int | None = None, short: bool = False, on_paper: bool = False, whole: bool = False
+    document: Described,
+    *,
+    most: int | None = None,
+    short: bool = False,
+    on_paper: bool = False,
+    whole: bool = False,
+    split: bool = False,
 ) -> Table:
     """One row an arm, best first, no more than `most`; columns that nobody has a value for are left out.
 
-    Of an ablation those that are compared, or the `whole`.
+    Of an ablation those that are compared, or the `whole`. The interval of a gain stands in brackets behind it, or is
+    `split` off into a last column of its own.
     """
     ranking = document["ranking"]
     rows = ranking["rows"] if whole else list_ranked(document)
@@ -81,12 +88,12 @@ def describe_ranking(
             row["label"],
             row["change"],
             *(_format_loss(row) if field == "loss" else show(row[field]) for _, field, show in columns),
-            _format_gain(row),
+            *(_format_gain(row) if split else [_join(*_format_gain(row))]),
         )
         for rank, row in enumerate(rows, 1)
     ]
     gain = "Gain on the arm before" if ranking["against"] == PREVIOUS else "Gain"
-    header = ("", "Arm", "What changed", *(name for name, _, _ in columns), gain)
+    header = ("", "Arm", "What changed", *(name for name, _, _ in columns), gain, *(["Interval"] if split else []))
     return Table(header, cells, numeric=range(3, 3 + len(columns)))
 
 
@@ -231,17 +238,21 @@ def _format_loss(row: Described) -> str:
     return f"{loss} ({formats.format_loss(row['low'])} to {formats.format_loss(row['high'])})"
 
 
-def _format_gain(row: Described) -> str:
-    """The gain with its interval, or with the range that an estimate leaves; a reason where there is none."""
+def _format_gain(row: Described) -> tuple[str, str]:
+    """The gain and its interval, or the range that an estimate leaves; a reason where there is none."""
     if row["gain_percent"] is None:
-        return "" if row["is_baseline"] else (row["reason"] or "")
+        return "" if row["is_baseline"] else (row["reason"] or ""), ""
     if not row["text_is_shared"]:
-        return OTHER_TEXT if row["text_is_shared"] is False else UNKNOWN_TEXT
+        return OTHER_TEXT if row["text_is_shared"] is False else UNKNOWN_TEXT, ""
     gain, ends = formats.format_percent(row["gain_percent"], 2), row["interval_95"]
     if ends is not None:
         low, high = ends["low_percent"], ends["high_percent"]
     elif row["bounds"] is not None:
         low, high = row["bounds"]["low"], row["bounds"]["high"]
     else:
-        return gain
-    return f"{gain} ({formats.format_percent(low, 2)} to {formats.format_percent(high, 2)})"
+        return gain, ""
+    return gain, f"{formats.format_percent(low, 2)} to {formats.format_percent(high, 2)}"
+
+
+def _join(gain: str, interval: str) -> str:
+    return f"{gain} ({interval})" if interval else gain
