@@ -56,6 +56,11 @@ def format_count(value: float | None) -> str:
     return ABSENT if value is None else f"{value:,.0f}"
 
 
+def format_number_of(number: int, what: str) -> str:
+    """`1 file`, `2 files`."""
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
 def format_duration(seconds: float | None) -> str:
     """`42.1 s`, `3 min 05 s` or `2 h 07 min`."""
     if seconds is None:

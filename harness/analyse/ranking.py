@@ -8,7 +8,7 @@ from harness.analyse.joint import bound_matched_gain
 from harness.analyse.opponents import Finals, compute_mean_loss, find_common_basis
 from harness.analyse.pairs import BASES, MATCHED
 from harness.analyse.verdict import adjust_verdicts
-from harness.formats import format_value
+from harness.formats import format_number_of, format_value
 from harness.store.arm_fields import Arm
 from mainrun.config import find_changes
 
@@ -76,7 +76,7 @@ def describe_difference(baseline: Arm, arm: Arm, pair: Mapping[str, Any] | None,
     ] or [f"{key} {format_value(after)}" for key, (_, after) in changes]
     num_files = None if pair is None else len(pair.get("code_changes", ()))
     if num_files:
-        named.insert(0, f"code of {num_files:,} {'file' if num_files == 1 else 'files'}")
+        named.insert(0, f"code of {format_number_of(num_files, 'file')}")
     more = len(named) - MAX_CHANGES_NAMED
     return ", ".join(named[:MAX_CHANGES_NAMED]) + (f" and {more} more" if more > 0 else "") or "nothing"
 

@@ -1,4 +1,4 @@
-"""The sentences on many arms: which value of a sweep is best, what cannot be told apart, all pairs judged together.
+"""The sentences on many arms: which value of a sweep is best, what cannot be told apart, and from nothing.
 
 Those of the section `front` stand beneath the ranking wherever it is shown.
 """
@@ -33,16 +33,16 @@ SWEEPS = (
         on="sweeps",
     ),
 )
-_NOTHING = "Cannot be told from nothing, by the intervals of all {impacts:count} impacts at once: "
+_NOTHING = "Cannot be told from nothing, by intervals that hold for all {impacts:count} impacts at once, when "
 ABLATED = (
     Sentence(
         "ablation-nothing",
         {
-            "len(ladder) > 0 and len(left) > 0": f"{_NOTHING}added, {{ladder:list}}; left out, {{left:list}}.",
-            "len(ladder) > 0": f"{_NOTHING}added, {{ladder:list}}.",
-            "len(left) > 0": f"{_NOTHING}left out, {{left:list}}.",
-            "len(ladder) == 0 and len(left) == 0": "Every change can be told from nothing, added and left out, by the "
-            "intervals of all {impacts:count} impacts at once.",
+            "len(ladder) > 0 and len(left) > 0": f"{_NOTHING}added: {{ladder:list}}; when left out: {{left:list}}.",
+            "len(ladder) > 0": f"{_NOTHING}added: {{ladder:list}}.",
+            "len(left) > 0": f"{_NOTHING}left out: {{left:list}}.",
+            "len(ladder) == 0 and len(left) == 0": "Every change can be told from nothing, added and left out, by "
+            "intervals that hold for all {impacts:count} impacts at once.",
         },
         {
             "ladder": "ablation/ladder_nothing",
@@ -98,7 +98,7 @@ RANKED = (
         section="front",
     ),
 )
-TOGETHER = (
+OF_THE_RUNS = (
     Sentence(
         "runs-word",
         {
@@ -116,36 +116,6 @@ TOGETHER = (
                 for bound in ("low", "high")
             },
         },
-        section="certainty",
-    ),
-    Sentence(
-        "judged-together",
-        {
-            "p_beyond >= 0 and p_within >= 0": "Judged together with the other pairs ({method}, {count:count} pairs, a "
-            "wrong word in at most {family:whole_percent} of comparisons): {word}"
-        },
-        {
-            "word": "verdict/adjusted/word",
-            "method": "verdict/adjusted/method",
-            "count": "verdict/adjusted/num_pairs_judged",
-            "family": "verdict/adjusted/family_error_percent",
-            "p_beyond": "verdict/adjusted/p_beyond_margin",
-            "p_within": "verdict/adjusted/p_within_margin",
-        },
-        section="certainty",
-    ),
-    Sentence(
-        "joint-interval",
-        "Interval that holds at once with those of the other pairs (Bonferroni, each of {count:count} at "
-        "{value:fine_percent}): {low:fine_percent} to {high:fine_percent}; covers {covers}",
-        {
-            "count": "verdict/adjusted/num_pairs_judged",
-            "family": "verdict/adjusted/family_error_percent",
-            "covers": "verdict/interval_joint/covers",
-            "low": "verdict/interval_joint/low_percent",
-            "high": "verdict/interval_joint/high_percent",
-        },
-        "100 - family / count",
         section="certainty",
     ),
 )

@@ -99,7 +99,7 @@ def describe_metric(document: Described, pair: Described) -> Section:
         ("Evaluation batch × block", batch, str, None),
         ("Training tokens an epoch", lambda arm: arm["facts"]["num_train_tokens"], count, None),
         ("Vocabulary", lambda arm: arm["facts"]["vocab_size"], count, None),
-        ("First loss", lambda arm: (arm["forensics"] or {"fit": {"status": None}})["fit"]["status"], str, None),
+        ("First losses by the counts", lambda arm: arm["forensics"] and arm["forensics"]["fit"]["status"], str, None),
         ("Validation titles that are training titles too", _in_train("num_titles"), count, None),
         ("Their share", _in_train("share_percent"), percent, None),
         (

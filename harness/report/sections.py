@@ -78,14 +78,13 @@ def describe_checks(document: Described) -> Section:
     rows: dict[str, list[tuple[str, str, str]]] = {status: [] for status in STATUSES}
     for finding in (*document["constraints"], *document["integrity"]):
         rows[finding["status"]].append((finding["status"], finding["title"], finding["evidence"]))
-    counts = [claim for claim in document["claims"] if claim["id"] == "checks"]
     open_ones = Table(
         ("Finding", "Rule", "Evidence"),
         [row for status, of in rows.items() if status != "PASS" for row in of],
         small=True,
     )
     passed = Table(("Rule", "Evidence"), [row[1:] for row in rows["PASS"]], small=True, folded="Those that passed")
-    return Section("Checks", [Claims(counts), open_ones, passed])
+    return Section("Checks", [open_ones, passed])
 
 
 def describe_arms(document: Described) -> Section:
@@ -97,7 +96,7 @@ def describe_arms(document: Described) -> Section:
             (
                 arm["label"],
                 f"{arm['machine']['device_name']} ({arm['machine']['device']}, {arm['machine']['precision']}, "
-                f"{arm['machine']['num_threads']} threads)",
+                f"{formats.format_number_of(arm['machine']['num_threads'], 'thread')})",
                 f"{arm['machine']['python_version']}, {arm['machine']['library_versions']['torch']}",
                 _cut_hash(arm["machine"]["commit"]),
                 _cut_hash(arm["hashes"]["initial_weights_sha256"]),

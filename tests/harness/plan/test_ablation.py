@@ -167,8 +167,8 @@ def test_the_changes_that_cannot_be_told_from_nothing_are_said_in_one_sentence_e
     document = load_document(thrice)
     assert document["ablation"]["ladder_nothing"] == document["ablation"]["leave_one_out_nothing"] == ["weight_decay"]
     said = (
-        "Cannot be told from nothing, by the intervals of all 5 impacts at once: added, weight_decay; left out, "
-        "weight_decay."
+        "Cannot be told from nothing, by intervals that hold for all 5 impacts at once, when added: weight_decay; when "
+        "left out: weight_decay."
     )
     markdown = said.replace("_", r"\_")
     assert all(markdown in (thrice / name).read_text() for name in ("PERFORMANCE_SUMMARY.md", REPORT_NAME))
