@@ -10,7 +10,8 @@ from harness.cli.table import find_width, format_columns
 def format_result(document: dict[str, Any], folder: Path) -> str:
     """The ranking, what it comes to, and where the reports are."""
     from harness.report.blocks import select_section
-    from harness.report.front import LEAST, describe_ranking, find_broken_rules, find_conclusions, select_pairs
+    from harness.report.front import find_broken_rules, find_conclusions, select_pairs
+    from harness.report.ranking_table import LEAST, describe_ranking
 
     width, table = find_width(), describe_ranking(document, short=True, split=True)
     rows = [[cell if isinstance(cell, str) else cell.text for cell in row] for row in table.rows]

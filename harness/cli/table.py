@@ -27,8 +27,8 @@ def format_columns(
     """Lines with every column as wide as its widest cell; those at the places `numeric` are set to the right.
 
     In no more than `max_width` characters, where that is given: columns are left out in the order of `spared` until
-    those that stay have room. What is free goes to `names`, which are cut in the middle, and then to the column at
-    `longest`, whose cells are cut at the end.
+    those that stay have room. What is free goes to `names`, of which the longest are cut in the middle, and then to
+    the column at `longest`, whose cells are cut at the end.
     """
     widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
     flexible = dict.fromkeys(names, MIN_NAME_CHARS) | ({} if longest is None else {longest: MIN_CELL_CHARS})
@@ -39,8 +39,11 @@ def format_columns(
         for place in spared:
             if _add_up(kept) > max_width:
                 del kept[place]
-        for place in (place for place in flexible if place in kept):
-            kept[place] += max(0, min(widths[place] - kept[place], max_width - _add_up(kept)))
+        for most in range(MIN_NAME_CHARS, max_width):
+            wider = kept | {place: min(widths[place], most) for place in names}
+            kept = wider if _add_up(wider) <= max_width else kept
+        if longest in kept:
+            kept[longest] += min(widths[longest] - kept[longest], max_width - _add_up(kept))
     return [
         (" " * GAP)
         .join(

@@ -5,7 +5,7 @@ from typing import Any
 
 from harness import formats
 from harness.report.blocks import Claims, Code, Note, Section, Table, select_section
-from harness.report.front import describe_ranking
+from harness.report.ranking_table import describe_ranking
 
 Described = Mapping[str, Any]
 ALONE_AND_AT_ONCE = ("Gain", "Interval alone", "Interval at once", "Verdict alone", "Verdict at once")
