@@ -7,13 +7,13 @@ from itertools import pairwise
 from typing import Any
 
 from harness.analyse.ablation import describe_ablation
-from harness.analyse.arms import describe_arm, describe_final, find_problem
+from harness.analyse.arms import average_costs, describe_arm, describe_cost, describe_final, find_problem
 from harness.analyse.certainty import describe_certainty
 from harness.analyse.command import describe_command
 from harness.analyse.doubts import find_unseen
 from harness.analyse.examine import examine_all
-from harness.analyse.opponents import find_baseline, find_common_basis, find_opponents
-from harness.analyse.overlaps import RESUMED, count_beside
+from harness.analyse.opponents import Finals, compute_mean_loss, find_baseline, find_common_basis, find_opponents
+from harness.analyse.overlaps import RESUMED, count_beside, find_time_doubts
 from harness.analyse.pairs import BASES, FULL, describe_pair
 from harness.analyse.ranking import rank_arms
 from harness.analyse.sweeps import describe_sweeps
@@ -22,6 +22,7 @@ from harness.plan.plan import PlannedRun
 from harness.store.arm_fields import Arm, Final
 from harness.store.document import SCHEMA_VERSION, Document, Group, RunEntry
 from harness.store.measurements import Row
+from harness.store.pair_fields import Verdict
 from harness.store.rounding import round_numbers
 from harness.store.runs import TAKEN_OVER, StoredComparison, StoredRun
 from mainrun.record.errors import StoredResultsError
@@ -51,7 +52,8 @@ def describe_comparison(
         by_run[row["arm"], row["seed"]].append(row)
     beside = count_beside(comparison)
     headlines = {arm.name: plan.find_headline(arm.name) for arm in plan.arms}
-    arms = [_describe(comparison, headlines[arm.name], by_run) for arm in plan.arms]
+    finals = {run: _find_final(comparison, PlannedRun(*run), by_run[run]) for run in by_run}
+    arms = [_describe(comparison, headlines[arm.name], by_run, finals) for arm in plan.arms]
     times = [
         event["timestamp"]
         for run in comparison.runs.values()
@@ -91,7 +93,6 @@ def describe_comparison(
             "caveats": [],
         }
     )
-    finals = {run: _find_final(comparison, PlannedRun(*run), by_run[run]) for run in by_run}
     kept_rules = all(finding["status"] != "FAIL" for finding in findings["constraints"])
     rows_by_arm = {name: by_run[run.arm, run.seed] for name, run in headlines.items()}
     opponents = find_opponents(plan.against, document["arms"], finals, plan.seeds)
@@ -99,6 +100,7 @@ def describe_comparison(
     for baseline, candidate in measured:
         pair = describe_pair(baseline, candidate, rows_by_arm, official=official, kept_rules=kept_rules)
         runs = headlines[baseline["name"]], headlines[candidate["name"]]
+        pair["time_doubts"] = find_time_doubts((baseline, candidate), document["runs"])
         pair |= _describe_code_changes(comparison, baseline["name"], candidate["name"])
         pair["doubts"] += find_unseen(findings["integrity"], [run.folder_name for run in runs])
         pair |= describe_certainty(comparison, *runs, finals, pair["basis"], pair["doubts"], len(measured))
@@ -108,9 +110,10 @@ def describe_comparison(
     judge_together([pair["verdict"] for pair in document["pairs"]])
     judge = _build_judge(comparison, document["arms"], headlines, finals)
     document["ablation"] = round_numbers(_describe_ablation(comparison, document["arms"], headlines, finals))
+    time_doubts = find_time_doubts(document["arms"], document["runs"])
     shown_beside = find_baseline(plan.against, document["arms"], finals, plan.seeds)
     ranking = rank_arms(document["arms"], shown_beside, document["pairs"], finals, plan.seeds, judge)
-    document["ranking"] = round_numbers({"against": plan.against, **ranking})
+    document["ranking"] = round_numbers({"against": plan.against, "time_doubts": time_doubts, **ranking})
     if plan.ablation is None:
         found = describe_sweeps(document["arms"], document["ranking"]["field"], finals, plan.seeds, judge)
         document["sweeps"] = round_numbers(found)
@@ -140,9 +143,18 @@ def _describe_code_changes(comparison: StoredComparison, baseline: str, candidat
     return {}
 
 
-def _describe(comparison: StoredComparison, run: PlannedRun, rows: Rows) -> Arm:
-    arm, forensics = comparison.plan.get_arm(run.arm), examine_all(comparison).get(run)
-    return describe_arm(arm, run.seed, comparison.runs.get(run), forensics, rows[run.arm, run.seed])
+def _describe(comparison: StoredComparison, run: PlannedRun, rows: Rows, finals: Finals) -> Arm:
+    arm, found = comparison.plan.get_arm(run.arm), examine_all(comparison)
+    described = describe_arm(arm, run.seed, comparison.runs.get(run), found.get(run), rows[run.arm, run.seed])
+    if described["cost"] is not None:
+        seeds = [seed for seed in comparison.plan.seeds if seed != run.seed and finals.get((run.arm, seed))]
+        others = [PlannedRun(run.arm, seed) for seed in seeds]
+        costs = [
+            describe_cost(comparison.runs[other], found.get(other), arm, rows[other.arm, other.seed])
+            for other in others
+        ]
+        described["cost"] = average_costs([described["cost"], *costs])
+    return described
 
 
 def _find_final(comparison: StoredComparison, planned: PlannedRun, rows: Sequence[Row]) -> Final | None:
@@ -188,7 +200,7 @@ def _build_judge(
     comparison: StoredComparison,
     arms: Sequence[Arm],
     headlines: Mapping[str, PlannedRun],
-    finals: Mapping[tuple[str, int], Final | None],
+    finals: Finals,
 ) -> Callable[[str, str], dict[str, Any]]:
     field = find_common_basis(arms) or FULL
 
@@ -208,19 +220,20 @@ def _count_findings(findings: Mapping[str, Sequence[Mapping[str, Any]]]) -> dict
 
 
 def _describe_ablation(
-    comparison: StoredComparison,
-    arms: Sequence[Arm],
-    headlines: Mapping[str, PlannedRun],
-    finals: Mapping[tuple[str, int], Final | None],
+    comparison: StoredComparison, arms: Sequence[Arm], headlines: Mapping[str, PlannedRun], finals: Finals
 ) -> dict[str, Any] | None:
-    losses = {arm["name"]: arm["final"]["full_loss_nats_per_char"] for arm in arms if arm["final"] is not None}
-    if comparison.plan.ablation is None or len(losses) < len(arms):
+    """Losses are means over the seeds that every arm completed."""
+    plan = comparison.plan
+    if plan.ablation is None or not all(arm["final"] for arm in arms):
         return None
+    seeds = [seed for seed in plan.seeds if all(finals.get((arm["name"], seed)) for arm in arms)]
+    losses = {arm["name"]: compute_mean_loss(arm, FULL, finals, seeds)[1] for arm in arms}
     basis = {"field": FULL, "name": BASES[FULL]}
-    return describe_ablation(
-        comparison.plan.ablation,
-        {name: loss for name, loss in losses.items() if loss is not None},
-        lambda before, after: describe_certainty(comparison, headlines[before], headlines[after], finals, basis)[
-            "verdict"
-        ],
-    )
+
+    def judge(before: str, after: str, num_pairs: int) -> Verdict:
+        runs = headlines[before], headlines[after]
+        verdict: Verdict = describe_certainty(comparison, *runs, finals, basis, num_pairs=num_pairs)["verdict"]
+        return verdict
+
+    known = {name: loss for name, loss in losses.items() if loss is not None}
+    return {**describe_ablation(plan.ablation, known, judge), "num_seeds": max(1, len(seeds))}

@@ -38,11 +38,11 @@ CERTAIN = (
             "low <= floor and floor <= high": "Noise floor: {floor:fine_percent}, by its own interval "
             "{low:fine_percent} to {high:fine_percent} ({source})",
             "floor >= 0": "Noise floor: {floor:fine_percent} ({source})",
-            "": "Noise floor: {source}",
+            "n > 1": "Noise floor: {source}",
         },
         {name: CERTAINTY + path for name, path in
-         (("floor", "noise_floor_percent"), ("low", "noise_floor_low_percent"), ("high", "noise_floor_high_percent"),
-          ("source", "noise_floor_source"))},
+         (("n", "num_seed_pairs"), ("floor", "noise_floor_percent"), ("low", "noise_floor_low_percent"),
+          ("high", "noise_floor_high_percent"), ("source", "noise_floor_source"))},
         section="certainty",
     ),
     Sentence(

@@ -20,8 +20,6 @@ SINGLE_SEED_RULES = {
 }
 """The same with one seed, whose interval covers titles only, where noise of training is known."""
 SINGLE_SEED_RULES_WITHOUT_NOISE = {"EQUIVALENT": "low == 0 and high == 0", "INCONCLUSIVE": "max(high, 0 - low) > 0"}
-SEEDED = (("==", ""), (">", ", seed {seed}"))
-"""How the number of seed pairs compares with 1 → what a sentence on one seed adds."""
 _BOUNDS = {
     f"{prefix}{bound}": f"verdict/interval_{level}/{bound}_percent"
     for prefix, level in (("", 95), ("narrow_", 90))
@@ -112,7 +110,7 @@ HEADLINE = tuple(
         {
             "id": "improvement",
             "text": {
-                f"{condition} and pairs {symbol} 1": f"{sentence} ({{b:loss}} → {{c:loss}}){tail}"
+                f"{condition} and pairs == 1": f"{sentence} ({{b:loss}} → {{c:loss}})"
                 for condition, sentence in (
                     (
                         "reported > 0 and c < b",
@@ -120,7 +118,6 @@ HEADLINE = tuple(
                     ),
                     ("b > 0", "Change: frozen loss {reported:gain}, full loss {value:gain}"),
                 )
-                for symbol, tail in SEEDED
             },
             "inputs": {
                 "b": "b/final/full_loss_nats_per_char",
@@ -147,7 +144,7 @@ HEADLINE = tuple(
                 "high": "basis_gain_bounds_percent/high",
                 "shared": "text_is_shared",
             },
-            "unless": ("improvement",),
+            "unless": ("improvement", "final-loss"),
         },
         {
             "id": "coverage",
@@ -205,9 +202,11 @@ LAST_LINE = (
     Sentence(
         "final-result",
         {
-            f"pairs {symbol} 1 and len(num_arms) {many} 2": f"Final result{of}: frozen validation loss {{value:gain}} "
-            f"({{b:loss}} → {{c:loss}}), full loss {{full:gain}}{tail}; {{verdict_label}}"
-            for symbol, tail in (("==", ""), (">", ", both of seed {seed}"))
+            f"pairs {symbol} 1 and len(num_arms) {many} 2": f"Final result{of}: {result}; {{verdict_label}}"
+            for symbol, result in (
+                ("==", "frozen validation loss {value:gain} ({b:loss} → {c:loss}), full loss {full:gain}"),
+                (">", "{basis} {gain:gain}, mean of {pairs:count} seeds"),
+            )
             for many, of in (("<=", ""), (">", " of {candidate}"))
         },
         {
@@ -215,6 +214,7 @@ LAST_LINE = (
             "c": "c/final/loss_nats_per_char",
             "full": "full_gain_percent",
             "pairs": "verdict/num_seed_pairs",
+            "gain": "verdict/gain_percent",
         },
         GAIN,
         needs=("b_code", "c_code"),

@@ -11,14 +11,14 @@ from harness.claims.findings import GAINS
 from harness.claims.headline import CONCLUSION, HEADLINE, LAST_LINE
 from harness.claims.opening import CHECKS, OPENING, ORIGINS
 from harness.claims.sentence import Sentence, say
-from harness.claims.sweeps import RANKED, SWEEPS, TOGETHER
+from harness.claims.sweeps import ABLATED, OF_THE_RUNS, RANKED, SWEEPS
 
-ON_COMPARISON: tuple[Sentence, ...] = (*OPENING, *CHECKS, *ORIGINS, *RANKED, *SWEEPS)
+ON_COMPARISON: tuple[Sentence, ...] = (*OPENING, *CHECKS, *ORIGINS, *ABLATED, *RANKED, *SWEEPS)
 ON_PAIRS: tuple[Sentence, ...] = (
     *CONCLUSION,
     *HEADLINE,
     *(replace(each, section="findings") for each in (*GAINS, *SPEED, *CONSISTENCY, *STEADINESS, *COST)),
-    *TOGETHER,
+    *OF_THE_RUNS,
     *CERTAIN,
     *BY_TITLE,
     *LAST_LINE,

@@ -1,4 +1,7 @@
-"""The sentences on many arms: which value of a sweep is best, what cannot be told apart, all pairs judged together."""
+"""The sentences on many arms: which value of a sweep is best, what cannot be told apart, and from nothing.
+
+Those of the section `front` stand beneath the ranking wherever it is shown.
+"""
 
 from harness.claims.headline import VERDICT_RULES
 from harness.claims.sentence import Sentence
@@ -21,6 +24,7 @@ SWEEPS = (
         },
         _SWEEP,
         on="sweeps",
+        section="front",
     ),
     Sentence(
         "sweep-tied",
@@ -29,12 +33,58 @@ SWEEPS = (
         on="sweeps",
     ),
 )
+_NOTHING = "Cannot be told from nothing, by intervals that hold for all {impacts:count} impacts at once, when "
+ABLATED = (
+    Sentence(
+        "ablation-nothing",
+        {
+            "len(ladder) > 0 and len(left) > 0": f"{_NOTHING}added: {{ladder:list}}; when left out: {{left:list}}.",
+            "len(ladder) > 0": f"{_NOTHING}added: {{ladder:list}}.",
+            "len(left) > 0": f"{_NOTHING}left out: {{left:list}}.",
+            "len(ladder) == 0 and len(left) == 0": "Every change can be told from nothing, added and left out, by "
+            "intervals that hold for all {impacts:count} impacts at once.",
+        },
+        {
+            "ladder": "ablation/ladder_nothing",
+            "left": "ablation/leave_one_out_nothing",
+            "impacts": "ablation/num_impacts",
+        },
+        on="comparison",
+        section="front",
+    ),
+    Sentence(
+        "impact-intervals",
+        "Intervals of impacts: {method}, n = {n:count}; they cover {covers}.",
+        {name: f"ablation/ladder/0/verdict/interval_95/{name}" for name in ("method", "n", "covers")},
+        on="comparison",
+        section="ablation",
+    ),
+)
+_NOT_COMPARABLE = "raining times are not comparable: {doubts:clauses}."
 RANKED = (
+    Sentence(
+        "ranking-means",
+        {
+            f"{condition}{doubted}": f"Losses, gain, times and memory are means over {seeds}.{said}"
+            for doubted, said in ((" and len(doubts) > 0", f" T{_NOT_COMPARABLE}"), ("", ""))
+            for condition, seeds in (
+                ("min(n) > 1 and min(n) == max(n)", "{value:count} seeds"),
+                ("max(n) > 1", "the seeds that each arm completed, as many as {value:count}"),
+            )
+        }
+        | {"len(doubts) > 0 and max(times) > 0": f"T{_NOT_COMPARABLE}"},
+        {"n": "ranking/rows/*/num_seeds", "doubts": "ranking/time_doubts", "times": "ranking/rows/*/train_elapsed_s"},
+        "max(n)",
+        on="comparison",
+        section="front",
+    ),
     Sentence(
         "ranking-tied",
         {"len(tied) > 0": "≈ marks what is not told apart from the best, {best}: {tied:few}."},
         {"tied": "ranking/tied", "best": "ranking/rows/0/label"},
+        unless=("impact-intervals",),
         on="comparison",
+        section="front",
     ),
     Sentence(
         "ranking-open",
@@ -43,10 +93,12 @@ RANKED = (
             "they: {open:few}."
         },
         {"open": "ranking/open", "rows": "ranking/rows", "best": "ranking/rows/0/label"},
+        unless=("impact-intervals",),
         on="comparison",
+        section="front",
     ),
 )
-TOGETHER = (
+OF_THE_RUNS = (
     Sentence(
         "runs-word",
         {
@@ -64,36 +116,6 @@ TOGETHER = (
                 for bound in ("low", "high")
             },
         },
-        section="certainty",
-    ),
-    Sentence(
-        "judged-together",
-        {
-            "p_beyond >= 0 and p_within >= 0": "Judged together with the other pairs ({method}, {count:count} pairs, a "
-            "wrong word in at most {family:whole_percent} of comparisons): {word}"
-        },
-        {
-            "word": "verdict/adjusted/word",
-            "method": "verdict/adjusted/method",
-            "count": "verdict/adjusted/num_pairs_judged",
-            "family": "verdict/adjusted/family_error_percent",
-            "p_beyond": "verdict/adjusted/p_beyond_margin",
-            "p_within": "verdict/adjusted/p_within_margin",
-        },
-        section="certainty",
-    ),
-    Sentence(
-        "joint-interval",
-        "Interval that holds at once with those of the other pairs (Bonferroni, each of {count:count} at "
-        "{value:fine_percent}): {low:fine_percent} to {high:fine_percent}; covers {covers}",
-        {
-            "count": "verdict/adjusted/num_pairs_judged",
-            "family": "verdict/adjusted/family_error_percent",
-            "covers": "verdict/interval_joint/covers",
-            "low": "verdict/interval_joint/low_percent",
-            "high": "verdict/interval_joint/high_percent",
-        },
-        "100 - family / count",
         section="certainty",
     ),
 )
