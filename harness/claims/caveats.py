@@ -103,8 +103,6 @@ TRAINED = (
         {"left_out": "is_left_out"},
         on="runs",
     ),
-)
-BESIDE = (
     Sentence(
         "runs-beside-others",
         {

@@ -15,6 +15,15 @@ _FIT = {
 _TASK_FIT = {name: path.replace("/fit/", "/task_fit/") for name, path in _FIT.items()} | {
     "chars": "forensics/task_fit/num_chars"
 }
+_COUNTS = {"mismatch": "mismatch"} | {
+    f"{side}{suffix}": f"{side}/{path}"
+    for side in "bc"
+    for suffix, path in (
+        *(("", "facts/num_train_tokens"), ("_vocab", "facts/vocab_size"), ("_titles", "facts/num_titles")),
+        ("_origin", "forensics/validation/origin"),
+    )
+}
+_PER_TOKEN = "; training losses and perplexity, which are per token, do not compare between them."
 
 
 def write_misfits(beginning: str, end: str) -> dict[str, str]:
@@ -33,7 +42,7 @@ def write_misfits(beginning: str, end: str) -> dict[str, str]:
     }
 
 
-MISMATCH: tuple[Sentence, ...] = (
+TOKENS = (
     Sentence(
         "mismatch",
         {
@@ -42,48 +51,23 @@ MISMATCH: tuple[Sentence, ...] = (
             "b_titles != c_titles": "{baseline} and {candidate}: {mismatch}: {b_titles:count} titles against "
             "{c_titles:count}.",
         },
-        {
-            "mismatch": "mismatch",
-            **{
-                f"{side}{suffix}": f"{side}/facts/{field}"
-                for side in "bc"
-                for suffix, field in (("", "num_train_tokens"), ("_vocab", "vocab_size"), ("_titles", "num_titles"))
-            },
-        },
+        _COUNTS,
     ),
-)
-OTHER_TOKENS = (
     Sentence(
         "other-tokenizer",
         {
             f"b != c and b_vocab == c_vocab{shown}": "{baseline} and {candidate}: {b:count} training tokens against "
-            f"{{c:count}}, with {{b_vocab:count}} tokens of vocabulary: {what}"
+            f"{{c:count}}, with {{b_vocab:count}} tokens of vocabulary: another tokenizer on the same titles{what}"
             for shown, what in (
                 *(
-                    (
-                        f' and shared == 1 and {side}_origin == "scaled"',
-                        "another tokenizer on the same titles, as far as first losses show it; training losses and "
-                        "perplexity, which are per token, do not compare between them.",
-                    )
+                    (f' and shared == 1 and {side}_origin == "scaled"', f", as far as first losses show it{_PER_TOKEN}")
                     for side in "bc"
                 ),
-                (
-                    " and shared == 1",
-                    "another tokenizer on the same titles; training losses and perplexity, which are per token, do not "
-                    "compare between them.",
-                ),
-                ("", "another tokenizer on the same titles would come to that, and so would other titles."),
+                (" and shared == 1", _PER_TOKEN),
+                ("", " would come to that, and so would other titles."),
             )
         },
-        {
-            "b": "b/facts/num_train_tokens",
-            "c": "c/facts/num_train_tokens",
-            "b_vocab": "b/facts/vocab_size",
-            "c_vocab": "c/facts/vocab_size",
-            "b_origin": "b/forensics/validation/origin",
-            "c_origin": "c/forensics/validation/origin",
-            "shared": "text_is_shared",
-        },
+        _COUNTS,
         unless=("mismatch",),
     ),
     Sentence(

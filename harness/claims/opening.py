@@ -1,4 +1,4 @@
-"""The sentences on a comparison as a whole, before anything is compared: its data, when it was made, where from."""
+"""The sentences on a comparison as a whole: its data, when it was made, its checks, its sources, its arms together."""
 
 from harness.claims.sentence import Sentence
 from harness.sources.registry import IMPORTERS
@@ -6,8 +6,13 @@ from harness.store.runs import OWN_KIND
 
 SOURCES = {kind: importer.words for kind, importer in IMPORTERS.items()} | {OWN_KIND: "the stored run"}
 """Kind of a source → what it is called."""
+_SWEEP = {
+    name: name
+    for name in ("setting", "best", "best_value", "edge", "num_points", "lowest_value", "highest_value", "tied")
+} | {"loss": "best_loss_nats_per_char"}
+_RANKING = {"tied": "ranking/tied", "open": "ranking/open", "rows": "ranking/rows", "best": "ranking/rows/0/label"}
 
-OPENING = (
+ON_COMPARISON = (
     Sentence(
         "data-kind",
         {
@@ -40,8 +45,6 @@ OPENING = (
         {"start": "started_at", "end": "finished_at", "times": "num_times", "taken_in": "num_runs_taken_in"},
         on="comparison",
     ),
-)
-CHECKS = (
     Sentence(
         "checks",
         {
@@ -55,8 +58,6 @@ CHECKS = (
         {name: f"num_findings/{name}" for name in ("passed", "failed", "unvouched", "absent")},
         on="comparison",
     ),
-)
-ORIGINS = (
     Sentence(
         "origin",
         {
@@ -66,5 +67,40 @@ ORIGINS = (
         },
         {"taken_in": "/num_runs_taken_in", "origin": "origin", "source": "source/name"},
         on="arms",
+    ),
+    Sentence(
+        "ranking-tied",
+        {"len(tied) > 0": "≈ marks what is not told apart from the best, {best}: {tied:few}."},
+        _RANKING,
+        on="comparison",
+    ),
+    Sentence(
+        "ranking-open",
+        {
+            "len(open) > 0 and len(rows) > 2": "? marks arms of which nothing shows whether {best} is better than "
+            "they: {open:few}."
+        },
+        _RANKING,
+        on="comparison",
+    ),
+    Sentence(
+        "sweep-best",
+        {
+            f'edge == "{edge}"': "Best {setting} of {num_points:count} values from {lowest_value:value} to "
+            f"{{highest_value:value}}: {{best_value:value}} ({{best}}, {{loss:loss}} nats per character), {where}."
+            for edge, where in (
+                ("inside", "with worse ones on either side"),
+                ("lowest", "at the lower edge of the sweep: a still better one may lie below"),
+                ("highest", "at the upper edge of the sweep: a still better one may lie above"),
+            )
+        },
+        _SWEEP,
+        on="sweeps",
+    ),
+    Sentence(
+        "sweep-tied",
+        {"len(tied) > 0": "Not told apart from the best {setting} {best_value:value}: {tied:few}."},
+        _SWEEP,
+        on="sweeps",
     ),
 )

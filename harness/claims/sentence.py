@@ -16,8 +16,11 @@ On = Literal["comparison", "arms", "runs", "pairs", "scoring", "tokenizers", "sw
 """What a sentence is on: the comparison, or each item of that list in the document."""
 _ALWAYS: dict[str, dict[str, str]] = {
     "pairs": {"baseline": "baseline_label", "candidate": "candidate_label", "metric": "curve_metric",
-              "basis": "basis/name", "verdict_label": "verdict/label", "seed": "/seeds/0",
-              "num_arms": "/arms", "b_code": "b/evaluate_sha256", "c_code": "c/evaluate_sha256"},
+              "basis": "basis/name", "field": "basis/field", "verdict_label": "verdict/label", "seed": "/seeds/0",
+              "num_arms": "/arms", "b_code": "b/evaluate_sha256", "c_code": "c/evaluate_sha256",
+              "pairs": "verdict/num_seed_pairs", "shared": "text_is_shared", "reported": "reported_gain_percent",
+              "differs": "coverage_differs", "gap_low": "coverage_gap_points/low",
+              "gap_high": "coverage_gap_points/high"},
     "arms": {"label": "label"},
     "runs": {"label": "label", "seed": "seed"},
     "scoring": {"labels": "labels"},
@@ -26,12 +29,17 @@ _ALWAYS: dict[str, dict[str, str]] = {
 """Names that every sentence on such an item may use."""
 
 
+def both(path: str) -> dict[str, str]:
+    """The inputs `b` and `c`: what stands at one path in a pair's baseline and in its candidate."""
+    return {side: f"{side}/{path}" for side in "bc"}
+
+
 @dataclass(frozen=True)
 class Sentence:
     """One sentence of the reports."""
 
     id: str
-    """Unique among the sentences made of one item."""
+    """Of the sentences on one item that have the same one, the first that can be made is the only one."""
     text: str | Mapping[str, str]
     """Pattern, or condition → pattern, of which the first that can be made and holds is taken."""
     inputs: Mapping[str, str] = field(default_factory=dict)
@@ -41,7 +49,7 @@ class Sentence:
     needs: tuple[str, ...] = ()
     """Names that must be there beside those in the text."""
     unless: tuple[str, ...] = ()
-    """Sentences in whose place this one stands: where one of them was made, this one is not."""
+    """Sentences of other ids in whose place this one stands: where one of them was made, this one is not."""
     on: On = "pairs"
     section: str = ""
     """Of the reports."""
@@ -52,12 +60,12 @@ def say(document: Document, sentences: Sequence[Sentence], on: On, place: int = 
 
     Each is a `Claim` with its `section`.
     """
-    made: dict[str, Claim] = {}
+    made = set[str]()
     claims = []
     for sentence in sentences:
-        if sentence.on == on and made.keys().isdisjoint(sentence.unless):
+        if sentence.on == on and made.isdisjoint({sentence.id, *sentence.unless}):
             for claim in make(document, sentence, place):
-                made[sentence.id] = claim
+                made.add(sentence.id)
                 claims.append({"section": sentence.section, **asdict(claim)})
     return claims
 
