@@ -7,19 +7,19 @@ from itertools import pairwise
 from typing import Any
 
 from harness.analyse.ablation import describe_ablation
-from harness.analyse.arms import describe_arm, describe_final, find_problem
+from harness.analyse.arms import describe_arm, measure_last
 from harness.analyse.certainty import describe_certainty
 from harness.analyse.command import describe_command
 from harness.analyse.doubts import find_unseen
 from harness.analyse.examine import examine_all
-from harness.analyse.opponents import find_baseline, find_common_basis, find_opponents
+from harness.analyse.opponents import Finals, find_baseline, find_common_basis, find_opponents
 from harness.analyse.overlaps import RESUMED, count_beside
 from harness.analyse.pairs import BASES, FULL, describe_pair
 from harness.analyse.ranking import rank_arms
 from harness.analyse.sweeps import describe_sweeps
 from harness.analyse.verdict import judge_together
 from harness.plan.plan import PlannedRun
-from harness.store.arm_fields import Arm, Final
+from harness.store.arm_fields import Arm
 from harness.store.document import SCHEMA_VERSION, Document, Group, RunEntry
 from harness.store.measurements import Row
 from harness.store.rounding import round_numbers
@@ -28,8 +28,6 @@ from mainrun.record.errors import StoredResultsError
 
 NOTED_CLOCK_CHANGE_S = 1.0
 """A machine's clock that was set back by less is not worth a caveat."""
-Rows = dict[tuple[str, int], list[Row]]
-"""Measurements by arm and seed."""
 
 
 def describe_comparison(
@@ -46,18 +44,18 @@ def describe_comparison(
     plan = comparison.plan
     if not any(run.events for run in comparison.runs.values()):
         raise StoredResultsError(f"{comparison.folder} holds no measurement yet; train it with compare --resume.")
-    by_run: Rows = {(run.arm, run.seed): [] for run in plan.runs}
+    by_run: dict[tuple[str, int], list[Row]] = {(run.arm, run.seed): [] for run in plan.runs}
     for row in rows:
         by_run[row["arm"], row["seed"]].append(row)
-    beside = count_beside(comparison)
+    beside, examined = count_beside(comparison), examine_all(comparison)
     headlines = {arm.name: plan.find_headline(arm.name) for arm in plan.arms}
-    arms = [_describe(comparison, headlines[arm.name], by_run) for arm in plan.arms]
-    times = [
-        event["timestamp"]
-        for run in comparison.runs.values()
-        for event in run.events
-        if event["timestamp"] is not None and event["timestamp"] > 0
+    rows_by_arm = {name: by_run[run.arm, run.seed] for name, run in headlines.items()}
+    arms = [
+        describe_arm(plan.get_arm(name), run.seed, comparison.runs.get(run), examined.get(run), rows_by_arm[name])
+        for name, run in headlines.items()
     ]
+    events = [event for run in comparison.runs.values() for event in run.events]
+    times = [event["timestamp"] for event in events if (event["timestamp"] or 0) > 0]
     document: Document = round_numbers(
         {
             "schema_version": SCHEMA_VERSION,
@@ -91,9 +89,11 @@ def describe_comparison(
             "caveats": [],
         }
     )
-    finals = {run: _find_final(comparison, PlannedRun(*run), by_run[run]) for run in by_run}
+    finals = {
+        (run.arm, run.seed): measure_last(comparison.runs.get(run), examined.get(run), by_run[run.arm, run.seed])[0]
+        for run in plan.runs
+    }
     kept_rules = all(finding["status"] != "FAIL" for finding in findings["constraints"])
-    rows_by_arm = {name: by_run[run.arm, run.seed] for name, run in headlines.items()}
     opponents = find_opponents(plan.against, document["arms"], finals, plan.seeds)
     measured = [arms for arms in (opponents[-1:] if plan.ablation else opponents) if all(arm["final"] for arm in arms)]
     for baseline, candidate in measured:
@@ -140,19 +140,6 @@ def _describe_code_changes(comparison: StoredComparison, baseline: str, candidat
     return {}
 
 
-def _describe(comparison: StoredComparison, run: PlannedRun, rows: Rows) -> Arm:
-    arm, forensics = comparison.plan.get_arm(run.arm), examine_all(comparison).get(run)
-    return describe_arm(arm, run.seed, comparison.runs.get(run), forensics, rows[run.arm, run.seed])
-
-
-def _find_final(comparison: StoredComparison, planned: PlannedRun, rows: Sequence[Row]) -> Final | None:
-    run = comparison.runs.get(planned)
-    training, validation = ([row for row in rows if row["split"] == split] for split in ("train", "validation"))
-    if run is None or not run.is_complete or find_problem(run, training, validation):
-        return None
-    return describe_final(run.facts, examine_all(comparison).get(planned), training, validation)
-
-
 def _describe_run(comparison: StoredComparison, planned: PlannedRun, beside: Mapping[PlannedRun, int]) -> RunEntry:
     """How a planned run ended. A run trained elsewhere, or while the machine's clock was set back, says so besides."""
     plan, run = comparison.plan, comparison.runs.get(planned)
@@ -188,7 +175,7 @@ def _build_judge(
     comparison: StoredComparison,
     arms: Sequence[Arm],
     headlines: Mapping[str, PlannedRun],
-    finals: Mapping[tuple[str, int], Final | None],
+    finals: Finals,
 ) -> Callable[[str, str], dict[str, Any]]:
     field = find_common_basis(arms) or FULL
 
@@ -211,7 +198,7 @@ def _describe_ablation(
     comparison: StoredComparison,
     arms: Sequence[Arm],
     headlines: Mapping[str, PlannedRun],
-    finals: Mapping[tuple[str, int], Final | None],
+    finals: Finals,
 ) -> dict[str, Any] | None:
     losses = {arm["name"]: arm["final"]["full_loss_nats_per_char"] for arm in arms if arm["final"] is not None}
     if comparison.plan.ablation is None or len(losses) < len(arms):
