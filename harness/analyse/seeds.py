@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 
 from harness.analyse.curves import compute_gain
-from harness.analyse.noise import measure_noise
 from harness.analyse.power import POWER, compute_detectable_gain, compute_needed_pairs
 from harness.analyse.uncertainty import (
     CONFIDENCE,
     TitleVariance,
     compute_median_interval,
     compute_sd,
+    compute_sd_interval,
     compute_t_interval,
 )
 from harness.plan.noise import KnownNoise
@@ -80,6 +80,20 @@ def describe_robustness(
         else compute_needed_pairs(mean, known.sd_percent, margin_percent=margin_percent, title_variance=title_variance),
         "needed_pairs_source": known and known.source,
     }
+
+
+def measure_noise(gains: Sequence[float], source: str) -> KnownNoise | None:
+    """The spread of the gains of two seed pairs or more, in percent; None where there are fewer, or it is none at all.
+
+    The interval is chi-square's at 95 %, for normal noise. `source` says in words which pairs they are.
+    """
+    if len(gains) < 2:
+        return None
+    sd = compute_sd(gains)
+    if sd == 0:
+        return None
+    low, high = compute_sd_interval(sd, len(gains))
+    return KnownNoise(sd, low, high, len(gains), source)
 
 
 def compute_sign_flip_p(gains: Sequence[float]) -> float | None:

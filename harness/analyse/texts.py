@@ -82,13 +82,8 @@ def split_at_spans(validation: Validation, span_tokens: Sequence[int]) -> Iterat
 
 def _size(members: Sequence[_Member]) -> list[Validation | None]:
     """The validation text of each; one for all unless what they state contradicts."""
-    stated = [
-        {value for value in values if value is not None}
-        for values in zip(
-            *((member.facts.num_validation_tokens, member.facts.num_validation_chars) for member in members),
-            strict=True,
-        )
-    ]
+    names = ("num_validation_tokens", "num_validation_chars")
+    stated = [{getattr(facts, name) for facts, _ in members} - {None} for name in names]
     if max(map(len, stated)) > 1:
         return [_size([member])[0] for member in members]
     num_tokens, num_chars = (next(iter(values), None) for values in stated)

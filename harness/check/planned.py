@@ -1,7 +1,7 @@
-"""Rules on the runs of a comparison together: one code, and every planned run there, whole, and once."""
+"""Rules on the runs of a comparison together: one code, equal terms, and every planned run there, whole, and once."""
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from harness.check.registry import NO_CODE, Evidence, Result, join_results
@@ -10,7 +10,8 @@ from harness.plan.code import compute_sources_sha256
 from harness.plan.noise import find_known_noise
 from harness.plan.plan import Arm, Plan, order_runs
 from harness.plan.seeds import find_plan_hashes
-from harness.store.runs import TAKEN_OVER, StoredComparison, StoredRun
+from harness.store.facts import known
+from harness.store.runs import TAKEN_OVER, StoredRun
 
 REQUIRED_SOURCES = (
     frozenset({"data/batches.py", "metric/evaluate.py", "metric/full_loss.py", "model/attention.py", "model/gpt.py",
@@ -22,6 +23,11 @@ REQUIRED_SOURCES = (
 DECIDING_SOURCES = ("metric/", "model/", "optim/", "data/batches.py", "devices.py", "rules.py", "run.py", "sizes.py",
                     "step.py")  # fmt: skip
 """Folders and files of today's program that decide a run's numbers; of the first release's, all files count."""
+PROTECTED = ("data/", "metric/", "record/events.py", "record/journal.py", "record/parquet.py", "record/run_record.py",
+             "record/title_losses.py")  # fmt: skip
+"""Folders and files of the training program that make data, tokens and metric, and the formats they are stored in."""
+PROTECTED_IN_FIRST_RELEASE = ("corpus.py", "evaluate.py", "full_loss.py", "streams.py", "tokenizer.py")
+"""The same when the program had no folders."""
 NOT_PLANNED = "the runs were taken in after they were made: which others there were is not known"
 
 
@@ -99,11 +105,11 @@ def check_planned_runs(evidence: Evidence) -> Result:
     return join_results(results)
 
 
-def _takes_noise_as_known(comparison: StoredComparison) -> bool:
-    return comparison.plan.known_noise is not None
-
-
-@constraint("known-noise", "One seed is judged by no other noise than was measured", applies=_takes_noise_as_known)
+@constraint(
+    "known-noise",
+    "One seed is judged by no other noise than was measured",
+    applies=lambda comparison: comparison.plan.known_noise is not None,
+)
 def check_known_noise(evidence: Evidence) -> Result:
     """A plan that takes less noise of training as known than is known of its arms makes chance a verdict."""
     plan = evidence.comparison.plan
@@ -178,3 +184,39 @@ def _find_other_plan(evidence: Evidence, run: StoredRun, plan_hashes: Collection
 def _count_parameters(arm: Arm) -> Any:
     """Those of the model that the arm's own program builds, where that was asked; else those of the formula."""
     return arm.sizes.get("num_parameters_built", arm.sizes["num_parameters"])
+
+
+@constraint(
+    "equal-terms",
+    "Data, tokens and metric are made by the same code in all arms",
+    lambda comparison: comparison.plan.code_changes is not None,
+)
+def check_equal_terms(evidence: Evidence) -> Result:
+    """The files that make data, tokens and metric are the same in the programs of all arms, by hash.
+
+    A file that only has another name is the same.
+    """
+    plan, runs = evidence.comparison.plan, evidence.comparison.runs.values()
+    sources = {run.arm: known(run.facts.source_sha256, NO_CODE) for run in runs if not run.is_read}
+    missing = [arm.name for arm in plan.arms if arm.code is not None and arm.name not in sources]
+    if missing:
+        return "NOT CHECKED", f"no run of {', '.join(missing)} is there"
+    (baseline, first), *others = sources.items()
+    for arm, other in others:
+        changed = sorted({*_list_missing(first, other), *_list_missing(other, first)})
+        if changed:
+            return "FAIL", (
+                f"{', '.join(changed)}: not the same in {arm} as in {baseline}; their losses may not be on equal terms"
+            )
+    count = sum(map(_is_protected, first))
+    return "PASS", f"{count} files of data, metric and stored formats are the same in {len(sources)} arms"
+
+
+def _list_missing(one: Mapping[str, str], two: Mapping[str, str]) -> list[str]:
+    """Protected files of `one` whose content none of `two` has."""
+    digests = set(two.values())
+    return [name for name, digest in one.items() if _is_protected(name) and digest not in digests]
+
+
+def _is_protected(name: str) -> bool:
+    return name.startswith(PROTECTED) or name in PROTECTED_IN_FIRST_RELEASE

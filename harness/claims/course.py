@@ -12,7 +12,6 @@ _FOUND = {
     "tokens": "reached/tokens_seen",
     "elapsed": "reached/elapsed_s",
     "lowest": "lowest_candidate_loss_nats_per_char",
-    "b_last": "b/final/is_last",
 }
 
 

@@ -19,7 +19,6 @@ _OUTCOMES = {
     "c == target": "met exactly",
 }
 """Condition → what became of a target."""
-_LASTS = {"b_last": "b/final/is_last", "c_last": "c/final/is_last"}
 _WHERE = "{b:loss} → {c:loss} nats per character, {value:gain}."
 
 
@@ -47,7 +46,7 @@ GAINS = (
         Sentence(
             claim_id,
             {"b_last == 1 and c_last == 1": f"{name} at the last step, seed {{seed}}: {_WHERE}"},
-            {**both(f"final/{field}"), **_LASTS},
+            both(f"final/{field}"),
             GAIN,
             needs=("b_code", "c_code"),
         )
@@ -73,11 +72,7 @@ GAINS = (
                 ('b_origin != "estimated"', ""),
             )
         },
-        {
-            **both(f"final/{MATCHED}"),
-            "b_origin": "b/forensics/validation/origin",
-            "c_origin": "c/forensics/validation/origin",
-        },
+        both(f"final/{MATCHED}"),
         GAIN,
     ),
     Sentence(

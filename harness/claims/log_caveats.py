@@ -3,7 +3,7 @@ not.
 """
 
 from harness.analyse.first_losses import FIT_TOLERANCE, START_TOLERANCE
-from harness.claims.sentence import Sentence
+from harness.claims.sentence import Sentence, of_arms
 
 _FIT = {
     name: f"forensics/fit/{path}"
@@ -16,12 +16,9 @@ _TASK_FIT = {name: path.replace("/fit/", "/task_fit/") for name, path in _FIT.it
     "chars": "forensics/task_fit/num_chars"
 }
 _COUNTS = {"mismatch": "mismatch"} | {
-    f"{side}{suffix}": f"{side}/{path}"
+    f"{side}{suffix}": f"{side}/facts/{path}"
     for side in "bc"
-    for suffix, path in (
-        *(("", "facts/num_train_tokens"), ("_vocab", "facts/vocab_size"), ("_titles", "facts/num_titles")),
-        ("_origin", "forensics/validation/origin"),
-    )
+    for suffix, path in (("", "num_train_tokens"), ("_vocab", "vocab_size"), ("_titles", "num_titles"))
 }
 _PER_TOKEN = "; training losses and perplexity, which are per token, do not compare between them."
 
@@ -80,16 +77,15 @@ TOKENS = (
     ),
 )
 FIRST_LOSSES = (
-    Sentence(
+    of_arms(
         "fit",
         write_misfits(
             "{label}: its first losses come to {spans:decimals} spans (from {source}), ",
             " due: the denominator, the tokenizer or the evaluation batch was changed",
         ),
         _FIT,
-        on="arms",
     ),
-    Sentence(
+    of_arms(
         "task-text",
         {
             'status == "fits"': "{label}: its first losses fit the validation text of the task, {chars:count} "
@@ -101,18 +97,16 @@ FIRST_LOSSES = (
             ),
         },
         _TASK_FIT,
-        on="arms",
     ),
-    Sentence(
+    of_arms(
         "fit-not-decidable",
         {
             'status == "not decidable"': "{label}: whether its first validation loss fits is not decidable: {reason}.",
         },
         _FIT,
         unless=("task-text",),
-        on="arms",
     ),
-    Sentence(
+    of_arms(
         "start",
         {
             f"max(loss / due - 1, 1 - loss / due) > {START_TOLERANCE}": "{label}: the training loss starts at "
@@ -124,17 +118,15 @@ FIRST_LOSSES = (
             "due": "forensics/start/expected_nats_per_token",
             "vocab": "facts/vocab_size",
         },
-        on="arms",
     ),
 )
 COVERAGE = (
-    Sentence(
+    of_arms(
         "unknown-coverage",
         "{label}: its coverage is not known: {problem}.",
         {"problem": "forensics/coverage_problem"},
-        on="arms",
     ),
-    Sentence(
+    of_arms(
         "estimated-coverage",
         {
             f'origin == "estimated" and runs {symbol} 1': "{label}: its validation tokens are estimated from its "
@@ -161,11 +153,10 @@ COVERAGE = (
             "low_loss": "final/matched_low_nats_per_char",
             "high_loss": "final/matched_high_nats_per_char",
         },
-        on="arms",
     ),
 )
 ORIGIN = (
-    Sentence(
+    of_arms(
         "logs",
         {
             f'origin == "{origin}"': "{label}: only what its log says is known; code, titles, machine and weights are "
@@ -173,9 +164,8 @@ ORIGIN = (
             for origin in ("log", "csv", "tensorboard", "command")
         },
         {"origin": "origin"},
-        on="arms",
     ),
-    Sentence(
+    of_arms(
         "official-size",
         {
             'official == 1 and origin == "official"': "{label}: {trained:count} training tokens with a vocabulary of "
@@ -190,33 +180,29 @@ ORIGIN = (
             "chars": "forensics/validation/num_chars",
             "tokens": "forensics/validation/num_tokens",
         },
-        on="arms",
     ),
 )
 READING = (
-    Sentence(
+    of_arms(
         "clock-gaps",
         {
             "gaps > 0": "{label}: its clock has {gaps:count} gap(s), {gap:duration} together; they are not counted as "
             "training time."
         },
         {"gaps": "forensics/clock/num_gaps", "gap": "forensics/clock/gap_s"},
-        on="arms",
     ),
-    Sentence(
+    of_arms(
         "clock-setbacks",
         {"setbacks > 0": "{label}: its clock goes back {setbacks:count} time(s), as after a restart."},
         {"setbacks": "forensics/clock/num_setbacks"},
-        on="arms",
     ),
-    Sentence(
+    of_arms(
         "missing-evaluations",
         {
             "len(missing) > 0": "{label}: it has {evaluations:count} evaluations; the task's steps {missing:few} are "
             "not among them."
         },
         {"missing": "forensics/missing_evaluations", "evaluations": "forensics/num_evaluations"},
-        on="arms",
     ),
-    Sentence("notes", {"len(notes) > 0": "{label}: {notes:clauses}."}, {"notes": "notes"}, on="arms"),
+    of_arms("notes", {"len(notes) > 0": "{label}: {notes:clauses}."}, {"notes": "notes"}),
 )

@@ -1,6 +1,6 @@
 """The sentences on a comparison as a whole: its data, when it was made, its checks, its sources, its arms together."""
 
-from harness.claims.sentence import Sentence
+from harness.claims.sentence import Sentence, of_arms, of_comparison
 from harness.sources.registry import IMPORTERS
 from harness.store.runs import OWN_KIND
 
@@ -13,7 +13,7 @@ _SWEEP = {
 _RANKING = {"tied": "ranking/tied", "open": "ranking/open", "rows": "ranking/rows", "best": "ranking/rows/0/label"}
 
 ON_COMPARISON = (
-    Sentence(
+    of_comparison(
         "data-kind",
         {
             'source == "synthetic"': "Synthetic corpus.",
@@ -22,9 +22,8 @@ ON_COMPARISON = (
         },
         {"source": "corpus/source", "official": "corpus/is_official", "train": "corpus/num_train_titles"},
         needs=("train",),
-        on="comparison",
     ),
-    Sentence(
+    of_comparison(
         "data",
         "Preset {preset}; titles: {description}; {train:count} for training, {validation:count} for validation.",
         {
@@ -33,9 +32,8 @@ ON_COMPARISON = (
             "train": "corpus/num_train_titles",
             "validation": "corpus/num_validation_titles",
         },
-        on="comparison",
     ),
-    Sentence(
+    of_comparison(
         "period",
         {
             "taken_in == 0 and end >= start": "Measured from {start:time} to {end:time}.",
@@ -43,9 +41,8 @@ ON_COMPARISON = (
             "times == 0": "The sources carry no times.",
         },
         {"start": "started_at", "end": "finished_at", "times": "num_times", "taken_in": "num_runs_taken_in"},
-        on="comparison",
     ),
-    Sentence(
+    of_comparison(
         "checks",
         {
             "failed > 0 and unvouched > 0": "Checks: {failed} FAILED, {unvouched} CANNOT BE VOUCHED FOR, {passed} "
@@ -56,9 +53,8 @@ ON_COMPARISON = (
             "failed == 0": "Checks: {passed} passed, {failed} failed, {absent} not possible here.",
         },
         {name: f"num_findings/{name}" for name in ("passed", "failed", "unvouched", "absent")},
-        on="comparison",
     ),
-    Sentence(
+    of_arms(
         "origin",
         {
             'taken_in > 0 and origin == "trained"': "{label}: trained here.",
@@ -66,22 +62,19 @@ ON_COMPARISON = (
             **{f'origin == "{kind}"': f"{{label}}: {words} {{source}}." for kind, words in SOURCES.items()},
         },
         {"taken_in": "/num_runs_taken_in", "origin": "origin", "source": "source/name"},
-        on="arms",
     ),
-    Sentence(
+    of_comparison(
         "ranking-tied",
         {"len(tied) > 0": "≈ marks what is not told apart from the best, {best}: {tied:few}."},
         _RANKING,
-        on="comparison",
     ),
-    Sentence(
+    of_comparison(
         "ranking-open",
         {
             "len(open) > 0 and len(rows) > 2": "? marks arms of which nothing shows whether {best} is better than "
             "they: {open:few}."
         },
         _RANKING,
-        on="comparison",
     ),
     Sentence(
         "sweep-best",

@@ -75,7 +75,8 @@ def test_the_large_batch_on_equal_terms() -> None:
 def describe_share(share: float) -> str:
     document = {"fair": 100 - share, "reported": 100.0, "differs": True, "candidate": "mine"}
     sentence = Sentence("share", SHARE_SENTENCES, {name: f"/{name}" for name in document}, SHARE, on="comparison")
-    (claim,) = make(document, sentence)
+    claim = make(document, sentence)
+    assert claim is not None
     assert find_flaw(asdict(claim), document) is None
     return claim.text
 
