@@ -14,7 +14,7 @@ from harness.analyse.doubts import find_unseen
 from harness.analyse.examine import examine_all
 from harness.analyse.opponents import Finals, find_baseline, find_common_basis, find_opponents
 from harness.analyse.overlaps import RESUMED, count_beside
-from harness.analyse.pairs import BASES, FULL, describe_pair
+from harness.analyse.pairs import BASES, COVERAGE_DIFFERS, FULL, describe_pair
 from harness.analyse.ranking import rank_arms
 from harness.analyse.sweeps import describe_sweeps
 from harness.analyse.verdict import judge_together
@@ -103,7 +103,7 @@ def describe_comparison(
         pair["doubts"] += find_unseen(findings["integrity"], [run.folder_name for run in runs])
         pair |= describe_certainty(comparison, *runs, finals, pair["basis"], pair["doubts"], len(measured))
         if pair["coverage_differs"] and pair["basis"]["field"] == FULL:
-            pair["verdict"]["reason"] += "; the arms' coverage differs, so their frozen losses are not on equal terms"
+            pair["verdict"]["reason"] += COVERAGE_DIFFERS
         document["pairs"].append(round_numbers(pair))
     judge_together([pair["verdict"] for pair in document["pairs"]])
     judge = _build_judge(comparison, document["arms"], headlines, finals)

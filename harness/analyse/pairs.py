@@ -16,6 +16,8 @@ OFFICIAL_TARGET_NATS_PER_CHAR = 1.754
 """The task's own target; it means nothing on other data."""
 COVERAGE_TOLERANCE_POINTS = 0.5
 """A larger difference in coverage makes the frozen losses of two arms incomparable as they stand."""
+COVERAGE_DIFFERS = "; the arms' coverage differs, so their frozen losses are not on equal terms"
+"""What stands after a verdict then."""
 FULL, MATCHED, FROZEN, PER_TOKEN = (
     *("full_loss_nats_per_char", "matched_loss_nats_per_char", "loss_nats_per_char"),
     "loss_nats_per_token",

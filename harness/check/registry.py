@@ -116,12 +116,9 @@ def register_of_runs(
 
     def enter(judge: JudgeRun) -> JudgeRun:
         def judge_all(evidence: Evidence) -> Result:
-            num_planned = len(evidence.comparison.plan.runs)
             runs = [run for run in evidence.comparison.runs.values() if run.is_complete]
             results = [_ask(evidence, run, judge) for run in runs]
-            if len(runs) < num_planned:
-                results.append(("NOT CHECKED", f"{len(runs)} of {num_planned} runs are complete"))
-            status, text = join_results(results)
+            status, text = join_results([*results, *find_unfinished(evidence.comparison)])
             if status == "PASS":
                 text = passed if isinstance(passed, str) else passed(evidence)
             return status, text
@@ -130,6 +127,14 @@ def register_of_runs(
         return judge
 
     return enter
+
+
+def find_unfinished(comparison: StoredComparison) -> list[Result]:
+    """That not all planned runs are complete, where that is so."""
+    num_planned, num_complete = len(comparison.plan.runs), sum(run.is_complete for run in comparison.runs.values())
+    if num_complete == num_planned:
+        return []
+    return [("NOT CHECKED", f"{num_complete} of {num_planned} runs are complete")]
 
 
 def join_results(results: Sequence[Result]) -> Result:

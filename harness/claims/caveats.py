@@ -7,15 +7,6 @@ _TOGETHER = (
     " Judged together ({method}, a wrong word in at most {family:whole_percent} of comparisons): "
     "{candidates:few} are {words:few}."
 )
-_DATA = {
-    "source": "corpus/source",
-    "official": "corpus/is_official",
-    "description": "corpus/description",
-    "available": "corpus/num_available",
-    "train": "corpus/num_train_titles",
-    "validation": "corpus/num_validation_titles",
-}
-_RUN = {name: name for name in ("label", "seed", "status", "reason", "origin")}
 
 DATA = (
     of_comparison(
@@ -26,7 +17,14 @@ DATA = (
             "official == 0": "The titles are {description} ({value:count} of {available:count} available), not the "
             "task's own dataset at its full size: absolute losses do not compare with public ones.",
         },
-        _DATA,
+        {
+            "source": "corpus/source",
+            "official": "corpus/is_official",
+            "description": "corpus/description",
+            "available": "corpus/num_available",
+            "train": "corpus/num_train_titles",
+            "validation": "corpus/num_validation_titles",
+        },
         "train + validation",
     ),
 )
@@ -39,7 +37,7 @@ RUNS = (
             for of, what in ((' and origin == "trained"', "complete"), ("", "compared"))
             for known, because in ((' and reason != ""', " ({reason})"), ("", ""))
         },
-        _RUN,
+        {"status": "status", "reason": "reason", "origin": "origin"},
     ),
     of_arms(
         "unusable-arm",

@@ -2,6 +2,7 @@
 
 from itertools import product
 
+from harness.analyse.pairs import COVERAGE_DIFFERS
 from harness.claims.engine import GAIN
 from harness.claims.sentence import Sentence, both
 
@@ -20,8 +21,6 @@ SINGLE_SEED_RULES = {
 }
 """The same with one seed, whose interval covers titles only, where noise of training is known."""
 SINGLE_SEED_RULES_WITHOUT_NOISE = {"EQUIVALENT": "low == 0 and high == 0", "INCONCLUSIVE": "max(high, 0 - low) > 0"}
-SEEDED = (("==", ""), (">", ", seed {seed}"))
-"""How the number of seed pairs compares with 1 → what a sentence on one seed adds."""
 VERDICT = {
     "word": "verdict/word",
     "margin": "verdict/margin_percent",
@@ -52,7 +51,6 @@ _HELD_TO = (
     "beyond the margin, of {needed} times that a single seed needs"
 )
 _UNKNOWN = "; this is about one pair of runs, and of other seeds nothing is known"
-_DIFFERS = "; the arms' coverage differs, so their frozen losses are not on equal terms"
 _ON_BASIS = "Decided on the {basis} with a margin of {margin:percent}: "
 
 
@@ -118,7 +116,7 @@ HEADLINE = (
                 ),
                 ("b > 0", "Change: frozen loss {reported:gain}, full loss {value:gain}"),
             )
-            for symbol, tail in SEEDED
+            for symbol, tail in (("==", ""), (">", ", seed {seed}"))
         },
         both("final/full_loss_nats_per_char"),
         GAIN,
@@ -176,7 +174,7 @@ HEADLINE = (
                     ("pairs == 1", "{basis}", ""),
                     ("pairs > 1", "mean gain in {basis}, {gain:fine_percent},", ""),
                 )
-                for flag, tail in ((0, ""), (1, _DIFFERS))
+                for flag, tail in ((0, ""), (1, COVERAGE_DIFFERS))
             },
             "len(doubts) == 0": _ON_BASIS + "{reason}",
             "len(doubts) > 0 and pairs > 1": _ON_BASIS + "{doubts:clauses}; {interval:interval}",
