@@ -56,6 +56,11 @@ def format_count(value: float | None) -> str:
     return ABSENT if value is None else f"{value:,.0f}"
 
 
+def format_number_of(number: int, what: str) -> str:
+    """`1 file`, `2 files`."""
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
 def format_duration(seconds: float | None) -> str:
     """`42.1 s`, `3 min 05 s` or `2 h 07 min`."""
     if seconds is None:
@@ -114,6 +119,14 @@ def format_time(timestamp: float) -> str:
 def format_settings(settings: Mapping[str, Any]) -> str:
     """`dropout=0.2, epochs=8`."""
     return ", ".join(f"{key}={value}" for key, value in settings.items())
+
+
+def shorten(text: str, num_chars: int) -> str:
+    """A name in at most so many characters, cut in its middle, as names mostly differ at their ends."""
+    if len(text) <= num_chars:
+        return text
+    end = max(0, num_chars - 1) // 2
+    return f"{text[: max(0, num_chars - 1 - end)]}…{text[len(text) - end :]}"
 
 
 def quote(value: Any) -> str:

@@ -1,29 +1,53 @@
 """What each change of a recipe was measured to be worth."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
+
+from harness.analyse.verdict import judge_together
+from harness.store.pair_fields import Verdict
+
+KINDS = ("ladder", "leave_one_out")
 
 
 def describe_ablation(
-    ablation: Mapping[str, Any], finals: Mapping[str, float], judge: Callable[[str, str], dict[str, Any]]
+    ablation: Mapping[str, Any],
+    finals: Mapping[str, float],
+    judge: Callable[[str, str, int], Verdict],
 ) -> dict[str, Any]:
-    """What every unit was measured to be worth.
+    """What every unit was measured to be worth, alone and with all impacts judged at once.
 
     `ablation` is an `Ablation` as stored in a plan, `finals` the full loss of every arm at the last step, and
-    `judge(before, after)` the verdict on two arms.
+    `judge(before, after, num_pairs)` the verdict on two arms of so many pairs that are compared at once. Steps between
+    the same two arms are one impact, and one between equal arms is none. `ladder_nothing` and `leave_one_out_nothing`
+    name the units whose interval at once holds 0; None where there is no such interval.
     """
-    described: dict[str, Any] = {"recipe": ablation["recipe"]}
-    for kind in ("ladder", "leave_one_out"):
+    steps = [step for kind in KINDS for step in ablation[kind]]
+    pairs = list(dict.fromkeys((step["before"], step["after"]) for step in steps))
+    impacts = [pair for pair in pairs if pair[0] != pair[1]]
+    verdicts: dict[tuple[str, str], Verdict] = {
+        pair: {**judge(*pair, len(impacts) if pair in impacts else 1), "adjusted": None} for pair in pairs
+    }
+    judge_together([verdicts[pair] for pair in impacts])
+    described: dict[str, Any] = {"recipe": ablation["recipe"], "num_impacts": len(impacts)}
+    for kind in KINDS:
         described[kind] = [
             {
                 **step,
                 "before_full_loss_nats_per_char": finals[step["before"]],
                 "after_full_loss_nats_per_char": finals[step["after"]],
                 "impact_nats_per_char": finals[step["before"]] - finals[step["after"]],
-                "verdict": judge(step["before"], step["after"]),
+                "verdict": verdicts[step["before"], step["after"]],
             }
             for step in ablation[kind]
         ]
         described[f"{kind}_sum_nats_per_char"] = sum(step["impact_nats_per_char"] for step in described[kind])
+        described[f"{kind}_nothing"] = _find_nothing(described[kind])
     described["whole_nats_per_char"] = finals["baseline"] - finals[ablation["recipe"]]
     return described
+
+
+def _find_nothing(steps: Sequence[Mapping[str, Any]]) -> list[str] | None:
+    intervals = {step["unit"]: step["verdict"]["interval_joint"] for step in steps if step["before"] != step["after"]}
+    if None in intervals.values():
+        return None
+    return [unit for unit, interval in intervals.items() if interval["low_percent"] <= 0 <= interval["high_percent"]]

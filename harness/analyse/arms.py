@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import asdict
 from itertools import pairwise
-from statistics import median
+from statistics import fmean, median
 from typing import Any
 
 from harness.analyse.coverage import MIN_LOSS, compute_matched
@@ -22,6 +22,8 @@ GRADIENT_SPIKE_FACTOR = 10
 """A step whose gradient norm is more than so many times the run's median counts as a spike."""
 MEASURED_EACH_STEP = ("loss_nats_per_token", "grad_norm")
 """What of a training step must be finite for it to count as stable."""
+MEASURED_EACH_RUN = ("train_elapsed_s", "wall_elapsed_s", "logged_elapsed_s", "peak_memory_bytes")
+"""What of a cost differs from seed to seed."""
 _NOT_FACTS = ("config", "notes", "corpus", "machine", "source_sha256")
 """Facts that stand elsewhere in the document or in the records."""
 _HASHES = ("initial_weights_sha256", "final_weights_sha256", "mainrun_log_sha256", "title_losses_sha256")
@@ -66,7 +68,7 @@ def describe_arm(
         data = run.select("dataset_info")
         described |= {
             "min_frozen": _describe_minimum(validation),
-            "cost": _describe_cost(run, facts, arm, training),
+            "cost": describe_cost(run, forensics, arm, rows),
             "stability": describe_stability(training, validation),
             "in_train": _describe_titles_in_train(run.load_title_losses()) if run.has_title_losses else None,
             "machine": facts.machine,
@@ -168,26 +170,48 @@ def _find_curve_unit(validation: Sequence[Row]) -> str:
     return "loss_nats_per_token" if validation[-1]["loss_nats_per_char"] is None else "loss_nats_per_char"
 
 
+def describe_cost(run: StoredRun, forensics: Forensics | None, arm: PlannedArm, rows: Sequence[Row]) -> Cost:
+    """What one run took."""
+    training, _ = _split(rows)
+    elapsed_s, tokens_seen = (training[-1]["elapsed_s"], training[-1]["tokens_seen"]) if training else (None, None)
+    steps = [event for event in run.events if event.get("elapsed_time") is not None]
+    clock = forensics["clock"] if forensics and not elapsed_s else None
+    return _add_speeds(
+        {
+            "num_runs": 1,
+            "num_parameters": run.facts.num_parameters,
+            "training_flops": arm.sizes.get("training_flops"),
+            "tokens_seen": tokens_seen,
+            "train_elapsed_s": elapsed_s,
+            "wall_elapsed_s": steps[-1]["elapsed_time"] if steps and elapsed_s is not None else None,
+            "logged_elapsed_s": clock["elapsed_s"] if clock else None,
+            "tokens_per_s": None,
+            "flops_per_s": None,
+            "peak_memory_bytes": run.facts.peak_memory_bytes,
+        }
+    )
+
+
+def average_costs(costs: Sequence[Cost]) -> Cost:
+    """The first one with the mean of what a clock or the memory measured, None where that is not known of all."""
+    means = {}
+    for field in MEASURED_EACH_RUN:
+        values = [cost[field] for cost in costs]  # type: ignore[literal-required]  # fields of Cost
+        means[field] = None if None in values else fmean(values)
+    return _add_speeds({**costs[0], **means, "num_runs": len(costs)})  # type: ignore[typeddict-item]
+
+
+def _add_speeds(cost: Cost) -> Cost:
+    elapsed_s = cost["train_elapsed_s"]
+    for speed, amount in (("tokens_per_s", cost["tokens_seen"]), ("flops_per_s", cost["training_flops"])):
+        cost[speed] = amount / elapsed_s if amount and elapsed_s else None  # type: ignore[literal-required]
+    return cost
+
+
 def _describe_minimum(validation: Sequence[Row]) -> Lowest:
     unit = _find_curve_unit(validation)
     best = min(validation, key=lambda row: row[unit])
     return {"step": best["step"], "loss_nats_per_char": best[unit]}
-
-
-def _describe_cost(run: StoredRun, facts: RunFacts, arm: PlannedArm, training: Sequence[Row]) -> Cost:
-    last = training[-1] if training else {"elapsed_s": None, "tokens_seen": None}
-    elapsed_s, tokens_seen, flops = last["elapsed_s"], last["tokens_seen"], arm.sizes.get("training_flops")
-    steps = [event for event in run.events if event.get("elapsed_time") is not None]
-    return {
-        "num_parameters": facts.num_parameters,
-        "training_flops": flops,
-        "tokens_seen": tokens_seen,
-        "train_elapsed_s": elapsed_s,
-        "wall_elapsed_s": steps[-1]["elapsed_time"] if steps and elapsed_s is not None else None,
-        "tokens_per_s": tokens_seen / elapsed_s if tokens_seen and elapsed_s else None,
-        "flops_per_s": flops / elapsed_s if flops and elapsed_s else None,
-        "peak_memory_bytes": facts.peak_memory_bytes,
-    }
 
 
 def _describe_titles_in_train(columns: dict[str, list[Any]]) -> InTrain:

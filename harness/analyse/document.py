@@ -7,13 +7,13 @@ from itertools import pairwise
 from typing import Any
 
 from harness.analyse.ablation import describe_ablation
-from harness.analyse.arms import describe_arm, measure_last
+from harness.analyse.arms import average_costs, describe_arm, describe_cost, measure_last
 from harness.analyse.certainty import describe_certainty
 from harness.analyse.command import describe_command
 from harness.analyse.doubts import find_unseen
 from harness.analyse.examine import examine_all
-from harness.analyse.opponents import Finals, find_baseline, find_common_basis, find_opponents
-from harness.analyse.overlaps import RESUMED, count_beside
+from harness.analyse.opponents import Finals, compute_mean_loss, find_baseline, find_common_basis, find_opponents
+from harness.analyse.overlaps import RESUMED, count_beside, find_time_doubts
 from harness.analyse.pairs import BASES, COVERAGE_DIFFERS, FULL, describe_pair
 from harness.analyse.ranking import rank_arms
 from harness.analyse.sweeps import describe_sweeps
@@ -22,12 +22,15 @@ from harness.plan.plan import PlannedRun
 from harness.store.arm_fields import Arm
 from harness.store.document import SCHEMA_VERSION, Document, Group, RunEntry
 from harness.store.measurements import Row
+from harness.store.pair_fields import Verdict
 from harness.store.rounding import round_numbers
 from harness.store.runs import TAKEN_OVER, StoredComparison, StoredRun
 from mainrun.record.errors import StoredResultsError
 
 NOTED_CLOCK_CHANGE_S = 1.0
 """A machine's clock that was set back by less is not worth a caveat."""
+Rows = dict[tuple[str, int], list[Row]]
+"""Measurements by arm and seed."""
 
 
 def describe_comparison(
@@ -44,16 +47,17 @@ def describe_comparison(
     plan = comparison.plan
     if not any(run.events for run in comparison.runs.values()):
         raise StoredResultsError(f"{comparison.folder} holds no measurement yet; train it with compare --resume.")
-    by_run: dict[tuple[str, int], list[Row]] = {(run.arm, run.seed): [] for run in plan.runs}
+    by_run: Rows = {(run.arm, run.seed): [] for run in plan.runs}
     for row in rows:
         by_run[row["arm"], row["seed"]].append(row)
     beside, examined = count_beside(comparison), examine_all(comparison)
     headlines = {arm.name: plan.find_headline(arm.name) for arm in plan.arms}
     rows_by_arm = {name: by_run[run.arm, run.seed] for name, run in headlines.items()}
-    arms = [
-        describe_arm(plan.get_arm(name), run.seed, comparison.runs.get(run), examined.get(run), rows_by_arm[name])
-        for name, run in headlines.items()
-    ]
+    finals = {
+        (run.arm, run.seed): measure_last(comparison.runs.get(run), examined.get(run), by_run[run.arm, run.seed])[0]
+        for run in plan.runs
+    }
+    arms = [_describe(comparison, run, by_run, finals) for run in headlines.values()]
     events = [event for run in comparison.runs.values() for event in run.events]
     times = [event["timestamp"] for event in events if (event["timestamp"] or 0) > 0]
     document: Document = round_numbers(
@@ -89,16 +93,13 @@ def describe_comparison(
             "caveats": [],
         }
     )
-    finals = {
-        (run.arm, run.seed): measure_last(comparison.runs.get(run), examined.get(run), by_run[run.arm, run.seed])[0]
-        for run in plan.runs
-    }
     kept_rules = all(finding["status"] != "FAIL" for finding in findings["constraints"])
     opponents = find_opponents(plan.against, document["arms"], finals, plan.seeds)
     measured = [arms for arms in (opponents[-1:] if plan.ablation else opponents) if all(arm["final"] for arm in arms)]
     for baseline, candidate in measured:
         pair = describe_pair(baseline, candidate, rows_by_arm, official=official, kept_rules=kept_rules)
         runs = headlines[baseline["name"]], headlines[candidate["name"]]
+        pair["time_doubts"] = find_time_doubts((baseline, candidate), document["runs"])
         pair |= _describe_code_changes(comparison, baseline["name"], candidate["name"])
         pair["doubts"] += find_unseen(findings["integrity"], [run.folder_name for run in runs])
         pair |= describe_certainty(comparison, *runs, finals, pair["basis"], pair["doubts"], len(measured))
@@ -108,9 +109,10 @@ def describe_comparison(
     judge_together([pair["verdict"] for pair in document["pairs"]])
     judge = _build_judge(comparison, document["arms"], headlines, finals)
     document["ablation"] = round_numbers(_describe_ablation(comparison, document["arms"], headlines, finals))
+    time_doubts = find_time_doubts(document["arms"], document["runs"])
     shown_beside = find_baseline(plan.against, document["arms"], finals, plan.seeds)
     ranking = rank_arms(document["arms"], shown_beside, document["pairs"], finals, plan.seeds, judge)
-    document["ranking"] = round_numbers({"against": plan.against, **ranking})
+    document["ranking"] = round_numbers({"against": plan.against, "time_doubts": time_doubts, **ranking})
     if plan.ablation is None:
         found = describe_sweeps(document["arms"], document["ranking"]["field"], finals, plan.seeds, judge)
         document["sweeps"] = round_numbers(found)
@@ -138,6 +140,20 @@ def _describe_code_changes(comparison: StoredComparison, baseline: str, candidat
         if (change.baseline, change.candidate) == (baseline, candidate):
             return {"code_changes": [asdict(file) for file in change.files]}
     return {}
+
+
+def _describe(comparison: StoredComparison, run: PlannedRun, rows: Rows, finals: Finals) -> Arm:
+    arm, found = comparison.plan.get_arm(run.arm), examine_all(comparison)
+    described = describe_arm(arm, run.seed, comparison.runs.get(run), found.get(run), rows[run.arm, run.seed])
+    if described["cost"] is not None:
+        seeds = [seed for seed in comparison.plan.seeds if seed != run.seed and finals.get((run.arm, seed))]
+        others = [PlannedRun(run.arm, seed) for seed in seeds]
+        costs = [
+            describe_cost(comparison.runs[other], found.get(other), arm, rows[other.arm, other.seed])
+            for other in others
+        ]
+        described["cost"] = average_costs([described["cost"], *costs])
+    return described
 
 
 def _describe_run(comparison: StoredComparison, planned: PlannedRun, beside: Mapping[PlannedRun, int]) -> RunEntry:
@@ -195,19 +211,20 @@ def _count_findings(findings: Mapping[str, Sequence[Mapping[str, Any]]]) -> dict
 
 
 def _describe_ablation(
-    comparison: StoredComparison,
-    arms: Sequence[Arm],
-    headlines: Mapping[str, PlannedRun],
-    finals: Finals,
+    comparison: StoredComparison, arms: Sequence[Arm], headlines: Mapping[str, PlannedRun], finals: Finals
 ) -> dict[str, Any] | None:
-    losses = {arm["name"]: arm["final"]["full_loss_nats_per_char"] for arm in arms if arm["final"] is not None}
-    if comparison.plan.ablation is None or len(losses) < len(arms):
+    """Losses are means over the seeds that every arm completed."""
+    plan = comparison.plan
+    if plan.ablation is None or not all(arm["final"] for arm in arms):
         return None
+    seeds = [seed for seed in plan.seeds if all(finals.get((arm["name"], seed)) for arm in arms)]
+    losses = {arm["name"]: compute_mean_loss(arm, FULL, finals, seeds)[1] for arm in arms}
     basis = {"field": FULL, "name": BASES[FULL]}
-    return describe_ablation(
-        comparison.plan.ablation,
-        {name: loss for name, loss in losses.items() if loss is not None},
-        lambda before, after: describe_certainty(comparison, headlines[before], headlines[after], finals, basis)[
-            "verdict"
-        ],
-    )
+
+    def judge(before: str, after: str, num_pairs: int) -> Verdict:
+        runs = headlines[before], headlines[after]
+        verdict: Verdict = describe_certainty(comparison, *runs, finals, basis, num_pairs=num_pairs)["verdict"]
+        return verdict
+
+    known = {name: loss for name, loss in losses.items() if loss is not None}
+    return {**describe_ablation(plan.ablation, known, judge), "num_seeds": max(1, len(seeds))}

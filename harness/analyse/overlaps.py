@@ -1,8 +1,10 @@
-"""Which runs went on at the same time, by their journals: they took each other's time."""
+"""Which training times do not compare: of runs at the same time, by their journals, and of runs that stood still."""
 
 from collections.abc import Sequence
 
 from harness.plan.plan import PlannedRun
+from harness.store.arm_fields import Arm
+from harness.store.document import RunEntry
 from harness.store.runs import TAKEN_OVER, StoredComparison, StoredRun
 
 RESUMED = "run_resumed"
@@ -32,11 +34,25 @@ def count_beside(comparison: StoredComparison) -> dict[PlannedRun, int]:
     return {planned: len(others) for planned, others in beside.items()}
 
 
+def find_time_doubts(arms: Sequence[Arm], runs: Sequence[RunEntry]) -> list[str]:
+    """Why the training times of these arms do not compare, in words; `runs` may hold those of others too."""
+    names = {arm["name"] for arm in arms}
+    own = [run for run in runs if run["arm"] in names]
+    machines = {(arm["machine"]["device_name"], arm["machine"]["num_threads"]) for arm in arms if arm["machine"]}
+    found = {
+        "runs went on at the same time": any("num_runs_beside" in run for run in own),
+        "a run was interrupted": any("resumed" in run for run in own),
+        "a run was taken over from another comparison": any("taken_over" in run for run in own),
+        "machines or threads differ": len(machines) > 1,
+    }
+    return [words for words, is_so in found.items() if is_so]
+
+
 def _find_spans(run: StoredRun) -> Sequence[tuple[float, float]]:
-    """First and last time (Unix seconds) of each stretch that the run went on without a break."""
+    """First and last time (Unix seconds) of each stretch that the run and its clock went on without a break."""
     stretches: list[list[float]] = [[]]
     for event in run.events:
-        if event["event"] == RESUMED:
+        if event["event"] == RESUMED or (stretches[-1] and event["timestamp"] < stretches[-1][-1]):
             stretches.append([])
         stretches[-1].append(event["timestamp"])
-    return [(min(times), max(times)) for times in stretches if times]
+    return [(times[0], times[-1]) for times in stretches if times]

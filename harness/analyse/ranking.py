@@ -8,11 +8,12 @@ from harness.analyse.joint import bound_matched_gain
 from harness.analyse.opponents import Finals, compute_mean_loss, find_common_basis
 from harness.analyse.pairs import BASES, MATCHED
 from harness.analyse.verdict import adjust_verdicts
-from harness.formats import format_value
+from harness.formats import format_number_of, format_value
 from harness.store.arm_fields import Arm
 from mainrun.config import find_changes
 
 MAX_CHANGES_NAMED = 3
+OF_COST = ("num_parameters", "train_elapsed_s", "logged_elapsed_s", "training_flops", "peak_memory_bytes")
 Judge = Callable[[str, str], dict[str, Any]]
 """The verdict on two arms by name, the first being the baseline."""
 
@@ -27,7 +28,8 @@ def rank_arms(
 ) -> dict[str, Any]:
     """`field` and `name` of the loss all arms have, and its `rows`, best first; arms without one come last.
 
-    A row's losses are means over the plan's seeds that the arm completed; its change is that from `baseline`.
+    A row's losses, times and memory are means over the plan's seeds that the arm completed; its change is that from
+    `baseline`.
     `is_apart` says whether the best arm is shown to be better than this one, with all others judged together with it;
     None where nothing shows it either way. `tied` and `open` name the arms of which it is False and None.
     """
@@ -74,7 +76,7 @@ def describe_difference(baseline: Arm, arm: Arm, pair: Mapping[str, Any] | None,
     ] or [f"{key} {format_value(after)}" for key, (_, after) in changes]
     num_files = None if pair is None else len(pair.get("code_changes", ()))
     if num_files:
-        named.insert(0, f"code of {num_files:,} {'file' if num_files == 1 else 'files'}")
+        named.insert(0, f"code of {format_number_of(num_files, 'file')}")
     more = len(named) - MAX_CHANGES_NAMED
     return ", ".join(named[:MAX_CHANGES_NAMED]) + (f" and {more} more" if more > 0 else "") or "nothing"
 
@@ -82,7 +84,7 @@ def describe_difference(baseline: Arm, arm: Arm, pair: Mapping[str, Any] | None,
 def _describe(
     arm: Arm, baseline: Arm, pair: Mapping[str, Any] | None, field: str | None, finals: Finals, seeds: Sequence[int]
 ) -> dict[str, Any]:
-    final, cost, clock = arm["final"], arm["cost"], (arm["forensics"] or {}).get("clock")
+    final, cost = arm["final"], arm["cost"]
     num_seeds, loss = (0, None) if field is None else compute_mean_loss(arm, field, finals, seeds)
     ranged = field == MATCHED and final is not None
     return {
@@ -102,11 +104,7 @@ def _describe(
         "bounds": pair["basis_gain_bounds_percent"] if pair else None,
         "interval_95": pair["verdict"]["interval_95"] if pair else None,
         "verdict": pair["verdict"]["label"] if pair else None,
-        "num_parameters": cost["num_parameters"] if cost else None,
-        "train_elapsed_s": cost["train_elapsed_s"] if cost else None,
-        "logged_elapsed_s": clock["elapsed_s"] if clock and not (cost and cost["train_elapsed_s"]) else None,
-        "training_flops": cost["training_flops"] if cost else None,
-        "peak_memory_bytes": cost["peak_memory_bytes"] if cost else None,
+        **{field: cost[field] if cost else None for field in OF_COST},  # type: ignore[literal-required]
         "step": final["step"] if final else None,
         "above_best": final["loss_nats_per_char"] - arm["min_frozen"]["loss_nats_per_char"]
         if final and arm["min_frozen"] and final["loss_nats_per_char"] is not None

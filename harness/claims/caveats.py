@@ -162,9 +162,18 @@ NUMBERS = (
     ),
     of_comparison(
         "several-impacts",
-        f"{{value:count}} impacts of changes are given; {_UNADJUSTED}",
-        {"ladder": "ablation/ladder", "left_out": "ablation/leave_one_out"},
-        "len(ladder) + len(left_out)",
+        {
+            f"{condition}impacts > 0": f"{{impacts:count}} impacts of changes are given; {_UNADJUSTED}{beside}"
+            for condition, beside in (
+                ("family > 0 and ", " Those at once, beside them, are adjusted for their number ({method})."),
+                ("", ""),
+            )
+        },
+        {
+            "impacts": "ablation/num_impacts",
+            "method": "ablation/ladder/0/verdict/adjusted/method",
+            "family": "ablation/ladder/0/verdict/adjusted/family_error_percent",
+        },
     ),
     of_arms(
         "changed-recipe",
@@ -176,11 +185,11 @@ NUMBERS = (
     ),
 )
 ALWAYS = (
-    Sentence("tokenizer-titles", "{labels:list}: the tokenizer was trained on {titles}.",
+    Sentence("tokenizer-titles", "{labels:few}: the tokenizer was trained on {titles}.",
              {"titles": "value/tokenizer_trained_on"}, on="tokenizers"),
     Sentence(
         "not-scored",
-        "{labels:list}: the frozen evaluation scores {coverage:percent} of the validation tokens ({spans:count} "
+        "{labels:few}: the frozen evaluation scores {coverage:percent} of the validation tokens ({spans:count} "
         "spans); {unscored:count} tokens are never scored, and their characters are divided by. The full loss "
         "scores all.",
         {"coverage": "value/coverage_percent", "spans": "value/num_spans", "unscored": "value/num_unscored_tokens"},

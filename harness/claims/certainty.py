@@ -1,19 +1,8 @@
-"""The sentences on how sure a gain is: what seeds and titles say, all pairs judged together, and the view by title."""
+"""The sentences on how sure a gain is: what seeds and titles say, and the view by title."""
 
 from harness.claims.headline import VERDICT, VERDICT_RULES
 from harness.claims.sentence import Sentence
 
-_ADJUSTED = {
-    "word": "verdict/adjusted/word",
-    "method": "verdict/adjusted/method",
-    "count": "verdict/adjusted/num_pairs_judged",
-    "family": "verdict/adjusted/family_error_percent",
-    "p_beyond": "verdict/adjusted/p_beyond_margin",
-    "p_within": "verdict/adjusted/p_within_margin",
-    "covers": "verdict/interval_joint/covers",
-    "low": "verdict/interval_joint/low_percent",
-    "high": "verdict/interval_joint/high_percent",
-}
 _SEEDS = {
     "n": "robustness/num_seed_pairs",
     "mean": "robustness/mean_gain_percent",
@@ -40,21 +29,6 @@ CERTAIN = (
         VERDICT,
     ),
     Sentence(
-        "judged-together",
-        {
-            "p_beyond >= 0 and p_within >= 0": "Judged together with the other pairs ({method}, {count:count} pairs, a "
-            "wrong word in at most {family:whole_percent} of comparisons): {word}"
-        },
-        _ADJUSTED,
-    ),
-    Sentence(
-        "joint-interval",
-        "Interval that holds at once with those of the other pairs (Bonferroni, each of {count:count} at "
-        "{value:fine_percent}): {low:fine_percent} to {high:fine_percent}; covers {covers}",
-        _ADJUSTED,
-        "100 - family / count",
-    ),
-    Sentence(
         "evaluation-sampling",
         "Evaluation sampling, seed {seed}: {interval:interval}",
         {"interval": "evaluation_sampling/interval_95"},
@@ -79,7 +53,7 @@ CERTAIN = (
             "low <= floor and floor <= high": "Noise floor: {floor:fine_percent}, by its own interval "
             "{low:fine_percent} to {high:fine_percent} ({source})",
             "floor >= 0": "Noise floor: {floor:fine_percent} ({source})",
-            "": "Noise floor: {source}",
+            "n > 1": "Noise floor: {source}",
         },
         _SEEDS,
     ),

@@ -150,6 +150,7 @@ STEADINESS = (
         "last-against-best",
         {
             "last == lowest": "{candidate}: the last evaluation is the best one.",
+            f"last - lowest < {SHOWN_RISE}": "{candidate}: the last frozen loss is the lowest one to the digits shown.",
             "last > lowest": "{candidate}: the last frozen loss lies {value:loss} above the lowest one, {lowest:loss} "
             "at step {step:count}; the last one is reported.",
         },
@@ -161,23 +162,24 @@ STEADINESS = (
     *_write_last("baseline"),
     *_write_last("candidate"),
 )
+_IS_SHOWN = f"max(c / b, 2 - c / b) - 1 >= {SHOWN_RATIO}"
 COST = (
     *(
         Sentence(
             claim_id,
-            f"{{candidate}} takes {{value:ratio}} the {what} of {{baseline}}.",
-            both(f"cost/{field}"),
+            {f"{_IS_SHOWN}{also}": f"{{candidate}} takes {{value:ratio}} the {what} of {{baseline}}."},
+            {**both(f"cost/{field}"), "doubts": "time_doubts"},
             "c / b",
         )
-        for claim_id, field, what in (
-            ("time-ratio", "train_elapsed_s", "training time"),
-            ("flops-ratio", "training_flops", "floating-point operations (counted from the sizes)"),
-            ("memory-ratio", "peak_memory_bytes", "peak memory"),
+        for claim_id, field, what, also in (
+            ("time-ratio", "train_elapsed_s", "training time", " and len(doubts) == 0"),
+            ("flops-ratio", "training_flops", "floating-point operations (counted from the sizes)", ""),
+            ("memory-ratio", "peak_memory_bytes", "peak memory", ""),
         )
     ),
     Sentence(
         "parameters-ratio",
-        {f"max(c / b, 2 - c / b) - 1 >= {SHOWN_RATIO}": "{candidate} has {value:ratio} the parameters of {baseline}."},
+        {_IS_SHOWN: "{candidate} has {value:ratio} the parameters of {baseline}."},
         both("cost/num_parameters"),
         "c / b",
     ),

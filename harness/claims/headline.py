@@ -108,7 +108,7 @@ HEADLINE = (
     Sentence(
         "improvement",
         {
-            f"{condition} and pairs {symbol} 1": f"{sentence} ({{b:loss}} → {{c:loss}}){tail}"
+            f"{condition} and pairs == 1": f"{sentence} ({{b:loss}} → {{c:loss}})"
             for condition, sentence in (
                 (
                     "reported > 0 and c < b",
@@ -116,7 +116,6 @@ HEADLINE = (
                 ),
                 ("b > 0", "Change: frozen loss {reported:gain}, full loss {value:gain}"),
             )
-            for symbol, tail in (("==", ""), (">", ", seed {seed}"))
         },
         both("final/full_loss_nats_per_char"),
         GAIN,
@@ -131,7 +130,7 @@ HEADLINE = (
             "": "Compared on: {basis}: {before:loss} → {after:loss}",
         },
         _BASIS,
-        unless=("improvement",),
+        unless=("improvement", "final-loss"),
     ),
     Sentence(
         "coverage",
@@ -187,12 +186,14 @@ LAST_LINE = (
     Sentence(
         "final-result",
         {
-            f"pairs {symbol} 1 and len(num_arms) {many} 2": f"Final result{of}: frozen validation loss {{value:gain}} "
-            f"({{b:loss}} → {{c:loss}}), full loss {{full:gain}}{tail}; {{verdict_label}}"
-            for symbol, tail in (("==", ""), (">", ", both of seed {seed}"))
+            f"pairs {symbol} 1 and len(num_arms) {many} 2": f"Final result{of}: {result}; {{verdict_label}}"
+            for symbol, result in (
+                ("==", "frozen validation loss {value:gain} ({b:loss} → {c:loss}), full loss {full:gain}"),
+                (">", "{basis} {gain:gain}, mean of {pairs:count} seeds"),
+            )
             for many, of in (("<=", ""), (">", " of {candidate}"))
         },
-        {**both("final/loss_nats_per_char"), "full": "full_gain_percent"},
+        {**both("final/loss_nats_per_char"), "full": "full_gain_percent", "gain": "verdict/gain_percent"},
         GAIN,
         needs=("b_code", "c_code"),
     ),

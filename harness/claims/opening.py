@@ -1,4 +1,7 @@
-"""The sentences on a comparison as a whole: its data, when it was made, its checks, its sources, its arms together."""
+"""The sentences on a comparison as a whole: its data, when it was made, its checks, its sources, its arms together.
+
+Those of the section `front` stand beneath the ranking wherever it is shown.
+"""
 
 from harness.claims.sentence import Sentence, of_arms, of_comparison
 from harness.sources.registry import IMPORTERS
@@ -11,6 +14,8 @@ _SWEEP = {
     for name in ("setting", "best", "best_value", "edge", "num_points", "lowest_value", "highest_value", "tied")
 } | {"loss": "best_loss_nats_per_char"}
 _RANKING = {"tied": "ranking/tied", "open": "ranking/open", "rows": "ranking/rows", "best": "ranking/rows/0/label"}
+_NOTHING = "Cannot be told from nothing, by intervals that hold for all {impacts:count} impacts at once, when "
+_NOT_COMPARABLE = "raining times are not comparable: {doubts:clauses}."
 
 ON_COMPARISON = (
     of_comparison(
@@ -64,9 +69,48 @@ ON_COMPARISON = (
         {"taken_in": "/num_runs_taken_in", "origin": "origin", "source": "source/name"},
     ),
     of_comparison(
+        "ablation-nothing",
+        {
+            "len(ladder) > 0 and len(left) > 0": f"{_NOTHING}added: {{ladder:list}}; when left out: {{left:list}}.",
+            "len(ladder) > 0": f"{_NOTHING}added: {{ladder:list}}.",
+            "len(left) > 0": f"{_NOTHING}left out: {{left:list}}.",
+            "len(ladder) == 0 and len(left) == 0": "Every change can be told from nothing, added and left out, by "
+            "intervals that hold for all {impacts:count} impacts at once.",
+        },
+        {
+            "ladder": "ablation/ladder_nothing",
+            "left": "ablation/leave_one_out_nothing",
+            "impacts": "ablation/num_impacts",
+        },
+        section="front",
+    ),
+    of_comparison(
+        "impact-intervals",
+        "Intervals of impacts: {method}, n = {n:count}; they cover {covers}.",
+        {name: f"ablation/ladder/0/verdict/interval_95/{name}" for name in ("method", "n", "covers")},
+        section="ablation",
+    ),
+    of_comparison(
+        "ranking-means",
+        {
+            f"{condition}{doubted}": f"Losses, gain, times and memory are means over {seeds}.{said}"
+            for doubted, said in ((" and len(doubts) > 0", f" T{_NOT_COMPARABLE}"), ("", ""))
+            for condition, seeds in (
+                ("min(n) > 1 and min(n) == max(n)", "{value:count} seeds"),
+                ("max(n) > 1", "the seeds that each arm completed, as many as {value:count}"),
+            )
+        }
+        | {"len(doubts) > 0 and max(times) > 0": f"T{_NOT_COMPARABLE}"},
+        {"n": "ranking/rows/*/num_seeds", "doubts": "ranking/time_doubts", "times": "ranking/rows/*/train_elapsed_s"},
+        "max(n)",
+        section="front",
+    ),
+    of_comparison(
         "ranking-tied",
         {"len(tied) > 0": "≈ marks what is not told apart from the best, {best}: {tied:few}."},
         _RANKING,
+        unless=("impact-intervals",),
+        section="front",
     ),
     of_comparison(
         "ranking-open",
@@ -75,6 +119,8 @@ ON_COMPARISON = (
             "they: {open:few}."
         },
         _RANKING,
+        unless=("impact-intervals",),
+        section="front",
     ),
     Sentence(
         "sweep-best",
@@ -89,6 +135,7 @@ ON_COMPARISON = (
         },
         _SWEEP,
         on="sweeps",
+        section="front",
     ),
     Sentence(
         "sweep-tied",

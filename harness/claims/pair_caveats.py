@@ -76,14 +76,14 @@ OF_PAIRS = (
     *(
         Sentence(
             f"{key.replace('_', '-')}-warning",
-            {f"ratio > {COST_WARNING_RATIO}": f"{{candidate}} takes {{ratio:ratio}} the {what} of {{baseline}}."},
-            {"ratio": key},
+            {f"ratio > {COST_WARNING_RATIO}{also}": f"{{candidate}} takes {{ratio:ratio}} the {what} of {{baseline}}."},
+            {"ratio": key, "doubts": "time_doubts"},
         )
-        for what, key in (
-            ("training time", "time_ratio"),
-            ("floating-point operations", "flops_ratio"),
-            ("number of parameters", "parameters_ratio"),
-            ("peak memory", "memory_ratio"),
+        for what, key, also in (
+            ("training time", "time_ratio", " and len(doubts) == 0"),
+            ("floating-point operations", "flops_ratio", ""),
+            ("number of parameters", "parameters_ratio", ""),
+            ("peak memory", "memory_ratio", ""),
         )
     ),
 )

@@ -9,14 +9,22 @@ from harness.cli.table import find_width, format_columns
 
 def format_result(document: dict[str, Any], folder: Path) -> str:
     """The ranking, what it comes to, and where the reports are."""
-    from harness.report.front import LEAST, describe_ranking, find_broken_rules, find_conclusions, select_pairs
+    from harness.report.blocks import select_section
+    from harness.report.front import find_broken_rules, find_conclusions, select_pairs
+    from harness.report.ranking_table import LEAST, describe_ranking
 
-    table = describe_ranking(document, short=True)
+    width, table = find_width(), describe_ranking(document, short=True, split=True)
     rows = [[cell if isinstance(cell, str) else cell.text for cell in row] for row in table.rows]
     header = list(table.header)
-    spared = [header.index(name) for name in LEAST if name in header]
+    places = {name: place for place, name in enumerate(header)}
     ranked = format_columns(
-        header, rows, table.numeric, max_width=find_width(), longest=header.index("What changed"), spared=spared
+        header,
+        rows,
+        table.numeric,
+        max_width=width,
+        names=(places["Arm"], len(header) - 2),
+        longest=places["What changed"],
+        spared=[*(places[name] for name in (*LEAST, "What changed") if name in places), len(header) - 1],
     )
     rules = [f"FAIL: {finding['title']}: {finding['evidence']}" for finding in find_broken_rules(document)]
     conclusions = [claim["text"] for claim in find_conclusions(document)] or ["No two arms can be compared."]
@@ -26,11 +34,11 @@ def format_result(document: dict[str, Any], folder: Path) -> str:
     ]
     return "\n".join(
         [
-            *(format_ablation(document["ablation"]) if document["ablation"] else ()),
+            *(format_ablation(document["ablation"], width) if document["ablation"] else ()),
             *ranked,
-            *(claim["text"] for claim in document["claims"] if claim["id"].startswith("ranking-")),
+            *(claim["text"] for claim in select_section(document["claims"], "front")),
             "",
-            *(claim["text"] for claim in document["claims"] if claim["id"].startswith("sweep-")),
+            *(claim["text"] for claim in document["claims"] if claim["id"] == "sweep-tied"),
             *rules,
             *conclusions,
             *shares,

@@ -4,10 +4,14 @@ import shutil
 import sys
 from collections.abc import Collection, Sequence
 
+from harness.formats import shorten
+
 GAP = 2
 """Spaces between two columns."""
 MIN_CELL_CHARS = 24
 """A long cell that is cut to fewer characters says nothing."""
+MIN_NAME_CHARS = 10
+"""Of a name that is cut in the middle."""
 
 
 def format_columns(
@@ -16,37 +20,39 @@ def format_columns(
     numeric: Collection[int] = (),
     *,
     max_width: int | None = None,
+    names: Sequence[int] = (),
     longest: int | None = None,
     spared: Sequence[int] = (),
 ) -> list[str]:
     """Lines with every column as wide as its widest cell; those at the places `numeric` are set to the right.
 
-    In no more than `max_width` characters, where that is given: the cells of the column at `longest` are cut to the
-    room there is, and where that leaves too few of them, columns are left out in the order of `spared`, and then it.
+    In no more than `max_width` characters, where that is given: columns are left out in the order of `spared` until
+    those that stay have room. What is free goes to `names`, of which the longest are cut in the middle, and then to
+    the column at `longest`, whose cells are cut at the end.
     """
-    widths = _measure([header, *rows])
-    left_out: list[int] = []
-    room = None
-    if max_width is not None and longest is not None:
-        waiting = [*spared, longest]
-        while True:
-            others = [width + GAP for place, width in enumerate(widths) if place not in (longest, *left_out)]
-            room = max_width - sum(others)
-            if not waiting or room >= min(widths[longest], MIN_CELL_CHARS):
-                break
-            left_out.append(waiting.pop(0))
-    cut = [
-        [_cut(cell, room) if place == longest else cell for place, cell in enumerate(row)] for row in [header, *rows]
-    ]
+    widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
+    flexible = dict.fromkeys(names, MIN_NAME_CHARS) | ({} if longest is None else {longest: MIN_CELL_CHARS})
+    kept = {place: min(width, flexible.get(place, width)) for place, width in enumerate(widths)}
+    if max_width is None:
+        kept = dict(enumerate(widths))
+    else:
+        for place in spared:
+            if _add_up(kept) > max_width:
+                del kept[place]
+        for most in range(MIN_NAME_CHARS, max_width):
+            wider = kept | {place: min(widths[place], most) for place in names}
+            kept = wider if _add_up(wider) <= max_width else kept
+        if longest in kept:
+            kept[longest] += min(widths[longest] - kept[longest], max_width - _add_up(kept))
     return [
         (" " * GAP)
         .join(
-            cell.rjust(width) if place in numeric else cell.ljust(width)
-            for place, (cell, width) in enumerate(zip(row, _measure(cut), strict=True))
-            if place not in left_out
+            cell.rjust(kept[place]) if place in numeric else cell.ljust(kept[place])
+            for place in kept
+            for cell in [_cut(row[place], kept[place], in_the_middle=place in names)]
         )
         .rstrip()
-        for row in cut
+        for row in [header, *rows]
     ]
 
 
@@ -57,9 +63,11 @@ def find_width() -> int | None:
     return shutil.get_terminal_size().columns
 
 
-def _measure(rows: Sequence[Sequence[str]]) -> list[int]:
-    return [max(map(len, column)) for column in zip(*rows, strict=True)]
+def _add_up(widths: dict[int, int]) -> int:
+    return sum(widths.values()) + GAP * (len(widths) - 1)
 
 
-def _cut(cell: str, room: int | None) -> str:
-    return cell if room is None or len(cell) <= room else f"{cell[: room - 1]}…"
+def _cut(cell: str, width: int, *, in_the_middle: bool) -> str:
+    if in_the_middle or len(cell) <= width:
+        return shorten(cell, width)
+    return f"{cell[: width - 1]}…"

@@ -1,35 +1,55 @@
 """The figure of an ablation; it is handed its axes."""
 
+from collections.abc import Mapping
 from typing import Any
 
-from harness.formats import format_loss
+from harness.formats import format_ends, format_loss, format_percent
 from harness.report.curves import Curves
-from harness.report.drawing import COLORS, Spot
+from harness.report.drawing import COLORS, Spot, fit_row_names, set_height
+
+PALE = 0.4
+"""How opaque an impact is drawn that cannot be told from nothing."""
+_HIGH = 0.65
+"""Of a row's height what its bar takes."""
 
 
 def draw_ablation(curves: Curves, axes: Any) -> list[Spot]:
-    """The ladder as a waterfall: the full loss after each change, and how far each one took it down."""
-    ladder = curves.document["ablation"]["ladder"]
+    """The ladder as a waterfall, a row a change: how far each took the full loss down, with its interval at once."""
+    ablation = curves.document["ablation"]
+    ladder, nothing = ablation["ladder"], ablation["ladder_nothing"] or ()
     before, after = ladder[0]["before_full_loss_nats_per_char"], ladder[-1]["after_full_loss_nats_per_char"]
-    names = ["baseline", *(f"+ {step['unit']}" for step in ladder), curves.document["ablation"]["recipe"]]
-    lowest = 0.9 * min(before, *(step["after_full_loss_nats_per_char"] for step in ladder))
-    axes.bar(0, before - lowest, bottom=lowest, color=COLORS[0], width=0.6)
-    for place, step in enumerate(ladder, 1):
-        impact = step["impact_nats_per_char"]
-        axes.bar(place, impact, bottom=step["after_full_loss_nats_per_char"], width=0.6,
-                 color=COLORS[2] if impact >= 0 else COLORS[1], hatch=None if impact >= 0 else "//")  # fmt: skip
-        axes.annotate(format_loss(impact), (place, max(step["before_full_loss_nats_per_char"],
-                      step["after_full_loss_nats_per_char"])), ha="center", va="bottom")  # fmt: skip
-    axes.bar(len(ladder) + 1, after - lowest, bottom=lowest, color=COLORS[1], width=0.6)
-    axes.set(title="What each change is worth, one more at a time", ylabel="full loss, nats per character",
-             xticks=range(len(names)))  # fmt: skip
-    axes.set_xticklabels(names)
-    highest = max(before, *(step["after_full_loss_nats_per_char"] for step in ladder))
-    axes.set_ylim(lowest, highest + 0.15 * (highest - lowest))
-    axes.grid(visible=False, axis="x")
-    return [
-        Spot(place, step["after_full_loss_nats_per_char"], f"+ {step['unit']}: full loss "
-             f"{format_loss(step['before_full_loss_nats_per_char'])} → "
-             f"{format_loss(step['after_full_loss_nats_per_char'])} nats per character")
-        for place, step in enumerate(ladder, 1)
-    ]  # fmt: skip
+    losses = [before, *(step["after_full_loss_nats_per_char"] for step in ladder)]
+    lowest, highest = 0.9 * min(losses), max(losses)
+    axes.barh(0, before - lowest, left=lowest, color=COLORS[0], height=_HIGH)
+    spots = []
+    for row, step in enumerate(ladder, 1):
+        impact, start = step["impact_nats_per_char"], step["before_full_loss_nats_per_char"]
+        axes.barh(row, -impact, left=start, height=_HIGH, color=COLORS[2] if impact >= 0 else COLORS[1],
+                  hatch=None if impact >= 0 else "//", alpha=PALE if step["unit"] in nothing else 1)  # fmt: skip
+        ends = [start, start - impact]
+        if step["verdict"]["interval_joint"] is not None:
+            interval = step["verdict"]["interval_joint"]
+            ends += [start * (1 - interval[f"{end}_percent"] / 100) for end in ("low", "high")]
+            axes.plot(ends[2:], [row, row], color="0.2", linewidth=1)
+        axes.annotate(format_loss(impact), (max(ends), row), xytext=(4, 0), textcoords="offset points", va="center")
+        spots.append(Spot(start - impact, row, _say(step)))
+        highest = max(highest, *ends)
+    last = len(ladder) + 1
+    axes.barh(last, after - lowest, left=lowest, color=COLORS[1], height=_HIGH)
+    set_height(axes, 0.75 + 0.19 * last)
+    pale = "; pale: cannot be told from nothing" if nothing else ""
+    axes.set(title="What each change is worth, one more at a time", xlabel=f"full loss, nats per character{pale}",
+             ylim=(last + 0.5, -0.5), xlim=(lowest, highest + 0.12 * (highest - lowest)),
+             yticks=range(last + 1))  # fmt: skip
+    axes.set_yticklabels(["baseline", *(f"+ {step['unit']}" for step in ladder), ablation["recipe"]])
+    axes.grid(visible=False, axis="y")
+    fit_row_names(axes)
+    return spots
+
+
+def _say(step: Mapping[str, Any]) -> str:
+    losses = (format_loss(step[f"{when}_full_loss_nats_per_char"]) for when in ("before", "after"))
+    verdict = step["verdict"]
+    interval = "" if verdict["interval_joint"] is None else f" ({format_ends(verdict['interval_joint'])}, all at once)"
+    gain = f"gain {format_percent(verdict['gain_percent'], 2)}{interval}"
+    return f"+ {step['unit']}: full loss {' → '.join(losses)} nats per character, {gain}"

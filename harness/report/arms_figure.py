@@ -3,7 +3,7 @@
 import math
 from typing import Any
 
-from harness.formats import format_loss
+from harness.formats import format_loss, shorten
 from harness.report.curves import Curves, average
 from harness.report.drawing import COLORS, Spot
 
@@ -39,9 +39,9 @@ def draw_arms(curves: Curves, axes: Any) -> list[Spot]:
             axes.plot(*_put(line, column, row, low, high), linewidth=0.9, color=color)
         xs, ys = _put(lines[name][-1:], column, row, low, high)
         spots.append(Spot(xs[0], ys[0], f"{labels[name]}: {format_loss(lines[name][-1][1])}"))
-        axes.text(column + 0.05, row + 0.02, _cut(labels[name], num_chars), fontsize=5.5, va="top")
+        axes.text(column + 0.05, row + 0.02, shorten(labels[name], num_chars), fontsize=5.5, va="top")
     scale = f"each from {format_loss(low)} to {format_loss(high)} nats per character"
-    axes.set_title(f"Loss by share of the training, {scale}; grey: {_cut(labels[first], 30)}", fontsize=8)
+    axes.set_title(f"Loss by share of the training, {scale}; grey: {shorten(labels[first], 30)}", fontsize=8)
     axes.set(xlim=(0, num_columns), ylim=(num_rows, 0), xticks=[], yticks=[])
     axes.grid(visible=False)
     axes.spines[["left", "bottom"]].set_visible(False)
@@ -66,7 +66,3 @@ def _put(line: Line, column: int, row: int, low: float, high: float) -> tuple[li
         [column + 0.05 + 0.9 * share for share, _ in line],
         [row + 0.97 - _HIGH * (loss - low) / height for _, loss in line],
     )
-
-
-def _cut(text: str, num_chars: int) -> str:
-    return text if len(text) <= num_chars else f"{text[: max(1, num_chars - 1)]}…"

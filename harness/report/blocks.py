@@ -99,6 +99,11 @@ def keep(*sections: Section) -> list[Section]:
     return kept[::-1]
 
 
+def select_section(claims: Sequence[Claim], section: str) -> list[Claim]:
+    """The claims that stand in one section of a report."""
+    return [claim for claim in claims if claim["section"] == section]
+
+
 def has_content(block: Block) -> bool:
     """Whether a block shows anything."""
     if isinstance(block, Table):

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
+from harness.formats import shorten
 from harness.report.curves import Curves, Point, average
 
 COLORS = ("#717581", "#bd1f01", "#3f90da", "#832db6", "#e76300", "#a96b59", "#ffa90e", "#94a4a2", "#b9ac70", "#92dadd")
@@ -18,10 +19,8 @@ SIZE_INCHES = (6.7, 2.35)
 HALF_SIZE_INCHES = (4.2, 2.05)
 LEFT_INCHES, RIGHT_INCHES, TOP_INCHES, BOTTOM_INCHES = 0.7, 0.1, 0.25, 0.425
 """Between the axes and the edges of a figure."""
-MAX_LEGEND_INSIDE = 4
-"""A legend with more entries would hide the curves, and stands below them."""
 MAX_NAME_SHARE = 0.3
-"""Of a figure's width; longer names stand in a legend."""
+"""Of a figure's width; longer names are cut in the middle."""
 MAX_POINTS = 5_000
 """A longer curve is drawn with every second, third … point."""
 MAX_SPOTS = 100
@@ -86,14 +85,18 @@ def choose_style(curves: Curves, place: int, label: str) -> dict[str, Any]:
 
 
 def name_lines(axes: Any) -> None:
-    """Writes the name of every line behind its end; a legend where they find no room there."""
+    """Writes the name of every line behind its end; a legend below where they find no room or look the same there."""
     figure = axes.figure
     lines = [line for line in axes.lines if not line.get_label().startswith("_") and len(line.get_xdata())]
     names = [axes.text(1, 0, line.get_label(), transform=axes.transAxes, va="center") for line in lines]
-    boxes = [name.get_window_extent(figure.canvas.get_renderer()) for name in names]
+    renderer, room = figure.canvas.get_renderer(), MAX_NAME_SHARE * figure.get_figwidth() * figure.dpi
+    for name in names:
+        share = room / name.get_window_extent(renderer).width
+        name.set_text(shorten(name.get_text(), int(share * len(name.get_text()))))
+    boxes = [name.get_window_extent(renderer) for name in names]
     width = max((box.width for box in boxes), default=0) / figure.dpi
     gap = max((box.height for box in boxes), default=0) / axes.bbox.height
-    if width > MAX_NAME_SHARE * figure.get_figwidth() or gap * len(names) > 1:
+    if len({name.get_text() for name in names}) < len(names) or gap * len(names) > 1:
         for name in names:
             name.remove()
         _add_legend(axes)
@@ -126,6 +129,14 @@ def spread(places: Sequence[float], gap: float) -> list[float]:
     return [min(max(moved[index], 0.0), most) + order.index(index) * gap for index in range(len(places))]
 
 
+def fit_row_names(axes: Any) -> None:
+    """Makes the left margin as wide as the names of the rows, up to half of the figure."""
+    figure = axes.figure
+    widths = [name.get_window_extent(figure.canvas.get_renderer()).width for name in axes.get_yticklabels()]
+    inches = max(LEFT_INCHES, max(widths) / figure.dpi + 0.15)
+    figure.subplots_adjust(left=min(0.5, inches / figure.get_figwidth()))
+
+
 def set_height(axes: Any, inches: float, below: float = 0.0) -> None:
     """Of the whole figure; the margins stay as wide as they are, and `below` more inches are free under the axes."""
     axes.figure.set_size_inches(axes.figure.get_figwidth(), inches)
@@ -145,11 +156,8 @@ def say_seeds(curves: Curves) -> str:
 
 
 def _add_legend(axes: Any) -> None:
-    """Inside the axes where there is room, else below them, which makes the figure higher."""
+    """Below the axes, which makes the figure higher."""
     num_entries = len(axes.get_legend_handles_labels()[1])
-    if num_entries <= MAX_LEGEND_INSIDE:
-        axes.legend()
-        return
     ncols = 1 if axes.figure.get_figwidth() < SIZE_INCHES[0] else 2
     extra = 0.2 * -(-num_entries // ncols)
     set_height(axes, axes.figure.get_figheight() + extra, below=extra)

@@ -4,7 +4,7 @@ from typing import Any
 
 from harness.formats import format_ends, format_percent
 from harness.report.curves import Curves
-from harness.report.drawing import COLORS, LEFT_INCHES, Spot, set_height
+from harness.report.drawing import COLORS, Spot, fit_row_names, set_height
 
 
 def draw_intervals(curves: Curves, axes: Any) -> list[Spot]:
@@ -27,13 +27,5 @@ def draw_intervals(curves: Curves, axes: Any) -> list[Spot]:
              xlabel="loss lower by, %", ylim=(len(pairs) - 0.5, -0.5), yticks=range(len(pairs)))  # fmt: skip
     axes.set_yticklabels([pair["candidate_label"] for pair in pairs])
     axes.grid(visible=False, axis="y")
-    _fit_names(axes)
+    fit_row_names(axes)
     return spots
-
-
-def _fit_names(axes: Any) -> None:
-    """Makes the left margin as wide as the names of the rows, up to half of the figure."""
-    figure = axes.figure
-    widths = [name.get_window_extent(figure.canvas.get_renderer()).width for name in axes.get_yticklabels()]
-    inches = max(LEFT_INCHES, max(widths) / figure.dpi + 0.15)
-    figure.subplots_adjust(left=min(0.5, inches / figure.get_figwidth()))

@@ -1,10 +1,10 @@
 """The sections on a pair of arms. A new one is a function here and a line in `describe_pair`."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from harness import formats
-from harness.report.blocks import Claims, Note, Section, Table, keep
+from harness.report.blocks import Claims, Note, Section, Table, keep, select_section
 from harness.report.change_section import describe_changes
 
 Described = Mapping[str, Any]
@@ -99,7 +99,7 @@ def describe_metric(document: Described, pair: Described) -> Section:
         ("Evaluation batch × block", batch, str, None),
         ("Training tokens an epoch", lambda arm: arm["facts"]["num_train_tokens"], count, None),
         ("Vocabulary", lambda arm: arm["facts"]["vocab_size"], count, None),
-        ("First loss", lambda arm: (arm["forensics"] or {"fit": {"status": None}})["fit"]["status"], str, None),
+        ("First losses by the counts", lambda arm: arm["forensics"] and arm["forensics"]["fit"]["status"], str, None),
         ("Validation titles that are training titles too", _in_train("num_titles"), count, None),
         ("Their share", _in_train("share_percent"), percent, None),
         (
@@ -180,11 +180,6 @@ def describe_titles(pair: Described) -> Section:
     )
     intervals = [by_id["slice-intervals"]] if slices.rows else []
     return Section("Title by title", [Claims([by_id["titles-lower"]]), spread, slices, Claims(intervals)], 3)
-
-
-def select_section(claims: Sequence[Described], section: str) -> list[Described]:
-    """The claims on a pair that stand in one section of a report."""
-    return [claim for claim in claims if claim["section"] == section]
 
 
 def find_arm(document: Described, name: str) -> Described:

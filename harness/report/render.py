@@ -17,8 +17,8 @@ from markupsafe import Markup
 
 from harness import formats
 from harness.plan.changes import FILE_NAME as PATCH_NAME
-from harness.report import front, pair_sections, sections
-from harness.report.blocks import Code, has_content
+from harness.report import front, pair_sections, ranking_table, sections
+from harness.report.blocks import Code, has_content, select_section
 from harness.report.change_section import describe_changes
 from harness.report.escape import escape_markdown, format_block, format_code
 from harness.report.figure_list import FIGURES, show_figures
@@ -114,7 +114,7 @@ def render_html(
     page = _build_environment(Markup.escape).get_template("report.html.j2")
     inline = {name: Markup(_read_template(name)) for name in ("report.css", "screen.css", "report.js")}
     return page.render(
-        _build_context(document) | {"ranking": front.describe_ranking(document, on_paper=not on_screen)},
+        _build_context(document) | {"ranking": ranking_table.describe_ranking(document, on_paper=not on_screen)},
         style=inline["report.css"],
         screen_style=inline["screen.css"],
         script=inline["report.js"],
@@ -152,15 +152,15 @@ def _build_context(document: dict[str, Any], most: int | None = None) -> dict[st
         **{group: front.select_claims(document, group) for group in ("claims", "caveats")},
         "pairs": pairs,
         "num_pairs": len(document["pairs"]),
-        "has_several_arms": len(document["arms"]) > front.FEW_ARMS,
+        "has_several_arms": len(ranking_table.list_ranked(document)) > ranking_table.FEW_ARMS,
         "first_figures": show_figures(document, is_first=True),
         "statuses": STATUSES,
         "mismatch": any(pair["mismatch"] for pair in document["pairs"]),
         "has_logs": any(arm["origin"] not in ("trained", "run") for arm in document["arms"]),
         "conclusions": front.find_conclusions(document),
         "color": front.find_color(document),
-        "ranking": front.describe_ranking(document),
-        "short_ranking": front.describe_ranking(document, most=MAX_RANKED, short=True),
+        "ranking": ranking_table.describe_ranking(document),
+        "short_ranking": ranking_table.describe_ranking(document, most=MAX_RANKED, short=True),
         "trust": front.describe_trust(document),
         "first_caveat": document["caveats"][0]["text"] if document["caveats"] else "",
         "broken_rules": front.find_broken_rules(document),
@@ -205,7 +205,7 @@ def _build_environment(escape: Any) -> Environment:
         "code": format_code,
         "block": format_block,
         "claim": get_claim_text,
-        "section": pair_sections.select_section,
+        "section": select_section,
         "mark": Markup,
         "inline": _inline_figure,
         "data_address": _encode_figure,

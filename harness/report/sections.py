@@ -8,16 +8,13 @@ from harness.plan.plan import FILE_NAME as PLAN_NAME
 from harness.report.blocks import Claims, Code, Listing, Note, Section, Table, keep
 from harness.report.figure_list import show_figures
 from harness.report.front import select_claims, select_pairs
+from harness.report.joint_sections import describe_ablation, describe_together
 from harness.report.pair_sections import describe_pair
 from harness.report.sweep_sections import describe_sweeps
 from harness.store.findings import STATUSES
 
 Described = Mapping[str, Any]
 ALL_HASHES = "All hashes whole, and that of the record of every run, stand in comparison.json."
-AT_ONCE = (
-    "At once: intervals by Bonferroni's method, wider so that all of them hold as often as one alone, and the words "
-    "that stand by Holm's."
-)
 HASH_DIGITS = 12
 MORE_CAVEATS = "The same is to be said of other arms; comparison.json holds it of each."
 
@@ -27,7 +24,7 @@ def describe_report(document: Described) -> list[Section]:
     return [
         *keep(
             describe_caveats(document),
-            describe_ablation(document),
+            *describe_ablation(document),
             describe_sweeps(document),
             describe_together(document),
         ),
@@ -49,70 +46,6 @@ def describe_caveats(document: Described) -> Section:
     shown = select_claims(document, "caveats")
     more = [Note(MORE_CAVEATS)] if len(shown) < len(document["caveats"]) else []
     return Section("Caveats", [Claims(shown), *more])
-
-
-def describe_ablation(document: Described) -> Section:
-    """What each change is worth, added one more at a time and left out of the whole."""
-    ablation = document["ablation"]
-    if ablation is None:
-        return Section("What each change is worth", ())
-
-    def format_step(step: Described) -> str:
-        verdict, nats = step["verdict"], formats.format_loss(step["impact_nats_per_char"])
-        return f"{nats} nats per character; {formats.format_percent(verdict['gain_percent'], 2)}, {verdict['label']}"
-
-    pairs = list(zip(ablation["ladder"], ablation["leave_one_out"], strict=True))
-    impacts = Table(
-        ("Change", "Settings", "Added one more at a time", "Left out of the whole"),
-        [
-            *(
-                (added["unit"], Code(" ".join(added["keys"])), format_step(added), format_step(left))
-                for added, left in pairs
-            ),
-            ("sum of parts", "", *(formats.format_loss(ablation[f"{kind}_sum_nats_per_char"])
-                                   for kind in ("ladder", "leave_one_out"))),
-            ("the whole", "", *(2 * [formats.format_loss(ablation["whole_nats_per_char"])])),
-        ],
-    )  # fmt: skip
-    intervals = Table(
-        ("Change", "Interval, added", "Interval, left out"),
-        [
-            (added["unit"], *(formats.format_interval(step["verdict"]["interval_95"]) for step in (added, left)))
-            for added, left in pairs
-        ],
-        small=True,
-    )
-    note = Note(
-        "Impact in full loss at the last step: how much lower it is with the change than without. Where there are "
-        "several seeds, nats per character are those of the first one, and percentages the mean over all."
-    )
-    return Section("What each change is worth", [impacts, note, intervals])
-
-
-def describe_together(document: Described) -> Section:
-    """The gains of several arms with what is left of them where all are judged at once."""
-    rows = [
-        (
-            pair["candidate_label"],
-            pair["baseline_label"],
-            formats.format_percent(pair["verdict"]["gain_percent"], 2),
-            *(formats.format_ends(pair["verdict"][f"interval_{level}"]) for level in ("95", "joint")),
-            pair["verdict"]["word"],
-            pair["verdict"]["adjusted"]["word"],
-        )
-        for pair in document["pairs"]
-        if pair["verdict"]["adjusted"] is not None and pair["verdict"]["interval_95"] is not None
-    ]
-    header = (
-        "Arm",
-        "Against",
-        "Gain",
-        "Interval alone",
-        "Interval at once",
-        "Verdict alone",
-        "Verdict at once",
-    )
-    return Section("All gains at once", [Table(header, rows, numeric=(2,)), Note(AT_ONCE)] if rows else ())
 
 
 def describe_curves(document: Described) -> Section:
@@ -145,14 +78,13 @@ def describe_checks(document: Described) -> Section:
     rows: dict[str, list[tuple[str, str, str]]] = {status: [] for status in STATUSES}
     for finding in (*document["constraints"], *document["integrity"]):
         rows[finding["status"]].append((finding["status"], finding["title"], finding["evidence"]))
-    counts = [claim for claim in document["claims"] if claim["id"] == "checks"]
     open_ones = Table(
         ("Finding", "Rule", "Evidence"),
         [row for status, of in rows.items() if status != "PASS" for row in of],
         small=True,
     )
     passed = Table(("Rule", "Evidence"), [row[1:] for row in rows["PASS"]], small=True, folded="Those that passed")
-    return Section("Checks", [Claims(counts), open_ones, passed])
+    return Section("Checks", [open_ones, passed])
 
 
 def describe_arms(document: Described) -> Section:
@@ -164,7 +96,7 @@ def describe_arms(document: Described) -> Section:
             (
                 arm["label"],
                 f"{arm['machine']['device_name']} ({arm['machine']['device']}, {arm['machine']['precision']}, "
-                f"{arm['machine']['num_threads']} threads)",
+                f"{formats.format_number_of(arm['machine']['num_threads'], 'thread')})",
                 f"{arm['machine']['python_version']}, {arm['machine']['library_versions']['torch']}",
                 _cut_hash(arm["machine"]["commit"]),
                 _cut_hash(arm["hashes"]["initial_weights_sha256"]),

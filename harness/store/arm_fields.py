@@ -1,4 +1,6 @@
-"""Fields of an arm in `comparison.json`: one run of it, at the headline seed. What is not known is None."""
+"""Fields of an arm in `comparison.json`: one run of it, at the headline seed, and what all its runs took. What is not
+known is None.
+"""
 
 from typing import Any, NotRequired, TypedDict
 
@@ -48,8 +50,10 @@ class Lowest(TypedDict):
 
 
 class Cost(TypedDict):
-    """What the run took."""
+    """What a run of the arm took: what is measured is the mean over the seeds that it completed."""
 
+    num_runs: int
+    """How many runs that is the mean of."""
     num_parameters: int | None
     """Trainable parameters."""
     training_flops: int | None
@@ -60,11 +64,13 @@ class Cost(TypedDict):
     """Training clock in seconds, stopped for evaluations."""
     wall_elapsed_s: float | None
     """Wall time in seconds, evaluations included."""
+    logged_elapsed_s: float | None
+    """Last value of the clock of a log without a training clock, in seconds; pauses and evaluations included."""
     tokens_per_s: float | None
     """Tokens trained on a second of the training clock."""
     flops_per_s: float | None
     """Training operations a second of the training clock."""
-    peak_memory_bytes: int | None
+    peak_memory_bytes: float | None
     """The most memory held."""
 
 
@@ -136,7 +142,7 @@ class Arm(TypedDict):
     min_frozen: Lowest | None
     """The best evaluation, which decides nothing."""
     cost: Cost | None
-    """What the run took."""
+    """What it took, over all its seeds."""
     stability: Stability | None
     """How quietly it went."""
     in_train: InTrain | None

@@ -186,6 +186,8 @@ class Pair(TypedDict):
     """Gains in these rows."""
     times_to_loss: list[TimeToLoss]
     """First evaluations at or below some losses; the baseline's last is the last."""
+    time_doubts: list[str]
+    """Why the training times of the two do not compare, in words."""
     time_ratio: float | None
     """Candidate's training time / baseline's."""
     flops_ratio: float | None

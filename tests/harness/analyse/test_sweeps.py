@@ -137,8 +137,6 @@ def test_pairs_of_a_sweep_are_judged_together_too(document: dict[str, Any]) -> N
     assert "Judged together (Holm, a wrong word in at most 5 % of comparisons): optimized-" in get_text(
         document, "several-arms"
     )
-    ids = [claim["id"] for pair in document["pairs"] for claim in pair["claims"]]
-    assert ids.count("judged-together") == ids.count("joint-interval") == 4
 
 
 def test_the_report_shows_the_gains_of_all_arms_alone_and_at_once(swept: Path, document: dict[str, Any]) -> None:

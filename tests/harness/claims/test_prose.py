@@ -45,7 +45,7 @@ def documents(
     stored = {name: [vars(step) for step in getattr(planned, name)] for name in ("ladder", "leave_one_out")}
     finals = dict.fromkeys(planned.arms, 2.0)
     documents["ablation"]["ablation"] = describe_ablation(
-        {"recipe": "optimized", **stored}, finals, lambda before, after: verdict
+        {"recipe": "optimized", **stored}, finals, lambda before, after, num_pairs: verdict
     )
     return documents
 

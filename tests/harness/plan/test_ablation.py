@@ -1,17 +1,25 @@
 """What each change of a recipe is worth."""
 
+from html import unescape
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, cast
 
 import pytest
 
+from harness.analyse.ablation import describe_ablation
+from harness.cli.outcome import format_result
 from harness.comparison import run_comparison
+from harness.formats import format_ends
 from harness.launch.progress import ProgressDisplay
 from harness.plan.ablation import find_units, plan_ablation
 from harness.plan.request import CompareRequest
+from harness.report.figures import save_figures
+from harness.report.render import REPORT_NAME, render_html
 from harness.store.document import load_document
 from mainrun.recipes import PRESETS, RECIPES, build_named_config
 from mainrun.record.errors import RequestError
-from tests.harness.fakes import Curve, FakeLauncher, skip_rendering
+from tests.harness.fakes import TINY, Curve, FakeLauncher, skip_rendering
 
 FLOORS = {
     "baseline": 3.4,
@@ -120,6 +128,81 @@ def test_the_summary_gives_the_measured_impact_of_each_setting(ablated: Path) ->
     rows = [line for line in summary.splitlines() if line.startswith("| `")]
     assert len(rows) == 8
     assert all("added: " in row and "left out: " in row for row in rows)
+
+
+@pytest.fixture(scope="module")
+def thrice(_private_cache: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three seeds, of which the one that weight decay is worth goes up and down around nothing."""
+    request = CompareRequest(
+        recipes=(),
+        preset="quick",
+        seeds=(1337, 1, 2),
+        data="synthetic",
+        ablate="optimized",
+        set_texts=tuple(f"{key}={value}" for key, value in TINY.items()),
+        device="cpu",
+        out=tmp_path_factory.mktemp("thrice") / "ablation",
+    )
+    curves = {arm: Curve(floor=floor, seed_sd=0.001) for arm, floor in FLOORS.items()}
+    for seed, floor in ((1337, 2.96), (1, 2.94), (2, 2.95)):
+        curves[f"with-2-schedule-s{seed}"] = Curve(floor=floor)
+    with skip_rendering():
+        return run_comparison(request, FakeLauncher(curves=curves), ProgressDisplay(lambda text: None))
+
+
+def test_impacts_have_intervals_and_words_that_hold_all_at_once(thrice: Path) -> None:
+    ablation = load_document(thrice)["ablation"]
+    steps = [*ablation["ladder"], *ablation["leave_one_out"]]
+    pairs = {(step["before"], step["after"]): step["verdict"] for step in steps}
+    assert ablation["num_impacts"] == len(pairs) == len(steps) - 1
+    for step in steps:
+        verdict, plain, joint = step["verdict"], step["verdict"]["interval_95"], step["verdict"]["interval_joint"]
+        assert verdict == pairs[step["before"], step["after"]]
+        assert joint["level_percent"] == pytest.approx(100 - 5 / len(pairs))
+        assert joint["low_percent"] < plain["low_percent"] < plain["high_percent"] < joint["high_percent"]
+        assert (verdict["adjusted"]["num_pairs_judged"], verdict["adjusted"]["method"]) == (len(pairs), "Holm")
+
+
+def test_the_changes_that_cannot_be_told_from_nothing_are_said_in_one_sentence_everywhere(thrice: Path) -> None:
+    document = load_document(thrice)
+    assert document["ablation"]["ladder_nothing"] == document["ablation"]["leave_one_out_nothing"] == ["weight_decay"]
+    said = (
+        "Cannot be told from nothing, by intervals that hold for all 5 impacts at once, when added: weight_decay; when "
+        "left out: weight_decay."
+    )
+    markdown = said.replace("_", r"\_")
+    assert all(markdown in (thrice / name).read_text() for name in ("PERFORMANCE_SUMMARY.md", REPORT_NAME))
+    assert said in format_result(document, thrice) and said in render_html(document, {}, on_screen=False)
+    figure = draw(document)
+    assert "pale: cannot be told from nothing" in figure
+    ends = format_ends(document["ablation"]["ladder"][-1]["verdict"]["interval_joint"])
+    assert f"({ends}, all at once)" in figure and ends in (thrice / REPORT_NAME).read_text()
+
+
+def test_losses_of_an_ablation_are_means_over_its_seeds(thrice: Path) -> None:
+    document = load_document(thrice)
+    losses = {row["arm"]: row["loss"] for row in document["ranking"]["rows"]}
+    assert document["ablation"]["num_seeds"] == 3
+    for step in document["ablation"]["ladder"]:
+        assert step["impact_nats_per_char"] == pytest.approx(losses[step["before"]] - losses[step["after"]])
+
+
+def test_a_change_that_changes_nothing_here_is_no_impact() -> None:
+    step = {"unit": "momentum", "keys": [], "before": "a", "after": "a"}
+    verdict = {"gain_percent": 0.0, "word": "EQUIVALENT", "interval_joint": None}
+    described = describe_ablation(
+        {"recipe": "a", "ladder": [step], "leave_one_out": [step]},
+        {"a": 2.0, "baseline": 2.0},
+        lambda before, after, num_pairs: cast(Any, {**verdict, "num_pairs": num_pairs}),
+    )
+    assert (described["num_impacts"], described["ladder_nothing"]) == (0, [])
+    assert described["ladder"][0]["verdict"] == {**verdict, "num_pairs": 1, "adjusted": None}
+
+
+def draw(document: dict[str, Any]) -> str:
+    with TemporaryDirectory() as folder:
+        save_figures(Path(folder), {**document, "figures": ["ablation"]}, [])
+        return unescape((Path(folder) / "figures" / "ablation.svg").read_text(encoding="utf-8"))
 
 
 def test_only_the_whole_is_compared_with_the_baseline_and_the_command_is_ablate(ablated: Path) -> None:

@@ -106,15 +106,33 @@ def draw(folder: Path, document: dict[str, Any], comparison: Path) -> dict[str, 
     return {name.removesuffix(".svg"): content.decode() for name, content in read_figures(folder).items()}
 
 
-def test_lines_are_named_at_their_ends_and_by_a_legend_where_names_are_too_long(
-    tiny_document: dict[str, Any], tiny_comparison: Path, tmp_path: Path
-) -> None:
-    for length, has_legend in ((2, False), (60, True)):
-        arms = [{**arm, "label": length * letter} for letter, arm in zip("ab", tiny_document["arms"], strict=True)]
-        drawn = draw(tmp_path / str(length), {**tiny_document, "arms": arms}, tiny_comparison)
-        for name in ("loss_by_step", "loss_by_time", "training_loss", "learning_rate", "perplexity"):
-            assert drawn[name].count(f">{arms[0]['label']}</text>") == 1
-            assert ("legend" in drawn[name]) == has_legend, name
+@pytest.mark.parametrize(
+    ("labels", "drawn_as", "has_legend"),
+    [
+        (("aa", "bb"), ("aa", "bb"), False),
+        ((30 * "a" + "1", 30 * "a" + "2"), ("aaaaa…aaaaa1", "aaaaa…aaaaa2"), False),
+        ((40 * "a" + "1" + 40 * "b", 40 * "a" + "2" + 40 * "b"), (40 * "a" + "1" + 40 * "b",), True),
+    ],
+    ids=["short", "long", "the same but for the middle"],
+)
+def test_lines_are_named_at_their_ends_and_by_a_legend_below_where_names_would_look_the_same(
+    labels: tuple[str, str], drawn_as: tuple[str, ...], has_legend: bool,
+    tiny_document: dict[str, Any], tiny_comparison: Path, tmp_path: Path,
+) -> None:  # fmt: skip
+    arms = [{**arm, "label": label} for label, arm in zip(labels, tiny_document["arms"], strict=True)]
+    drawn = draw(tmp_path, {**tiny_document, "arms": arms}, tiny_comparison)
+    plain = draw(tmp_path / "plain", tiny_document, tiny_comparison)
+    for name in ("loss_by_step", "loss_by_time", "training_loss", "learning_rate", "perplexity"):
+        texts = [" ".join(text.split()) for text in ElementTree.fromstring(drawn[name]).itertext()]
+        for label in drawn_as:
+            start, _, end = label.partition("…")
+            assert sum(text.startswith(start) and text.endswith(end) and ":" not in text for text in texts) == 1, name
+        assert ("legend" in drawn[name]) == has_legend, name
+        assert (read_height(drawn[name]) > read_height(plain[name])) == has_legend, name
+
+
+def read_height(svg: str) -> float:
+    return float(re.findall(r'viewBox="0 0 [\d.]+ ([\d.]+)"', svg)[0])
 
 
 @given(st.lists(st.floats(0, 1), max_size=9), st.floats(0, 0.1))

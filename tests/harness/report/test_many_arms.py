@@ -11,7 +11,7 @@ from harness.analyse.certainty import draw_titles
 from harness.cli.app import main
 from harness.formats import ABSENT
 from harness.plan.plan import PlannedRun
-from harness.report import front
+from harness.report import front, ranking_table
 from harness.report.blocks import Note, Table
 from harness.report.change_section import ONE_SIDED, describe_changes
 from harness.report.curves import MAX_NAMED, Curves
@@ -52,8 +52,8 @@ def test_the_ranking_comes_first_with_all_that_tells_arms_apart(sweep: Path) -> 
 
 def test_on_paper_the_ranking_has_no_more_columns_than_fit_and_keeps_what_decides(sweep: Path) -> None:
     document = load_document(sweep)
-    whole, paper = (front.describe_ranking(document, on_paper=on_paper) for on_paper in (False, True))
-    assert len(whole.header) > len(paper.header) == 3 + front.MAX_ON_PAPER + 1
+    whole, paper = (ranking_table.describe_ranking(document, on_paper=on_paper) for on_paper in (False, True))
+    assert len(whole.header) > len(paper.header) == 3 + ranking_table.MAX_ON_PAPER + 1
     assert {"Coverage-matched frozen loss", "Frozen loss", "Coverage", "Gain"} < {*paper.header}
     page = render_html(document, {}, on_screen=False)
     assert ">Frozen loss</th>" in page and ">Steps</th>" not in page
@@ -155,8 +155,8 @@ def test_texts_that_are_not_shown_to_be_the_same_get_no_percentage_in_the_headli
     headline = [claim["text"] for claim in pair["claims"] if claim["section"] in ("conclusion", "headline", "final")]
     assert not any("lower" in text or "higher" in text for text in headline)
     assert "nothing shows that the two were evaluated on one text" in pair["verdict"]["reason"]
-    table = front.describe_ranking(document)
-    assert [row[-1] for row in table.rows if row[1] == "toy"] == [front.UNKNOWN_TEXT]
+    table = ranking_table.describe_ranking(document)
+    assert [row[-1] for row in table.rows if row[1] == "toy"] == [ranking_table.UNKNOWN_TEXT]
 
 
 def test_a_seed_that_draws_the_titles_too_is_noticed() -> None:
