@@ -42,8 +42,13 @@ class Curves:
 
     @property
     def named(self) -> list[str]:
-        """The arms that are drawn in colour and named: all, or of more than `MAX_NAMED` the best ones."""
+        """The arms that are drawn in colour and named: all, or of more than `MAX_NAMED` the best ones.
+
+        Of an ablation its two ends.
+        """
         arms = [arm["name"] for arm in self.arms]
+        if self.document["ablation"] is not None:
+            return [arms[0], self.document["ablation"]["recipe"]]
         ranked = [row["arm"] for row in self.document["ranking"]["rows"]]
         return arms if len(arms) <= MAX_NAMED + 1 else ranked[:MAX_NAMED]
 

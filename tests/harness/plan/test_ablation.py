@@ -14,9 +14,11 @@ from harness.formats import format_ends
 from harness.launch.progress import ProgressDisplay
 from harness.plan.ablation import find_units, plan_ablation
 from harness.plan.request import CompareRequest
+from harness.report.curves import build_curves
 from harness.report.figures import save_figures
 from harness.report.render import REPORT_NAME, render_html
 from harness.store.document import load_document
+from harness.store.measurements import load_metrics
 from mainrun.recipes import PRESETS, RECIPES, build_named_config
 from mainrun.record.errors import RequestError
 from tests.harness.fakes import TINY, Curve, FakeLauncher, skip_rendering
@@ -177,6 +179,11 @@ def test_the_changes_that_cannot_be_told_from_nothing_are_said_in_one_sentence_e
     assert "pale: cannot be told from nothing" in figure
     ends = format_ends(document["ablation"]["ladder"][-1]["verdict"]["interval_joint"])
     assert f"({ends}, all at once)" in figure and ends in (thrice / REPORT_NAME).read_text()
+
+
+def test_only_the_two_ends_of_an_ablation_are_named_in_its_curves(thrice: Path) -> None:
+    curves = build_curves(load_document(thrice), load_metrics(thrice))
+    assert curves.named == ["baseline", "optimized"] and curves.has_many
 
 
 def test_losses_of_an_ablation_are_means_over_its_seeds(thrice: Path) -> None:
