@@ -26,6 +26,7 @@ MEASURED_EACH_RUN = ("train_elapsed_s", "wall_elapsed_s", "logged_elapsed_s", "p
 """What of a cost differs from seed to seed."""
 _NOT_FACTS = ("config", "notes", "corpus", "machine", "source_sha256")
 """Facts that stand elsewhere in the document or in the records."""
+_HASHES = ("initial_weights_sha256", "final_weights_sha256", "mainrun_log_sha256", "title_losses_sha256")
 
 
 def describe_arm(
@@ -33,22 +34,24 @@ def describe_arm(
 ) -> Arm:
     """One arm by the run with `seed`: what it is, how it ended, what its counts give away, and its measurements."""
     facts = RunFacts() if run is None else run.facts
+    final, reason = measure_last(run, forensics, rows)
+    coverage = forensics["coverage"] if forensics and final else None
     described: Arm = {
         "name": arm.name,
         "label": arm.label,
         "recipe": arm.recipe,
         "settings": arm.settings,
         "config": arm.config or facts.config,
-        "sizes": arm.sizes or {"coverage": None},
+        "sizes": arm.sizes or {"coverage": coverage["share"] if coverage else None},
         "seed": seed,
         "status": "missing" if run is None else run.record["status"],
-        "reason": "the run never started" if run is None else run.record["reason"],
+        "reason": reason,
         "origin": "trained" if run is None else run.origin,
         "source": None if run is None else run.record.get("source"),
         "evaluate_sha256": facts.evaluate_sha256,
         "facts": {key: value for key, value in asdict(facts).items() if key not in _NOT_FACTS},
         "notes": [] if run is None else [event["text"] for event in run.select(NOTE)],
-        "final": None,
+        "final": final,
         "min_frozen": None,
         "cost": None,
         "stability": None,
@@ -60,44 +63,44 @@ def describe_arm(
     }
     if arm.code is not None:
         described["code"] = {**asdict(arm.code), "is_changed": arm.code.commit is not None and arm.code.tree is None}
-    if run is None or not run.is_complete:
-        return described
-    training, validation = ([row for row in rows if row["split"] == split] for split in ("train", "validation"))
-    described["reason"] = find_problem(run, training, validation) or described["reason"]
-    if find_problem(run, training, validation):
-        return described
-    if not arm.sizes:
-        described["sizes"] = {
-            "coverage": forensics["coverage"]["share"] if forensics and forensics["coverage"] else None
+    if run is not None and final is not None:
+        training, validation = _split(rows)
+        data = run.select("dataset_info")
+        described |= {
+            "min_frozen": _describe_minimum(validation),
+            "cost": describe_cost(run, forensics, arm, rows),
+            "stability": describe_stability(training, validation),
+            "in_train": _describe_titles_in_train(run.load_title_losses()) if run.has_title_losses else None,
+            "machine": facts.machine,
+            "tokenizer_trained_on": data[0].get("tokenizer_trained_on") if data else None,
+            "hashes": {key: getattr(facts, key) for key in _HASHES} if facts.final_weights_sha256 else None,
         }
-    data = run.select("dataset_info")
-    described |= {
-        "final": describe_final(facts, forensics, training, validation),
-        "min_frozen": _describe_minimum(validation),
-        "cost": describe_cost(run, forensics, arm, rows),
-        "stability": describe_stability(training, validation),
-        "in_train": _describe_titles_in_train(run.load_title_losses()) if run.has_title_losses else None,
-        "machine": facts.machine,
-        "tokenizer_trained_on": data[0].get("tokenizer_trained_on") if data else None,
-        "hashes": {
-            key: getattr(facts, key)
-            for key in (
-                "initial_weights_sha256",
-                "final_weights_sha256",
-                "mainrun_log_sha256",
-                "title_losses_sha256",
-            )
-        }
-        if facts.final_weights_sha256
-        else None,
-    }
     return described
 
 
-def describe_final(
+def measure_last(
+    run: StoredRun | None, forensics: Forensics | None, rows: Sequence[Row]
+) -> tuple[Final | None, str | None]:
+    """The measurements of a run at its last evaluation, and why it cannot be compared; None where it can."""
+    if run is None:
+        return None, "the run never started"
+    training, validation = _split(rows)
+    problem = _find_problem(run, training, validation) if run.is_complete else None
+    if problem or not run.is_complete:
+        return None, problem or run.record["reason"]
+    return _describe_final(run.facts, forensics, training, validation), run.record["reason"]
+
+
+def _split(rows: Sequence[Row]) -> tuple[list[Row], list[Row]]:
+    """The rows of the training steps and those of the evaluations."""
+    training, validation = ([row for row in rows if row["split"] == split] for split in ("train", "validation"))
+    return training, validation
+
+
+def _describe_final(
     facts: RunFacts, forensics: Forensics | None, training: Sequence[Row], validation: Sequence[Row]
 ) -> Final:
-    """The measurements at the last evaluation; on equal terms with the range that an estimated text leaves."""
+    """On equal terms with the range that an estimated text leaves."""
     last, coverage = validation[-1], forensics["coverage"] if forensics else None
     frozen, num_tokens = last["loss_nats_per_char"], facts.num_validation_tokens
     matched = {
@@ -105,7 +108,7 @@ def describe_final(
         for bound, share in (("", "share"), ("low", "high_share"), ("high", "low_share"))
     }
     shares = {key: 100 * coverage[key] if coverage else None for key in ("share", "low_share", "high_share")}
-    scored = (facts.block_size or 0) * (facts.evaluation_batch_size or 0)
+    scored = facts.span_tokens or 0
     return {
         "step": last["step"],
         "is_last": last["step"] == last["max_steps"],
@@ -125,53 +128,51 @@ def describe_final(
     }
 
 
-def find_problem(run: StoredRun, training: Sequence[Row], validation: Sequence[Row]) -> str | None:
+def _find_problem(run: StoredRun, training: Sequence[Row], validation: Sequence[Row]) -> str | None:
     """Why a whole run cannot be compared, or None where it can."""
     if not run.is_read:
         if not training or not validation or validation[-1]["step"] != training[-1]["step"]:
             return "it was not evaluated after its last training step"
         if validation[-1]["full_loss_nats_per_char"] is None:
             return "its full loss was not measured at the last step"
-    lowest = min(
-        row[unit]
-        for row in validation
-        for unit in ("loss_nats_per_char", "full_loss_nats_per_char", "loss_nats_per_token")
-        if row[unit] is not None
-    )
-    if lowest >= MIN_LOSS:
-        return None
-    return f"an evaluation reports a loss of {lowest:g}, which scores nothing"
+    units = ("loss_nats_per_char", "full_loss_nats_per_char", "loss_nats_per_token")
+    lowest = min(row[unit] for row in validation for unit in units if row[unit] is not None)
+    return None if lowest >= MIN_LOSS else f"an evaluation reports a loss of {lowest:g}, which scores nothing"
 
 
 def describe_stability(training: Sequence[Row], validation: Sequence[Row]) -> Stability:
     """How quietly a run went; what its gradients say only where all of them are known."""
-    unit = find_curve_unit(validation)
+    unit = _find_curve_unit(validation)
     rises = [after[unit] - before[unit] for before, after in pairwise(validation)]
     norms = [row["grad_norm"] for row in training]
-    median_norm = median(norms) if norms and None not in norms else None
-    return {
+    described: Stability = {
         "num_steps": len(training),
-        "median_grad_norm": median_norm,
-        "max_grad_norm": None if median_norm is None else max(norms),
-        "num_non_finite": None
-        if median_norm is None
-        else sum(not math.isfinite(row[name]) for row in training for name in MEASURED_EACH_STEP),
+        "median_grad_norm": None,
+        "max_grad_norm": None,
+        "num_non_finite": None,
         "gradient_spike_factor": GRADIENT_SPIKE_FACTOR,
-        "num_gradient_spikes": None
-        if median_norm is None
-        else sum(norm > GRADIENT_SPIKE_FACTOR * median_norm for norm in norms),
+        "num_gradient_spikes": None,
         "largest_rise_nats_per_char": max([0.0, *rises]),
     }
+    if norms and None not in norms:
+        usual = median(norms)
+        described |= {
+            "median_grad_norm": usual,
+            "max_grad_norm": max(norms),
+            "num_non_finite": sum(not math.isfinite(row[name]) for row in training for name in MEASURED_EACH_STEP),
+            "num_gradient_spikes": sum(norm > GRADIENT_SPIKE_FACTOR * usual for norm in norms),
+        }
+    return described
 
 
-def find_curve_unit(validation: Sequence[Row]) -> str:
+def _find_curve_unit(validation: Sequence[Row]) -> str:
     """The column of a run's curve: per character, or per token where that is all it gives."""
     return "loss_nats_per_token" if validation[-1]["loss_nats_per_char"] is None else "loss_nats_per_char"
 
 
 def describe_cost(run: StoredRun, forensics: Forensics | None, arm: PlannedArm, rows: Sequence[Row]) -> Cost:
     """What one run took."""
-    training = [row for row in rows if row["split"] == "train"]
+    training, _ = _split(rows)
     elapsed_s, tokens_seen = (training[-1]["elapsed_s"], training[-1]["tokens_seen"]) if training else (None, None)
     steps = [event for event in run.events if event.get("elapsed_time") is not None]
     clock = forensics["clock"] if forensics and not elapsed_s else None
@@ -208,7 +209,7 @@ def _add_speeds(cost: Cost) -> Cost:
 
 
 def _describe_minimum(validation: Sequence[Row]) -> Lowest:
-    unit = find_curve_unit(validation)
+    unit = _find_curve_unit(validation)
     best = min(validation, key=lambda row: row[unit])
     return {"step": best["step"], "loss_nats_per_char": best[unit]}
 

@@ -7,17 +7,15 @@ from typing import Any
 import numpy as np
 
 from harness.analyse.curves import compute_gain
+from harness.analyse.opponents import Finals
 from harness.analyse.pairs import FULL
 from harness.analyse.seeds import describe_robustness, pair_seeds
 from harness.analyse.titles import describe_titles
-from harness.analyse.uncertainty import TitleSampling, sample_titles
+from harness.analyse.uncertainty import sample_titles
 from harness.analyse.verdict import decide_verdict
 from harness.plan.plan import PlannedRun
-from harness.store.arm_fields import Final
 from harness.store.runs import StoredComparison
 
-Finals = Mapping[tuple[str, int], Final | None]
-"""Final measurements by arm and seed."""
 DRAWN = "each seed has titles of its own, so that pairs are not pairs of one text"
 
 
@@ -37,12 +35,11 @@ def describe_certainty(
     titles of its own.
     """
     plan, field = comparison.plan, basis["field"]
-    seeds = _find_shared_seeds(plan.seeds, baseline, candidate, finals, field)
-    gains = [_compute_gain(finals, baseline, candidate, seed, field) for seed in seeds]
-    if not seeds:
-        one, other = finals[baseline.arm, baseline.seed], finals[candidate.arm, candidate.seed]
-        assert one is not None and other is not None
-        gains = [compute_gain(one[field], other[field])]  # type: ignore[literal-required]  # a field of Final
+    one, other = (_select_losses(finals, run.arm, field) for run in (baseline, candidate))
+    shared = [seed for seed in dict.fromkeys((baseline.seed, *plan.seeds)) if seed in one and seed in other]
+    seeds = shared if baseline.seed == candidate.seed else []
+    gains = [compute_gain(one[seed], other[seed]) for seed in seeds]
+    gains = gains or [compute_gain(one[baseline.seed], other[candidate.seed])]
     drawn = len(seeds) > 1 and draw_titles(comparison, (baseline.arm, candidate.arm), seeds)
     columns = None if drawn or field != FULL else _load_titles(comparison, baseline, candidate, seeds)
     losses = [np.array([run["loss_nats"] for run in runs]) for runs in columns or ()]
@@ -53,17 +50,25 @@ def describe_certainty(
     verdict["basis"] = basis["name"]
     if doubts:
         said = [*doubts, *([verdict["reason"]] if verdict["interval_95"] else [])]
-        verdict |= {"reason": "; ".join(said)}
+        verdict["reason"] = "; ".join(said)
         if drawn or verdict["word"] != "INCONCLUSIVE":
             verdict |= {"word": "INCONCLUSIVE", "label": "INCONCLUSIVE"}
+    robustness = None
+    if not drawn and field == FULL and (pairs := pair_seeds(plan.seeds, one, other)):
+        configs = [plan.get_arm(run.arm).config for run in (baseline, candidate)]
+        robustness = describe_robustness(
+            pairs,
+            equal_arms=configs[0] == configs[1] != {},
+            titles=titles.variance if titles else None,
+            margin_percent=plan.margin_percent,
+            known_noise=plan.known_noise,
+        )
     return {
         "verdict": verdict,
         "evaluation_sampling": {"interval_95": asdict(titles.wide), "interval_90": asdict(titles.narrow)}
         if titles
         else None,
-        "robustness": None
-        if drawn or field != FULL
-        else _describe_seeds(comparison, baseline, candidate, finals, titles),
+        "robustness": robustness,
         "seed_draws_titles": drawn,
         "titles": describe_titles(*(runs[0] for runs in columns)) if columns else None,
     }
@@ -79,52 +84,13 @@ def draw_titles(comparison: StoredComparison, arms: Sequence[str], seeds: Sequen
     return False
 
 
-def _find_shared_seeds(
-    seeds: Sequence[int], baseline: PlannedRun, candidate: PlannedRun, finals: Finals, field: str
-) -> list[int]:
-    """The headline's seed and then the others that both arms completed; none where the headline's differ."""
-    if baseline.seed != candidate.seed:
-        return []
-    shared = []
-    for seed in dict.fromkeys((baseline.seed, *seeds)):
-        both = [finals.get((run.arm, seed)) for run in (baseline, candidate)]
-        if all(final is not None and final[field] is not None for final in both):  # type: ignore[literal-required]
-            shared.append(seed)
-    return shared
-
-
-def _compute_gain(finals: Finals, baseline: PlannedRun, candidate: PlannedRun, seed: int, field: str) -> float:
-    one, other = finals[baseline.arm, seed], finals[candidate.arm, seed]
-    assert one is not None and other is not None
-    return compute_gain(one[field], other[field])  # type: ignore[literal-required]  # a field of Final
-
-
-def _describe_seeds(
-    comparison: StoredComparison,
-    baseline: PlannedRun,
-    candidate: PlannedRun,
-    finals: Finals,
-    titles: TitleSampling | None,
-) -> dict[str, Any] | None:
-    losses: list[dict[int, float]] = [
-        {
-            seed: final["full_loss_nats_per_char"]
-            for (arm, seed), final in finals.items()
-            if arm == run.arm and final and final["full_loss_nats_per_char"]
-        }
-        for run in (baseline, candidate)
-    ]
-    pairs = pair_seeds(comparison.plan.seeds, losses[0], losses[1])
-    configs = [comparison.plan.get_arm(run.arm).config for run in (baseline, candidate)]
-    if not pairs:
-        return None
-    return describe_robustness(
-        pairs,
-        equal_arms=configs[0] == configs[1] and configs[0] != {},
-        titles=titles.variance if titles else None,
-        margin_percent=comparison.plan.margin_percent,
-        known_noise=comparison.plan.known_noise,
-    )
+def _select_losses(finals: Finals, arm: str, field: str) -> dict[int, float]:
+    """Seed → the arm's last loss of that field, where it has one."""
+    return {
+        seed: final[field]  # type: ignore[literal-required]  # a field of Final
+        for (name, seed), final in finals.items()
+        if name == arm and final is not None and final[field] is not None  # type: ignore[literal-required]
+    }
 
 
 def _load_titles(
@@ -136,6 +102,6 @@ def _load_titles(
     if not every or not all(run.has_title_losses for run in every):
         return None
     columns = [[run.load_title_losses() for run in arm] for arm in runs]
-    sizes = {(run.facts.validation_sha256, run.facts.corpus and run.facts.corpus["validation_sha256"]) for run in every}
-    same = len(sizes) == 1 and len({len(run["loss_nats"]) for arm in columns for run in arm}) == 1
+    texts = {(run.facts.validation_sha256, run.facts.corpus and run.facts.corpus["validation_sha256"]) for run in every}
+    same = len(texts) == 1 and len({len(run["loss_nats"]) for arm in columns for run in arm}) == 1
     return columns if same else None

@@ -124,21 +124,20 @@ def assume_task_text(
     return replace(validation, num_chars=OFFICIAL_NUM_VALIDATION_CHARS)
 
 
-def compute_coverage(validation: Validation, block_size: int, batch_size: int) -> Coverage | None:
-    """Spans and coverage of an evaluation with this block and batch; None for a text of no tokens."""
-    scored = block_size * batch_size
+def compute_coverage(validation: Validation, span_tokens: int) -> Coverage | None:
+    """Spans and coverage of an evaluation whose span scores so many tokens; None for a text of no tokens."""
     if validation.low_num_tokens < 1:
         return None
     # Within a piece the share falls between two whole numbers of spans and jumps up at each: as high, but from less.
-    shares, spans = [], []
+    read, shares, spans = span_tokens + 1, [], []
     for low, high in validation.pieces:
-        first = -(-low // (scored + 1)) * (scored + 1)
-        jumps = (first, first + scored + 1)
+        first = -(-low // read) * read
+        jumps = (first, first + read)
         tried = [low, high, *(size for jump in jumps for size in (jump - 1, jump) if low <= size <= high)]
-        shares += [size // (scored + 1) * scored / size for size in tried]
-        spans += [low // (scored + 1), high // (scored + 1)]
-    num_spans = validation.num_tokens // (scored + 1)
-    share = num_spans * scored / validation.num_tokens
+        shares += [size // read * span_tokens / size for size in tried]
+        spans += [low // read, high // read]
+    num_spans = validation.num_tokens // read
+    share = num_spans * span_tokens / validation.num_tokens
     return Coverage(num_spans, min(spans), max(spans), share, min(shares), max(shares))
 
 

@@ -7,19 +7,19 @@ from itertools import pairwise
 from typing import Any
 
 from harness.analyse.ablation import describe_ablation
-from harness.analyse.arms import average_costs, describe_arm, describe_cost, describe_final, find_problem
+from harness.analyse.arms import average_costs, describe_arm, describe_cost, measure_last
 from harness.analyse.certainty import describe_certainty
 from harness.analyse.command import describe_command
 from harness.analyse.doubts import find_unseen
 from harness.analyse.examine import examine_all
 from harness.analyse.opponents import Finals, compute_mean_loss, find_baseline, find_common_basis, find_opponents
 from harness.analyse.overlaps import RESUMED, count_beside, find_time_doubts
-from harness.analyse.pairs import BASES, FULL, describe_pair
+from harness.analyse.pairs import BASES, COVERAGE_DIFFERS, FULL, describe_pair
 from harness.analyse.ranking import rank_arms
 from harness.analyse.sweeps import describe_sweeps
 from harness.analyse.verdict import judge_together
 from harness.plan.plan import PlannedRun
-from harness.store.arm_fields import Arm, Final
+from harness.store.arm_fields import Arm
 from harness.store.document import SCHEMA_VERSION, Document, Group, RunEntry
 from harness.store.measurements import Row
 from harness.store.pair_fields import Verdict
@@ -50,16 +50,16 @@ def describe_comparison(
     by_run: Rows = {(run.arm, run.seed): [] for run in plan.runs}
     for row in rows:
         by_run[row["arm"], row["seed"]].append(row)
-    beside = count_beside(comparison)
+    beside, examined = count_beside(comparison), examine_all(comparison)
     headlines = {arm.name: plan.find_headline(arm.name) for arm in plan.arms}
-    finals = {run: _find_final(comparison, PlannedRun(*run), by_run[run]) for run in by_run}
-    arms = [_describe(comparison, headlines[arm.name], by_run, finals) for arm in plan.arms]
-    times = [
-        event["timestamp"]
-        for run in comparison.runs.values()
-        for event in run.events
-        if event["timestamp"] is not None and event["timestamp"] > 0
-    ]
+    rows_by_arm = {name: by_run[run.arm, run.seed] for name, run in headlines.items()}
+    finals = {
+        (run.arm, run.seed): measure_last(comparison.runs.get(run), examined.get(run), by_run[run.arm, run.seed])[0]
+        for run in plan.runs
+    }
+    arms = [_describe(comparison, run, by_run, finals) for run in headlines.values()]
+    events = [event for run in comparison.runs.values() for event in run.events]
+    times = [event["timestamp"] for event in events if (event["timestamp"] or 0) > 0]
     document: Document = round_numbers(
         {
             "schema_version": SCHEMA_VERSION,
@@ -94,7 +94,6 @@ def describe_comparison(
         }
     )
     kept_rules = all(finding["status"] != "FAIL" for finding in findings["constraints"])
-    rows_by_arm = {name: by_run[run.arm, run.seed] for name, run in headlines.items()}
     opponents = find_opponents(plan.against, document["arms"], finals, plan.seeds)
     measured = [arms for arms in (opponents[-1:] if plan.ablation else opponents) if all(arm["final"] for arm in arms)]
     for baseline, candidate in measured:
@@ -105,7 +104,7 @@ def describe_comparison(
         pair["doubts"] += find_unseen(findings["integrity"], [run.folder_name for run in runs])
         pair |= describe_certainty(comparison, *runs, finals, pair["basis"], pair["doubts"], len(measured))
         if pair["coverage_differs"] and pair["basis"]["field"] == FULL:
-            pair["verdict"]["reason"] += "; the arms' coverage differs, so their frozen losses are not on equal terms"
+            pair["verdict"]["reason"] += COVERAGE_DIFFERS
         document["pairs"].append(round_numbers(pair))
     judge_together([pair["verdict"] for pair in document["pairs"]])
     judge = _build_judge(comparison, document["arms"], headlines, finals)
@@ -155,14 +154,6 @@ def _describe(comparison: StoredComparison, run: PlannedRun, rows: Rows, finals:
         ]
         described["cost"] = average_costs([described["cost"], *costs])
     return described
-
-
-def _find_final(comparison: StoredComparison, planned: PlannedRun, rows: Sequence[Row]) -> Final | None:
-    run = comparison.runs.get(planned)
-    training, validation = ([row for row in rows if row["split"] == split] for split in ("train", "validation"))
-    if run is None or not run.is_complete or find_problem(run, training, validation):
-        return None
-    return describe_final(run.facts, examine_all(comparison).get(planned), training, validation)
 
 
 def _describe_run(comparison: StoredComparison, planned: PlannedRun, beside: Mapping[PlannedRun, int]) -> RunEntry:

@@ -87,8 +87,7 @@ def _fits_chars(arm: Arm, num_chars: int | None) -> bool:
     validation = replace(load_validation(forensics), num_chars=num_chars)
     first, coverage = FirstLosses(**forensics["first_losses"]), Coverage(**forensics["coverage"])
     scored = facts["block_size"] * facts["evaluation_batch_size"]
-    losses = first.training_nats_per_token, first.second_nats_per_token
-    fit = judge_fit(first.validation_nats_per_char, losses, validation, coverage, scored, facts["vocab_size"])
+    fit = judge_fit(first, validation, coverage, scored, facts["vocab_size"])
     bounds = bound_chars(first, facts["vocab_size"], scored * (fit.nearest_num_spans or 0))
     # A whole number of spans is a weak sign where there are few of them.
     return fit.status == "fits" and bounds is not None and bounds[0] <= num_chars <= bounds[1]

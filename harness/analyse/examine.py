@@ -1,11 +1,12 @@
 """What the counts and the first losses of a run give away: its validation text, coverage, fit, start and clock."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
+from itertools import pairwise
+from statistics import median
 from typing import Any
 
-from harness.analyse.clock import read_clock
 from harness.analyse.coverage import (
     OFFICIAL_NUM_VALIDATION_CHARS,
     Coverage,
@@ -15,7 +16,7 @@ from harness.analyse.coverage import (
     is_later_data,
     is_official,
 )
-from harness.analyse.first_losses import Fit, fit_text, judge_start, read_first_losses
+from harness.analyse.first_losses import Fit, judge_fit, judge_start, read_first_losses
 from harness.analyse.texts import Text, find_texts
 from harness.plan.plan import PlannedRun
 from harness.store.facts import RunFacts
@@ -23,12 +24,28 @@ from harness.store.journals import Event
 from harness.store.runs import StoredComparison, StoredRun
 
 EVALS_PER_EPOCH = 3
+MIN_GAP_S = 1800.0
+GAP_FACTOR = 50
+"""A pause longer than half an hour and than so many usual steps is a gap, not training."""
 Forensics = dict[str, Any]
 """`is_official` and `is_later` (by its counts), `text` (equal for runs that share one), `num_runs_of_text`,
 `scaled_from` (the text that it is taken to be, in other tokens), `validation`, `coverage` or `coverage_problem`,
 `first_losses`, `fit`, `task_fit`, `start`, `clock`, `num_evaluations`, `missing_evaluations`: the dataclasses of
-`coverage`, `first_losses` and `clock`.
+`coverage` and `first_losses`, and `Clock`.
 """
+
+
+@dataclass(frozen=True)
+class Clock:
+    """What the log's `elapsed_time` says, in seconds."""
+
+    elapsed_s: float | None
+    """Last value, pauses and evaluations included."""
+    num_gaps: int
+    gap_s: float
+    """All gaps together."""
+    num_setbacks: int
+    """Times the clock went back, as after a restart."""
 
 
 @lru_cache(maxsize=2)
@@ -52,10 +69,11 @@ def examine(events: Sequence[Event], facts: RunFacts, text: Text | None = None) 
     training = [event for event in events if event["event"] == "training_step"]
     evaluations = [event for event in events if event["event"] == "validation_step"]
     first = read_first_losses(events)
-    fit = fit_text(first, validation, coverage, facts)
+    counts = facts.span_tokens, facts.vocab_size
+    fit = judge_fit(first, validation, coverage, *counts)
     is_later = is_later_data(facts.num_train_tokens, facts.vocab_size)
     task_text = None if is_later else assume_task_text(validation, facts.num_titles, facts.val_fraction)
-    task_fit = _doubt_spans(fit_text(first, task_text, coverage, facts), coverage) if task_text else None
+    task_fit = _doubt_spans(judge_fit(first, task_text, coverage, *counts), coverage) if task_text else None
     due = {f"due_{bound}_num_spans": getattr(coverage, f"{bound}_num_spans", None) for bound in ("low", "high")}
     if fit.status == "does not fit":
         coverage, problem = None, "its first losses do not fit the spans that its counts give"
@@ -84,6 +102,16 @@ def examine(events: Sequence[Event], facts: RunFacts, text: Text | None = None) 
     }
 
 
+def read_clock(elapsed: Sequence[float]) -> Clock:
+    """Finds gaps and setbacks in the times of the steps, given in the log's order."""
+    if not elapsed:
+        return Clock(None, 0, 0.0, 0)
+    waits = [after - before for before, after in pairwise(elapsed)]
+    usual = median([wait for wait in waits if wait >= 0] or [0.0])
+    gaps = [wait for wait in waits if wait > max(MIN_GAP_S, GAP_FACTOR * usual)]
+    return Clock(elapsed[-1], len(gaps), sum(gaps), sum(wait < 0 for wait in waits))
+
+
 def _doubt_spans(fit: Fit, coverage: Coverage | None) -> Fit:
     """A fit on the task's text, in doubt where it takes another number of spans than the log's counts give."""
     if fit.status != "fits" or coverage is None or fit.nearest_num_spans == coverage.num_spans:
@@ -93,11 +121,11 @@ def _doubt_spans(fit: Fit, coverage: Coverage | None) -> Fit:
 
 
 def _find_coverage(facts: RunFacts, validation: Validation | None) -> tuple[Coverage | None, str | None]:
-    if facts.block_size is None or facts.evaluation_batch_size is None:
+    if facts.span_tokens is None:
         return None, "the log does not give block and batch size"
     if validation is None:
         return None, "the log gives neither validation nor training tokens"
-    coverage = compute_coverage(validation, facts.block_size, facts.evaluation_batch_size)
+    coverage = compute_coverage(validation, facts.span_tokens)
     if coverage is None:
         return None, "the validation text holds no token"
     if facts.num_spans is not None and not coverage.low_num_spans <= facts.num_spans <= coverage.high_num_spans:

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 from harness.analyse.coverage import Coverage, Validation
-from harness.store.facts import RunFacts
 from harness.store.journals import Event
 
 FIT_TOLERANCE = 0.15
@@ -81,11 +80,8 @@ def bound_fresh_loss(first: FirstLosses, vocab_size: int | None) -> tuple[float,
     It lies between the losses before and after the first update. Where the second is not known the update may have
     lowered it; where the first is far from ln V, or so far above it that it may hold other terms, ln V stands for it.
     """
-    by_vocab = math.log(vocab_size) if vocab_size and vocab_size > 1 else None
-    before, after = (
-        loss if judge_start(loss, vocab_size) is None else None
-        for loss in (first.training_nats_per_token, first.second_nats_per_token)
-    )
+    by_vocab = _compute_uniform_loss(vocab_size)
+    before, after = _select_plain(first, vocab_size)
     if before is None:
         return None if by_vocab is None else (by_vocab * (1 - START_SPREAD), by_vocab * (1 + START_SPREAD))
     after = before * (1 - UPDATE_REACH) if after is None else after
@@ -97,52 +93,42 @@ def bound_fresh_loss(first: FirstLosses, vocab_size: int | None) -> tuple[float,
 
 def judge_start(first_training_loss: float | None, vocab_size: int | None) -> OddStart | None:
     """What is wrong with a first training loss as a cross-entropy in nats per token, or None."""
-    if first_training_loss is None or not vocab_size or vocab_size < 2:
+    expected = _compute_uniform_loss(vocab_size)
+    if first_training_loss is None or expected is None:
         return None
-    expected = math.log(vocab_size)
     is_odd = abs(first_training_loss / expected - 1) > START_TOLERANCE
     return OddStart(first_training_loss, expected) if is_odd else None
 
 
-def fit_text(first: FirstLosses, validation: Validation | None, coverage: Coverage | None, facts: RunFacts) -> Fit:
-    """Whether a run's first losses are those of a fresh model on this text."""
-    block, batch = facts.block_size, facts.evaluation_batch_size
-    losses = first.training_nats_per_token, first.second_nats_per_token
-    span_tokens = block * batch if block is not None and batch is not None else None
-    if first.has_one_step:
-        return Fit("not decidable", None, "it has one step, and how far that went is not known")
-    return judge_fit(first.validation_nats_per_char, losses, validation, coverage, span_tokens, facts.vocab_size)
-
-
 def judge_fit(
-    first_validation_loss: float | None,
-    training_losses: tuple[float | None, float | None],
+    first: FirstLosses,
     validation: Validation | None,
     coverage: Coverage | None,
     span_tokens: int | None,
     vocab_size: int | None,
 ) -> Fit:
-    """Whether the losses at step 1 come to a whole number of spans, and to the number that is due.
+    """Whether the first losses come to a whole number of spans of this text, and to the number that is due.
 
-    `span_tokens` is block × evaluation batch. The first loss of either kind is that at step 0 or 1, the second training
-    loss that of the step after; None where there is none. The evaluation stands after the first update, whose loss lies
-    near the second one: what lies between the two is allowed. A misfit by one reading is none where another one fits.
+    `span_tokens` is block × evaluation batch. The evaluation stands after the first update, whose loss lies near the
+    second training loss: what lies between the two is allowed. A misfit by one reading is none where another one fits.
     """
-    if first_validation_loss is None:
+    if first.has_one_step:
+        return Fit("not decidable", None, "it has one step, and how far that went is not known")
+    if first.validation_nats_per_char is None:
         return Fit("not decidable", None, "there is no evaluation at step 1")
     if validation is None or span_tokens is None or coverage is None:
         return Fit("not decidable", None, "block, batch or the tokens of the validation text are not known")
     if validation.num_chars is None:
         return Fit("not decidable", None, "the characters of the validation text are not known")
-    first, second = (loss if judge_start(loss, vocab_size) is None else None for loss in training_losses)
-    per_token = first if first else math.log(vocab_size) if vocab_size and vocab_size > 1 else None
+    before, after = _select_plain(first, vocab_size)
+    per_token = before or _compute_uniform_loss(vocab_size)
     if per_token is None:
         return Fit("not decidable", None, "there is no training loss at step 1 and no vocabulary size")
-    scored_nats = first_validation_loss * validation.num_chars / span_tokens
+    scored_nats = first.validation_nats_per_char * validation.num_chars / span_tokens
     num_spans = scored_nats / per_token
-    low, high = sorted((num_spans, scored_nats / second if first and second else num_spans))
+    low, high = sorted((num_spans, scored_nats / after if before and after else num_spans))
     moves = high - low > FIT_TOLERANCE
-    source = "the first two training losses" if moves else "the first training loss" if first else f"ln {vocab_size:,}"
+    source = "the first two training losses" if moves else "the first training loss" if before else f"ln {vocab_size:,}"
     if coverage.high_num_spans > MAX_FIT_SPANS and _is_near(num_spans, coverage):
         return Fit("not decidable", num_spans, f"more than {MAX_FIT_SPANS} spans, so that any number would do")
     nearest = round(num_spans)
@@ -151,14 +137,13 @@ def judge_fit(
     reached = max(1, coverage.low_num_spans, math.ceil(low - FIT_TOLERANCE))
     if reached <= min(coverage.high_num_spans, high + FIT_TOLERANCE):
         return Fit("fits", num_spans, text, reached if moves else nearest, source)
-    is_known = not moves if first else START_SPREAD * coverage.num_spans <= FIT_TOLERANCE
+    is_known = not moves if before else START_SPREAD * coverage.num_spans <= FIT_TOLERANCE
     if not is_known and (_is_near(low, coverage) or _is_near(high, coverage)):
         unknown = "how far the first update went" if moves else "a fresh model's loss"
         reason = f"{text}; {unknown} is not known well enough for more"
         return Fit("not decidable", num_spans, reason, nearest, source)
-    readings = _list_readings(first, second, vocab_size)
     tried = []
-    for words, least, most in readings:
+    for words, least, most in _list_readings(before, after, vocab_size):
         low, high = scored_nats / most, scored_nats / least
         if max(1, coverage.low_num_spans, math.ceil(low - FIT_TOLERANCE)) <= min(coverage.high_num_spans, high):
             reason = f"{text}; {words} they come to {low:.2f} to {high:.2f}, which fits"
@@ -168,15 +153,28 @@ def judge_fit(
     return Fit("does not fit", num_spans, reason, nearest, source, "; ".join(tried) or None)
 
 
-def _list_readings(first: float | None, second: float | None, vocab_size: int | None) -> list[tuple[str, float, float]]:
+def _compute_uniform_loss(vocab_size: int | None) -> float | None:
+    """Ln V: what a model that knows nothing loses, nats per token."""
+    return math.log(vocab_size) if vocab_size and vocab_size > 1 else None
+
+
+def _select_plain(first: FirstLosses, vocab_size: int | None) -> tuple[float | None, float | None]:
+    """The training losses before and after the first update, None where one is no plain cross-entropy."""
+    before, after = (
+        loss if judge_start(loss, vocab_size) is None else None
+        for loss in (first.training_nats_per_token, first.second_nats_per_token)
+    )
+    return before, after
+
+
+def _list_readings(before: float | None, after: float | None, vocab_size: int | None) -> list[tuple[str, float, float]]:
     """Other honest readings of a first training loss: what would be so, and the evaluation's nats per token then."""
-    readings = []
-    by_vocab = math.log(vocab_size) if vocab_size and vocab_size > 1 else None
-    if first and second is None:
-        readings.append(("with a first update that lowered the loss", first * (1 - UPDATE_REACH), first))
-    if first and by_vocab and first > by_vocab * (1 + START_SPREAD):
+    readings, by_vocab = [], _compute_uniform_loss(vocab_size)
+    if before and after is None:
+        readings.append(("with a first update that lowered the loss", before * (1 - UPDATE_REACH), before))
+    if before and by_vocab and before > by_vocab * (1 + START_SPREAD):
         words = f"with a training loss that holds other terms above ln {vocab_size:,}"
-        readings.append((words, by_vocab * (1 - START_SPREAD), first))
+        readings.append((words, by_vocab * (1 - START_SPREAD), before))
     return readings
 
 

@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from harness.analyse.coverage import OFFICIAL_TARGET_COVERAGE, compute_coverage_share
-from harness.analyse.curves import Curve, build_curve, compute_gain, describe_steps, describe_times
+from harness.analyse.curves import build_curve, compute_gain, describe_steps, describe_times
 from harness.analyse.doubts import find_doubts, find_mismatch, share_text
 from harness.analyse.joint import bound_matched_gain, compute_gap
-from harness.store.arm_fields import Arm, Final
+from harness.store.arm_fields import Arm
 from harness.store.measurements import Row
 from harness.store.pair_fields import Target
 from mainrun.config import find_changes
@@ -16,6 +16,8 @@ OFFICIAL_TARGET_NATS_PER_CHAR = 1.754
 """The task's own target; it means nothing on other data."""
 COVERAGE_TOLERANCE_POINTS = 0.5
 """A larger difference in coverage makes the frozen losses of two arms incomparable as they stand."""
+COVERAGE_DIFFERS = "; the arms' coverage differs, so their frozen losses are not on equal terms"
+"""What stands after a verdict then."""
 FULL, MATCHED, FROZEN, PER_TOKEN = (
     *("full_loss_nats_per_char", "matched_loss_nats_per_char", "loss_nats_per_char"),
     "loss_nats_per_token",
@@ -47,11 +49,11 @@ def describe_pair(
     differs = gap is not None and max(gap["low"], -gap["high"]) > COVERAGE_TOLERANCE_POINTS
     bounds = bound_matched_gain(baseline, candidate) if basis == MATCHED else None
     unit = PER_TOKEN if basis == PER_TOKEN else FROZEN
-    curves = (
-        _build_curve(baseline, rows, unit, matched=differs),
-        _build_curve(candidate, rows, unit, matched=differs),
+    one, other = (
+        build_curve(rows[arm["name"]], unit, arm["sizes"]["coverage"] if differs else 1.0)
+        for arm in (baseline, candidate)
     )
-    gains = {field: _compute_gain_of(field, first, last) for field in BASES}
+    gains = {field: _compute_gain(first[field], last[field]) for field in BASES}  # type: ignore[literal-required]
     reported, fair = gains[FROZEN], gains[basis]
     known = first["coverage_percent"] is not None and last["coverage_percent"] is not None
     return {
@@ -72,7 +74,7 @@ def describe_pair(
         ],
         "mismatch": find_mismatch(baseline, candidate),
         "text_is_shared": share_text(baseline, candidate),
-        "doubts": find_doubts(baseline, candidate, curves),
+        "doubts": find_doubts(baseline, candidate, (one, other)),
         "coverage_gap_points": gap,
         "coverage_differs": differs,
         "curve_metric": _name_curve(unit, matched=differs, known=known),
@@ -81,13 +83,18 @@ def describe_pair(
         "reported_gain_percent": reported,
         "full_gain_percent": gains[FULL],
         "matched_gain_percent": gains[MATCHED],
-        "full_gain_without_in_train_percent": _compute_gain_without(baseline, candidate),
+        "full_gain_without_in_train_percent": _compute_gain(
+            *(
+                arm["in_train"]["full_loss_without_nats_per_char"] if arm["in_train"] else None
+                for arm in (baseline, candidate)
+            )
+        ),
         "coverage_share_percent": compute_coverage_share(reported, fair)
         if (basis == FULL or differs) and reported is not None and fair is not None
         else None,
         "target": _describe_target(baseline, candidate, official=official, kept_rules=kept_rules),
-        **describe_steps(*curves),
-        **describe_times(*curves),
+        **describe_steps(one, other),
+        **describe_times(one, other),
         **{
             f"{name}_ratio": _compute_ratio(baseline, candidate, field)
             for name, field in (
@@ -100,21 +107,7 @@ def describe_pair(
     }
 
 
-def _build_curve(arm: Arm, rows: Mapping[str, Sequence[Row]], unit: str, *, matched: bool) -> Curve:
-    return build_curve(rows[arm["name"]], unit, arm["sizes"]["coverage"] if matched else 1.0)
-
-
-def _compute_gain_of(field: str, first: Final, last: Final) -> float | None:
-    before, after = first[field], last[field]  # type: ignore[literal-required]  # a field of BASES
-    return None if before is None or after is None else compute_gain(before, after)
-
-
-def _compute_gain_without(baseline: Arm, candidate: Arm) -> float | None:
-    """The gain in full loss with the validation titles left out that are training titles too."""
-    first, last = baseline["in_train"], candidate["in_train"]
-    if first is None or last is None:
-        return None
-    before, after = first["full_loss_without_nats_per_char"], last["full_loss_without_nats_per_char"]
+def _compute_gain(before: float | None, after: float | None) -> float | None:
     return None if before is None or after is None else compute_gain(before, after)
 
 

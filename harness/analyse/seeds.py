@@ -1,7 +1,11 @@
-"""What several seeds show: the paired gains, the noise floor, and what it takes to see a gain through it."""
+"""What several seeds show: the paired gains, the noise floor, and what it takes to see a gain through it.
+
+A gain is seen where the 95 % interval of seeds and titles, that of the verdict, lies beyond the margin on its side.
+"""
 
 import itertools
 import math
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
@@ -9,19 +13,28 @@ from typing import Any
 import numpy as np
 
 from harness.analyse.curves import compute_gain
-from harness.analyse.noise import measure_noise
-from harness.analyse.power import POWER, compute_detectable_gain, compute_needed_pairs
+from harness.analyse.distributions import (
+    compute_chi_square_quantiles,
+    compute_normal_shares,
+    compute_t_quantile,
+)
 from harness.analyse.uncertainty import (
     CONFIDENCE,
     TitleVariance,
     compute_median_interval,
     compute_sd,
+    compute_sd_interval,
     compute_t_interval,
 )
 from harness.plan.noise import KnownNoise
 
 MIN_SIGN_FLIP_PAIRS = 6
 MAX_SIGN_FLIP_PAIRS = 20
+POWER = 0.80
+MAX_NEEDED_PAIRS = 1_000
+_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(64)
+"""Gauss's, from −1 to 1, of the integral over the spread that the pairs happen to show."""
+_COUNTS = range(2, MAX_NEEDED_PAIRS + 1)
 SeedLosses = dict[int, float]
 """Seed → full loss at the last step, nats per character; only complete runs."""
 
@@ -82,6 +95,20 @@ def describe_robustness(
     }
 
 
+def measure_noise(gains: Sequence[float], source: str) -> KnownNoise | None:
+    """The spread of the gains of two seed pairs or more, in percent; None where there are fewer, or it is none at all.
+
+    The interval is chi-square's at 95 %, for normal noise. `source` says in words which pairs they are.
+    """
+    if len(gains) < 2:
+        return None
+    sd = compute_sd(gains)
+    if sd == 0:
+        return None
+    low, high = compute_sd_interval(sd, len(gains))
+    return KnownNoise(sd, low, high, len(gains), source)
+
+
 def compute_sign_flip_p(gains: Sequence[float]) -> float | None:
     """Two-sided p of a mean gain at least this far from 0 if each pair's sign were a coin's; None below six pairs.
 
@@ -92,6 +119,52 @@ def compute_sign_flip_p(gains: Sequence[float]) -> float | None:
     signs = np.array(list(itertools.product((1.0, -1.0), repeat=len(gains))))
     sums = np.abs(signs @ np.array(gains))
     return float(np.mean(sums >= abs(math.fsum(gains)) * (1 - 1e-12)))
+
+
+def compute_detectable_gain(sd: float, num_pairs: int, title_variance: float = 0.0) -> float | None:
+    """The smallest true gain that so many pairs find above a margin of 0 with power 80 %; None below two pairs.
+
+    `sd` is that of the gain of one seed pair, `title_variance` the titles' part in the variance of the mean gain,
+    which more seeds do not lower. For another margin, add it.
+    """
+    if num_pairs < 2:
+        return None
+    scale = math.sqrt(sd**2 / num_pairs + title_variance)
+    low, high = 0.0, 1e3 * scale
+    for _ in range(100):
+        middle = (low + high) / 2
+        low, high = (low, middle) if _compute_power(middle, sd, num_pairs, title_variance) >= POWER else (middle, high)
+    return high
+
+
+def compute_needed_pairs(
+    gain: float, sd: float, *, margin_percent: float = 0.0, title_variance: float = 0.0
+) -> int | None:
+    """How many seed pairs find a true gain of this size beyond the margin with power 80 %.
+
+    None where a thousand are not enough, or no number is: the gain is within the margin, or hidden by the titles.
+    """
+    beyond = abs(gain) - margin_percent
+    if beyond <= 0:
+        return None
+    place = bisect_left(
+        _COUNTS, POWER, key=lambda num_pairs: _compute_power(beyond, sd, num_pairs, title_variance)
+    )  # above 5 % of power more pairs never find less
+    return _COUNTS[place] if place < len(_COUNTS) else None
+
+
+def _compute_power(beyond: float, sd: float, num_pairs: int, title_variance: float) -> float:
+    """How often the interval's near end is beyond the margin, where the true gain is `beyond` it.
+
+    The mean gain is normal whatever spread the pairs show, so the chance is averaged over that spread.
+    """
+    true_seed_variance = sd**2 / num_pairs
+    shown = true_seed_variance * compute_chi_square_quantiles(num_pairs - 1, (_NODES + 1) / 2) / (num_pairs - 1)
+    tail = (1 + CONFIDENCE) / 2
+    weighed = compute_t_quantile(num_pairs - 1, tail) * shown + compute_t_quantile(math.inf, tail) * title_variance
+    halves = weighed / np.sqrt(shown + title_variance)
+    shares = compute_normal_shares((beyond - halves) / math.sqrt(true_seed_variance + title_variance))
+    return float(_WEIGHTS @ shares / 2)
 
 
 def _find_noise_floor(pairs: Sequence[dict[str, Any]], *, equal_arms: bool) -> tuple[KnownNoise | None, str]:

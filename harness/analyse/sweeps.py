@@ -75,12 +75,10 @@ def _describe(key: str, arms: Sequence[Arm], losses: Mapping[str, float], judge:
 
 def _describe_point(key: str, arm: Arm, best: Arm, losses: Mapping[str, float], judge: Judge) -> dict[str, Any]:
     point = {"arm": arm["name"], "label": arm["label"], "value": arm["config"][key], "loss": losses[arm["name"]]}
-    if arm is best:
+    verdict, least = None if arm is best else judge(best["name"], arm["name"]), losses[best["name"]]
+    if verdict is None or verdict["interval_95"] is None:
         return {**point, "low": None, "high": None, "is_apart": None}
-    verdict, least = judge(best["name"], arm["name"]), losses[best["name"]]
     interval = verdict["interval_95"]
-    if interval is None:
-        return {**point, "low": None, "high": None, "is_apart": None}
     low, high = (least * (1 - interval[f"{end}_percent"] / 100) for end in ("high", "low"))
     worse = {"REGRESSED": True, "EQUIVALENT": False}.get(verdict["word"])
     return {**point, "low": low, "high": high, "is_apart": False if low <= least and worse is None else worse}

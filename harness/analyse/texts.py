@@ -8,7 +8,7 @@ have the text of those that state theirs, where their first losses come to its c
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from harness.analyse.coverage import (
     OFFICIAL_VAL_FRACTION,
@@ -17,7 +17,7 @@ from harness.analyse.coverage import (
     scale_validation,
     size_validation,
 )
-from harness.analyse.first_losses import FirstLosses, bound_fresh_loss, fit_text, read_first_losses
+from harness.analyse.first_losses import FirstLosses, bound_fresh_loss, judge_fit, read_first_losses
 from harness.analyse.same_text import has_as_many_titles, judge_texts
 from harness.store.facts import RunFacts
 from harness.store.journals import Event
@@ -38,15 +38,9 @@ class Text:
     """The place of the text that it is taken to be, in other tokens; None for none."""
 
 
-@dataclass(frozen=True)
-class _Member:
+class _Member(NamedTuple):
     facts: RunFacts
     first: FirstLosses
-
-    @property
-    def span_tokens(self) -> int | None:
-        block, batch = self.facts.block_size, self.facts.evaluation_batch_size
-        return None if block is None or batch is None else block * batch
 
 
 def find_texts(runs: Mapping[K, tuple[Sequence[Event], RunFacts]]) -> dict[K, Text]:
@@ -88,13 +82,8 @@ def split_at_spans(validation: Validation, span_tokens: Sequence[int]) -> Iterat
 
 def _size(members: Sequence[_Member]) -> list[Validation | None]:
     """The validation text of each; one for all unless what they state contradicts."""
-    stated = [
-        {value for value in values if value is not None}
-        for values in zip(
-            *((member.facts.num_validation_tokens, member.facts.num_validation_chars) for member in members),
-            strict=True,
-        )
-    ]
+    names = ("num_validation_tokens", "num_validation_chars")
+    stated = [{getattr(facts, name) for facts, _ in members} - {None} for name in names]
     if max(map(len, stated)) > 1:
         return [_size([member])[0] for member in members]
     num_tokens, num_chars = (next(iter(values), None) for values in stated)
@@ -130,7 +119,7 @@ def _scale(
         pieces = [
             piece
             for piece in _split(scaled, members)
-            if _has_stated_spans(piece[0], None, members) and _has_one_denominator(piece[0], known.num_chars, members)
+            if _has_stated_spans(piece[0], members) and _has_one_denominator(piece[0], known.num_chars, members)
         ]
         if pieces and _show_chars(members, found := _join_into(scaled, pieces)):
             return place, found
@@ -154,9 +143,10 @@ def _show_chars(members: Sequence[_Member], validation: Validation) -> bool:
     has_shown = False
     for member in members:
         facts = member.facts
-        if facts.block_size is not None and facts.evaluation_batch_size is not None:
-            coverage = compute_coverage(validation, facts.block_size, facts.evaluation_batch_size)
-            if fit_text(member.first, validation, coverage, facts).status == "does not fit":
+        if facts.span_tokens is not None:
+            coverage = compute_coverage(validation, facts.span_tokens)
+            fit = judge_fit(member.first, validation, coverage, facts.span_tokens, facts.vocab_size)
+            if fit.status == "does not fit":
                 return False
             has_shown |= bound_chars(member.first, facts.vocab_size, 1) is not None
     return has_shown
@@ -165,14 +155,14 @@ def _show_chars(members: Sequence[_Member], validation: Validation) -> bool:
 def _narrow(validation: Validation, members: Sequence[_Member]) -> Validation:
     """An estimate with only those sizes that the spans which are stated, and the first losses, leave possible."""
     pieces = _split(validation, members)
-    for keep in (_has_stated_spans, _has_one_denominator):
-        pieces = [piece for piece in pieces if keep(piece[0], validation.num_chars, members)] or pieces
+    pieces = [piece for piece in pieces if _has_stated_spans(piece[0], members)] or pieces
+    pieces = [piece for piece in pieces if _has_one_denominator(piece[0], validation.num_chars, members)] or pieces
     return _join_into(validation, pieces) if pieces else validation
 
 
 def _split(validation: Validation, members: Sequence[_Member]) -> list[tuple[int, int]]:
     """The possible sizes, cut where the number of whole spans of some member changes."""
-    lengths = {member.span_tokens for member in members if member.span_tokens is not None}
+    lengths = {facts.span_tokens for facts, _ in members if facts.span_tokens is not None}
     return [*split_at_spans(validation, sorted(lengths))] if validation.low_num_tokens > 0 else []
 
 
@@ -186,21 +176,21 @@ def _join_into(validation: Validation, pieces: Sequence[tuple[int, int]]) -> Val
     )  # fmt: skip
 
 
-def _has_stated_spans(num_tokens: int, num_chars: int | None, members: Sequence[_Member]) -> bool:
+def _has_stated_spans(num_tokens: int, members: Sequence[_Member]) -> bool:
     return all(
-        member.facts.num_spans in (None, num_tokens // (member.span_tokens + 1))
-        for member in members
-        if member.span_tokens is not None
+        facts.num_spans in (None, num_tokens // (facts.span_tokens + 1))
+        for facts, _ in members
+        if facts.span_tokens is not None
     )
 
 
 def _has_one_denominator(num_tokens: int, num_chars: int | None, members: Sequence[_Member]) -> bool:
     """Whether some number of characters explains the first losses of all, or the one that is stated does."""
     low, high = (0.0, float("inf")) if num_chars is None else (float(num_chars), float(num_chars))
-    for member in members:
-        if member.span_tokens is not None:
-            scored = num_tokens // (member.span_tokens + 1) * member.span_tokens
-            bounds = bound_chars(member.first, member.facts.vocab_size, scored)
+    for facts, first in members:
+        if facts.span_tokens is not None:
+            scored = num_tokens // (facts.span_tokens + 1) * facts.span_tokens
+            bounds = bound_chars(first, facts.vocab_size, scored)
             if bounds is not None:
                 low, high = max(low, bounds[0]), min(high, bounds[1])
     return low <= high

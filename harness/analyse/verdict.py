@@ -40,20 +40,28 @@ def decide_verdict(
     runs only (`runs_word`); of the recipes nothing is concluded, unless known noise does not reach as far. With
     neither seeds nor titles there is no interval.
     """
-    estimate = estimate_gain(seed_gains, titles.variance if titles else None)
-    if estimate is not None:
-        decided = _decide_by_seeds(estimate, margin_percent, num_pairs)
-    elif titles is not None:
-        decided = _decide_by_noise(titles, margin_percent, known_noise)
-    else:
-        decided = _conclude_nothing()
-    return {
-        "word": decided["word"],
+    verdict: dict[str, Any] = {
+        "word": "INCONCLUSIVE",
         "gain_percent": sum(seed_gains) / len(seed_gains),
         "num_seed_pairs": len(seed_gains),
         "margin_percent": margin_percent,
-        **decided,
+        "label": "INCONCLUSIVE (single seed)",
+        "interval_95": None,
+        "interval_90": None,
+        "interval_joint": None,
+        "reason": "one pair without losses by title: no interval",
+        "runs_word": None,
+        "known_noise": None,
+        "noise_multiple": None,
+        "p_beyond_margin": 1.0,
+        "p_within_margin": 1.0,
     }
+    estimate = estimate_gain(seed_gains, titles.variance if titles else None)
+    if estimate is not None:
+        verdict |= _decide_by_seeds(estimate, margin_percent, num_pairs)
+    elif titles is not None:
+        verdict |= _decide_by_noise(titles, margin_percent, known_noise)
+    return verdict
 
 
 def _decide_by_seeds(estimate: GainEstimate, margin_percent: float, num_pairs: int) -> dict[str, Any]:
@@ -69,9 +77,6 @@ def _decide_by_seeds(estimate: GainEstimate, margin_percent: float, num_pairs: i
         "interval_90": asdict(narrow),
         "interval_joint": asdict(compute_interval(estimate, compute_joint_level(num_pairs))) if num_pairs > 1 else None,
         "reason": format_interval(asdict(wide)),
-        "runs_word": None,
-        "known_noise": None,
-        "noise_multiple": None,
         "p_beyond_margin": 1.0 if is_within else p_value,
         "p_within_margin": p_value / 2 if is_within else 1.0,
     }
@@ -118,22 +123,6 @@ def _decide_by_noise(titles: TitleSampling, margin_percent: float, known_noise: 
     }
 
 
-def _conclude_nothing() -> dict[str, Any]:
-    return {
-        "word": "INCONCLUSIVE",
-        "label": "INCONCLUSIVE (single seed)",
-        "interval_95": None,
-        "interval_90": None,
-        "interval_joint": None,
-        "reason": "one pair without losses by title: no interval",
-        "runs_word": None,
-        "known_noise": None,
-        "noise_multiple": None,
-        "p_beyond_margin": 1.0,
-        "p_within_margin": 1.0,
-    }
-
-
 def _bound_p(beyond: float, multiple: float, wide: Interval, titles: TitleVariance) -> float:
     """At most how often a pair lies so far beyond the margin: by noise of any shape (Cantelli), or by its titles."""
     by_noise = min(1.0, 2 / (1 + multiple**2))
@@ -143,10 +132,8 @@ def _bound_p(beyond: float, multiple: float, wide: Interval, titles: TitleVarian
     return max(by_noise, math.erfc(distance / math.sqrt(2 * titles.variance)))
 
 
-def judge_intervals(wide: Interval | None, narrow: Interval | None, margin_percent: float) -> Word:
+def judge_intervals(wide: Interval, narrow: Interval, margin_percent: float) -> Word:
     """The word for a 95 % and a 90 % interval of a gain in percent."""
-    if wide is None or narrow is None:
-        return "INCONCLUSIVE"
     if wide.low_percent > margin_percent:
         return "IMPROVED"
     if wide.high_percent < -margin_percent:

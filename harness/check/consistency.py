@@ -43,7 +43,7 @@ def find_other_header(run: StoredRun, sizes: dict[str, Any]) -> str | None:
                 return f"its journal says {key} {header[key]!r}, its record or plan {value!r}"
     num_titles = corpus["num_train_titles"] + corpus["num_validation_titles"]
     if record["config"]["data.num_titles"] != num_titles:
-        return f"it was to train on {record['config']['num_titles']:,} titles, its corpus has {num_titles:,}"
+        return f"it was to train on {record['config']['data.num_titles']:,} titles, its corpus has {num_titles:,}"
     return None
 
 

@@ -1,21 +1,18 @@
 """A run begun again by the checker against what its record says it began with: weights, settings and data."""
 
-from functools import partial
 from typing import Any
 
 from harness.check.known_code import is_known_elsewhere
-from harness.check.registry import NO_CODE, Evidence, UnvouchedError, register_of_runs
-from harness.check.rules import CONSTRAINTS
+from harness.check.registry import NO_CODE, Evidence, UnvouchedError
+from harness.check.rules import of_runs
 from harness.store.facts import known
 from harness.store.runs import StoredRun
 
-of_runs = partial(register_of_runs, CONSTRAINTS)
 _HASHES = {
     "tokenizer_sha256": "tokenizer",
     "train_ids_sha256": "training tokens",
     "validation_ids_sha256": "validation tokens",
 }
-
 _TITLES = ("train_sha256", "validation_sha256", "num_train_titles", "num_validation_titles")
 """What of a corpus does not depend on where it was read from."""
 

@@ -18,7 +18,6 @@ from harness.check.registry import (
     ROUNDING_TOLERANCE,
     Evidence,
     Registry,
-    register,
     register_of_runs,
 )
 from harness.formats import quote
@@ -26,7 +25,6 @@ from harness.store.facts import SEPARATOR_CHARS, AbsentError, find_setting, know
 from harness.store.runs import StoredRun
 
 INTEGRITY: Registry = {}
-integrity = partial(register, INTEGRITY)
 of_runs = partial(register_of_runs, INTEGRITY)
 
 
@@ -95,18 +93,20 @@ def check_fingerprints(evidence: Evidence, run: StoredRun) -> str | None:
     return None
 
 
-def _format_characters(evidence: Evidence) -> str:
-    if isinstance(evidence.titles, str):
-        return evidence.titles
-    count = sum(len(title) + SEPARATOR_CHARS for title in evidence.titles.validation)
-    return f"{count:,} characters, counted again from the validation titles"
+def _count_chars(evidence: Evidence) -> list[int]:
+    """Of every validation title, with its separator."""
+    return [len(title) + SEPARATOR_CHARS for title in evidence.need_titles().validation]
 
 
-@of_runs("denominator", "The denominator is the characters of the titles", _format_characters)
+@of_runs(
+    "denominator",
+    "The denominator is the characters of the titles",
+    lambda evidence: f"{sum(_count_chars(evidence)):,} characters, counted again from the validation titles",
+)
 def check_denominator(evidence: Evidence, run: StoredRun) -> str | None:
     """A longer separator, or markers put into the text, would make the loss per character smaller."""
     known(run.facts.title_losses_sha256, NO_TITLES)
-    expected = [len(title) + SEPARATOR_CHARS for title in evidence.need_titles().validation]
+    expected = _count_chars(evidence)
     stored = {event["num_chars"] for event in run.select("validation_step")}
     if stored != {sum(expected)}:
         return f"divides by {sorted(stored)} characters; the validation titles have {sum(expected):,}"
@@ -131,13 +131,13 @@ def check_tokens(evidence: Evidence, run: StoredRun) -> str | None:
     return None
 
 
-def _format_round_trip(evidence: Evidence) -> str:
-    if isinstance(evidence.titles, str):
-        return evidence.titles
-    return f"the stored stream gives {len(evidence.titles.validation):,} titles back; share of <unk> is 0 %"
-
-
-@of_runs("round-trip", "The tokenizer gives every validation title back, and none is unknown", _format_round_trip)
+@of_runs(
+    "round-trip",
+    "The tokenizer gives every validation title back, and none is unknown",
+    lambda evidence: (
+        f"the stored stream gives {len(evidence.need_titles().validation):,} titles back; share of <unk> is 0 %"
+    ),
+)
 def check_round_trip(evidence: Evidence, run: StoredRun) -> str | None:
     """A tokenizer that loses text makes the text that is left easier to predict."""
     normalizer = find_setting(run.facts.config, "normalizer")
@@ -158,13 +158,13 @@ def check_round_trip(evidence: Evidence, run: StoredRun) -> str | None:
     return None
 
 
-def _format_by_title(evidence: Evidence) -> str:
-    if isinstance(evidence.titles, str):
-        return evidence.titles
-    return f"tokens, kind, digits and membership in training of {len(evidence.titles.validation):,} titles"
-
-
-@of_runs("facts-by-title", "Length, kind and origin of each validation title are as stored", _format_by_title)
+@of_runs(
+    "facts-by-title",
+    "Length, kind and origin of each validation title are as stored",
+    lambda evidence: (
+        f"tokens, kind, digits and membership in training of {len(evidence.need_titles().validation):,} titles"
+    ),
+)
 def check_facts_by_title(evidence: Evidence, run: StoredRun) -> str | None:
     """Tokens, kind, digits and membership in training, which the view by title is cut by."""
     known(run.facts.title_losses_sha256, NO_TITLES)

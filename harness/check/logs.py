@@ -2,6 +2,7 @@
 
 import json
 from functools import partial
+from itertools import zip_longest
 
 from harness.analyse.examine import examine_run
 from harness.analyse.same_text import judge_texts
@@ -9,7 +10,7 @@ from harness.check.registry import Evidence, Registry, Result, join_results, reg
 from harness.sources.find import read_stored
 from harness.store.facts import AbsentError
 from harness.store.journals import NOTE
-from harness.store.runs import StoredComparison, StoredRun
+from harness.store.runs import StoredRun
 
 FORENSICS: Registry = {}
 forensic = partial(register, FORENSICS)
@@ -74,11 +75,11 @@ def _has_no_journal(run: StoredRun) -> bool:
     return run.record["status"] == "failed" and "mainrun_log_sha256" not in run.record
 
 
-def _has_logs(comparison: StoredComparison) -> bool:
-    return any(run.is_read for run in comparison.runs.values())
-
-
-@forensic("reimport", "The journals of logs follow from the logs", applies=_has_logs)
+@forensic(
+    "reimport",
+    "The journals of logs follow from the logs",
+    applies=lambda comparison: any(run.is_read for run in comparison.runs.values()),
+)
 def check_reimport(evidence: Evidence) -> Result:
     """Every source, read again from its stored bytes, gives the stored journal, status and notes."""
     checked = 0
@@ -89,10 +90,7 @@ def check_reimport(evidence: Evidence) -> Result:
         log = read_stored(run.folder, source)
         again = log.to_journal()
         if again != run.events and (again := json.loads(json.dumps(again))) != run.events:
-            number = next(
-                (n for n, (a, b) in enumerate(zip(again, run.events, strict=False), 1) if a != b),
-                min(len(again), len(run.events)) + 1,
-            )
+            number = next(n for n, (a, b) in enumerate(zip_longest(again, run.events), 1) if a != b)
             return "FAIL", f"{run.folder.name}/mainrun.log, line {number}: its source does not give this"
         if run.record["status"] == "imported" and log.status != "imported":
             return "FAIL", f"{run.folder.name}: its source is {log.status}: {log.reason}"

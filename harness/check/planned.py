@@ -1,16 +1,17 @@
-"""Rules on the runs of a comparison together: one code, and every planned run there, whole, and once."""
+"""Rules on the runs of a comparison together: one code, equal terms, and every planned run there, whole, and once."""
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
 
-from harness.check.registry import NO_CODE, Evidence, Result, join_results
+from harness.check.registry import NO_CODE, Evidence, Result, find_unfinished, join_results
 from harness.check.rules import constraint
 from harness.plan.code import compute_sources_sha256
 from harness.plan.noise import find_known_noise
 from harness.plan.plan import Arm, Plan, order_runs
 from harness.plan.seeds import find_plan_hashes
-from harness.store.runs import TAKEN_OVER, StoredComparison, StoredRun
+from harness.store.facts import known
+from harness.store.runs import TAKEN_OVER, StoredRun
 
 REQUIRED_SOURCES = (
     frozenset({"data/batches.py", "metric/evaluate.py", "metric/full_loss.py", "model/attention.py", "model/gpt.py",
@@ -22,6 +23,11 @@ REQUIRED_SOURCES = (
 DECIDING_SOURCES = ("metric/", "model/", "optim/", "data/batches.py", "devices.py", "rules.py", "run.py", "sizes.py",
                     "step.py")  # fmt: skip
 """Folders and files of today's program that decide a run's numbers; of the first release's, all files count."""
+PROTECTED = ("data/", "metric/", "record/events.py", "record/journal.py", "record/parquet.py", "record/run_record.py",
+             "record/title_losses.py")  # fmt: skip
+"""Folders and files of the training program that make data, tokens and metric, and the formats they are stored in."""
+PROTECTED_IN_FIRST_RELEASE = ("corpus.py", "evaluate.py", "full_loss.py", "streams.py", "tokenizer.py")
+"""The same when the program had no folders."""
 NOT_PLANNED = "the runs were taken in after they were made: which others there were is not known"
 
 
@@ -32,19 +38,16 @@ def check_same_code(evidence: Evidence) -> Result:
     Code is what decides a run's numbers: a recipe, an importer or an option more makes no other code. Where the plan
     gives arms code of their own, every run has to have the code that it declares, to the last file.
     """
-    runs = list(evidence.comparison.runs.values())
-    known_runs = [run for run in runs if not run.is_read]
-    results: list[Result] = [("NOT CHECKED", NO_CODE)] if len(known_runs) < len(runs) else []
-    num_planned = len(evidence.comparison.plan.runs)
-    if sum(run.is_complete for run in runs) < num_planned:
-        results.append(("NOT CHECKED", f"{sum(run.is_complete for run in runs)} of {num_planned} runs are complete"))
-    elif known_runs:
-        results.append(_compare_code(evidence.comparison.plan, known_runs))
+    comparison = evidence.comparison
+    results: list[Result] = [("NOT CHECKED", NO_CODE)] if len(comparison.trained) < len(comparison.runs) else []
+    if unfinished := find_unfinished(comparison):
+        results += unfinished
+    elif comparison.trained:
+        results.append(_compare_code(comparison.plan, comparison.trained))
     return join_results(results)
 
 
 def _compare_code(plan: Plan, runs: list[StoredRun]) -> Result:
-    names = ("training code", "torch version", "device", "precision", "thread count")
     is_declared = plan.code_changes is not None
     for run in runs if is_declared else ():
         declared = plan.get_arm(run.arm).code
@@ -52,10 +55,10 @@ def _compare_code(plan: Plan, runs: list[StoredRun]) -> Result:
             return "FAIL", f"training code of {run.folder.name} is not the code that the plan declares"
     (first_name, first), *others = [(run.folder.name, _describe_code(run, is_declared=is_declared)) for run in runs]
     for other_name, other in others:
-        for name, before, after in zip(names, first, other, strict=True):
-            if before != after and not (is_declared and name == "training code"):
+        for name in first:
+            if first[name] != other[name] and not (is_declared and name == "training code"):
                 return "FAIL", f"{name} differs between {first_name} and {other_name}"
-    code, *used, num_threads = first
+    code, *used, num_threads = first.values()
     what = f"{len(code)} source files, torch {', '.join(used)}, {num_threads} threads"
     if plan.code_changes is None:
         return "PASS", what
@@ -63,19 +66,21 @@ def _compare_code(plan: Plan, runs: list[StoredRun]) -> Result:
     return "PASS", f"{what}; the code of every run is the declared one, and differs in {len(changed)} files"
 
 
-def _describe_code(run: StoredRun, *, is_declared: bool) -> tuple[Any, ...]:
-    machine = run.record["machine"]
-    files = run.record["source_sha256"]
+def _describe_code(run: StoredRun, *, is_declared: bool) -> dict[str, Any]:
+    machine, files = run.record["machine"], run.record["source_sha256"]
     is_of_today = REQUIRED_SOURCES[0] <= files.keys()
-    code = tuple(sorted(item for item in files.items() if not is_of_today or item[0].startswith(DECIDING_SOURCES)))
-    digests = [digest for _, digest in code]
-    used = (machine["library_versions"]["torch"], machine["device"], machine["precision"])
+    code = {name: sha for name, sha in files.items() if not is_of_today or name.startswith(DECIDING_SOURCES)}
+    used = {
+        "torch version": machine["library_versions"]["torch"],
+        "device": machine["device"],
+        "precision": machine["precision"],
+    }
     whole = is_declared or any(files.keys() >= due for due in REQUIRED_SOURCES)
-    if not whole or not all(isinstance(value, str) for value in (*digests, *used)):
+    if not whole or not all(isinstance(value, str) for value in (*code.values(), *used.values())):
         raise ValueError("source files, torch version, device or precision are missing")
     if isinstance(machine["num_threads"], bool) or not isinstance(machine["num_threads"], int):
         raise ValueError("the thread count is missing")
-    return code, *used, machine["num_threads"]
+    return {"training code": code, **used, "thread count": machine["num_threads"]}
 
 
 @constraint("planned-runs", "All planned runs are there")
@@ -91,19 +96,18 @@ def check_planned_runs(evidence: Evidence) -> Result:
         return "FAIL", "the plan does not hold a run of every arm with every seed"
     if any("source" in run.record and not run.record["source"].get("external") for run in comparison.runs.values()):
         results.append(("NOT CHECKED", NOT_PLANNED))
-    own = [run for run in comparison.runs.values() if not run.is_read]
-    if own:
-        results.append(_judge_trained(evidence, own))
+    if comparison.trained:
+        results.append(_judge_trained(evidence, comparison.trained))
     elif not results:
         results.append(("PASS", "its plan was fixed before it"))
     return join_results(results)
 
 
-def _takes_noise_as_known(comparison: StoredComparison) -> bool:
-    return comparison.plan.known_noise is not None
-
-
-@constraint("known-noise", "One seed is judged by no other noise than was measured", applies=_takes_noise_as_known)
+@constraint(
+    "known-noise",
+    "One seed is judged by no other noise than was measured",
+    applies=lambda comparison: comparison.plan.known_noise is not None,
+)
 def check_known_noise(evidence: Evidence) -> Result:
     """A plan that takes less noise of training as known than is known of its arms makes chance a verdict."""
     plan = evidence.comparison.plan
@@ -113,10 +117,8 @@ def check_known_noise(evidence: Evidence) -> Result:
     if known_here is None:
         return "FAIL", f"its plan takes a noise of at most {taken.high_percent:g} % as known, of which nothing is known"
     if taken.high_percent < known_here.high_percent:
-        return (
-            "FAIL",
-            f"its plan takes a noise of at most {taken.high_percent:g} %, known is {known_here.high_percent:g} %",
-        )
+        known_percent = known_here.high_percent
+        return "FAIL", f"its plan takes a noise of at most {taken.high_percent:g} %, known is {known_percent:g} %"
     return "PASS", f"a gain's standard deviation from seed to seed is at most {taken.high_percent:g} %, as is known"
 
 
@@ -141,13 +143,11 @@ def _judge_trained(evidence: Evidence, runs: list[StoredRun]) -> Result:
         if TAKEN_OVER in record:
             origin = record[TAKEN_OVER]
             elsewhere.append(f"{name} (of {origin['comparison']}, plan {origin['plan_sha256'][:16]}…)")
-    text = f"{len(finals)} of {len(runs)} runs complete, all under plan {plan_sha256[:16]}…"
-    if elsewhere:
-        text = (
-            f"{len(finals)} of {len(runs)} runs complete, {len(finals) - len(elsewhere)} trained under plan "
-            f"{plan_sha256[:16]}…, {len(elsewhere)} taken over into it: {', '.join(elsewhere)}"
-        )
-    return "PASS", text
+    text = f"{len(finals)} of {len(runs)} runs complete"
+    if not elsewhere:
+        return "PASS", f"{text}, all under plan {plan_sha256[:16]}…"
+    here = f"{len(finals) - len(elsewhere)} trained under plan {plan_sha256[:16]}…"
+    return "PASS", f"{text}, {here}, {len(elsewhere)} taken over into it: {', '.join(elsewhere)}"
 
 
 def _find_other_plan(evidence: Evidence, run: StoredRun, plan_hashes: Collection[str]) -> str | None:
@@ -178,3 +178,39 @@ def _find_other_plan(evidence: Evidence, run: StoredRun, plan_hashes: Collection
 def _count_parameters(arm: Arm) -> Any:
     """Those of the model that the arm's own program builds, where that was asked; else those of the formula."""
     return arm.sizes.get("num_parameters_built", arm.sizes["num_parameters"])
+
+
+@constraint(
+    "equal-terms",
+    "Data, tokens and metric are made by the same code in all arms",
+    lambda comparison: comparison.plan.code_changes is not None,
+)
+def check_equal_terms(evidence: Evidence) -> Result:
+    """The files that make data, tokens and metric are the same in the programs of all arms, by hash.
+
+    A file that only has another name is the same.
+    """
+    plan, runs = evidence.comparison.plan, evidence.comparison.runs.values()
+    sources = {run.arm: known(run.facts.source_sha256, NO_CODE) for run in runs if not run.is_read}
+    missing = [arm.name for arm in plan.arms if arm.code is not None and arm.name not in sources]
+    if missing:
+        return "NOT CHECKED", f"no run of {', '.join(missing)} is there"
+    (baseline, first), *others = sources.items()
+    for arm, other in others:
+        changed = sorted({*_list_missing(first, other), *_list_missing(other, first)})
+        if changed:
+            return "FAIL", (
+                f"{', '.join(changed)}: not the same in {arm} as in {baseline}; their losses may not be on equal terms"
+            )
+    count = sum(map(_is_protected, first))
+    return "PASS", f"{count} files of data, metric and stored formats are the same in {len(sources)} arms"
+
+
+def _list_missing(one: Mapping[str, str], two: Mapping[str, str]) -> list[str]:
+    """Protected files of `one` whose content none of `two` has."""
+    digests = set(two.values())
+    return [name for name, digest in one.items() if _is_protected(name) and digest not in digests]
+
+
+def _is_protected(name: str) -> bool:
+    return name.startswith(PROTECTED) or name in PROTECTED_IN_FIRST_RELEASE

@@ -174,20 +174,23 @@ def check_distinct_runs(evidence: Evidence) -> Result:
     for (one, its_losses), (other, losses) in combinations([(run, _select_losses(run)) for run in runs], 2):
         if one.events == other.events:
             return "FAIL", f"{other.folder.name} has the journal of {one.folder.name}"
-        if its_losses == losses and _describe(one) != _describe(other):
+        if its_losses == losses and (one.seed, one.facts.config) != (other.seed, other.facts.config):
             return "FAIL", f"{other.folder.name} has every loss of {one.folder.name}, with another seed or settings"
     return "PASS", f"{len(runs)} runs, each with losses of its own"
 
 
-def _has_commands(comparison: StoredComparison) -> bool:
-    return any(run.origin == "command" and run.is_complete for run in comparison.runs.values())
+def _select_commands(comparison: StoredComparison) -> list[StoredRun]:
+    return [run for run in comparison.runs.values() if run.origin == "command" and run.is_complete]
 
 
-@plausible("own-clock", "Commands of other programs took the time that their logs tell of", applies=_has_commands)
+@plausible(
+    "own-clock",
+    "Commands of other programs took the time that their logs tell of",
+    applies=lambda comparison: bool(_select_commands(comparison)),
+)
 def check_own_clock(evidence: Evidence) -> Result:
     """A log that was copied and not trained takes no time."""
-    runs = evidence.comparison.runs.values()
-    return join_results([_judge_clock(run) for run in runs if run.origin == "command" and run.is_complete])
+    return join_results([_judge_clock(run) for run in _select_commands(evidence.comparison)])
 
 
 def _judge_clock(run: StoredRun) -> Result:
@@ -209,7 +212,3 @@ def _judge_clock(run: StoredRun) -> Result:
 def _select_losses(run: StoredRun) -> list[Any]:
     names = ("training_step", "validation_step")
     return [(event["event"], event["step"], event.get("loss")) for event in run.events if event["event"] in names]
-
-
-def _describe(run: StoredRun) -> Any:
-    return run.seed, run.facts.config

@@ -109,11 +109,19 @@ def register(
 def register_of_runs(
     registry: Registry, name: str, title: str, passed: Callable[[Evidence], str] | str
 ) -> Callable[[JudgeRun], JudgeRun]:
-    """Decorator that enters a check which every run has to pass by itself; `passed` is what a pass says."""
+    """Decorator that enters a check which every run has to pass by itself; `passed` is what is said where all do.
+
+    The answer is the gravest over all whole runs; a planned run that is missing lets nothing pass.
+    """
 
     def enter(judge: JudgeRun) -> JudgeRun:
         def judge_all(evidence: Evidence) -> Result:
-            return judge_runs(evidence, judge, passed if isinstance(passed, str) else passed(evidence))
+            runs = [run for run in evidence.comparison.runs.values() if run.is_complete]
+            results = [_ask(evidence, run, judge) for run in runs]
+            status, text = join_results([*results, *find_unfinished(evidence.comparison)])
+            if status == "PASS":
+                text = passed if isinstance(passed, str) else passed(evidence)
+            return status, text
 
         register(registry, name, title)(judge_all)
         return judge
@@ -121,13 +129,12 @@ def register_of_runs(
     return enter
 
 
-def judge_runs(evidence: Evidence, judge: JudgeRun, passed: str) -> Result:
-    """The gravest answer over all whole runs; a planned run that is missing lets nothing pass."""
-    plan, runs = evidence.comparison.plan, [run for run in evidence.comparison.runs.values() if run.is_complete]
-    results = [_ask(evidence, run, judge) or ("PASS", passed) for run in runs]
-    if len(runs) < len(plan.runs):
-        results.append(("NOT CHECKED", f"{len(runs)} of {len(plan.runs)} runs are complete"))
-    return join_results(results)
+def find_unfinished(comparison: StoredComparison) -> list[Result]:
+    """That not all planned runs are complete, where that is so."""
+    num_planned, num_complete = len(comparison.plan.runs), sum(run.is_complete for run in comparison.runs.values())
+    if num_complete == num_planned:
+        return []
+    return [("NOT CHECKED", f"{num_complete} of {num_planned} runs are complete")]
 
 
 def join_results(results: Sequence[Result]) -> Result:
@@ -147,7 +154,7 @@ def run_checks(registry: Registry, evidence: Evidence) -> list[Finding]:
     ]
 
 
-def _ask(evidence: Evidence, run: StoredRun, judge: JudgeRun) -> Result | None:
+def _ask(evidence: Evidence, run: StoredRun, judge: JudgeRun) -> Result:
     def judge_one(evidence: Evidence) -> Result:
         problem = judge(evidence, run)
         return ("PASS", "") if problem is None else ("FAIL", f"{run.folder.name}: {problem}")
@@ -155,10 +162,10 @@ def _ask(evidence: Evidence, run: StoredRun, judge: JudgeRun) -> Result | None:
     status, text = _answer(judge_one, evidence)
     if status == "NOT CHECKED" and text in (NO_CODE, NO_TITLES) and not run.is_read:
         return "FAIL", f"{run.folder.name}: a stored value is missing or malformed"
-    is_of_the_run = status == NOT_VOUCHED or status == "NOT CHECKED"
+    is_of_the_run = status in (NOT_VOUCHED, "NOT CHECKED")
     if is_of_the_run and text not in (NO_CODE, NO_TITLES, evidence.titles, evidence.fresh_starts):
         text = f"{run.folder.name}: {text}"
-    return None if status == "PASS" else (status, text)
+    return status, text
 
 
 def _answer(judge: Callable[[Evidence], Result], evidence: Evidence) -> Result:

@@ -103,10 +103,10 @@ def _read_table(text: str, column: str, usual: str) -> list[str]:
     if "\n" in text and "\r" in text.replace("\r\n", ""):
         raise ValueError("two kinds of line ends")
     text = text.lstrip("\r\n")
-    first, _, rest = _split_first(text)
+    first, rest = _split_first(text)
     asked = re.fullmatch(r'"?[sS][eE][pP]=(.)"?\s*', first)
     if asked:
-        first, _, rest = _split_first(rest.lstrip("\r\n"))
+        first, rest = _split_first(rest.lstrip("\r\n"))
     headers = {}
     for separator in asked[1] if asked else SEPARATORS:
         if separator not in SEPARATORS:
@@ -129,9 +129,9 @@ def _read_table(text: str, column: str, usual: str) -> list[str]:
     return titles
 
 
-def _split_first(text: str) -> tuple[str, str, str]:
-    end = _LINE_END.search(text)
-    return (text[: end.start()], end[0], text[end.end() :]) if end else (text, "", "")
+def _split_first(text: str) -> list[str]:
+    """The first line and the rest."""
+    return [*_LINE_END.split(text, maxsplit=1), ""][:2]
 
 
 def _check_field(field: str, index: int, place: int, num_columns: int, separator: str) -> None:

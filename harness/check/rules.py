@@ -16,7 +16,6 @@ from harness.check.registry import (
     Registry,
     Result,
     join_results,
-    judge_runs,
     register,
     register_of_runs,
 )
@@ -58,63 +57,55 @@ def check_epochs(evidence: Evidence, run: StoredRun) -> str | None:
     return f"{facts.epochs} epochs, {len(steps)} steps where 7 × {per_epoch} = {due} are due"
 
 
-@constraint("seed", "Fixed random seed: 1337")
-def check_seed(evidence: Evidence) -> Result:
+@of_runs("seed", f"Fixed random seed: {SEED}", f"the headline runs have seed {SEED}, every run the seed of its plan")
+def check_seed(evidence: Evidence, run: StoredRun) -> str | None:
     """The headline run of every arm has the task's seed, and every run the seed its plan gave it."""
-    plan = evidence.comparison.plan
-    headlines = [plan.find_headline(arm.name) for arm in plan.arms]
-
-    def judge(evidence: Evidence, run: StoredRun) -> str | None:
-        stated = known(run.facts.seed, "the seed is not given")
-        if not stated == run.record["seed"] == run.seed:
-            return f"it says seed {stated}, and is filed under {run.seed}"
-        is_headline = any((run.arm, run.seed) == (headline.arm, headline.seed) for headline in headlines)
-        return f"the headline seed is {run.seed}, not {SEED}" if is_headline and run.seed != SEED else None
-
-    return judge_runs(evidence, judge, f"the headline runs have seed {SEED}, every run the seed of its plan")
+    stated, plan = known(run.facts.seed, "the seed is not given"), evidence.comparison.plan
+    if not stated == run.record["seed"] == run.seed:
+        return f"it says seed {stated}, and is filed under {run.seed}"
+    is_other = run.seed != SEED and plan.find_headline(run.arm).seed == run.seed
+    return f"the headline seed is {run.seed}, not {SEED}" if is_other else None
 
 
 def _format_fingerprints(evidence: Evidence) -> str:
-    first = next(run.facts for run in evidence.comparison.runs.values() if run.facts.train_sha256)
-    return (
-        f"training fingerprint {(first.train_sha256 or '')[:16]}…, validation {(first.validation_sha256 or '')[:16]}…"
-    )
+    first = _find_fingerprinted(evidence).facts
+    return f"training fingerprint {str(first.train_sha256)[:16]}…, validation {str(first.validation_sha256)[:16]}…"
 
 
-@constraint("same-data", "Same titles in all arms")
-def check_same_data(evidence: Evidence) -> Result:
+def _find_fingerprinted(evidence: Evidence) -> StoredRun:
+    runs = evidence.comparison.runs.values()
+    return next(run for run in runs if run.facts.train_sha256 and run.facts.validation_sha256)
+
+
+@of_runs("same-data", "Same titles in all arms", _format_fingerprints)
+def check_same_data(evidence: Evidence, run: StoredRun) -> str | None:
     """All runs trained and evaluated the same titles, by fingerprint."""
-    planned, runs = evidence.comparison.plan.corpus, evidence.comparison.runs.values()
-    first = next((run for run in runs if run.facts.train_sha256 and run.facts.validation_sha256), None)
-
-    def judge(evidence: Evidence, run: StoredRun) -> str | None:
-        facts = run.facts
-        if facts.corpus is not None:
-            journal = run.select("dataset_info")[0]
-            differing = [key for key, due in planned.items() if facts.corpus[key] != due or journal[key] != due]
-            if differing:
-                return f"its {differing[0]} is not the plan's"
-        counted = facts.num_train_tokens or "not given"
-        absent = f"it has no fingerprints; training tokens: {counted}"
-        fingerprints = known(facts.train_sha256, absent), known(facts.validation_sha256, absent)
-        if first and fingerprints != (first.facts.train_sha256, first.facts.validation_sha256):
-            return f"has other titles than {first.folder.name}, by their fingerprints"
-        return None
-
-    return judge_runs(evidence, judge, _format_fingerprints(evidence) if first else "")
+    facts, planned = run.facts, evidence.comparison.plan.corpus
+    if facts.corpus is not None:
+        journal = run.select("dataset_info")[0]
+        differing = [key for key, due in planned.items() if facts.corpus[key] != due or journal[key] != due]
+        if differing:
+            return f"its {differing[0]} is not the plan's"
+    absent = f"it has no fingerprints; training tokens: {facts.num_train_tokens or 'not given'}"
+    fingerprints = known(facts.train_sha256, absent), known(facts.validation_sha256, absent)
+    first = _find_fingerprinted(evidence)
+    if fingerprints != (first.facts.train_sha256, first.facts.validation_sha256):
+        return f"has other titles than {first.folder.name}, by their fingerprints"
+    return None
 
 
 @constraint("official-data", "Fixed dataset: the task's own Hacker News headlines")
 def check_official_data(evidence: Evidence) -> Result:
     """The titles are the task's dataset, at a recorded revision; a log's counts alone prove nothing."""
     comparison = evidence.comparison
-    results = []
-    for run in comparison.runs.values():
-        if run.facts.corpus is None:
-            results.append(("NOT CHECKED", f"{run.folder.name}: {_describe_counts(run)}"))
+    results: list[Result] = [
+        ("NOT CHECKED", f"{run.folder.name}: {_describe_counts(run)}")
+        for run in comparison.runs.values()
+        if run.facts.corpus is None
+    ]
     if comparison.plan.corpus["source"] != "imported":
         results.append(judge_official_corpus(comparison))
-    return join_results(results)  # type: ignore[arg-type]  # every first part is a status
+    return join_results(results)
 
 
 def judge_official_corpus(comparison: StoredComparison) -> Result:
@@ -158,23 +149,21 @@ def _describe_counts(run: StoredRun) -> str:
 
 def _format_held_out(evidence: Evidence) -> str:
     count = evidence.comparison.plan.corpus["num_validation_titles"]
-    return (
-        "one title in ten is held out in every run" if count is None else f"{count:,} titles are held out in every run"
-    )
+    return f"{'one title in ten is' if count is None else f'{count:,} titles are'} held out in every run"
 
 
 @of_runs("validation-fraction", "Fixed validation fraction: 10 %", _format_held_out)
 def check_validation_fraction(evidence: Evidence, run: StoredRun) -> str | None:
     """One title in ten is held out in every run."""
-    facts = run.facts
+    facts, absent = run.facts, "the titles that are held out are not counted"
     if facts.val_fraction not in (None, VAL_FRACTION):
         return f"a validation fraction of {facts.val_fraction}"
-    num_train = known(facts.num_train_titles, "the titles that are held out are not counted")
+    num_train = known(facts.num_train_titles, absent)
     if facts.corpus is not None:
         num_held_out = facts.corpus["num_validation_titles"]
         num_titles = facts.corpus["num_train_titles"] + num_held_out
     else:
-        num_titles = known(facts.num_titles, "the titles that are held out are not counted")
+        num_titles = known(facts.num_titles, absent)
         num_held_out = num_titles - num_train
     known(facts.val_fraction, "the validation fraction is not given")
     if num_held_out == round(num_titles * VAL_FRACTION):
@@ -212,16 +201,17 @@ def check_frozen_evaluate(evidence: Evidence, run: StoredRun) -> str | None:
 )
 def check_last_step(evidence: Evidence, run: StoredRun) -> str | None:
     """Every run was evaluated after its last training step, with the full loss where it measures one."""
-    evaluations, trained = run.select("validation_step"), run.select("training_step")
+    evaluations = run.select("validation_step")
     if not evaluations:
         return "it has no evaluation"
     last, planned = evaluations[-1]["step"], evaluations[-1]["max_steps"]
     if run.facts.source_sha256 is not None:
-        planned = trained[-1]["step"]
+        trained = run.select("training_step")[-1]["step"]
         if not isinstance(evaluations[-1]["full_loss_nats_per_char"], float):
             return "its full loss was not measured at its last evaluation"
-        if last != planned:
-            return f"its last evaluation is at step {last}, its last training step is {planned}"
+        return (
+            None if last == trained else f"its last evaluation is at step {last}, its last training step is {trained}"
+        )
     if last != planned:
         raise AbsentError(f"its last evaluation is at step {last:,} of {planned:,}")
     return None

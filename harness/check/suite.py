@@ -4,14 +4,14 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from harness.check import fresh_start, known_code, planned, reading, terms  # each adds its own to the registries
+from harness.check import fresh_start, known_code, planned, reading  # each adds its own to the registries
 from harness.check.integrity import INTEGRITY
 from harness.check.logs import FORENSICS
 from harness.check.plausibility import PLAUSIBILITY
 from harness.check.registry import Evidence, Registry, run_checks
 from harness.check.rules import CONSTRAINTS
 
-__all__ = ["fresh_start", "known_code", "planned", "reading", "terms"]
+__all__ = ["fresh_start", "known_code", "planned", "reading"]
 GROUPS: dict[str, tuple[Registry, ...]] = {
     "constraints": (CONSTRAINTS,),
     "integrity": (INTEGRITY, PLAUSIBILITY, FORENSICS),

@@ -1,14 +1,37 @@
 """The sentences on how sure a gain is: what seeds and titles say, and the view by title."""
 
+from harness.claims.headline import VERDICT, VERDICT_RULES
 from harness.claims.sentence import Sentence
 
-CERTAINTY = "robustness/"
+_SEEDS = {
+    "n": "robustness/num_seed_pairs",
+    "mean": "robustness/mean_gain_percent",
+    "p": "robustness/sign_flip_p",
+    "floor": "robustness/noise_floor_percent",
+    "low": "robustness/noise_floor_low_percent",
+    "high": "robustness/noise_floor_high_percent",
+    "source": "robustness/noise_floor_source",
+    "gain": "robustness/detectable_gain_percent",
+    "needed": "robustness/needed_pairs",
+    "confidence": "robustness/confidence_percent",
+    "power": "robustness/power_percent",
+}
+_FOR_POWER = "({confidence:whole_percent}, power {power:whole_percent})"
+
 CERTAIN = (
+    Sentence(
+        "runs-word",
+        {
+            f'pairs == 1 and runs_word == "{word}" and {rule}': "Of this pair of runs alone, for other titles of the "
+            "same kind: {runs_word}"
+            for word, rule in VERDICT_RULES.items()
+        },
+        VERDICT,
+    ),
     Sentence(
         "evaluation-sampling",
         "Evaluation sampling, seed {seed}: {interval:interval}",
         {"interval": "evaluation_sampling/interval_95"},
-        section="certainty",
     ),
     Sentence(
         "training-noise",
@@ -16,22 +39,14 @@ CERTAIN = (
             "n > 1": "Training noise: mean gain {mean:fine_percent}, {interval:interval}",
             "n == 1": "Training noise: not measured with one seed pair",
         },
-        {name: CERTAINTY + path for name, path in
-         (("n", "num_seed_pairs"), ("mean", "mean_gain_percent"), ("interval", "interval_95"))},
-        section="certainty",
+        {**_SEEDS, "interval": "robustness/interval_95"},
     ),
     Sentence(
         "median-interval",
         "Median gain, whatever the shape of the noise: {interval:interval}",
-        {"interval": CERTAINTY + "median_interval"},
-        section="certainty",
+        {"interval": "robustness/median_interval"},
     ),
-    Sentence(
-        "sign-flip",
-        "Sign-flip test over {n} seed pairs: p = {p:value}",
-        {"n": CERTAINTY + "num_seed_pairs", "p": CERTAINTY + "sign_flip_p"},
-        section="certainty",
-    ),
+    Sentence("sign-flip", "Sign-flip test over {n} seed pairs: p = {p:value}", _SEEDS),
     Sentence(
         "noise-floor",
         {
@@ -40,34 +55,17 @@ CERTAIN = (
             "floor >= 0": "Noise floor: {floor:fine_percent} ({source})",
             "n > 1": "Noise floor: {source}",
         },
-        {name: CERTAINTY + path for name, path in
-         (("n", "num_seed_pairs"), ("floor", "noise_floor_percent"), ("low", "noise_floor_low_percent"),
-          ("high", "noise_floor_high_percent"), ("source", "noise_floor_source"))},
-        section="certainty",
+        _SEEDS,
     ),
     Sentence(
         "detectable-gain",
-        "Smallest gain that {n} seed pairs can detect ({confidence:whole_percent}, power {power:whole_percent}): "
-        "{gain:fine_percent}",
-        {
-            "n": CERTAINTY + "num_seed_pairs",
-            "confidence": CERTAINTY + "confidence_percent",
-            "power": CERTAINTY + "power_percent",
-            "gain": CERTAINTY + "detectable_gain_percent",
-        },
-        section="certainty",
+        f"Smallest gain that {{n}} seed pairs can detect {_FOR_POWER}: {{gain:fine_percent}}",
+        _SEEDS,
     ),
     Sentence(
         "needed-pairs",
-        "Seed pairs that a gain of {mean:fine_percent} needs ({confidence:whole_percent}, power "
-        "{power:whole_percent}): {needed:count}",
-        {
-            "mean": CERTAINTY + "mean_gain_percent",
-            "confidence": CERTAINTY + "confidence_percent",
-            "power": CERTAINTY + "power_percent",
-            "needed": CERTAINTY + "needed_pairs",
-        },
-        section="certainty",
+        f"Seed pairs that a gain of {{mean:fine_percent}} needs {_FOR_POWER}: {{needed:count}}",
+        _SEEDS,
     ),
     Sentence(
         "further-seeds",
@@ -76,16 +74,14 @@ CERTAIN = (
             "{value:duration} of training",
         },
         {
-            "n": CERTAINTY + "num_seed_pairs",
-            "needed": CERTAINTY + "needed_pairs",
-            "source": CERTAINTY + "needed_pairs_source",
+            **_SEEDS,
+            "source": "robustness/needed_pairs_source",
             "b_s": "b/cost/train_elapsed_s",
             "c_s": "c/cost/train_elapsed_s",
         },
         "(needed - n) * (b_s + c_s)",
-        section="certainty",
     ),
-)  # fmt: skip
+)
 BY_TITLE = (
     Sentence(
         "titles-lower",
@@ -93,13 +89,11 @@ BY_TITLE = (
         "last step, seed {seed}).",
         {"lower": "titles/num_lower", "n": "titles/num_titles"},
         "100 * lower / n",
-        section="titles",
     ),
     Sentence(
         "slice-intervals",
         "Intervals: {method} of the slice; they cover {covers}, not the noise of training, and are not adjusted for "
         "their number.",
         {"method": "titles/slices/0/interval_95/method", "covers": "titles/slices/0/interval_95/covers"},
-        section="titles",
     ),
 )

@@ -1,10 +1,9 @@
 """The findings on how two trainings went: when a loss was reached, how steadily, and what it cost."""
 
-from harness.claims.sentence import Sentence
+from harness.claims.sentence import Sentence, both
 
 SHOWN_RISE, SHOWN_RATIO = 0.00005, 0.005
 """A smaller rise is shown as nought, and a ratio nearer to one as one: neither says anything."""
-_SIDES = (("baseline", "b"), ("candidate", "c"))
 _FOUND = {
     "final": "baseline_last_loss_nats_per_char",
     "found": "reached/loss_nats_per_char",
@@ -13,42 +12,33 @@ _FOUND = {
     "tokens": "reached/tokens_seen",
     "elapsed": "reached/elapsed_s",
     "lowest": "lowest_candidate_loss_nats_per_char",
-    "b_last": "b/final/is_last",
 }
 
 
-def _write_reaching(word: str, last: str, cost: str) -> dict[str, str]:
-    """The sentence on the step at which the candidate is at or below the baseline's `word` loss."""
-    return {
+def _write_speed(word: str, last: str, cost: str, needs: tuple[str, ...]) -> tuple[Sentence, Sentence]:
+    """Where the candidate is first at or below the baseline's `word` loss, and that it never is."""
+    found = {
         f"{last}found <= final": f"{{candidate}} is first measured at or below the {word} loss of {{baseline}}, "
         f"{{final:loss}} ({{metric}}), at step {{step:count}}: after {{value:percent}} {cost}."
     }
-
-
-def _write_missing(word: str, last: str) -> dict[str, str]:
-    return {
+    missing = {
         f"{last}lowest > final": f"{{candidate}} is at no evaluation at or below the {word} loss of {{baseline}}, "
         "{final:loss} ({metric}); its lowest is {value:loss}."
     }
+    return (
+        Sentence("reaches-baseline", found, _FOUND, "100 * share", needs=needs),
+        Sentence("never-reaches-baseline", missing, _FOUND, "lowest", needs=needs),
+    )
 
 
 SPEED = (
-    Sentence(
-        "reaches-baseline",
-        _write_reaching(
-            "final", "b_last == 1 and ", "of its training, {tokens:count} tokens, {elapsed:duration} of training time"
-        ),
-        _FOUND,
-        "100 * share",
-        needs=("b_code",),
+    *_write_speed(
+        *("final", "b_last == 1 and "),
+        "of its training, {tokens:count} tokens, {elapsed:duration} of training time",
+        ("b_code",),
     ),
-    Sentence("reaches-baseline", _write_reaching("last", "", "of its steps"), _FOUND, "100 * share",
-             unless=("reaches-baseline",)),
-    Sentence("never-reaches-baseline", _write_missing("final", "b_last == 1 and "), _FOUND, "lowest",
-             needs=("b_code",)),
-    Sentence("never-reaches-baseline", _write_missing("last", ""), _FOUND, "lowest",
-             unless=("never-reaches-baseline",)),
-)  # fmt: skip
+    *_write_speed("last", "", "of its steps", ()),
+)
 CONSISTENCY = (
     Sentence(
         "evaluations-lower",
@@ -72,8 +62,10 @@ CONSISTENCY = (
 )
 
 
-def _write_stability(side: str, letter: str) -> tuple[Sentence, ...]:
-    inputs = {
+def _find_inputs(side: str) -> dict[str, str]:
+    """What the sentences on the steadiness of one side name."""
+    letter = side[0]
+    return {
         "label": f"{side}_label",
         "code": f"{letter}/evaluate_sha256",
         "rise": f"{letter}/stability/largest_rise_nats_per_char",
@@ -82,8 +74,15 @@ def _write_stability(side: str, letter: str) -> tuple[Sentence, ...]:
         "steps": f"{letter}/stability/num_steps",
         "factor": f"{letter}/stability/gradient_spike_factor",
         "last": f"{letter}/final/loss_nats_per_char",
+        "last_per_token": f"{letter}/final/loss_nats_per_token",
         "lowest": f"{letter}/min_frozen/loss_nats_per_char",
+        "step": f"{letter}/min_frozen/step",
     }
+
+
+def _write_stability(side: str) -> tuple[Sentence, ...]:
+    inputs = _find_inputs(side)
+    steady, rise = f"steady-{side}", f"largest-rise-{side}"
 
     def write_rise(which: str) -> dict[str, str]:
         return {
@@ -92,7 +91,6 @@ def _write_stability(side: str, letter: str) -> tuple[Sentence, ...]:
             "{value:loss}.",
         }
 
-    steady = f"steady-{side}"
     return (
         Sentence(
             steady,
@@ -104,9 +102,8 @@ def _write_stability(side: str, letter: str) -> tuple[Sentence, ...]:
             inputs,
             needs=("code",),
         ),
-        Sentence(f"largest-rise-{side}", write_rise("frozen"), inputs, "rise", needs=("code",), unless=(steady,)),
-        Sentence(f"largest-rise-{side}", write_rise("reported"), inputs, "rise",
-                 unless=(steady, f"largest-rise-{side}")),
+        Sentence(rise, write_rise("frozen"), inputs, "rise", needs=("code",), unless=(steady,)),
+        Sentence(rise, write_rise("reported"), inputs, "rise", unless=(steady,)),
         Sentence(
             f"non-finite-{side}",
             {
@@ -125,36 +122,30 @@ def _write_stability(side: str, letter: str) -> tuple[Sentence, ...]:
             "spikes",
             unless=(steady,),
         ),
-    )  # fmt: skip
+    )
 
 
-def _write_last(side: str, letter: str) -> tuple[Sentence, ...]:
+def _write_last(side: str) -> tuple[Sentence, ...]:
     """How far the last loss lies above the lowest one, per character and else per token."""
-    inputs = {
-        "label": f"{side}_label",
-        "last": f"{letter}/final/loss_nats_per_char",
-        "last_per_token": f"{letter}/final/loss_nats_per_token",
-        "lowest": f"{letter}/min_frozen/loss_nats_per_char",
-        "step": f"{letter}/min_frozen/step",
-    }
-
-    def write(last: str) -> dict[str, str]:
-        return {
-            f"{last} == lowest": "{label}: the last evaluation is the best one.",
-            f"{last} > lowest": "{label}: the last reported loss lies {value:loss} above the lowest one, {lowest:loss} "
-            "at step {step:count}; the last one is judged.",
-        }
-
-    name = f"last-against-best-{side}"
-    said = (f"steady-{side}", "last-against-best", name)
-    return (
-        Sentence(name, write("last"), inputs, "last - lowest", unless=said),
-        Sentence(name, write("last_per_token"), inputs, "last_per_token - lowest", unless=said),
+    return tuple(
+        Sentence(
+            f"last-against-best-{side}",
+            {
+                f"{last} == lowest": "{label}: the last evaluation is the best one.",
+                f"{last} > lowest": "{label}: the last reported loss lies {value:loss} above the lowest one, "
+                "{lowest:loss} at step {step:count}; the last one is judged.",
+            },
+            _find_inputs(side),
+            f"{last} - lowest",
+            unless=(f"steady-{side}", "last-against-best"),
+        )
+        for last in ("last", "last_per_token")
     )
 
 
 STEADINESS = (
-    *(sentence for side, letter in _SIDES for sentence in _write_stability(side, letter)),
+    *_write_stability("baseline"),
+    *_write_stability("candidate"),
     Sentence(
         "last-against-best",
         {
@@ -163,16 +154,13 @@ STEADINESS = (
             "last > lowest": "{candidate}: the last frozen loss lies {value:loss} above the lowest one, {lowest:loss} "
             "at step {step:count}; the last one is reported.",
         },
-        {
-            "last": "c/final/loss_nats_per_char",
-            "lowest": "c/min_frozen/loss_nats_per_char",
-            "step": "c/min_frozen/step",
-        },
+        _find_inputs("candidate"),
         "last - lowest",
         needs=("b_code", "c_code"),
         unless=("steady-candidate",),
     ),
-    *(sentence for side, letter in _SIDES for sentence in _write_last(side, letter)),
+    *_write_last("baseline"),
+    *_write_last("candidate"),
 )
 _IS_SHOWN = f"max(c / b, 2 - c / b) - 1 >= {SHOWN_RATIO}"
 COST = (
@@ -180,7 +168,7 @@ COST = (
         Sentence(
             claim_id,
             {f"{_IS_SHOWN}{also}": f"{{candidate}} takes {{value:ratio}} the {what} of {{baseline}}."},
-            {"b": f"b/cost/{field}", "c": f"c/cost/{field}", "doubts": "time_doubts"},
+            {**both(f"cost/{field}"), "doubts": "time_doubts"},
             "c / b",
         )
         for claim_id, field, what, also in (
@@ -192,7 +180,7 @@ COST = (
     Sentence(
         "parameters-ratio",
         {_IS_SHOWN: "{candidate} has {value:ratio} the parameters of {baseline}."},
-        {"b": "b/cost/num_parameters", "c": "c/cost/num_parameters"},
+        both("cost/num_parameters"),
         "c / b",
     ),
 )

@@ -4,7 +4,7 @@ from itertools import pairwise
 
 from harness.analyse.pairs import COVERAGE_TOLERANCE_POINTS, FROZEN, FULL, MATCHED, PER_TOKEN
 from harness.claims.engine import GAIN
-from harness.claims.sentence import Sentence
+from harness.claims.sentence import Sentence, both
 
 FRACTIONS = {
     **{10: "a tenth", 20: "a fifth", 25: "a quarter", 33: "a third", 40: "two fifths", 50: "half"},
@@ -19,14 +19,7 @@ _OUTCOMES = {
     "c == target": "met exactly",
 }
 """Condition → what became of a target."""
-_LASTS = {"b_last": "b/final/is_last", "c_last": "c/final/is_last"}
-_GAP = {f"gap_{bound}": f"coverage_gap_points/{bound}" for bound in ("low", "high")}
 _WHERE = "{b:loss} → {c:loss} nats per character, {value:gain}."
-
-
-def _on(field: str) -> dict[str, str]:
-    """Both arms' last measurement of a field."""
-    return {"b": f"b/final/{field}", "c": f"c/final/{field}", "field": "basis/field"}
 
 
 def write_share_sentences() -> dict[str, str]:
@@ -53,7 +46,7 @@ GAINS = (
         Sentence(
             claim_id,
             {"b_last == 1 and c_last == 1": f"{name} at the last step, seed {{seed}}: {_WHERE}"},
-            {**_on(field), **_LASTS},
+            both(f"final/{field}"),
             GAIN,
             needs=("b_code", "c_code"),
         )
@@ -62,9 +55,8 @@ GAINS = (
     Sentence(
         "full-gain",
         {f'field == "{FULL}"': f"Full loss, at the last evaluation: {_WHERE}"},
-        _on(FULL),
+        both(f"final/{FULL}"),
         GAIN,
-        unless=("full-gain",),
     ),
     Sentence(
         "matched-gain",
@@ -80,11 +72,7 @@ GAINS = (
                 ('b_origin != "estimated"', ""),
             )
         },
-        {
-            **_on(MATCHED),
-            "b_origin": "b/forensics/validation/origin",
-            "c_origin": "c/forensics/validation/origin",
-        },
+        both(f"final/{MATCHED}"),
         GAIN,
     ),
     Sentence(
@@ -93,15 +81,14 @@ GAINS = (
             f'field == "{PER_TOKEN}"': "Validation loss as reported, at the last evaluation: {b:loss} → {c:loss} nats "
             "per token, {value:gain}."
         },
-        _on(PER_TOKEN),
+        both(f"final/{PER_TOKEN}"),
         GAIN,
     ),
     Sentence(
         "reported-gain",
         f"Frozen loss as reported, at the last evaluation: {_WHERE}",
-        _on(FROZEN),
+        both(f"final/{FROZEN}"),
         GAIN,
-        unless=("reported-gain",),
     ),
     Sentence(
         "coverage-difference",
@@ -110,7 +97,7 @@ GAINS = (
             "{candidate}, so the two frozen losses are not on equal terms."
             for condition, word in ((_LESS, "less"), (_MORE, "more"))
         },
-        {"b": "b/final/coverage_percent", "c": "c/final/coverage_percent", **_GAP},
+        both("final/coverage_percent"),
         "b - c",
     ),
     Sentence(
@@ -120,9 +107,8 @@ GAINS = (
             "{value:gain}."
             for differs in (_LESS, _MORE)
         },
-        {**_on(MATCHED), **_GAP},
+        both(f"final/{MATCHED}"),
         GAIN,
-        unless=("matched-gain",),
     ),
     Sentence(
         "coverage-share",
@@ -134,21 +120,14 @@ GAINS = (
             f"{_LESS} and reported > 0 and full <= reported": "{value:percent} of the reported gain is coverage, not a "
             "better model.",
         },
-        {"full": "full_gain_percent", "reported": "reported_gain_percent", **_GAP},
+        {"full": "full_gain_percent"},
         "100 * (1 - full / reported)",
     ),
     Sentence(
         "coverage-share",
         {f'field != "{FULL}" and shared == 1 and {condition}': text for condition, text in SHARE_SENTENCES.items()},
-        {
-            "fair": "basis_gain_percent",
-            "reported": "reported_gain_percent",
-            "differs": "coverage_differs",
-            "field": "basis/field",
-            "shared": "text_is_shared",
-        },
+        {"fair": "basis_gain_percent"},
         SHARE,
-        unless=("coverage-share",),
     ),
     Sentence(
         "target-margin",
@@ -168,7 +147,6 @@ GAINS = (
             "target": "target/loss_nats_per_char",
             "c": "c/final/loss_nats_per_char",
             "official": "target/is_official",
-            "differs": "coverage_differs",
             "b_coverage": "b/final/coverage_percent",
             "c_coverage": "c/final/coverage_percent",
         },
@@ -191,6 +169,5 @@ GAINS = (
             "c_official": "c/forensics/is_official",
         },
         "100 * (target - c) / target",
-        unless=("target-margin",),
     ),
 )

@@ -2,8 +2,9 @@
 
 from itertools import product
 
+from harness.analyse.pairs import COVERAGE_DIFFERS
 from harness.claims.engine import GAIN
-from harness.claims.sentence import Sentence
+from harness.claims.sentence import Sentence, both
 
 VERDICT_RULES = {
     "IMPROVED": "low > margin",
@@ -20,32 +21,36 @@ SINGLE_SEED_RULES = {
 }
 """The same with one seed, whose interval covers titles only, where noise of training is known."""
 SINGLE_SEED_RULES_WITHOUT_NOISE = {"EQUIVALENT": "low == 0 and high == 0", "INCONCLUSIVE": "max(high, 0 - low) > 0"}
-_BOUNDS = {
-    f"{prefix}{bound}": f"verdict/interval_{level}/{bound}_percent"
-    for prefix, level in (("", 95), ("narrow_", 90))
-    for bound in ("low", "high")
-}
-_VERDICT = {
+VERDICT = {
     "word": "verdict/word",
     "margin": "verdict/margin_percent",
     "interval": "verdict/interval_95",
     "gain": "verdict/gain_percent",
-    "pairs": "verdict/num_seed_pairs",
     "reason": "verdict/reason",
     "doubts": "doubts",
-    "shared": "text_is_shared",
-    "differs": "coverage_differs",
     "noise": "verdict/known_noise/high_percent",
     "needed": "verdict/known_noise/needed_multiple",
     "multiple": "verdict/noise_multiple",
-    **_BOUNDS,
+    "runs_word": "verdict/runs_word",
+    **{
+        f"{prefix}{bound}": f"verdict/interval_{level}/{bound}_percent"
+        for prefix, level in (("", 95), ("narrow_", 90))
+        for bound in ("low", "high")
+    },
+}
+_BASIS = {
+    "before": "basis/baseline",
+    "after": "basis/candidate",
+    "gain": "basis_gain_percent",
+    "low": "basis_gain_bounds_percent/low",
+    "high": "basis_gain_bounds_percent/high",
+    "mismatch": "mismatch",
 }
 _HELD_TO = (
     "; this is about one pair of runs, {multiple:decimals} times the known noise of training ({noise:fine_percent}) "
     "beyond the margin, of {needed} times that a single seed needs"
 )
 _UNKNOWN = "; this is about one pair of runs, and of other seeds nothing is known"
-_DIFFERS = "; the arms' coverage differs, so their frozen losses are not on equal terms"
 _ON_BASIS = "Decided on the {basis} with a margin of {margin:percent}: "
 
 
@@ -78,125 +83,104 @@ CONCLUSION = (
             "{doubts:clauses}.",
             "len(doubts) > 0": "{verdict_label}: {candidate} against {baseline}; {doubts:clauses}.",
         },
-        _VERDICT,
-        section="conclusion",
+        VERDICT,
     ),
 )
-HEADLINE = tuple(
-    Sentence(section="headline", **fields)  # type: ignore[arg-type]  # the fields of a Sentence by name
-    for fields in (
+HEADLINE = (
+    Sentence(
+        "final-loss",
+        "Final validation loss ({candidate}): {c:loss} nats per character, frozen evaluate(), last step, "
+        "seed {seed} (vs {baseline}: {b:loss})",
+        both("final/loss_nats_per_char"),
+        needs=("b_code", "c_code"),
+    ),
+    Sentence(
+        "reported-loss",
         {
-            "id": "final-loss",
-            "text": "Final validation loss ({candidate}): {c:loss} nats per character, frozen evaluate(), last step, "
-            "seed {seed} (vs {baseline}: {b:loss})",
-            "inputs": {"b": "b/final/loss_nats_per_char", "c": "c/final/loss_nats_per_char"},
-            "needs": ("b_code", "c_code"),
+            "shared == 1": "Validation loss as reported ({candidate}): {c:loss} nats per character (vs {baseline}: "
+            "{b:loss}), {value:gain}",
+            "": "Validation loss as reported ({candidate}): {c:loss} nats per character (vs {baseline}: {b:loss})",
         },
+        both("final/loss_nats_per_char"),
+        GAIN,
+        unless=("final-loss",),
+    ),
+    Sentence(
+        "improvement",
         {
-            "id": "reported-loss",
-            "text": {
-                "shared == 1": "Validation loss as reported ({candidate}): {c:loss} nats per character (vs {baseline}: "
-                "{b:loss}), {value:gain}",
-                "": "Validation loss as reported ({candidate}): {c:loss} nats per character (vs {baseline}: {b:loss})",
-            },
-            "inputs": {
-                "b": "b/final/loss_nats_per_char",
-                "c": "c/final/loss_nats_per_char",
-                "shared": "text_is_shared",
-            },
-            "formula": GAIN,
-            "unless": ("final-loss",),
+            f"{condition} and pairs == 1": f"{sentence} ({{b:loss}} → {{c:loss}})"
+            for condition, sentence in (
+                (
+                    "reported > 0 and c < b",
+                    "Improvement: {reported:percent} in the frozen loss, {value:percent} in the full loss",
+                ),
+                ("b > 0", "Change: frozen loss {reported:gain}, full loss {value:gain}"),
+            )
         },
+        both("final/full_loss_nats_per_char"),
+        GAIN,
+        needs=("b_code", "c_code"),
+    ),
+    Sentence(
+        "compared-loss",
         {
-            "id": "improvement",
-            "text": {
-                f"{condition} and pairs == 1": f"{sentence} ({{b:loss}} → {{c:loss}})"
-                for condition, sentence in (
-                    (
-                        "reported > 0 and c < b",
-                        "Improvement: {reported:percent} in the frozen loss, {value:percent} in the full loss",
-                    ),
-                    ("b > 0", "Change: frozen loss {reported:gain}, full loss {value:gain}"),
+            "low < high and shared == 1": "Compared on: {basis}: {before:loss} → {after:loss}, {gain:gain}; by the "
+            "range of the estimate the gain is between {low:percent} and {high:percent}",
+            "shared == 1": "Compared on: {basis}: {before:loss} → {after:loss}, {gain:gain}",
+            "": "Compared on: {basis}: {before:loss} → {after:loss}",
+        },
+        _BASIS,
+        unless=("improvement", "final-loss"),
+    ),
+    Sentence(
+        "coverage",
+        _write_coverage(),
+        {
+            **both("final/coverage_percent"),
+            **{
+                f"{side}_{bound}": f"{side}/final/coverage_{bound}_percent"
+                for side in "bc"
+                for bound in ("low", "high")
+            },
+        },
+    ),
+    Sentence(
+        "verdict",
+        {
+            'word == "INCONCLUSIVE" and len(doubts) > 0': "Verdict: {verdict_label}",
+            **{
+                f'word == "{word}" and len(doubts) == 0 and pairs {symbol} 1 and {rule}': "Verdict: {verdict_label}"
+                for symbol, rules in (
+                    (">", VERDICT_RULES),
+                    ("==", SINGLE_SEED_RULES),
+                    ("==", SINGLE_SEED_RULES_WITHOUT_NOISE),
                 )
+                for word, rule in rules.items()
             },
-            "inputs": {
-                "b": "b/final/full_loss_nats_per_char",
-                "c": "c/final/full_loss_nats_per_char",
-                "reported": "reported_gain_percent",
-                "pairs": "verdict/num_seed_pairs",
-            },
-            "formula": GAIN,
-            "needs": ("b_code", "c_code"),
+            'word == "INCONCLUSIVE"': "Verdict: {verdict_label}",
         },
+        VERDICT,
+    ),
+    Sentence(
+        "decision",
         {
-            "id": "compared-loss",
-            "text": {
-                "low < high and shared == 1": "Compared on: {basis}: {before:loss} → {after:loss}, {gain:gain}; by the "
-                "range of the estimate the gain is between {low:percent} and {high:percent}",
-                "shared == 1": "Compared on: {basis}: {before:loss} → {after:loss}, {gain:gain}",
-                "": "Compared on: {basis}: {before:loss} → {after:loss}",
+            **{
+                f"len(doubts) == 0 and {pairs} and differs == {flag}": f"Decided on the {what} with a margin of "
+                f"{{margin:percent}}: {{interval:interval}}{single}{tail}"
+                for pairs, what, single in (
+                    ('pairs == 1 and word == "INCONCLUSIVE" and multiple >= 0', "{basis}", _HELD_TO),
+                    ('pairs == 1 and word == "INCONCLUSIVE"', "{basis}", _UNKNOWN),
+                    ("pairs == 1", "{basis}", ""),
+                    ("pairs > 1", "mean gain in {basis}, {gain:fine_percent},", ""),
+                )
+                for flag, tail in ((0, ""), (1, COVERAGE_DIFFERS))
             },
-            "inputs": {
-                "before": "basis/baseline",
-                "after": "basis/candidate",
-                "gain": "basis_gain_percent",
-                "low": "basis_gain_bounds_percent/low",
-                "high": "basis_gain_bounds_percent/high",
-                "shared": "text_is_shared",
-            },
-            "unless": ("improvement", "final-loss"),
+            "len(doubts) == 0": _ON_BASIS + "{reason}",
+            "len(doubts) > 0 and pairs > 1": _ON_BASIS + "{doubts:clauses}; {interval:interval}",
+            "len(doubts) > 0": _ON_BASIS + "{doubts:clauses}",
         },
-        {
-            "id": "coverage",
-            "text": _write_coverage(),
-            "inputs": {
-                "b": "b/final/coverage_percent",
-                "c": "c/final/coverage_percent",
-                **{
-                    f"{side}_{bound}": f"{side}/final/coverage_{bound}_percent"
-                    for side in "bc"
-                    for bound in ("low", "high")
-                },
-            },
-        },
-        {
-            "id": "verdict",
-            "text": {
-                'word == "INCONCLUSIVE" and len(doubts) > 0': "Verdict: {verdict_label}",
-                **{
-                    f'word == "{word}" and len(doubts) == 0 and pairs {symbol} 1 and {rule}': "Verdict: {verdict_label}"
-                    for symbol, rules in (
-                        (">", VERDICT_RULES),
-                        ("==", SINGLE_SEED_RULES),
-                        ("==", SINGLE_SEED_RULES_WITHOUT_NOISE),
-                    )
-                    for word, rule in rules.items()
-                },
-                'word == "INCONCLUSIVE"': "Verdict: {verdict_label}",
-            },
-            "inputs": _VERDICT,
-        },
-        {
-            "id": "decision",
-            "text": {
-                **{
-                    f"len(doubts) == 0 and {pairs} and differs == {flag}": f"Decided on the {what} with a margin of "
-                    f"{{margin:percent}}: {{interval:interval}}{single}{tail}"
-                    for pairs, what, single in (
-                        ('pairs == 1 and word == "INCONCLUSIVE" and multiple >= 0', "{basis}", _HELD_TO),
-                        ('pairs == 1 and word == "INCONCLUSIVE"', "{basis}", _UNKNOWN),
-                        ("pairs == 1", "{basis}", ""),
-                        ("pairs > 1", "mean gain in {basis}, {gain:fine_percent},", ""),
-                    )
-                    for flag, tail in ((0, ""), (1, _DIFFERS))
-                },
-                "len(doubts) == 0": _ON_BASIS + "{reason}",
-                "len(doubts) > 0 and pairs > 1": _ON_BASIS + "{doubts:clauses}; {interval:interval}",
-                "len(doubts) > 0": _ON_BASIS + "{doubts:clauses}",
-            },
-            "inputs": _VERDICT,
-        },
-    )
+        VERDICT,
+    ),
 )
 LAST_LINE = (
     Sentence(
@@ -209,16 +193,9 @@ LAST_LINE = (
             )
             for many, of in (("<=", ""), (">", " of {candidate}"))
         },
-        {
-            "b": "b/final/loss_nats_per_char",
-            "c": "c/final/loss_nats_per_char",
-            "full": "full_gain_percent",
-            "pairs": "verdict/num_seed_pairs",
-            "gain": "verdict/gain_percent",
-        },
+        {**both("final/loss_nats_per_char"), "full": "full_gain_percent", "gain": "verdict/gain_percent"},
         GAIN,
         needs=("b_code", "c_code"),
-        section="final",
     ),
     Sentence(
         "final-result",
@@ -231,14 +208,6 @@ LAST_LINE = (
                 ("", "{before:loss} → {after:loss}"),
             )
         },
-        {
-            "before": "basis/baseline",
-            "after": "basis/candidate",
-            "gain": "basis_gain_percent",
-            "mismatch": "mismatch",
-            "shared": "text_is_shared",
-        },
-        unless=("final-result",),
-        section="final",
+        _BASIS,
     ),
 )

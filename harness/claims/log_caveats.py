@@ -3,7 +3,7 @@ not.
 """
 
 from harness.analyse.first_losses import FIT_TOLERANCE, START_TOLERANCE
-from harness.claims.sentence import Sentence
+from harness.claims.sentence import Sentence, of_arms
 
 _FIT = {
     name: f"forensics/fit/{path}"
@@ -15,6 +15,12 @@ _FIT = {
 _TASK_FIT = {name: path.replace("/fit/", "/task_fit/") for name, path in _FIT.items()} | {
     "chars": "forensics/task_fit/num_chars"
 }
+_COUNTS = {"mismatch": "mismatch"} | {
+    f"{side}{suffix}": f"{side}/facts/{path}"
+    for side in "bc"
+    for suffix, path in (("", "num_train_tokens"), ("_vocab", "vocab_size"), ("_titles", "num_titles"))
+}
+_PER_TOKEN = "; training losses and perplexity, which are per token, do not compare between them."
 
 
 def write_misfits(beginning: str, end: str) -> dict[str, str]:
@@ -33,7 +39,7 @@ def write_misfits(beginning: str, end: str) -> dict[str, str]:
     }
 
 
-MISMATCH: tuple[Sentence, ...] = (
+TOKENS = (
     Sentence(
         "mismatch",
         {
@@ -42,48 +48,23 @@ MISMATCH: tuple[Sentence, ...] = (
             "b_titles != c_titles": "{baseline} and {candidate}: {mismatch}: {b_titles:count} titles against "
             "{c_titles:count}.",
         },
-        {
-            "mismatch": "mismatch",
-            **{
-                f"{side}{suffix}": f"{side}/facts/{field}"
-                for side in "bc"
-                for suffix, field in (("", "num_train_tokens"), ("_vocab", "vocab_size"), ("_titles", "num_titles"))
-            },
-        },
+        _COUNTS,
     ),
-)
-OTHER_TOKENS = (
     Sentence(
         "other-tokenizer",
         {
             f"b != c and b_vocab == c_vocab{shown}": "{baseline} and {candidate}: {b:count} training tokens against "
-            f"{{c:count}}, with {{b_vocab:count}} tokens of vocabulary: {what}"
+            f"{{c:count}}, with {{b_vocab:count}} tokens of vocabulary: another tokenizer on the same titles{what}"
             for shown, what in (
                 *(
-                    (
-                        f' and shared == 1 and {side}_origin == "scaled"',
-                        "another tokenizer on the same titles, as far as first losses show it; training losses and "
-                        "perplexity, which are per token, do not compare between them.",
-                    )
+                    (f' and shared == 1 and {side}_origin == "scaled"', f", as far as first losses show it{_PER_TOKEN}")
                     for side in "bc"
                 ),
-                (
-                    " and shared == 1",
-                    "another tokenizer on the same titles; training losses and perplexity, which are per token, do not "
-                    "compare between them.",
-                ),
-                ("", "another tokenizer on the same titles would come to that, and so would other titles."),
+                (" and shared == 1", _PER_TOKEN),
+                ("", " would come to that, and so would other titles."),
             )
         },
-        {
-            "b": "b/facts/num_train_tokens",
-            "c": "c/facts/num_train_tokens",
-            "b_vocab": "b/facts/vocab_size",
-            "c_vocab": "c/facts/vocab_size",
-            "b_origin": "b/forensics/validation/origin",
-            "c_origin": "c/forensics/validation/origin",
-            "shared": "text_is_shared",
-        },
+        _COUNTS,
         unless=("mismatch",),
     ),
     Sentence(
@@ -96,16 +77,15 @@ OTHER_TOKENS = (
     ),
 )
 FIRST_LOSSES = (
-    Sentence(
+    of_arms(
         "fit",
         write_misfits(
             "{label}: its first losses come to {spans:decimals} spans (from {source}), ",
             " due: the denominator, the tokenizer or the evaluation batch was changed",
         ),
         _FIT,
-        on="arms",
     ),
-    Sentence(
+    of_arms(
         "task-text",
         {
             'status == "fits"': "{label}: its first losses fit the validation text of the task, {chars:count} "
@@ -117,18 +97,16 @@ FIRST_LOSSES = (
             ),
         },
         _TASK_FIT,
-        on="arms",
     ),
-    Sentence(
+    of_arms(
         "fit-not-decidable",
         {
             'status == "not decidable"': "{label}: whether its first validation loss fits is not decidable: {reason}.",
         },
         _FIT,
         unless=("task-text",),
-        on="arms",
     ),
-    Sentence(
+    of_arms(
         "start",
         {
             f"max(loss / due - 1, 1 - loss / due) > {START_TOLERANCE}": "{label}: the training loss starts at "
@@ -140,17 +118,15 @@ FIRST_LOSSES = (
             "due": "forensics/start/expected_nats_per_token",
             "vocab": "facts/vocab_size",
         },
-        on="arms",
     ),
 )
 COVERAGE = (
-    Sentence(
+    of_arms(
         "unknown-coverage",
         "{label}: its coverage is not known: {problem}.",
         {"problem": "forensics/coverage_problem"},
-        on="arms",
     ),
-    Sentence(
+    of_arms(
         "estimated-coverage",
         {
             f'origin == "estimated" and runs {symbol} 1': "{label}: its validation tokens are estimated from its "
@@ -177,11 +153,10 @@ COVERAGE = (
             "low_loss": "final/matched_low_nats_per_char",
             "high_loss": "final/matched_high_nats_per_char",
         },
-        on="arms",
     ),
 )
 ORIGIN = (
-    Sentence(
+    of_arms(
         "logs",
         {
             f'origin == "{origin}"': "{label}: only what its log says is known; code, titles, machine and weights are "
@@ -189,9 +164,8 @@ ORIGIN = (
             for origin in ("log", "csv", "tensorboard", "command")
         },
         {"origin": "origin"},
-        on="arms",
     ),
-    Sentence(
+    of_arms(
         "official-size",
         {
             'official == 1 and origin == "official"': "{label}: {trained:count} training tokens with a vocabulary of "
@@ -206,33 +180,29 @@ ORIGIN = (
             "chars": "forensics/validation/num_chars",
             "tokens": "forensics/validation/num_tokens",
         },
-        on="arms",
     ),
 )
 READING = (
-    Sentence(
+    of_arms(
         "clock-gaps",
         {
             "gaps > 0": "{label}: its clock has {gaps:count} gap(s), {gap:duration} together; they are not counted as "
             "training time."
         },
         {"gaps": "forensics/clock/num_gaps", "gap": "forensics/clock/gap_s"},
-        on="arms",
     ),
-    Sentence(
+    of_arms(
         "clock-setbacks",
         {"setbacks > 0": "{label}: its clock goes back {setbacks:count} time(s), as after a restart."},
         {"setbacks": "forensics/clock/num_setbacks"},
-        on="arms",
     ),
-    Sentence(
+    of_arms(
         "missing-evaluations",
         {
             "len(missing) > 0": "{label}: it has {evaluations:count} evaluations; the task's steps {missing:few} are "
             "not among them."
         },
         {"missing": "forensics/missing_evaluations", "evaluations": "forensics/num_evaluations"},
-        on="arms",
     ),
-    Sentence("notes", {"len(notes) > 0": "{label}: {notes:clauses}."}, {"notes": "notes"}, on="arms"),
+    of_arms("notes", {"len(notes) > 0": "{label}: {notes:clauses}."}, {"notes": "notes"}),
 )

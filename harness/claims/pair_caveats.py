@@ -34,7 +34,6 @@ OF_PAIRS = (
             "score different shares of the validation tokens; their frozen losses are not on equal terms. Curves and "
             "times use frozen loss / coverage.",
         },
-        {f"gap_{bound}": f"coverage_gap_points/{bound}" for bound in ("low", "high")},
     ),
     Sentence(
         "unequal-steps",
@@ -50,7 +49,6 @@ OF_PAIRS = (
             'field == "loss_nats_per_token"': "{baseline} and {candidate}: losses per token compare only between equal "
             "tokenizers, which is not shown here."
         },
-        {"field": "basis/field"},
     ),
     Sentence(
         "unequal-vocabulary",

@@ -9,29 +9,26 @@ from harness.claims.certainty import BY_TITLE, CERTAIN
 from harness.claims.course import CONSISTENCY, COST, SPEED, STEADINESS
 from harness.claims.findings import GAINS
 from harness.claims.headline import CONCLUSION, HEADLINE, LAST_LINE
-from harness.claims.opening import CHECKS, OPENING, ORIGINS
+from harness.claims.opening import ON_COMPARISON
 from harness.claims.sentence import Sentence, say
-from harness.claims.sweeps import ABLATED, OF_THE_RUNS, RANKED, SWEEPS
 
-ON_COMPARISON: tuple[Sentence, ...] = (*OPENING, *CHECKS, *ORIGINS, *ABLATED, *RANKED, *SWEEPS)
-ON_PAIRS: tuple[Sentence, ...] = (
-    *CONCLUSION,
-    *HEADLINE,
-    *(replace(each, section="findings") for each in (*GAINS, *SPEED, *CONSISTENCY, *STEADINESS, *COST)),
-    *OF_THE_RUNS,
-    *CERTAIN,
-    *BY_TITLE,
-    *LAST_LINE,
-)
+_BY_SECTION: dict[str, tuple[Sentence, ...]] = {
+    "conclusion": CONCLUSION,
+    "headline": HEADLINE,
+    "findings": (*GAINS, *SPEED, *CONSISTENCY, *STEADINESS, *COST),
+    "certainty": CERTAIN,
+    "titles": BY_TITLE,
+    "final": LAST_LINE,
+}
+ON_PAIRS = tuple(replace(each, section=section) for section, group in _BY_SECTION.items() for each in group)
 CAVEATS: tuple[tuple[Sentence, ...], ...] = (
-    (*log_caveats.MISMATCH, *log_caveats.OTHER_TOKENS),
+    log_caveats.TOKENS,
     caveats.DATA,
     caveats.RUNS,
     log_caveats.FIRST_LOSSES,
     log_caveats.COVERAGE,
     log_caveats.ORIGIN,
     caveats.TRAINED,
-    caveats.BESIDE,
     caveats.NUMBERS,
     pair_caveats.OF_PAIRS,
     log_caveats.READING,

@@ -5,8 +5,9 @@ and with the first of its patterns whose condition holds. Nothing asks who train
 the document, and a sentence that names it is not made.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from typing import Any, Literal
 
 from harness.claims.engine import SLOT, Claim, evaluate_formula, fill, find_names, holds, resolve_pointer
@@ -16,8 +17,12 @@ On = Literal["comparison", "arms", "runs", "pairs", "scoring", "tokenizers", "sw
 """What a sentence is on: the comparison, or each item of that list in the document."""
 _ALWAYS: dict[str, dict[str, str]] = {
     "pairs": {"baseline": "baseline_label", "candidate": "candidate_label", "metric": "curve_metric",
-              "basis": "basis/name", "verdict_label": "verdict/label", "seed": "/seeds/0",
-              "num_arms": "/arms", "b_code": "b/evaluate_sha256", "c_code": "c/evaluate_sha256"},
+              "basis": "basis/name", "field": "basis/field", "verdict_label": "verdict/label", "seed": "/seeds/0",
+              "num_arms": "/arms", "b_code": "b/evaluate_sha256", "c_code": "c/evaluate_sha256",
+              "pairs": "verdict/num_seed_pairs", "shared": "text_is_shared", "reported": "reported_gain_percent",
+              "differs": "coverage_differs", "gap_low": "coverage_gap_points/low",
+              "gap_high": "coverage_gap_points/high", "b_last": "b/final/is_last", "c_last": "c/final/is_last",
+              "b_origin": "b/forensics/validation/origin", "c_origin": "c/forensics/validation/origin"},
     "arms": {"label": "label"},
     "runs": {"label": "label", "seed": "seed"},
     "scoring": {"labels": "labels"},
@@ -26,12 +31,17 @@ _ALWAYS: dict[str, dict[str, str]] = {
 """Names that every sentence on such an item may use."""
 
 
+def both(path: str) -> dict[str, str]:
+    """The inputs `b` and `c`: what stands at one path in a pair's baseline and in its candidate."""
+    return {side: f"{side}/{path}" for side in "bc"}
+
+
 @dataclass(frozen=True)
 class Sentence:
     """One sentence of the reports."""
 
     id: str
-    """Unique among the sentences made of one item."""
+    """Of the sentences on one item that have the same one, the first that can be made is the only one."""
     text: str | Mapping[str, str]
     """Pattern, or condition → pattern, of which the first that can be made and holds is taken."""
     inputs: Mapping[str, str] = field(default_factory=dict)
@@ -41,10 +51,14 @@ class Sentence:
     needs: tuple[str, ...] = ()
     """Names that must be there beside those in the text."""
     unless: tuple[str, ...] = ()
-    """Sentences in whose place this one stands: where one of them was made, this one is not."""
+    """Sentences of other ids in whose place this one stands: where one of them was made, this one is not."""
     on: On = "pairs"
     section: str = ""
     """Of the reports."""
+
+
+of_comparison, of_arms, of_runs = (partial(Sentence, on=on) for on in ("comparison", "arms", "runs"))
+"""A sentence by what it is on, where that is no pair."""
 
 
 def say(document: Document, sentences: Sequence[Sentence], on: On, place: int = 0) -> list[dict[str, Any]]:
@@ -52,18 +66,19 @@ def say(document: Document, sentences: Sequence[Sentence], on: On, place: int = 
 
     Each is a `Claim` with its `section`.
     """
-    made: dict[str, Claim] = {}
+    made = set[str]()
     claims = []
     for sentence in sentences:
-        if sentence.on == on and made.keys().isdisjoint(sentence.unless):
-            for claim in make(document, sentence, place):
-                made[sentence.id] = claim
+        if sentence.on == on and made.isdisjoint({sentence.id, *sentence.unless}):
+            claim = make(document, sentence, place)
+            if claim is not None:
+                made.add(sentence.id)
                 claims.append({"section": sentence.section, **asdict(claim)})
     return claims
 
 
-def make(document: Document, sentence: Sentence, place: int = 0) -> Iterator[Claim]:
-    """The claim on one item; none where something it names is not there, or none of its conditions holds."""
+def make(document: Document, sentence: Sentence, place: int = 0) -> Claim | None:
+    """The claim on one item; None where something it names is not there, or none of its conditions holds."""
     paths = {**_ALWAYS.get(sentence.on, {}), **sentence.inputs}
     patterns = {"": sentence.text} if isinstance(sentence.text, str) else sentence.text
     fixed = {*sentence.needs, *(find_names(sentence.formula) if sentence.formula else ())}
@@ -76,8 +91,8 @@ def make(document: Document, sentence: Sentence, place: int = 0) -> Iterator[Cla
         if not condition or holds(condition, inputs, document):
             value = None if sentence.formula is None else evaluate_formula(sentence.formula, inputs, document)
             text = fill(pattern, value, inputs, document)
-            yield Claim(sentence.id, text, pattern, value, sentence.formula, condition or None, inputs)
-            return
+            return Claim(sentence.id, text, pattern, value, sentence.formula, condition or None, inputs)
+    return None
 
 
 def find_pointer(document: Document, on: On, place: int, path: str) -> str:

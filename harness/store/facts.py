@@ -109,6 +109,13 @@ class RunFacts:
         return code.get("metric/evaluate.py", code.get("evaluate.py"))
 
     @property
+    def span_tokens(self) -> int | None:
+        """Tokens that a span of the frozen evaluation scores; None where block or batch is not known."""
+        if self.block_size is None or self.evaluation_batch_size is None:
+            return None
+        return self.block_size * self.evaluation_batch_size
+
+    @property
     def tokens_per_step(self) -> int | None:
         """Tokens a step trains on, where block × batch agrees with the steps and tokens of an epoch."""
         if self.block_size is None or self.training_batch_size is None:

@@ -5,14 +5,14 @@ from dataclasses import asdict
 
 import pytest
 
-from harness.analyse.clock import read_clock
 from harness.analyse.coverage import (
     compute_coverage,
     compute_coverage_share,
     compute_matched,
     size_validation,
 )
-from harness.analyse.first_losses import judge_fit, judge_start
+from harness.analyse.examine import read_clock
+from harness.analyse.first_losses import FirstLosses, judge_fit, judge_start
 from harness.claims.engine import find_flaw
 from harness.claims.findings import SHARE, SHARE_SENTENCES
 from harness.claims.sentence import Sentence, make
@@ -46,7 +46,7 @@ def test_an_estimate_is_a_ninth_with_three_deviations_of_draws_of_so_many_titles
 )
 def test_spans_and_coverage_of_the_published_runs(block: int, batch: int, spans: int, share: float) -> None:
     assert OFFICIAL is not None
-    found = compute_coverage(OFFICIAL, block, batch)
+    found = compute_coverage(OFFICIAL, block * batch)
     assert found is not None and found.num_spans == found.low_num_spans == found.high_num_spans == spans
     assert found.share == found.low_share == found.high_share == pytest.approx(share)
 
@@ -54,7 +54,7 @@ def test_spans_and_coverage_of_the_published_runs(block: int, batch: int, spans:
 def test_an_estimated_coverage_has_the_range_of_all_sizes_in_between() -> None:
     validation = size_validation(900_000, 8_000, None, None)
     assert validation is not None
-    found = compute_coverage(validation, 128, 64)
+    found = compute_coverage(validation, 128 * 64)
     assert found is not None
     shares = [size // 8193 * 8192 / size for size in range(validation.low_num_tokens, validation.high_num_tokens + 1)]
     assert (found.low_share, found.high_share) == pytest.approx((min(shares), max(shares)))
@@ -75,7 +75,8 @@ def test_the_large_batch_on_equal_terms() -> None:
 def describe_share(share: float) -> str:
     document = {"fair": 100 - share, "reported": 100.0, "differs": True, "candidate": "mine"}
     sentence = Sentence("share", SHARE_SENTENCES, {name: f"/{name}" for name in document}, SHARE, on="comparison")
-    (claim,) = make(document, sentence)
+    claim = make(document, sentence)
+    assert claim is not None
     assert find_flaw(asdict(claim), document) is None
     return claim.text
 
@@ -100,9 +101,9 @@ def fit(
     second_training: float | None = None,
 ) -> str:
     assert OFFICIAL is not None
-    coverage = compute_coverage(OFFICIAL, 128, batch)
-    losses = first_training, second_training
-    return judge_fit(first_validation, losses, OFFICIAL, coverage, 128 * batch, 16_000).status
+    coverage = compute_coverage(OFFICIAL, 128 * batch)
+    first = FirstLosses(first_validation, first_training, second_training)
+    return judge_fit(first, OFFICIAL, coverage, 128 * batch, 16_000).status
 
 
 def test_the_published_first_losses_fit() -> None:

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.analyse.noise import measure_noise
+from harness.analyse.seeds import measure_noise
 from harness.plan.noise import PRIORS
 from harness.store.document import load_document
 

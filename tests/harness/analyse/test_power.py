@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from harness.analyse.power import POWER, compute_detectable_gain, compute_needed_pairs
+from harness.analyse.seeds import POWER, compute_detectable_gain, compute_needed_pairs
 from harness.analyse.uncertainty import TitleVariance, compute_interval, compute_t_interval, estimate_gain
 
 NUM_SIMULATED = 2_000

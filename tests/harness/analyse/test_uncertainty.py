@@ -8,8 +8,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from harness.analyse import uncertainty
-from harness.analyse.power import compute_needed_pairs
-from harness.analyse.seeds import compute_sign_flip_p, describe_robustness, pair_seeds
+from harness.analyse.seeds import compute_needed_pairs, compute_sign_flip_p, describe_robustness, pair_seeds
 from harness.analyse.uncertainty import (
     GainEstimate,
     TitleSampling,

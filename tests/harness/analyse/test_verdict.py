@@ -39,7 +39,6 @@ def test_the_word_follows_from_the_intervals(wide: tuple[float, float], narrow: 
 
 
 def test_without_an_interval_nothing_is_concluded() -> None:
-    assert judge_intervals(None, None, 0.5) == "INCONCLUSIVE"
     assert decide_verdict([24.0], None, 0.5)["word"] == "INCONCLUSIVE"
 
 

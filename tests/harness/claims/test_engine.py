@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from harness.claims.engine import evaluate_formula, fill, holds, resolve_pointer
-from harness.claims.sentence import Sentence, make
+from harness.claims.sentence import Sentence, make, say
 
 DOCUMENT: dict[str, Any] = {
     "arms": [{"final": {"loss": 2.0}}, {"final": {"loss": 1.5}}],
@@ -119,23 +119,36 @@ def test_of_several_sentences_the_first_true_one_is_made_and_a_false_one_never()
         "count > 3": "{count:count} is more than {value:percent}",
         "count > 2": "much more",
     }
-    (claim,) = make(DOCUMENT, Sentence("id", sentences, {"count": "/count"}, "count - 1", on="comparison"))
+    claim = make(DOCUMENT, Sentence("id", sentences, {"count": "/count"}, "count - 1", on="comparison"))
+    assert claim is not None
     assert (claim.text, claim.condition, claim.value) == ("4 is more than 3.0 %", "count > 3", 3.0)
-    assert list(make(DOCUMENT, Sentence("id", {"count > 4": "more"}, {"count": "/count"}, on="comparison"))) == []
+    assert make(DOCUMENT, Sentence("id", {"count > 4": "more"}, {"count": "/count"}, on="comparison")) is None
 
 
 @pytest.mark.parametrize("path", ["/absent", "/nothing", "/arms/*/final/absent"])
 def test_a_sentence_that_names_what_is_not_there_is_not_made(path: str) -> None:
     document = DOCUMENT | {"nothing": None}
-    assert list(make(document, Sentence("id", "{x}", {"x": path}, on="comparison"))) == []
-    (claim,) = make(document, Sentence("id", {"x > 1": "{x}", "": "none"}, {"x": path}, on="comparison"))
+    assert make(document, Sentence("id", "{x}", {"x": path}, on="comparison")) is None
+    claim = make(document, Sentence("id", {"x > 1": "{x}", "": "none"}, {"x": path}, on="comparison"))
+    assert claim is not None
     assert (claim.text, claim.inputs) == ("none", {})
 
 
 def test_a_star_stands_for_every_item() -> None:
     sentence = Sentence("id", {"min(x) < max(x)": "{x:list}"}, {"x": "/arms/*/final/loss"}, on="comparison")
-    (claim,) = make(DOCUMENT, sentence)
-    assert claim.text == "2, 1.5"
+    claim = make(DOCUMENT, sentence)
+    assert claim is not None and claim.text == "2, 1.5"
+
+
+def test_of_sentences_with_one_id_one_is_made_and_none_that_stands_in_the_place_of_a_made_one() -> None:
+    sentences = (
+        Sentence("id", {"count > 4": "first"}, {"count": "/count"}, on="comparison"),
+        Sentence("id", "second", on="comparison"),
+        Sentence("id", "third", on="comparison"),
+        Sentence("other", "fourth", unless=("id",), on="comparison"),
+        Sentence("last", "fifth", unless=("other",), on="comparison"),
+    )
+    assert [claim["text"] for claim in say(DOCUMENT, sentences, "comparison")] == ["second", "fifth"]
 
 
 def test_a_name_that_looks_like_a_slot_is_not_filled_again() -> None:
