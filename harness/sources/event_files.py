@@ -7,7 +7,6 @@ from harness.sources.columns import TRAINING, VALIDATION, Columns, choose_column
 from harness.sources.curves import enter_step, is_odd, make_training_step, make_validation_step
 from harness.sources.event_folder import SPLITS, EventFile, claims_event_files, list_event_files
 from harness.sources.lines import LostStep, read_time
-from harness.sources.one_run import Lost
 from harness.sources.ordering import Places
 from harness.sources.runs import Runs
 from harness.sources.source_log import Importer, LossUnit, SourceLog
@@ -66,8 +65,7 @@ class _Reading:
             self._rate.join(event)
         elif series == self._columns.full:
             if is_odd(scalar.value):
-                lost = LostStep("validation_step", step, quote(scalar.value), True)
-                self._runs.break_off(Lost(lost, line))
+                self._runs.lose(LostStep("validation_step", step, quote(scalar.value), True, is_final=True), line)
             self._full.add(step, scalar.value)
         elif series == self._columns.rate:
             self._rate.add(step, scalar.value)

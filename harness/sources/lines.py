@@ -14,12 +14,11 @@ from harness.formats import quote
 from harness.store.facts import MAX_STEPS
 from harness.store.journals import HEADERS, MAX_COUNT, Event
 
-Kind = Literal["event", "unused", "text", "bad", "lost", "diverged"]
-"""What a line is; `bad` is an event of ours that cannot be read, `lost` a step without a loss that can be used, and
-`diverged` one with a loss that no training has."""
+Kind = Literal["event", "unused", "text", "bad", "lost"]
+"""What a line is; `bad` is an event of ours that cannot be read, `lost` a step without a loss that can be used."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class LostStep:
     """A step whose loss cannot be used."""
 
@@ -31,6 +30,10 @@ class LostStep:
     is_no_number: bool
     """Whether programs write that where a loss is no number any more."""
     epoch: float | None = None
+    is_final: bool = False
+    """Whether no training has such a loss: the run has failed, whatever comes after it."""
+    line: int = 0
+    """Where it stands, once it is known."""
 
     @property
     def reason(self) -> str:
@@ -112,7 +115,7 @@ def normalize(name: str, raw: dict[str, Any], renamed: set[str]) -> tuple[Kind, 
         # A number that is said to be text may have been cut or put together, and is not believed.
         return "lost", LostStep(event, step, "null" if loss is None else quote(loss), loss is None, epoch)
     if not -math.inf < loss <= MAX_LOSS:
-        return "diverged", LostStep(event, step, quote(loss), True, epoch)
+        return "lost", LostStep(event, step, quote(loss), True, epoch, is_final=True)
     values: Event = {
         "event": event,
         "timestamp": read_time(raw.get("timestamp")),

@@ -13,8 +13,7 @@ from typing import TypeVar
 
 from harness.sources.event_lines import COMMAS, Found, parse_line, parse_lines, read_label
 from harness.sources.json_array import is_array, iterate_array
-from harness.sources.lines import RENAMED, RENAMED_FIELDS, LostStep, normalize
-from harness.sources.one_run import Lost
+from harness.sources.lines import RENAMED, RENAMED_FIELDS, normalize
 from harness.sources.ordering import count, list_some
 from harness.sources.runs import Runs
 from harness.sources.source_log import Importer, LossUnit, SourceLog
@@ -53,8 +52,10 @@ def read_log(path: Path, name: str, unit: LossUnit | None = None) -> SourceLog:
         for kind, what in found:
             if kind == "event":
                 _enter(runs, what, number, line)
-            elif kind == "lost" or kind == "diverged":
-                _enter_lost(runs, what, number, reading, is_final=kind == "diverged")
+            elif kind == "lost":
+                runs.lose(what, number)
+                if not what.is_final:
+                    reading.bad.append(f"line {number:,}: {what.reason}")
             elif kind == "bad":
                 cut = "" if line.endswith("\n") or is_array else ", the last, cut short"
                 reading.bad.append(f"line {number:,}{cut}: {what}")
@@ -109,14 +110,6 @@ def _enter(runs: Runs, event: Event, number: int, line: str) -> None:
     if origin and "step" in event:
         runs.come_from(origin, number)
     runs.enter(event, number, epoch if "step" in event else None)
-
-
-def _enter_lost(runs: Runs, lost: LostStep, number: int, reading: _Reading, *, is_final: bool) -> None:
-    if is_final:
-        runs.break_off(Lost(lost, number))
-    else:
-        runs.lose(Lost(lost, number))
-        reading.bad.append(f"line {number:,}: {lost.reason}")
 
 
 def _without_collection(items: Iterator[T]) -> Iterator[T]:

@@ -4,7 +4,8 @@ A run begins anew with a configuration after steps, with the header of a table w
 before the run's first one after later ones. What goes back less far is a run that was resumed; see `ordering`.
 """
 
-from harness.sources.one_run import Lost, OneRun
+from harness.sources.lines import LostStep
+from harness.sources.one_run import OneRun
 from harness.sources.ordering import LINES, Places, count, differ, list_some, put_in_order
 from harness.sources.source_log import SourceLog
 from harness.store.journals import HEADERS, Event
@@ -54,15 +55,14 @@ class Runs:
                 f"{self._name}: a run of more than {MAX_KEPT:,} evaluations is not read. Keep every tenth of them."
             )
 
-    def lose(self, lost: Lost) -> None:
-        """Takes a step whose loss cannot be used; what comes after it decides what that means."""
-        self._turn(lost.step.kind, lost.step.step, lost.line, None, lost.step.epoch)
-        self._run.lost.setdefault(lost.step.kind, lost)
-
-    def break_off(self, lost: Lost) -> None:
-        """Takes a step whose loss no training has: the run has failed, whatever comes after it."""
-        self._turn(lost.step.kind, lost.step.step, lost.line, None, lost.step.epoch)
-        self._run.broken = self._run.broken or lost
+    def lose(self, lost: LostStep, line: int) -> None:
+        """Takes a step whose loss cannot be used; unless it is final, what comes after it decides what that means."""
+        lost.line = line
+        self._turn(lost.kind, lost.step, line, None, lost.epoch)
+        if lost.is_final:
+            self._run.broken = self._run.broken or lost
+        else:
+            self._run.lost.setdefault(lost.kind, lost)
 
     def come_from(self, origin: str, line: int) -> None:
         """What the next event says of the program it is from: another one begins a new run.
@@ -97,7 +97,7 @@ class Runs:
         return run is not None and (
             any(event["event"] == "validation_step" for event in run.steps)
             or run.broken is not None
-            or any(lost.step.is_no_number for lost in run.lost.values())
+            or any(lost.is_no_number for lost in run.lost.values())
         )
 
     def describe(self) -> list[str]:
@@ -217,15 +217,15 @@ class Runs:
                 "'global_step' that goes on."
             )
 
-    def _explain(self, lost: Lost, steps: list[Event]) -> str:
+    def _explain(self, lost: LostStep, steps: list[Event]) -> str:
         """Why a run is not judged that has a step without a loss."""
-        where = f"at step {lost.step.step:,} ({self._places.name(lost.line)})"
+        where = f"at step {lost.step:,} ({self._places.name(lost.line)})"
         evaluations = [event for event in steps if event["event"] == "validation_step" and event["line"] < lost.line]
         finite = "no finite validation loss stands before it"
         if evaluations:
             at, loss = evaluations[-1]["step"], evaluations[-1]["loss"]
             finite = f"the last finite validation loss before it is {loss:.6g}, at step {at:,}"
-        what = f"the loss of {lost.step.kind} is {lost.step.found} {where}"
-        if lost.step.is_no_number:
+        what = f"the loss of {lost.kind} is {lost.found} {where}"
+        if lost.is_no_number:
             return f"it diverged: {what}; {finite}"
         return f"{what}, which is no loss, and none comes after it; {finite}"
