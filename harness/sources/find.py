@@ -7,7 +7,7 @@ from typing import Any
 
 from harness.plan.plan import FILE_NAME as PLAN_NAME
 from harness.plan.plan import load_plan
-from harness.sources.event_folder import list_event_files
+from harness.sources.event_files import list_event_files
 from harness.sources.given import NOTHING_GIVEN, Given
 from harness.sources.names import Wish, make_arm_name, make_printable, split_name
 from harness.sources.registry import IMPORTERS, claim, find_importer
