@@ -9,7 +9,7 @@ from typing import Any
 from harness.plan.external import UNKNOWN_CORPUS
 from harness.plan.noise import KnownNoise, find_known_noise
 from harness.plan.plan import Arm, Plan, PlannedRun
-from harness.sources.find import DEFAULT_SEED, Source, find_sources, list_files, try_source
+from harness.sources.find import DEFAULT_SEED, Source, find_sources, list_files, read_source
 from harness.sources.given import NOTHING_GIVEN, Given
 from harness.sources.names import name_arms
 from harness.sources.source_log import LossUnit, SourceLog
@@ -117,7 +117,7 @@ def _read(source: Source) -> ImportedRun:
         run = load_run(source.path)
         check_run_hashes(run)
         return ImportedRun(source, run.seed, None, run, files)
-    log = try_source(source.kind, source.path, source.name, source.loss_unit, source.given)
+    log = read_source(source)
     seed = read_facts(log.events).seed
     return ImportedRun(source, DEFAULT_SEED if seed is None else seed, log, None, files)
 
