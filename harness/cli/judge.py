@@ -84,7 +84,7 @@ def plan_imported(request: ImportRequest) -> tuple[Plan, Path, list[ImportedRun]
     if not 0 <= request.margin_percent < 100:
         raise RequestError(f"--margin takes a percentage from 0 to below 100, not {request.margin_percent}.")
     runs = read_runs(request.sources, request.loss_unit, request.given)
-    plan, _ = plan_import(folder.resolve().name, runs, request.margin_percent)
+    plan = plan_import(folder.resolve().name, runs, request.margin_percent)
     check_against(request.against, [arm.name for arm in plan.arms])
     return replace(plan, against=request.against), folder, runs
 

@@ -8,7 +8,6 @@ from harness.claims.opening import SOURCES
 from harness.formats import format_percent
 from harness.plan.plan import Plan
 from harness.sources.planned import ImportedRun
-from harness.store.facts import read_facts
 
 
 def format_import(plan: Plan, runs: Sequence[ImportedRun], folder: Path) -> str:
@@ -20,7 +19,7 @@ def format_import(plan: Plan, runs: Sequence[ImportedRun], folder: Path) -> str:
             continue
         evaluations = [event for event in run.log.events if event["event"] == "validation_step"]
         last = f", last at step {evaluations[-1]['step']:,}: {evaluations[-1]['loss']:.6g}" if evaluations else ""
-        coverage = examine(run.log.events, read_facts(run.log.events))["coverage"]
+        coverage = examine(run.log.events, run.facts)["coverage"]
         share = f"{format_percent(100 * coverage['share'])}, {coverage['num_spans']} spans" if coverage else "not known"
         lines += [
             f"{planned.arm}: {SOURCES[run.source.kind]} {run.source.name}, {run.log.status}"
