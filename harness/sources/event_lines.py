@@ -6,13 +6,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any
 
-from harness.sources.lines import EVENTS, MAX_LOSS, MAX_TIME_S, NO_NUMBER, Kind, normalize
-from harness.store.facts import MAX_STEPS
-from harness.store.journals import HEADERS, Event
+from harness.sources.lines import EVENTS, NO_NUMBER, Kind, normalize
+from harness.store.journals import HEADERS
 
 Found = tuple[Kind, Any]
-_PLAIN_FIELDS = {"event", "timestamp", "step", "max_steps", "loss", "elapsed_time", "prnt"}
-"""Of a training step as the task itself writes it."""
 LINES_AT_ONCE = 500
 """JSON lines decoded in one call, which takes a quarter of the time; changes no result."""
 _CONSOLE_STEP = re.compile(r"\[\s*(\d{1,15})\s*/\s*(\d{1,15})\]\s*(\w+):\s*(.*)", re.ASCII)
@@ -36,8 +33,7 @@ def parse_lines(lines: Iterable[str], renamed: set[str]) -> Iterator[tuple[str, 
         for line, raw in zip(batch, _decode_batch(batch), strict=True):
             # As many keys as fields: nothing is nested in the line, and no field stands in it twice.
             if type(raw) is dict and type(raw.get("event")) is str and line.count('":') == len(raw):
-                step = _read_plain_step(raw)
-                yield line, [normalize(raw["event"], raw, renamed) if step is None else ("event", step)]
+                yield line, [normalize(raw["event"], raw, renamed)]
             else:
                 yield line, parse_line(line, renamed)
 
@@ -78,35 +74,6 @@ def load_object(text: str) -> Any:
         if plain == text:
             raise
         return json.loads(plain, object_pairs_hook=refuse_repeats)
-
-
-def _read_plain_step(raw: dict[str, Any]) -> Event | None:
-    """A training step of which nothing has to be looked at twice; None for anything else."""
-    if raw["event"] != "training_step" or not raw.keys() <= _PLAIN_FIELDS:
-        return None
-    step, max_steps, loss = raw.get("step"), raw.get("max_steps"), raw.get("loss")
-    elapsed, time = raw.get("elapsed_time"), raw.get("timestamp")
-    if not (type(step) is type(max_steps) is int and type(loss) is type(elapsed) is type(time) is float):
-        return None
-    if not (
-        0 <= step <= MAX_STEPS
-        and 0 < max_steps <= MAX_STEPS
-        and 0 <= loss <= MAX_LOSS
-        and abs(elapsed) < MAX_TIME_S
-        and 0 < time < MAX_TIME_S
-    ):
-        return None
-    return {
-        "event": "training_step",
-        "timestamp": time,
-        "step": step,
-        "max_steps": max_steps,
-        "loss": loss,
-        "elapsed_time": elapsed,
-        "learning_rate": None,
-        "grad_norm": None,
-        "train_elapsed_s": None,
-    }
 
 
 def _decode_batch(lines: Sequence[str]) -> Sequence[Any]:

@@ -67,12 +67,7 @@ NO_NUMBER = re.compile(r"[+-]?(nan|inf|infinity)", re.IGNORECASE)
 """What programs write where a loss is no number any more."""
 _ELAPSED = ("elapsed_time", "elapsed", "time")
 _RATE = ("learning_rate", "lr", "adamw_lr")
-_MEASURED = {
-    "full_loss_nats_per_char": (int, float),
-    "num_spans": (int,),
-    "num_tokens": (int,),
-    "num_chars": (int,),
-}
+_MEASURED = {"full_loss_nats_per_char": (int, float)} | dict.fromkeys(("num_spans", "num_tokens", "num_chars"), (int,))
 """Fields of our own that a log of our own program has on a `validation_step`."""
 _PERSONAL = frozenset({"host", "hostname", "user", "username", "cwd", "home"})
 MAX_TEXT = 200
@@ -105,7 +100,7 @@ def normalize(name: str, raw: dict[str, Any], renamed: set[str]) -> tuple[Kind, 
         return "bad", f"its max_steps is {quote(max_steps)}"
     epoch = _read_number(raw.get("epoch"))
     loss: Any = raw.get("loss")
-    for other in () if raw.keys().isdisjoint(_OTHER_LOSS[event]) else raw.keys() & _OTHER_LOSS[event]:
+    for other in raw.keys() & _OTHER_LOSS[event]:
         if loss is not None and raw[other] != loss:
             return "bad", f"its loss and its {other} differ"
         loss = raw[other]
@@ -146,10 +141,7 @@ def normalize(name: str, raw: dict[str, Any], renamed: set[str]) -> tuple[Kind, 
 
 def _find_first(raw: dict[str, Any], names: tuple[str, ...]) -> Any:
     """The value under the first of several names that is there, or None."""
-    for name in names:
-        if name in raw:
-            return raw[name]
-    return None
+    return next((raw[name] for name in names if name in raw), None)
 
 
 def read_time(value: Any) -> float | None:
