@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any
 
+from harness.sources.cells import COMMA, is_clear_comma
 from harness.sources.lines import EVENTS, NO_NUMBER, Kind, normalize
 from harness.store.journals import HEADERS
 
@@ -15,7 +16,6 @@ LINES_AT_ONCE = 500
 _CONSOLE_STEP = re.compile(r"\[\s*(\d{1,15})\s*/\s*(\d{1,15})\]\s*(\w+):\s*(.*)", re.ASCII)
 _CONSOLE_HEADER = re.compile(rf"\s*({'|'.join(HEADERS)}):\s*(.*)")
 _CONSOLE_PAIR = re.compile(r"(\w+)=(\[[^\]]*\]|[^\s,]+(?:,\d[^\s,=]*(?![^\s,]*=))*)")
-_DECIMAL_COMMA = re.compile(r"^([+-]?\d+),(\d+(?:[eE][+-]?\d+)?)$", re.ASCII)
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 _BARE = re.compile(r"(?<=[:\[,\s])([+-]?)(nan|inf(?:inity)?)(?=\s*[,}\]])", re.IGNORECASE)
 """What C and other languages print, and JSON does not know."""
@@ -114,8 +114,8 @@ def _parse_console(text: str, renamed: set[str]) -> Found:
     step = _CONSOLE_STEP.search(text)
     if step and step[3] in EVENTS:
         pairs = {key: value.removesuffix("s") for key, value in _CONSOLE_PAIR.findall(step[4])}
-        if any(map(_is_decimal_comma, pairs.values())):
-            pairs = {key: _DECIMAL_COMMA.sub(r"\1.\2", value) for key, value in pairs.items()}
+        if any(map(is_clear_comma, pairs.values())):
+            pairs = {key: value.replace(",", ".") if COMMA.fullmatch(value) else value for key, value in pairs.items()}
             renamed.add(COMMAS)
         fields = {key: _read_console(value) for key, value in pairs.items()}
         return normalize(step[3], {**fields, "step": int(step[1]), "max_steps": int(step[2])}, renamed)
@@ -124,12 +124,6 @@ def _parse_console(text: str, renamed: set[str]) -> Found:
         fields = {key: _read_console(value) for key, value in _CONSOLE_PAIR.findall(header[2])}
         return normalize(header[1], fields, renamed)
     return "text", None
-
-
-def _is_decimal_comma(text: str) -> bool:
-    """Whether a number has a comma for the point; with three digits behind it, it might be one of thousands."""
-    match = _DECIMAL_COMMA.fullmatch(text)
-    return match is not None and (len(match[2]) != 3 or match[1].lstrip("+-") == "0")
 
 
 def _read_console(text: str) -> Any:

@@ -74,13 +74,12 @@ class OneRun:
 
     def _thin_out(self) -> None:
         self.keep_to_stride()
-        while self._count_training() > MAX_TRAINING_STEPS and self.stride < MAX_STEPS:
+        while self.stride < MAX_STEPS and (
+            sum(event["event"] == "training_step" for event in self.steps) > MAX_TRAINING_STEPS
+        ):
             self.stride *= 2
             self.keep_to_stride()
         self.full_at = len(self.steps) + MAX_TRAINING_STEPS
-
-    def _count_training(self) -> int:
-        return sum(event["event"] == "training_step" for event in self.steps)
 
     def watch_copy(self) -> None:
         """The next step is the first one again: what follows tells whether the run is copied or another one begins."""

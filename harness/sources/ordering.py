@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import pairwise
 from operator import itemgetter, lt
 
@@ -39,30 +39,21 @@ class _Return:
     kind: str
 
 
-@dataclass
-class Ordered:
-    """The steps of a run by kind, in order."""
+def put_in_order(
+    steps: Sequence[Event], places: Places, *, is_thinned: bool = False
+) -> tuple[list[Event], list[Event], int | None, list[str]]:
+    """Training and evaluation steps of one run in order, `max_steps` as most of them give it, and notes.
 
-    training: list[Event]
-    validation: list[Event]
-    max_steps: int | None
-    """As most steps give it, or None where none does."""
-    notes: list[str] = field(default_factory=list)
-
-
-def put_in_order(steps: Sequence[Event], places: Places, *, is_thinned: bool = False) -> Ordered:
-    """Orders the steps of one run as they stand in a source; of two lines for a step the later one counts.
-
-    Of training steps that were thinned out it is not said that some are missing.
+    Of two lines for a step the later one counts. Of training steps that were thinned out it is not said that some are
+    missing.
     """
     steps, resumed_notes = _drop_what_was_trained_again(steps, places)
     max_steps, max_notes = _find_max_steps(steps, places)
     training, training_notes = _order(steps, "training_step", max_steps, places)
     missing = [] if is_thinned else _describe_missing([event["step"] for event in training])
     validation, validation_notes = _order(steps, "validation_step", max_steps, places)
-    return Ordered(
-        training, validation, max_steps, [*resumed_notes, *max_notes, *training_notes, *missing, *validation_notes]
-    )  # fmt: skip
+    notes = [*resumed_notes, *max_notes, *training_notes, *missing, *validation_notes]
+    return training, validation, max_steps, notes
 
 
 def differ(one: Event, other: Event) -> bool:

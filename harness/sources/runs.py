@@ -31,8 +31,7 @@ class Runs:
     def begin(self, line: int) -> None:
         """A new run, where there is something of the one before."""
         if self._run.has_begun or self._run.headers:
-            self._close()
-            self._run = OneRun(line)
+            self._go_on_with(OneRun(line))
 
     def enter(self, event: Event, line: int, epoch: float | None = None) -> None:
         """Adds an event to the run it belongs to, or begins a new one with it.
@@ -48,8 +47,7 @@ class Runs:
         run = self._run
         run.add(event)
         if run.copied is not None and run.is_no_copy(event):
-            self._close()
-            self._run = run.split()
+            self._go_on_with(run.split())
         if len(run.steps) > MAX_KEPT:
             raise RequestError(
                 f"{self._name}: a run of more than {MAX_KEPT:,} evaluations is not read. Keep every tenth of them."
@@ -127,9 +125,8 @@ class Runs:
                 f"of its training steps every {run.stride:,}th is kept, with the first two and the last: "
                 f"{run.num_thinned:,} are left out"
             )
-        ordered = put_in_order(run.steps, self._places, is_thinned=run.stride > 1)
-        notes = [*notes, *ordered.notes]
-        training, validation, planned = ordered.training, ordered.validation, ordered.max_steps
+        training, validation, planned, order_notes = put_in_order(run.steps, self._places, is_thinned=run.stride > 1)
+        notes = [*notes, *order_notes]
         last = max([events[-1]["step"] for events in (training, validation) if events], default=0)
         if planned is None:
             last = max(last, run.last_seen)
@@ -165,20 +162,21 @@ class Runs:
             return self._run
         return self._begun[-1] if self._begun else None
 
-    def _close(self) -> None:
-        run = self._run
+    def _go_on_with(self, following: OneRun) -> OneRun:
+        """What follows is of another run, which is returned."""
+        run, self._run = self._run, following
         if run.has_begun:
             for before in self._begun:
                 before.steps = []  # only where it began is said of it
             self._begun.append(run)
         elif run.headers:
             self._idle.append(run.first_line)
+        return following
 
     def _enter_header(self, event: Event, line: int) -> None:
         kind = event["event"]
         if kind == "hyperparameters_configured" and self._is_another(event):
-            self._close()
-            self._run = OneRun(line)
+            self._go_on_with(OneRun(line))
         elif kind in self._run.headers and differ(self._run.headers[kind], event):
             self.repeated_headers.append(f"{kind} (line {line:,})")
         self._run.headers[kind] = event
@@ -201,8 +199,7 @@ class Runs:
             if event is not None and not differ(first, event):
                 run.watch_copy()
             else:
-                self._close()
-                self._run = run = OneRun(line)
+                run = self._go_on_with(OneRun(line))
         run.last_step[kind] = max(run.last_step.get(kind, -1), step)
         run.last_seen = 0
         if epoch is not None:
