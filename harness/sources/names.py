@@ -4,7 +4,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import chain, count
+from itertools import chain, count, takewhile
 from pathlib import Path
 
 MAX_NAME = 60
@@ -68,5 +68,5 @@ def _tell_apart(wish: Wish, alike: Sequence[Wish]) -> str:
 
 def _count_common(paths: Sequence[tuple[str, ...]]) -> int:
     """With how many parts all paths begin."""
-    alike = (len(set(parts)) == 1 for parts in zip(*paths, strict=False))
-    return next((number for number, same in enumerate(alike) if not same), min(map(len, paths)))
+    parts_at_a_place = zip(*paths, strict=False)
+    return sum(1 for _ in takewhile(lambda parts: len(set(parts)) == 1, parts_at_a_place))

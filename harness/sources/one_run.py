@@ -44,7 +44,7 @@ class OneRun:
 
     @property
     def has_begun(self) -> bool:
-        return bool(self.steps or self.broken or self.lost)
+        return bool(self.first or self.broken or self.lost)
 
     def add(self, event: Event) -> None:
         """Adds a step with a loss."""

@@ -22,8 +22,7 @@ class Runs:
         """`holder` is what notes call the source."""
         self._name, self._holder, self._places = name, holder, places
         self._run = OneRun(1)
-        self._begun: list[OneRun] = []
-        self._idle: list[int] = []
+        self._runs = [self._run]
         self._origin: str | None = None
         self._origins: set[str] = set()
         self.repeated_headers: list[str] = []
@@ -100,20 +99,17 @@ class Runs:
 
     def describe(self) -> list[str]:
         """Notes on the runs that are not judged."""
-        begun = [*self._begun, *([self._run] if self._run.has_begun else [])]
+        begun = [self._places.show(run.first_line) for run in self._runs if run.has_begun]
+        idle = [self._places.show(run.first_line) for run in self._runs if run.headers and not run.has_begun]
         notes = []
         if len(begun) > 1:
-            begins = list_some([self._places.show(run.first_line) for run in begun])
             notes.append(
-                f"the {self._holder} holds {len(begun)} runs, which begin at the {self._places.noun}s {begins}; "
-                "the last one is judged"
+                f"the {self._holder} holds {len(begun)} runs, which begin at the {self._places.noun}s "
+                f"{list_some(begun)}; the last one is judged"
             )
-        idle = [*self._idle, *([self._run.first_line] if self._run.headers and not self._run.has_begun else [])]
         if idle:
-            listed = list_some([self._places.show(line) for line in idle])
-            notes.append(
-                f"a configuration without a step after it, left out: {count(len(idle), self._places.noun)} ({listed})"
-            )
+            left_out = f"{count(len(idle), self._places.noun)} ({list_some(idle)})"
+            notes.append(f"a configuration without a step after it, left out: {left_out}")
         return notes
 
     def conclude(self, notes: list[str]) -> SourceLog:
@@ -158,19 +154,15 @@ class Runs:
     @property
     def _chosen(self) -> OneRun | None:
         """The last run that has a step."""
-        if self._run.has_begun:
-            return self._run
-        return self._begun[-1] if self._begun else None
+        return next((run for run in reversed(self._runs) if run.has_begun), None)
 
     def _go_on_with(self, following: OneRun) -> OneRun:
         """What follows is of another run, which is returned."""
-        run, self._run = self._run, following
-        if run.has_begun:
-            for before in self._begun:
+        if self._run.has_begun:
+            for before in self._runs[:-1]:
                 before.steps = []  # only where it began is said of it
-            self._begun.append(run)
-        elif run.headers:
-            self._idle.append(run.first_line)
+        self._run = following
+        self._runs.append(following)
         return following
 
     def _enter_header(self, event: Event, line: int) -> None:
