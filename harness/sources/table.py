@@ -86,17 +86,17 @@ class _Table:
             self._forget_blank()
             return
         cells = self._layout.get_cells(row)
-        text = row.cells.get(self._layout.step)
-        if text is None and not (self._is_csv and any(column in cells for column in self._columns.losses)):
+        text = row.cells.get(self._layout.step, "")
+        is_filled = any(column in cells for column in self._columns.losses)
+        if not text and not (self._is_csv and is_filled):
             self._num_without_step += 1
             return
-        step = None if text is None else read_count(text)
+        step = read_count(text)
         if step is None or step > MAX_STEPS:
-            raise RequestError(f"{self._name}, line {row.line}: the step is {quote(text or '')}, no whole number.")
+            raise RequestError(f"{self._name}, line {row.line}: the step is {quote(text)}, no whole number.")
         if self._layout.run is not None and self._layout.run in row.cells:
             self.runs.come_from(f"{self._layout.run} {row.cells[self._layout.run]}", row.line)
         epoch = read_number(row.cells.get(self._layout.epoch or "", ""), comma=self._comma)
-        is_filled = any(column in cells for column in self._columns.losses)
         self._watch_blank(step, row.line, is_filled)
         if self._columns.training in cells:
             self._take_training(step, row.line, cells, epoch)
