@@ -51,6 +51,12 @@ def parse_line(line: str, renamed: set[str]) -> list[Found]:
     return found or [("text", None)]
 
 
+def read_event(value: Any, renamed: set[str]) -> Found:
+    """The same of a JSON value."""
+    name = value.get("event") if isinstance(value, dict) else None
+    return normalize(name, value, renamed) if isinstance(name, str) else ("bad", "it has no 'event'")
+
+
 def find_object(line: str) -> tuple[str, str] | None:
     """What stands before a JSON object that ends a line, without colours, and the object's text; None without one."""
     text = _ANSI.sub("", line).strip()
@@ -91,10 +97,7 @@ def _parse_json(text: str, renamed: set[str]) -> Found:
         raw = load_object(text)
     except (ValueError, RecursionError) as error:
         return "bad", f"it is no JSON object ({getattr(error, 'msg', None) or error})"
-    name = raw.get("event")
-    if not isinstance(name, str):
-        return "bad", "it has no 'event'"
-    return normalize(name, raw, renamed)
+    return read_event(raw, renamed)
 
 
 def refuse_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

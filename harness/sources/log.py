@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
-from harness.sources.event_lines import COMMAS, Found, parse_line, parse_lines, read_label
+from harness.sources.event_lines import COMMAS, Found, parse_line, parse_lines, read_event, read_label
 from harness.sources.json_array import is_array, iterate_array
-from harness.sources.lines import RENAMED, RENAMED_FIELDS, normalize
+from harness.sources.lines import RENAMED, RENAMED_FIELDS
 from harness.sources.ordering import count, list_some
 from harness.sources.runs import Runs
 from harness.sources.source_log import Importer, LossUnit, SourceLog
@@ -46,7 +46,12 @@ def read_log(path: Path, name: str, unit: LossUnit | None = None) -> SourceLog:
     """
     text, reading, runs = Text(path, name), _Reading(), Runs(name)
     is_array = is_array_of_events(read_beginning(path))
-    entries = _iterate_array(path, name, reading) if is_array else _iterate_lines(text, reading)
+    if is_array:
+        values = iterate_array(path, name)
+        entries: Iterator[Entry] = ((line, "", [read_event(value, reading.renamed)]) for line, value in values)
+    else:
+        lines = enumerate(parse_lines(text, reading.renamed), 1)
+        entries = ((number, line, found) for number, (line, found) in lines)
     number = 0
     for number, line, found in _without_collection(entries):
         for kind, what in found:
@@ -87,20 +92,6 @@ IMPORTER = Importer("log", "the log", "source.log", claims_log, read_log, frozen
 def is_array_of_events(lines: list[str]) -> bool:
     """Whether a file that begins so is one JSON array of events."""
     return is_array(lines) and any('"event"' in line for line in lines)
-
-
-def _iterate_lines(text: Text, reading: _Reading) -> Iterator[Entry]:
-    for number, (line, found) in enumerate(parse_lines(text, reading.renamed), 1):
-        yield number, line, found
-
-
-def _iterate_array(path: Path, name: str, reading: _Reading) -> Iterator[Entry]:
-    for number, value in iterate_array(path, name):
-        event = value.get("event") if isinstance(value, dict) else None
-        if isinstance(event, str):
-            yield number, "", [normalize(event, value, reading.renamed)]
-        else:
-            yield number, "", [("bad", "it has no 'event'")]
 
 
 def _enter(runs: Runs, event: Event, number: int, line: str) -> None:
