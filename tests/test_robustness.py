@@ -68,7 +68,7 @@ WRITERS = {
         "report/pdf.py",
         "report/render.py",
     ),
-    *("sources/command.py", "sources/take_in.py", "store/measurements.py", "store/tensorboard.py"),
+    *("sources/take_in.py", "store/measurements.py", "store/tensorboard.py"),
     *("data/streams.py", "record/checkpoint.py", "record/console.py", "record/files.py", "record/journal.py"),
     "record/parquet.py",
     *("record/run_record.py", "record/title_losses.py", "run.py", "store/findings.py"),

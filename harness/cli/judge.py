@@ -19,7 +19,6 @@ from harness.plan.plan import FIRST, MARGIN_PERCENT, Plan, check_rule, plan_to_j
 from harness.sources.given import Given
 from harness.sources.planned import ImportedRun, plan_import, read_runs
 from harness.sources.take_in import store_runs
-from harness.store.facts import read_facts
 from harness.store.locks import hold
 from harness.store.runs import load_comparison
 from mainrun.record.errors import EXIT_DONE, RequestError, RunError
@@ -77,7 +76,7 @@ def format_import(plan: Plan, runs: Sequence[ImportedRun], folder: Path) -> str:
             continue
         evaluations = [event for event in run.log.events if event["event"] == "validation_step"]
         last = f", last at step {evaluations[-1]['step']:,}: {evaluations[-1]['loss']:.6g}" if evaluations else ""
-        coverage = examine(run.log.events, read_facts(run.log.events))["coverage"]
+        coverage = examine(run.log.events, run.facts)["coverage"]
         share = f"{format_percent(100 * coverage['share'])}, {coverage['num_spans']} spans" if coverage else "not known"
         lines += [
             f"{planned.arm}: {SOURCES[run.source.kind]} {run.source.name}, {run.log.status}"
@@ -96,7 +95,7 @@ def _plan(given: argparse.Namespace) -> tuple[Plan, Path, list[ImportedRun]]:
     refuse_filled(folder, "Choose another --out.")
     check_rule((), margin_percent)
     runs = read_runs(given.sources, given.loss_unit, facts)
-    plan, _ = plan_import(folder.resolve().name, runs, margin_percent)
+    plan = plan_import(folder.resolve().name, runs, margin_percent)
     against = given.against or FIRST
     check_against(against, [arm.name for arm in plan.arms])
     return replace(plan, against=against), folder, runs

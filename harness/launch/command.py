@@ -11,7 +11,7 @@ from harness.launch.progress import RunProgress
 from harness.plan.arms_file import ExternalArm
 from harness.plan.git import extract_tree
 from harness.plan.plan import Plan, PlannedRun
-from harness.sources.command import take_in_command
+from harness.sources.take_in import take_in_command
 from mainrun.record.errors import EXIT_DONE, EXIT_INTERRUPTED
 from mainrun.record.files import make_folder
 
@@ -53,7 +53,7 @@ class CommandTask:
     """A run of another program while it goes on; its journal is shown as far as it can be read, and then taken in."""
 
     def __init__(self, job: Job, plan: Plan, run: PlannedRun, plan_sha256: str, progress: RunProgress) -> None:
-        self.job, self._run, self._plan_sha256, self._progress = job, run, plan_sha256, progress
+        self.job, self._plan_sha256, self._progress = job, plan_sha256, progress
         sources = ((source["arm"], source["seed"], source) for source in plan.sources or [])
         self._source = next(source for arm, seed, source in sources if (arm, seed) == (run.arm, run.seed))
         self._follower, self._began = LogFollower(self.job.journal), time.monotonic()
@@ -77,7 +77,7 @@ class CommandTask:
         end = None if outcome.exit_code == EXIT_DONE else _describe_end(outcome)
         observed_s = time.monotonic() - self._began
         content = self._follower.read_all()
-        reason = take_in_command(self._run, self._source, self.job.folder, self._plan_sha256, content, end, observed_s)
+        reason = take_in_command(self._source, self.job.folder, self._plan_sha256, content, end, observed_s)
         shutil.rmtree(self.job.folder / CHECKOUT_FOLDER, ignore_errors=True)
         self._progress.finish("complete" if reason is None else f"failed: {reason}")
         return reason

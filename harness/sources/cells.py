@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 
 _POINT = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
-_COMMA = re.compile(r"([+-]?\d*),(\d+)([eE][+-]?\d+)?", re.ASCII)
+COMMA = re.compile(r"([+-]?\d*),(\d+)([eE][+-]?\d+)?", re.ASCII)
 _COUNT = re.compile(r"\d+(\.0)?|\d+(\.\d+)?[eE]\+?\d+", re.ASCII)
 NO_NUMBERS = frozenset({"null", "none", "nan", "na", "n/a", "-nan", "+nan", "#n/a", "-"})
 """What programs write where there is no number."""
@@ -23,10 +23,9 @@ class Marks:
 
     def look_at(self, line: int, text: str) -> None:
         """Takes one cell."""
-        comma = _COMMA.fullmatch(text)
-        if comma:
+        if COMMA.fullmatch(text):
             self.comma = self.comma or (line, text)
-            self.is_clear |= len(comma[2]) != 3 or comma[1].lstrip("+-") in ("", "0")
+            self.is_clear |= is_clear_comma(text)
         elif "." in text and _POINT.fullmatch(text):
             self.point = self.point or (line, text)
 
@@ -46,9 +45,15 @@ class Marks:
         return None
 
 
+def is_clear_comma(text: str) -> bool:
+    """Whether a number has a comma for the point; with three digits behind it, it might be one of thousands."""
+    match = COMMA.fullmatch(text)
+    return match is not None and (len(match[2]) != 3 or match[1].lstrip("+-") in ("", "0"))
+
+
 def read_number(text: str, *, comma: bool) -> float | None:
     """The number of a cell, or None where it is none; infinities and the like are none."""
-    if comma and _COMMA.fullmatch(text):
+    if comma and COMMA.fullmatch(text):
         text = text.replace(",", ".")
     return float(text) if _POINT.fullmatch(text) else None
 

@@ -29,7 +29,7 @@ RATES = ("train/learning_rate", "learning_rate", "lr", "train/lr")
 EPOCHS = ("epoch", "trainer/epoch", "train/epoch", "epochs")
 MAX_NAMES = 20
 """Of so many columns or tags a message gives the names."""
-_WANDB = re.compile(r"(.+) - (.+?)(__(?:min|max))?")
+_WANDB = re.compile(r"(.+) - (.+?)(__(?:min|max))?", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,8 @@ def choose_columns(names: Sequence[str], unit: LossUnit | None, where: str, unus
             f"{where} has no validation loss: a column or tag named one of {', '.join(VALIDATION)}. "
             f"It has: {list_names(sorted(names))}."
         )
-    found, runs = _strip_run(validation), sorted({run for name in names if (run := _find_run(name)) is not None})
+    _, found = _split_run(validation)
+    runs = sorted(run for run, name in map(_split_run, names) if run and name in (*VALIDATION, *TRAINING))
     if runs:
         notes.append(f"{quote(validation)} is taken for the {found} of the run {quote(runs[0])}")
     if found.endswith("nats_per_char"):
@@ -91,8 +92,8 @@ def list_bounds(names: Sequence[str], column: str) -> list[str]:
 
 def _choose(names: Sequence[str], wanted: Sequence[str], what: str, where: str) -> str | None:
     """The one name among the wanted ones; the program's own goes before all others."""
-    there = [name for name in names if _strip_run(name) in wanted]
-    own = [name for name in there if _strip_run(name).endswith(("nats_per_char", "nats_per_token"))]
+    there = [name for name in names if _split_run(name)[1] in wanted]
+    own = [name for name in there if name.lower().endswith(("nats_per_char", "nats_per_token"))]
     there = own or there
     if len(there) > 1:
         raise RequestError(
@@ -101,15 +102,7 @@ def _choose(names: Sequence[str], wanted: Sequence[str], what: str, where: str) 
     return there[0] if there else None
 
 
-def _strip_run(name: str) -> str:
-    """The known name in a column's: in small letters, and without the run that a chart's export puts before it."""
-    lowered = name.lower()
-    match = _WANDB.fullmatch(lowered)
-    return match[2] if match and not match[3] else lowered
-
-
-def _find_run(name: str) -> str | None:
-    """The run in a column of a chart's export."""
+def _split_run(name: str) -> tuple[str | None, str]:
+    """The run that a chart's export puts before a column's name, and the name in small letters without it."""
     match = _WANDB.fullmatch(name)
-    known = (*VALIDATION, *TRAINING)
-    return match[1] if match and not match[3] and match[2].lower() in known else None
+    return (match[1], match[2].lower()) if match and not match[3] else (None, name.lower())

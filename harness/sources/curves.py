@@ -2,7 +2,6 @@
 
 from harness.formats import quote
 from harness.sources.lines import MAX_LOSS, LostStep
-from harness.sources.one_run import Lost
 from harness.sources.runs import Runs
 from harness.sources.source_log import LossUnit
 from harness.store.journals import Event
@@ -15,7 +14,7 @@ def enter_step(runs: Runs, event: Event, line: int, epoch: float | None = None) 
     if odd is None:
         runs.enter(event, line, epoch)
     else:
-        runs.break_off(Lost(LostStep(event["event"], event["step"], quote(odd), True, epoch), line))
+        runs.lose(LostStep(event["event"], event["step"], quote(odd), True, epoch, is_final=True), line)
 
 
 def is_odd(loss: float) -> bool:

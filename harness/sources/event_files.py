@@ -1,30 +1,60 @@
-"""A folder of TensorBoard event files of one run, or one such file, in our journal's words."""
+"""A folder of TensorBoard event files of one run, or one such file, in our journal's words.
 
+One run's are the files of a folder, and of the folders in it that writers make for its parts.
+"""
+
+import re
+import struct
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from harness.formats import quote
 from harness.sources.columns import TRAINING, VALIDATION, Columns, choose_columns
 from harness.sources.curves import enter_step, is_odd, make_training_step, make_validation_step
-from harness.sources.event_folder import SPLITS, EventFile, claims_event_files, list_event_files
 from harness.sources.lines import LostStep, read_time
-from harness.sources.one_run import Lost
 from harness.sources.ordering import Places
 from harness.sources.runs import Runs
 from harness.sources.source_log import Importer, LossUnit, SourceLog
+from harness.sources.text import open_regular
 from harness.store.facts import MAX_STEPS
 from harness.store.journals import Event
 from harness.store.tensorboard import Scalar, load_scalars
 from mainrun.record.errors import RequestError
+
+SPLITS = ("train", "training", "val", "valid", "validation", "eval", "evaluation", "test")
+"""Folders of one run's parts, as Keras makes them."""
+_FILE = re.compile(r"events\.out\.tfevents\.(\d+)(\..*)?")
+_COPY = re.compile(r".*(\.(bak|old|orig|copy|tmp|swp|gz|zip)|~)", re.IGNORECASE)
+MAX_DEPTH = 4
+HEAD_BYTES = 24
+FIRST_RECORD_BYTES = 256
+"""A record that says a version is not longer."""
+
+
+@dataclass(frozen=True)
+class EventFile:
+    """One event file of a source."""
+
+    path: Path
+    folder: str
+    """Below the source's own; empty for a file in it."""
+    stored_name: str
+    """Below the stored source: without the machine's name, which writers put into a file's."""
+    label: str
+    """As notes and messages call it."""
 
 
 def read_event_files(path: Path, name: str, unit: LossUnit | None) -> SourceLog:
     """Reads the scalars of event files; `RequestError` where none is a validation loss, or a record is damaged."""
     notes = ["TensorBoard keeps values in single precision: about seven digits"]
     points: list[tuple[str, Scalar]] = []
-    begins: list[tuple[int, EventFile]] = []
-    for file in list_event_files(path):
+    files = list_event_files(path)
+    begins: list[int] = []
+    for file in files:
         scalars, file_notes = load_scalars(file.path, f"{name}, {file.label}")
-        begins.append((len(points) + 1, file))
+        begins.append(len(points) + 1)
         notes += file_notes
         points += [(_name_series(file.folder, scalar.tag), scalar) for scalar in scalars]
     odd = next((scalar for _, scalar in points if not 0 <= scalar.step <= MAX_STEPS), None)
@@ -33,44 +63,56 @@ def read_event_files(path: Path, name: str, unit: LossUnit | None) -> SourceLog:
     columns = choose_columns(list(dict.fromkeys(series for series, _ in points)), unit, name)
 
     def place(line: int) -> str:
-        begin, file = max((entry for entry in begins if entry[0] <= line), key=lambda entry: entry[0])
-        return f"{line - begin + 1:,} of {file.label}"
+        number = bisect_right(begins, line) - 1
+        return f"{line - begins[number] + 1:,} of {files[number].label}"
 
     runs = Runs(name, "folder", Places("value", place))
-    reading = _Reading(runs, columns)
-    for line, (series, scalar) in enumerate(points, 1):
-        reading.take(series, scalar, line)
+    _enter_values(points, columns, runs)
     return runs.conclude([*notes, *columns.notes, *runs.describe()])
+
+
+def list_event_files(path: Path) -> list[EventFile]:
+    """The event files of a source in the order in which they were begun; links and copies are left out."""
+    found = [(path, "")] if path.is_file() else _walk(path, "", 0)
+    found.sort(key=lambda entry: (_read_time(entry[0]), entry[1], entry[0].name))
+    files = []
+    for number, (file, folder) in enumerate(found, 1):
+        name = f"{folder}/events.out.tfevents.{_read_time(file)}".lstrip("/")
+        label = f"{name} (file {number} of {len(found)})" if len(found) > 1 else name
+        files.append(EventFile(file, folder, f"{name}.{number:04}", label))
+    return files
+
+
+def claims_event_files(path: Path) -> bool:
+    """Whether a folder is that of one run's event files, or a file is one by its first record."""
+    if path.is_file():
+        return _is_event_file(path) or _is_named_so(path)
+    parts = [folder for folder in path.iterdir() if folder.name.lower() in SPLITS and not folder.is_symlink()]
+    return any(map(_is_named_so, path.iterdir())) or any(_walk(part, "", 1) for part in parts if part.is_dir())
 
 
 IMPORTER = Importer("tensorboard", "the event files", "source", claims_event_files, read_event_files)
 
 
-class _Reading:
-    """The values of event files on their way into runs; those of one step are written one by one."""
-
-    def __init__(self, runs: Runs, columns: Columns) -> None:
-        self._runs, self._columns = runs, columns
-        self._full = _Companion("full_loss_nats_per_char")
-        self._rate = _Companion("learning_rate")
-
-    def take(self, series: str, scalar: Scalar, line: int) -> None:
+def _enter_values(points: Sequence[tuple[str, Scalar]], columns: Columns, runs: Runs) -> None:
+    """Enters the values by the names of their series; those of one step are written one by one."""
+    full, rate = _Companion("full_loss_nats_per_char"), _Companion("learning_rate")
+    for line, (series, scalar) in enumerate(points, 1):
         step, time = scalar.step, read_time(scalar.wall_time)
-        if series == self._columns.validation:
-            event = make_validation_step(step, scalar.value, None, self._columns.unit, time)
-            enter_step(self._runs, event, line)
-            self._full.join(event)
-        elif series == self._columns.training:
+        if series == columns.validation:
+            event = make_validation_step(step, scalar.value, None, columns.unit, time)
+            enter_step(runs, event, line)
+            full.join(event)
+        elif series == columns.training:
             event = make_training_step(step, scalar.value, None, time)
-            enter_step(self._runs, event, line)
-            self._rate.join(event)
-        elif series == self._columns.full:
+            enter_step(runs, event, line)
+            rate.join(event)
+        elif series == columns.full:
             if is_odd(scalar.value):
-                lost = LostStep("validation_step", step, quote(scalar.value), True)
-                self._runs.break_off(Lost(lost, line))
-            self._full.add(step, scalar.value)
-        elif series == self._columns.rate:
-            self._rate.add(step, scalar.value)
+                runs.lose(LostStep("validation_step", step, quote(scalar.value), True, is_final=True), line)
+            full.add(step, scalar.value)
+        elif series == columns.rate:
+            rate.add(step, scalar.value)
 
 
 class _Companion:
@@ -112,3 +154,33 @@ def _name_series(folder: str, tag: str) -> str:
         return f"{last.removeprefix(before)}/{tag}"
     says_it_itself = tag.lower() in (*VALIDATION, *TRAINING) and last.lower() in SPLITS
     return tag if not folder or says_it_itself else f"{folder}/{tag}"
+
+
+def _walk(folder: Path, below: str, depth: int) -> list[tuple[Path, str]]:
+    found = [(file, below) for file in folder.iterdir() if _is_named_so(file)]
+    for inner in folder.iterdir():
+        if inner.is_dir() and not inner.is_symlink() and depth < MAX_DEPTH:
+            name = re.sub(r"[^\w ._-]+", "_", inner.name).strip(". ") or "_"
+            found += _walk(inner, f"{below}/{name}".lstrip("/"), depth + 1)
+    return found
+
+
+def _is_named_so(file: Path) -> bool:
+    named = _FILE.fullmatch(file.name) is not None and _COPY.fullmatch(file.name) is None
+    return named and file.is_file() and not file.is_symlink()
+
+
+def _read_time(file: Path) -> int:
+    """When a file was begun, as its name says."""
+    match = _FILE.fullmatch(file.name)
+    return int(match[1]) if match else 0
+
+
+def _is_event_file(path: Path) -> bool:
+    """Whether a file begins with the record that says the version of event files."""
+    with open_regular(path) as file:
+        head = file.read(FIRST_RECORD_BYTES)
+    if len(head) < HEAD_BYTES:
+        return False
+    (length,) = struct.unpack("<Q", head[:8])
+    return 0 < length < FIRST_RECORD_BYTES and b"brain.Event:" in head

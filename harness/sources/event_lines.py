@@ -6,19 +6,16 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any
 
-from harness.sources.lines import EVENTS, MAX_LOSS, MAX_TIME_S, NO_NUMBER, Kind, normalize
-from harness.store.facts import MAX_STEPS
-from harness.store.journals import HEADERS, Event
+from harness.sources.cells import COMMA, is_clear_comma
+from harness.sources.lines import EVENTS, NO_NUMBER, Kind, normalize
+from harness.store.journals import HEADERS
 
 Found = tuple[Kind, Any]
-_PLAIN_FIELDS = {"event", "timestamp", "step", "max_steps", "loss", "elapsed_time", "prnt"}
-"""Of a training step as the task itself writes it."""
 LINES_AT_ONCE = 500
 """JSON lines decoded in one call, which takes a quarter of the time; changes no result."""
 _CONSOLE_STEP = re.compile(r"\[\s*(\d{1,15})\s*/\s*(\d{1,15})\]\s*(\w+):\s*(.*)", re.ASCII)
 _CONSOLE_HEADER = re.compile(rf"\s*({'|'.join(HEADERS)}):\s*(.*)")
 _CONSOLE_PAIR = re.compile(r"(\w+)=(\[[^\]]*\]|[^\s,]+(?:,\d[^\s,=]*(?![^\s,]*=))*)")
-_DECIMAL_COMMA = re.compile(r"^([+-]?\d+),(\d+(?:[eE][+-]?\d+)?)$", re.ASCII)
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 _BARE = re.compile(r"(?<=[:\[,\s])([+-]?)(nan|inf(?:inity)?)(?=\s*[,}\]])", re.IGNORECASE)
 """What C and other languages print, and JSON does not know."""
@@ -36,8 +33,7 @@ def parse_lines(lines: Iterable[str], renamed: set[str]) -> Iterator[tuple[str, 
         for line, raw in zip(batch, _decode_batch(batch), strict=True):
             # As many keys as fields: nothing is nested in the line, and no field stands in it twice.
             if type(raw) is dict and type(raw.get("event")) is str and line.count('":') == len(raw):
-                step = _read_plain_step(raw)
-                yield line, [normalize(raw["event"], raw, renamed) if step is None else ("event", step)]
+                yield line, [normalize(raw["event"], raw, renamed)]
             else:
                 yield line, parse_line(line, renamed)
 
@@ -53,6 +49,12 @@ def parse_line(line: str, renamed: set[str]) -> list[Found]:
     parts = [part for part in text.split("\r") if part.strip()]
     found = [entry for entry in (_parse_part(part, renamed) for part in parts) if entry[0] != "text"]
     return found or [("text", None)]
+
+
+def read_event(value: Any, renamed: set[str]) -> Found:
+    """The same of a JSON value."""
+    name = value.get("event") if isinstance(value, dict) else None
+    return normalize(name, value, renamed) if isinstance(name, str) else ("bad", "it has no 'event'")
 
 
 def find_object(line: str) -> tuple[str, str] | None:
@@ -80,35 +82,6 @@ def load_object(text: str) -> Any:
         return json.loads(plain, object_pairs_hook=refuse_repeats)
 
 
-def _read_plain_step(raw: dict[str, Any]) -> Event | None:
-    """A training step of which nothing has to be looked at twice; None for anything else."""
-    if raw["event"] != "training_step" or not raw.keys() <= _PLAIN_FIELDS:
-        return None
-    step, max_steps, loss = raw.get("step"), raw.get("max_steps"), raw.get("loss")
-    elapsed, time = raw.get("elapsed_time"), raw.get("timestamp")
-    if not (type(step) is type(max_steps) is int and type(loss) is type(elapsed) is type(time) is float):
-        return None
-    if not (
-        0 <= step <= MAX_STEPS
-        and 0 < max_steps <= MAX_STEPS
-        and 0 <= loss <= MAX_LOSS
-        and abs(elapsed) < MAX_TIME_S
-        and 0 < time < MAX_TIME_S
-    ):
-        return None
-    return {
-        "event": "training_step",
-        "timestamp": time,
-        "step": step,
-        "max_steps": max_steps,
-        "loss": loss,
-        "elapsed_time": elapsed,
-        "learning_rate": None,
-        "grad_norm": None,
-        "train_elapsed_s": None,
-    }
-
-
 def _decode_batch(lines: Sequence[str]) -> Sequence[Any]:
     """The JSON value of each line, or None for all of them where one is not a JSON object."""
     try:
@@ -124,10 +97,7 @@ def _parse_json(text: str, renamed: set[str]) -> Found:
         raw = load_object(text)
     except (ValueError, RecursionError) as error:
         return "bad", f"it is no JSON object ({getattr(error, 'msg', None) or error})"
-    name = raw.get("event")
-    if not isinstance(name, str):
-        return "bad", "it has no 'event'"
-    return normalize(name, raw, renamed)
+    return read_event(raw, renamed)
 
 
 def refuse_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -147,8 +117,8 @@ def _parse_console(text: str, renamed: set[str]) -> Found:
     step = _CONSOLE_STEP.search(text)
     if step and step[3] in EVENTS:
         pairs = {key: value.removesuffix("s") for key, value in _CONSOLE_PAIR.findall(step[4])}
-        if any(map(_is_decimal_comma, pairs.values())):
-            pairs = {key: _DECIMAL_COMMA.sub(r"\1.\2", value) for key, value in pairs.items()}
+        if any(map(is_clear_comma, pairs.values())):
+            pairs = {key: value.replace(",", ".") if COMMA.fullmatch(value) else value for key, value in pairs.items()}
             renamed.add(COMMAS)
         fields = {key: _read_console(value) for key, value in pairs.items()}
         return normalize(step[3], {**fields, "step": int(step[1]), "max_steps": int(step[2])}, renamed)
@@ -157,12 +127,6 @@ def _parse_console(text: str, renamed: set[str]) -> Found:
         fields = {key: _read_console(value) for key, value in _CONSOLE_PAIR.findall(header[2])}
         return normalize(header[1], fields, renamed)
     return "text", None
-
-
-def _is_decimal_comma(text: str) -> bool:
-    """Whether a number has a comma for the point; with three digits behind it, it might be one of thousands."""
-    match = _DECIMAL_COMMA.fullmatch(text)
-    return match is not None and (len(match[2]) != 3 or match[1].lstrip("+-") == "0")
 
 
 def _read_console(text: str) -> Any:

@@ -7,7 +7,7 @@ from typing import Any
 
 from harness.plan.plan import FILE_NAME as PLAN_NAME
 from harness.plan.plan import load_plan
-from harness.sources.event_folder import list_event_files
+from harness.sources.event_files import list_event_files
 from harness.sources.given import NOTHING_GIVEN, Given
 from harness.sources.names import Wish, make_arm_name, make_printable, split_name
 from harness.sources.registry import IMPORTERS, claim, find_importer
@@ -41,6 +41,7 @@ class Source:
     """What its arm would be called."""
     loss_unit: LossUnit | None = None
     given: Given = NOTHING_GIVEN
+    """As given now or, of a run that was taken in before, then."""
 
 
 def find_sources(texts: Sequence[str], loss_unit: LossUnit | None, given: Given = NOTHING_GIVEN) -> list[Source]:
@@ -51,8 +52,10 @@ def find_sources(texts: Sequence[str], loss_unit: LossUnit | None, given: Given 
     sources = []
     for text in texts:
         name, path = split_name(text)
-        found = [replace(source, loss_unit=loss_unit, given=given) if source.loss_unit is None else source
-                 for source in _find(path)]  # fmt: skip
+        found = [
+            replace(source, loss_unit=source.loss_unit or loss_unit, given=given.give_way_to(source.given))
+            for source in _find(path)
+        ]
         if name is not None and len(found) > 1:
             raise RequestError(f"--from: {path} holds {len(found)} runs, which cannot all be called {name}.")
         sources += [replace(source, arm=Wish(name)) for source in found] if name is not None else found
@@ -61,40 +64,27 @@ def find_sources(texts: Sequence[str], loss_unit: LossUnit | None, given: Given 
     return sources
 
 
-def read_source(
-    kind: str, path: Path, name: str, loss_unit: LossUnit | None, given: Given = NOTHING_GIVEN
-) -> SourceLog:  # fmt: skip
+def read_source(source: Source) -> SourceLog:
     """Reads a source; the same bytes always give the same events and notes.
 
-    Raises `RequestError` with file and line where nothing in it can be judged, or the file cannot be read.
+    What cannot be judged is a run that failed, without events and with file and line in its reason.
     """
     try:
-        log = IMPORTERS[kind].read(path, name, loss_unit)
+        log = source.given.add_to(IMPORTERS[source.kind].read(source.path, source.name, source.loss_unit))
+    except RequestError as error:
+        return SourceLog([], [], "failed", str(error))
     except OSError as error:
-        raise RequestError(f"{name} cannot be read: {error.strerror}.") from None
-    log = given.add_to(log)
+        return SourceLog([], [], "failed", f"{source.name} cannot be read: {error.strerror or error}.")
     facts = read_facts(log.events)
     notes = [*log.notes, *facts.notes]
     if facts.seed is None:
         notes.append(f"its seed is not given; it is filed under {DEFAULT_SEED}, which is not a finding")
-    return SourceLog(log.events, notes, log.status, log.reason)
+    return replace(log, notes=notes)
 
 
-def try_source(
-    kind: str, path: Path, name: str, loss_unit: LossUnit | None, given: Given = NOTHING_GIVEN
-) -> SourceLog:  # fmt: skip
-    """The same, but what cannot be judged is a run that failed, without events."""
-    try:
-        return read_source(kind, path, name, loss_unit, given)
-    except RequestError as error:
-        return SourceLog([], [], "failed", str(error))
-
-
-def read_stored(folder: Path, source: Mapping[str, Any]) -> SourceLog:
+def read_stored(folder: Path, described: Mapping[str, Any]) -> SourceLog:
     """Reads the bytes kept in a run's folder again, as its record's `source` says they were read."""
-    place = folder / STORED_NAMES[source["kind"]]
-    given = Given(**source.get("given", {}))
-    return try_source(source["kind"], place, source["name"], source["loss_unit"], given)
+    return read_source(_find_stored(folder, described, described["arm"]))
 
 
 def list_files(kind: str, path: Path) -> list[tuple[Path, str]]:
@@ -123,16 +113,21 @@ def _find(path: Path, depth: int = 0) -> Iterator[Source]:
                     raise StoredResultsError(f"{folder} holds no run: {run.folder_name} of {path} never started.")
                 yield from _find(folder)
         elif (path / RECORD_NAME).exists():
-            yield _find_run(path, name)
+            stored = load_run(path)
+            own = Source(OWN_KIND, path, name, Wish(stored.arm))
+            yield _find_stored(path, stored.record["source"], stored.arm) if stored.is_read else own
         elif claim(path):
             yield Source(EVENT_KIND, path, name, Wish(make_arm_name(name), path))
         else:
             yield from _find_in_folder(path, name, depth)
     except OSError as error:
-        if path.is_file():
-            yield Source("log", path, name, Wish(make_arm_name(_strip_suffixes(path)), path))
-        else:
-            raise RequestError(f"--from: {path} cannot be read: {error.strerror}.") from None
+        raise RequestError(f"--from: {path} cannot be read: {error.strerror}.") from None
+
+
+def _find_stored(folder: Path, described: Mapping[str, Any], arm: str) -> Source:
+    """The source that a run's folder keeps of a run that was itself taken in."""
+    kind, given = described["kind"], Given(**described.get("given", {}))
+    return Source(kind, folder / STORED_NAMES[kind], described["name"], Wish(arm), described["loss_unit"], given)
 
 
 def _find_in_folder(path: Path, name: str, depth: int) -> Iterator[Source]:
@@ -161,15 +156,3 @@ def _strip_suffixes(path: Path) -> str:
     """A file's name without the end that says its format, and without that of its packing."""
     plain = path.with_suffix("") if path.suffix.lower() in (".gz", ".bz2", ".xz") else path
     return plain.stem
-
-
-def _find_run(path: Path, name: str) -> Source:
-    """A run folder of ours; one that was itself imported gives the source it keeps."""
-    run = load_run(path)
-    if not run.is_read:
-        return Source(OWN_KIND, path, name, Wish(run.arm))
-    record = run.record["source"]
-    place = path / STORED_NAMES[record["kind"]]
-    return Source(
-        record["kind"], place, record["name"], Wish(run.arm), record["loss_unit"], Given(**record.get("given", {}))
-    )

@@ -1,27 +1,19 @@
 """Facts of a run that its source does not state and the user gives: they are stored with it, and never replace any."""
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import asdict, dataclass, replace
 
 from harness.sources.source_log import SourceLog
 from harness.store.facts import read_facts
 from harness.store.journals import MAX_COUNT, Event
 from mainrun.record.errors import RequestError
 
-_FIELDS = {
-    "block_size": ("hyperparameters_configured", "block_size", "block_size"),
-    "batch_size": ("hyperparameters_configured", "batch_size", "evaluation_batch_size"),
-    "num_train_tokens": ("dataset_info", "tokens_per_epoch", "num_train_tokens"),
-    "num_validation_tokens": ("dataset_info", "num_validation_tokens", "num_validation_tokens"),
+_FACTS = {
+    "block_size": ("--block-size", "hyperparameters_configured", "block_size", "block_size"),
+    "batch_size": ("--batch-size", "hyperparameters_configured", "batch_size", "evaluation_batch_size"),
+    "num_train_tokens": ("--train-tokens", "dataset_info", "tokens_per_epoch", "num_train_tokens"),
+    "num_validation_tokens": ("--validation-tokens", "dataset_info", "num_validation_tokens", "num_validation_tokens"),
 }
-"""Of each fact the event and field that state it in a journal, and what `read_facts` calls it."""
-OPTIONS = {
-    "block_size": "--block-size",
-    "batch_size": "--batch-size",
-    "num_train_tokens": "--train-tokens",
-    "num_validation_tokens": "--validation-tokens",
-}
+"""Of each fact its option, the event and field that state it in a journal, and what `read_facts` calls it."""
 
 
 @dataclass(frozen=True)
@@ -37,11 +29,15 @@ class Given:
     def __post_init__(self) -> None:
         for name, value in asdict(self).items():
             if value is not None and not (type(value) is int and 0 < value < MAX_COUNT):
-                raise RequestError(f"{OPTIONS[name]} takes a number from 1 on, not {value}.")
+                raise RequestError(f"{_FACTS[name][0]} takes a number from 1 on, not {value}.")
 
     def to_json(self) -> dict[str, int]:
         """What was said, as a plan stores it."""
         return {name: value for name, value in asdict(self).items() if value is not None}
+
+    def give_way_to(self, other: "Given") -> "Given":
+        """What the other says, and what it does not say as it is said here."""
+        return Given(**{**self.to_json(), **other.to_json()})
 
     def add_to(self, log: SourceLog) -> SourceLog:
         """The log with what it lacks, as events before its own; a note says which facts are given and which unused."""
@@ -51,21 +47,17 @@ class Given:
         events: dict[str, Event] = {}
         used, unused = [], []
         for name, value in self.to_json().items():
-            event, field, fact = _FIELDS[name]
+            option, event, field, fact = _FACTS[name]
             stated = getattr(facts, fact)
-            if stated is None and not _is_stated(log.events, event, field):
+            # Of one that is stated twice and in contradiction there is no fact.
+            is_stated = any(entry["event"] == event and entry.get(field) is not None for entry in log.events)
+            if stated is None and not is_stated:
                 events.setdefault(event, {"event": event, "timestamp": None})[field] = value
                 used.append(f"{field} {value:,}")
             elif stated != value:
-                unused.append(f"{OPTIONS[name]} {value:,} is not used: the source itself states {field}")
+                unused.append(f"{option} {value:,} is not used: the source itself states {field}")
         notes = [f"given on the command line and not by the source: {', '.join(used)}"] if used else []
-        return SourceLog([*events.values(), *log.events], [*log.notes, *notes, *unused], log.status, log.reason)
+        return replace(log, events=[*events.values(), *log.events], notes=[*log.notes, *notes, *unused])
 
 
 NOTHING_GIVEN = Given()
-
-
-def _is_stated(events: list[Event], event: str, field: str) -> bool:
-    """Whether a source states a field, be it twice and in contradiction."""
-    found: list[Mapping[str, Any]] = [entry for entry in events if entry["event"] == event]
-    return any(entry.get(field) is not None for entry in found)

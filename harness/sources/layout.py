@@ -1,8 +1,7 @@
 """Where in the rows of a table the measurements stand: a column each, or one column with their names."""
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from harness.sources.cells import read_count
@@ -78,27 +77,29 @@ def find_layout(rows: Rows, name: str) -> Layout:
     steps.sort(key=lambda column: column in backwards)
     notes = [f"{steps[0]} is taken for the step, beside {', '.join(steps[1:])}"] if len(steps) > 1 else []
     epoch, run = (next((found[wanted] for wanted in names if wanted in found), None) for names in (EPOCHS, _RUNS))
-    for layout in _find_long(name, found, texts):
-        notes.append(f"read as a row for each of: {list_names(list(layout.names))}")
-        return Layout(steps[0], epoch, run, layout.names, tuple(notes), layout.metric, layout.value, layout.suffix,
-                      layout.tag)  # fmt: skip
     measured = tuple(column for column in columns if column not in (*steps, epoch, run))
-    return Layout(steps[0], epoch, run, measured, tuple(notes))
+    wide = Layout(steps[0], epoch, run, measured, tuple(notes))
+    long = _make_long(wide, name, found, texts)
+    if long is None:
+        return wide
+    return replace(long, notes=(*notes, f"read as a row for each of: {list_names(long.names)}"))
 
 
-def _find_long(name: str, found: dict[str, str], texts: dict[str, dict[str, None]]) -> Iterator[Layout]:
-    """The layout of a table that names its measurements in its rows or nowhere."""
+def _make_long(wide: Layout, name: str, found: dict[str, str], texts: dict[str, dict[str, None]]) -> Layout | None:
+    """The layout of a table that names its measurements in its rows or nowhere; None for any other."""
     known = [column for column in found if column in VALIDATION and column != "val"]
     value = next((found[wanted] for wanted in _VALUES if wanted in found), None)
     metric = next((found[wanted] for wanted in _NAMES if wanted in found), None)
     split = next((found[wanted] for wanted in _SPLITS if wanted in found), None)
     if found.keys() == {*DOWNLOAD}:
         tag = _find_tag(name)
-        yield Layout("", None, None, (tag,), (), value=value, tag=tag)
-    elif metric is not None and value is not None and not known:
-        yield Layout("", None, None, tuple(texts[metric]), (), metric, value)
-    elif split is not None and "loss" in found and not known:
-        yield Layout("", None, None, tuple(f"{text}/loss" for text in texts[split]), (), split, found["loss"], "/loss")
+        return replace(wide, names=(tag,), value=value, tag=tag)
+    if metric is not None and value is not None and not known:
+        return replace(wide, names=tuple(texts[metric]), metric=metric, value=value)
+    if split is not None and "loss" in found and not known:
+        names = tuple(f"{text}/loss" for text in texts[split])
+        return replace(wide, names=names, metric=split, value=found["loss"], suffix="/loss")
+    return None
 
 
 def _find_tag(name: str) -> str:

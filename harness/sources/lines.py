@@ -14,12 +14,11 @@ from harness.formats import quote
 from harness.store.facts import MAX_STEPS
 from harness.store.journals import HEADERS, MAX_COUNT, Event
 
-Kind = Literal["event", "unused", "text", "bad", "lost", "diverged"]
-"""What a line is; `bad` is an event of ours that cannot be read, `lost` a step without a loss that can be used, and
-`diverged` one with a loss that no training has."""
+Kind = Literal["event", "unused", "text", "bad", "lost"]
+"""What a line is; `bad` is an event of ours that cannot be read, `lost` a step without a loss that can be used."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class LostStep:
     """A step whose loss cannot be used."""
 
@@ -31,6 +30,10 @@ class LostStep:
     is_no_number: bool
     """Whether programs write that where a loss is no number any more."""
     epoch: float | None = None
+    is_final: bool = False
+    """Whether no training has such a loss: the run has failed, whatever comes after it."""
+    line: int = 0
+    """Where it stands, once it is known."""
 
     @property
     def reason(self) -> str:
@@ -64,12 +67,7 @@ NO_NUMBER = re.compile(r"[+-]?(nan|inf|infinity)", re.IGNORECASE)
 """What programs write where a loss is no number any more."""
 _ELAPSED = ("elapsed_time", "elapsed", "time")
 _RATE = ("learning_rate", "lr", "adamw_lr")
-_MEASURED = {
-    "full_loss_nats_per_char": (int, float),
-    "num_spans": (int,),
-    "num_tokens": (int,),
-    "num_chars": (int,),
-}
+_MEASURED = {"full_loss_nats_per_char": (int, float)} | dict.fromkeys(("num_spans", "num_tokens", "num_chars"), (int,))
 """Fields of our own that a log of our own program has on a `validation_step`."""
 _PERSONAL = frozenset({"host", "hostname", "user", "username", "cwd", "home"})
 MAX_TEXT = 200
@@ -102,7 +100,7 @@ def normalize(name: str, raw: dict[str, Any], renamed: set[str]) -> tuple[Kind, 
         return "bad", f"its max_steps is {quote(max_steps)}"
     epoch = _read_number(raw.get("epoch"))
     loss: Any = raw.get("loss")
-    for other in () if raw.keys().isdisjoint(_OTHER_LOSS[event]) else raw.keys() & _OTHER_LOSS[event]:
+    for other in raw.keys() & _OTHER_LOSS[event]:
         if loss is not None and raw[other] != loss:
             return "bad", f"its loss and its {other} differ"
         loss = raw[other]
@@ -112,7 +110,7 @@ def normalize(name: str, raw: dict[str, Any], renamed: set[str]) -> tuple[Kind, 
         # A number that is said to be text may have been cut or put together, and is not believed.
         return "lost", LostStep(event, step, "null" if loss is None else quote(loss), loss is None, epoch)
     if not -math.inf < loss <= MAX_LOSS:
-        return "diverged", LostStep(event, step, quote(loss), True, epoch)
+        return "lost", LostStep(event, step, quote(loss), True, epoch, is_final=True)
     values: Event = {
         "event": event,
         "timestamp": read_time(raw.get("timestamp")),
@@ -143,10 +141,7 @@ def normalize(name: str, raw: dict[str, Any], renamed: set[str]) -> tuple[Kind, 
 
 def _find_first(raw: dict[str, Any], names: tuple[str, ...]) -> Any:
     """The value under the first of several names that is there, or None."""
-    for name in names:
-        if name in raw:
-            return raw[name]
-    return None
+    return next((raw[name] for name in names if name in raw), None)
 
 
 def read_time(value: Any) -> float | None:

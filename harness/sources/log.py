@@ -11,10 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
-from harness.sources.event_lines import COMMAS, Found, parse_line, parse_lines, read_label
+from harness.sources.event_lines import COMMAS, Found, parse_line, parse_lines, read_event, read_label
 from harness.sources.json_array import is_array, iterate_array
-from harness.sources.lines import RENAMED, RENAMED_FIELDS, LostStep, normalize
-from harness.sources.one_run import Lost
+from harness.sources.lines import RENAMED, RENAMED_FIELDS
 from harness.sources.ordering import count, list_some
 from harness.sources.runs import Runs
 from harness.sources.source_log import Importer, LossUnit, SourceLog
@@ -47,14 +46,21 @@ def read_log(path: Path, name: str, unit: LossUnit | None = None) -> SourceLog:
     """
     text, reading, runs = Text(path, name), _Reading(), Runs(name)
     is_array = is_array_of_events(read_beginning(path))
-    entries = _iterate_array(path, name, reading) if is_array else _iterate_lines(text, reading)
+    if is_array:
+        values = iterate_array(path, name)
+        entries: Iterator[Entry] = ((line, "", [read_event(value, reading.renamed)]) for line, value in values)
+    else:
+        lines = enumerate(parse_lines(text, reading.renamed), 1)
+        entries = ((number, line, found) for number, (line, found) in lines)
     number = 0
     for number, line, found in _without_collection(entries):
         for kind, what in found:
             if kind == "event":
                 _enter(runs, what, number, line)
-            elif kind == "lost" or kind == "diverged":
-                _enter_lost(runs, what, number, reading, is_final=kind == "diverged")
+            elif kind == "lost":
+                runs.lose(what, number)
+                if not what.is_final:
+                    reading.bad.append(f"line {number:,}: {what.reason}")
             elif kind == "bad":
                 cut = "" if line.endswith("\n") or is_array else ", the last, cut short"
                 reading.bad.append(f"line {number:,}{cut}: {what}")
@@ -88,20 +94,6 @@ def is_array_of_events(lines: list[str]) -> bool:
     return is_array(lines) and any('"event"' in line for line in lines)
 
 
-def _iterate_lines(text: Text, reading: _Reading) -> Iterator[Entry]:
-    for number, (line, found) in enumerate(parse_lines(text, reading.renamed), 1):
-        yield number, line, found
-
-
-def _iterate_array(path: Path, name: str, reading: _Reading) -> Iterator[Entry]:
-    for number, value in iterate_array(path, name):
-        event = value.get("event") if isinstance(value, dict) else None
-        if isinstance(event, str):
-            yield number, "", [normalize(event, value, reading.renamed)]
-        else:
-            yield number, "", [("bad", "it has no 'event'")]
-
-
 def _enter(runs: Runs, event: Event, number: int, line: str) -> None:
     epoch, origin = event.pop("epoch", None), event.pop("origin", None)
     if origin is None and line[:1] != "{" and '"event"' in line:
@@ -109,14 +101,6 @@ def _enter(runs: Runs, event: Event, number: int, line: str) -> None:
     if origin and "step" in event:
         runs.come_from(origin, number)
     runs.enter(event, number, epoch if "step" in event else None)
-
-
-def _enter_lost(runs: Runs, lost: LostStep, number: int, reading: _Reading, *, is_final: bool) -> None:
-    if is_final:
-        runs.break_off(Lost(lost, number))
-    else:
-        runs.lose(Lost(lost, number))
-        reading.bad.append(f"line {number:,}: {lost.reason}")
 
 
 def _without_collection(items: Iterator[T]) -> Iterator[T]:

@@ -4,6 +4,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain, count, takewhile
 from pathlib import Path
 
 MAX_NAME = 60
@@ -28,20 +29,16 @@ def split_name(text: str) -> tuple[str | None, Path]:
     return name, Path(rest)
 
 
-def name_arms(wishes: Sequence[Wish | str]) -> list[str]:
+def name_arms(wishes: Sequence[Wish]) -> list[str]:
     """A name for every wish, unlike all before it: `mainrun`, or `a_mainrun` and `b_mainrun` where folders differ.
 
     What no folder tells apart is numbered from the second on: `baseline`, `baseline-2`.
     """
-    plain = [wish if isinstance(wish, Wish) else Wish(wish) for wish in wishes]
-    wanted = [_tell_apart(wish, [other for other in plain if other.name == wish.name]) for wish in plain]
     names: list[str] = []
-    for wish in wanted:
-        number, name = 1, wish
-        while name in names:
-            number += 1
-            name = f"{wish}-{number}"
-        names.append(name)
+    for wish in wishes:
+        wanted = _tell_apart(wish, [other for other in wishes if other.name == wish.name])
+        numbered = chain([wanted], (f"{wanted}-{number}" for number in count(2)))
+        names.append(next(name for name in numbered if name not in names))
     return names
 
 
@@ -71,5 +68,5 @@ def _tell_apart(wish: Wish, alike: Sequence[Wish]) -> str:
 
 def _count_common(paths: Sequence[tuple[str, ...]]) -> int:
     """With how many parts all paths begin."""
-    alike = (len(set(parts)) == 1 for parts in zip(*paths, strict=False))
-    return next((number for number, same in enumerate(alike) if not same), min(map(len, paths)))
+    parts_at_a_place = zip(*paths, strict=False)
+    return sum(1 for _ in takewhile(lambda parts: len(set(parts)) == 1, parts_at_a_place))

@@ -11,14 +11,6 @@ MAX_TRAINING_STEPS = 100_000
 """Training steps of a run that are kept; of more every second, fourth … one, the first two and the last."""
 
 
-@dataclass(frozen=True)
-class Lost:
-    """A step whose loss cannot be used, and where it stands."""
-
-    step: LostStep
-    line: int
-
-
 @dataclass
 class OneRun:
     """One run of a source."""
@@ -32,9 +24,9 @@ class OneRun:
     """The largest step so far of each kind."""
     last_epoch: dict[str, tuple[int, float]] = field(default_factory=dict)
     """Step and epoch of the newest step of each kind."""
-    broken: Lost | None = None
+    broken: LostStep | None = None
     """The first loss that no training has."""
-    lost: dict[str, Lost] = field(default_factory=dict)
+    lost: dict[str, LostStep] = field(default_factory=dict)
     """Of each kind the first of those lost steps after which no loss came."""
     last_seen: int = 0
     """The step that was named last, where nothing was measured at it; else 0."""
@@ -52,7 +44,7 @@ class OneRun:
 
     @property
     def has_begun(self) -> bool:
-        return bool(self.steps or self.broken or self.lost)
+        return bool(self.first or self.broken or self.lost)
 
     def add(self, event: Event) -> None:
         """Adds a step with a loss."""
@@ -61,7 +53,7 @@ class OneRun:
         self.last_step[kind] = max(self.last_step.get(kind, -1), step)
         self.steps.append(event)
         self.lost.pop(kind, None)
-        if kind == "validation_step" and self.lost and step >= self.lost["training_step"].step.step:
+        if kind == "validation_step" and self.lost and step >= self.lost["training_step"].step:
             del self.lost["training_step"]
         if len(self.steps) > self.full_at and self.copied is None:
             self._thin_out()
@@ -82,13 +74,12 @@ class OneRun:
 
     def _thin_out(self) -> None:
         self.keep_to_stride()
-        while self._count_training() > MAX_TRAINING_STEPS and self.stride < MAX_STEPS:
+        while self.stride < MAX_STEPS and (
+            sum(event["event"] == "training_step" for event in self.steps) > MAX_TRAINING_STEPS
+        ):
             self.stride *= 2
             self.keep_to_stride()
         self.full_at = len(self.steps) + MAX_TRAINING_STEPS
-
-    def _count_training(self) -> int:
-        return sum(event["event"] == "training_step" for event in self.steps)
 
     def watch_copy(self) -> None:
         """The next step is the first one again: what follows tells whether the run is copied or another one begins."""

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import pairwise
 from operator import itemgetter, lt
 
@@ -30,39 +30,21 @@ class Places:
 LINES = Places()
 
 
-@dataclass(frozen=True)
-class _Return:
-    """Where the steps of one kind go back, and to which step."""
+def put_in_order(
+    steps: Sequence[Event], places: Places, *, is_thinned: bool = False
+) -> tuple[list[Event], list[Event], int | None, list[str]]:
+    """Training and evaluation steps of one run in order, `max_steps` as most of them give it, and notes.
 
-    line: int
-    step: int
-    kind: str
-
-
-@dataclass
-class Ordered:
-    """The steps of a run by kind, in order."""
-
-    training: list[Event]
-    validation: list[Event]
-    max_steps: int | None
-    """As most steps give it, or None where none does."""
-    notes: list[str] = field(default_factory=list)
-
-
-def put_in_order(steps: Sequence[Event], places: Places, *, is_thinned: bool = False) -> Ordered:
-    """Orders the steps of one run as they stand in a source; of two lines for a step the later one counts.
-
-    Of training steps that were thinned out it is not said that some are missing.
+    Of two lines for a step the later one counts. Of training steps that were thinned out it is not said that some are
+    missing.
     """
     steps, resumed_notes = _drop_what_was_trained_again(steps, places)
     max_steps, max_notes = _find_max_steps(steps, places)
     training, training_notes = _order(steps, "training_step", max_steps, places)
     missing = [] if is_thinned else _describe_missing([event["step"] for event in training])
     validation, validation_notes = _order(steps, "validation_step", max_steps, places)
-    return Ordered(
-        training, validation, max_steps, [*resumed_notes, *max_notes, *training_notes, *missing, *validation_notes]
-    )  # fmt: skip
+    notes = [*resumed_notes, *max_notes, *training_notes, *missing, *validation_notes]
+    return training, validation, max_steps, notes
 
 
 def differ(one: Event, other: Event) -> bool:
@@ -83,22 +65,22 @@ def list_some(items: Sequence[str], separator: str = ", ") -> str:
 
 def _drop_what_was_trained_again(steps: Sequence[Event], places: Places) -> tuple[Sequence[Event], list[str]]:
     """The steps without those after which the run went back to an earlier step and trained them once more."""
-    returns: list[_Return] = []
+    returns: list[Event] = []
     for kind in ("training_step", "validation_step"):
         chosen = [event for event in steps if event["event"] == kind]
         if not all(before < after for before, after in pairwise(map(_GET_STEP, chosen))):
-            returns += _find_returns(kind, chosen)
+            returns += _find_returns(chosen)
     if not returns:
         return steps, []
     attempts = _group_by_attempt(returns)
     kept = [event for event in steps if not any(_is_trained_again(event, attempt) for attempt in attempts)]
-    where = list_some([f"to step {first.step:,} at {places.name(first.line)}" for first, *_ in attempts])
+    where = list_some([f"to step {first['step']:,} at {places.name(first['line'])}" for first, *_ in attempts])
     dropped = count(len(steps) - len(kept), "measurement")
     return kept, [f"the run goes back {where} and is trained from there again: {dropped} of before left out"]
 
 
-def _find_returns(kind: str, events: Sequence[Event]) -> list[_Return]:
-    """Every return: a rising stretch of steps of which several lie among several earlier ones."""
+def _find_returns(events: Sequence[Event]) -> list[Event]:
+    """Where events of one kind go back: the first of each rising stretch that lies among several earlier ones."""
     seen: dict[int, Event] = {}
     stretches: list[list[Event]] = []
     for event in events:
@@ -121,28 +103,29 @@ def _find_returns(kind: str, events: Sequence[Event]) -> list[_Return]:
         gone = [event for event in alive if event["step"] >= first]
         lies_among = any(event["step"] <= last for event in gone)
         if num_again > 1 and len(gone) > 1 and lies_among:
-            returns.append(_Return(stretch[0]["line"], first, kind))
+            returns.append(stretch[0])
             alive = [event for event in alive if event["step"] < first]
         alive = [*alive, *stretch]
     return returns
 
 
-def _group_by_attempt(returns: Sequence[_Return]) -> list[list[_Return]]:
+def _group_by_attempt(returns: Sequence[Event]) -> list[list[Event]]:
     """The returns of training and evaluation that belong to one attempt, in the order of the attempts."""
-    attempts: list[list[_Return]] = []
-    for found in sorted(returns, key=lambda found: found.line):
-        if attempts and found.kind not in [other.kind for other in attempts[-1]]:
+    attempts: list[list[Event]] = []
+    for found in sorted(returns, key=itemgetter("line")):
+        if attempts and found["event"] not in [other["event"] for other in attempts[-1]]:
             attempts[-1].append(found)
         else:
             attempts.append([found])
     return attempts
 
 
-def _is_trained_again(event: Event, attempt: Sequence[_Return]) -> bool:
+def _is_trained_again(event: Event, attempt: Sequence[Event]) -> bool:
     """Whether an event is of before an attempt, and of a step that the attempt came to again."""
-    begin = attempt[0].line
+    begin = attempt[0]["line"]
     return any(
-        event["line"] < (found.line if found.kind == event["event"] else begin) and event["step"] >= found.step
+        event["line"] < (found["line"] if found["event"] == event["event"] else begin)
+        and event["step"] >= found["step"]
         for found in attempt
     )
 

@@ -1,19 +1,19 @@
 """The plan that runs make which were not trained here: read, told apart, and refused where they cannot be compared."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from functools import cached_property
 from typing import Any
 
 from harness.plan.noise import KnownNoise, find_known_noise
 from harness.plan.plan import Arm, Plan, PlannedRun
 from harness.plan.planning import UNKNOWN_CORPUS
-from harness.sources.find import DEFAULT_SEED, Source, find_sources, list_files, try_source
+from harness.sources.find import DEFAULT_SEED, Source, find_sources, list_files, read_source
 from harness.sources.given import NOTHING_GIVEN, Given
 from harness.sources.names import name_arms
 from harness.sources.source_log import LossUnit, SourceLog
-from harness.store.facts import read_facts
+from harness.store.facts import RunFacts, read_facts
 from harness.store.runs import OWN_KIND, StoredRun, check_run_hashes, load_run
 from mainrun.record.errors import RequestError, StoredResultsError
 from mainrun.record.files import compute_file_sha256
@@ -27,19 +27,24 @@ class ImportedRun:
     """A source that was read: either a log, or a run of our own."""
 
     source: Source
-    seed: int
     log: SourceLog | None
     run: StoredRun | None
     files: Sequence[tuple[int, str]]
     """Size and SHA-256 of each of its files, from before it was read."""
 
-    @property
-    def fingerprints(self) -> tuple[str | None, str | None]:
+    @cached_property
+    def facts(self) -> RunFacts:
+        """What it states of itself."""
         if self.run is not None:
-            return self.run.record["corpus"]["train_sha256"], self.run.record["corpus"]["validation_sha256"]
+            return self.run.facts
         assert self.log is not None
-        facts = read_facts(self.log.events)
-        return facts.train_sha256, facts.validation_sha256
+        return read_facts(self.log.events)
+
+    @property
+    def seed(self) -> int:
+        if self.run is not None:
+            return self.run.seed
+        return DEFAULT_SEED if self.facts.seed is None else self.facts.seed
 
     @property
     def is_readable(self) -> bool:
@@ -53,6 +58,10 @@ class ImportedRun:
             return None if self.run.is_complete else self.run.record["reason"] or self.run.record["status"]
         assert self.log is not None
         return None if self.log.status == "imported" else self.log.reason or self.log.status
+
+    def get_fingerprint(self, part: str) -> str | None:
+        """That of its `train` or `validation` titles, where it is known."""
+        return (self.facts.corpus or vars(self.facts)).get(f"{part}_sha256")
 
 
 def read_runs(
@@ -74,52 +83,42 @@ def read_runs(
     return sorted(runs, key=lambda run: run.failure is not None)
 
 
-def plan_import(name: str, runs: Sequence[ImportedRun], margin_percent: float) -> tuple[Plan, list[PlannedRun]]:
-    """The plan that imported runs make, and the planned run of each of them, in the order of `runs`.
+def plan_import(name: str, runs: Sequence[ImportedRun], margin_percent: float) -> Plan:
+    """The plan that imported runs make, its runs in the order of `runs`.
 
     Runs of one arm of one comparison stay one arm; any other run is an arm of its own.
     """
-    groups: list[tuple[tuple[Path, str] | None, list[ImportedRun]]] = []
-    for run in runs:
-        key = (run.source.path.parent.resolve(), run.source.arm.name) if run.run else None
-        group = next((members for other, members in groups if key is not None and other == key), None)
-        if group is None:
-            groups.append((key, [run]))
-        else:
-            group.append(run)
-    names = name_arms([members[0].source.arm for _, members in groups])
+    keys = [(run.source.path.parent.resolve(), run.source.arm.name) if run.run else id(run) for run in runs]
+    groups: dict[object, list[ImportedRun]] = {}
+    for key, run in zip(keys, runs, strict=True):
+        groups.setdefault(key, []).append(run)
+    names = dict(zip(groups, name_arms([members[0].source.arm for members in groups.values()]), strict=True))
     if len(names) < 2:
         raise RequestError("--from needs two arms or more; the first is the baseline.")
-    planned = {
-        id(run): PlannedRun(name, run.seed) for name, (_, members) in zip(names, groups, strict=True) for run in members
-    }
-    seeds = _choose_seeds([[run.seed for run in members] for _, members in groups])
+    planned = tuple(PlannedRun(names[key], run.seed) for key, run in zip(keys, runs, strict=True))
+    if len(set(planned)) < len(planned):
+        raise RequestError("--from names the same run twice; a run against itself shows nothing.")
     own = [run.run for run in runs if run.run is not None]
-    plan = Plan(
+    return Plan(
         name=name,
         preset=own[0].record["request"]["preset"] if own else PRESET,
         corpus=own[0].record["corpus"] if own else UNKNOWN_CORPUS,
-        arms=tuple(_plan_arm(name, members[0]) for name, (_, members) in zip(names, groups, strict=True)),
-        seeds=tuple(seeds),
-        runs=tuple(planned[id(run)] for run in runs),
+        arms=tuple(_plan_arm(names[key], members[0]) for key, members in groups.items()),
+        seeds=tuple(_choose_seeds([[run.seed for run in members] for members in groups.values()])),
+        runs=planned,
         margin_percent=margin_percent,
         known_noise=_find_noise_of([run.record for run in own]),
-        sources=[_describe(planned[id(run)], run) for run in runs],
+        sources=[_describe(*pair) for pair in zip(planned, runs, strict=True)],
     )
-    if len(set(plan.runs)) < len(plan.runs):
-        raise RequestError("--from names the same run twice; a run against itself shows nothing.")
-    return plan, [planned[id(run)] for run in runs]
 
 
 def _read(source: Source) -> ImportedRun:
     files = _hash_files(source)
-    if source.kind == OWN_KIND:
-        run = load_run(source.path)
-        check_run_hashes(run)
-        return ImportedRun(source, run.seed, None, run, files)
-    log = try_source(source.kind, source.path, source.name, source.loss_unit, source.given)
-    seed = read_facts(log.events).seed
-    return ImportedRun(source, DEFAULT_SEED if seed is None else seed, log, None, files)
+    if source.kind != OWN_KIND:
+        return ImportedRun(source, read_source(source), None, files)
+    run = load_run(source.path)
+    check_run_hashes(run)
+    return ImportedRun(source, None, run, files)
 
 
 def _name_failure(run: ImportedRun) -> str:
@@ -129,8 +128,8 @@ def _name_failure(run: ImportedRun) -> str:
 
 def _check_comparable(runs: Sequence[ImportedRun]) -> None:
     """Fingerprints that both exist and differ, and losses in different units, are not compared."""
-    for place, what in enumerate(("training", "validation")):
-        known = [(run.source.name, run.fingerprints[place]) for run in runs if run.fingerprints[place]]
+    for part, what in (("train", "training"), ("validation", "validation")):
+        known = [(run.source.name, digest) for run in runs if (digest := run.get_fingerprint(part))]
         for name, digest in known[1:]:
             if digest != known[0][1]:
                 raise StoredResultsError(
@@ -179,25 +178,21 @@ def _choose_seeds(seeds: Sequence[Sequence[int]]) -> list[int]:
 def _plan_arm(name: str, run: ImportedRun) -> Arm:
     if run.run is None:
         return Arm(name, PRESET, {}, {}, {})
-    record, data = run.run.record, run.run.select("dataset_info")
-    tokens = {
-        "num_train_tokens": data[0]["tokens_per_epoch"] if data else None,
-        "num_validation_tokens": data[0]["num_validation_tokens"] if data else None,
-        "num_validation_chars": data[0]["num_validation_chars"] if data else None,
-    }
-    request = record["request"]
+    record, request = run.run.record, run.run.record["request"]
+    counted = ("num_train_tokens", "num_validation_tokens", "num_validation_chars")
+    tokens = {count: getattr(run.facts, count) for count in counted}
     return Arm(name, request["recipe"], request["settings"], record["config"], {**record["sizes"], **tokens})
 
 
 def _describe(planned: PlannedRun, run: ImportedRun) -> dict[str, Any]:
-    given: Mapping[str, Any] = {"given": run.source.given.to_json()} if run.source.given.to_json() else {}
+    given = run.source.given.to_json()
     return {
         "arm": planned.arm,
         "seed": planned.seed,
         "kind": run.source.kind,
         "name": run.source.name,
         "loss_unit": run.source.loss_unit,
-        **given,
+        **({"given": given} if given else {}),
         "num_bytes": sum(num_bytes for num_bytes, _ in run.files),
         "sha256": [digest for _, digest in run.files],
     }

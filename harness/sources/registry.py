@@ -10,12 +10,15 @@ IMPORTERS = {importer.kind: importer for importer in (event_files.IMPORTER, log.
 
 
 def find_importer(path: Path) -> Importer:
-    """The importer of a file: by its content, else by its name. `OSError` where it cannot be read."""
-    return claim(path) or _find_by_name(path)
+    """The importer of a file: by its content, else by its name; a log's for one that cannot be read, which says so."""
+    try:
+        return claim(path) or _find_by_name(path)
+    except OSError:
+        return log.IMPORTER
 
 
 def claim(path: Path) -> Importer | None:
-    """The importer that knows the content of a file or a folder."""
+    """The importer that knows the content of a file or a folder. `OSError` where it cannot be read."""
     importers = IMPORTERS.values() if path.is_file() else (event_files.IMPORTER,)
     return next((importer for importer in importers if importer.claims(path)), None)
 

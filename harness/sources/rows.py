@@ -3,7 +3,8 @@
 import csv
 import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -51,8 +52,7 @@ def find_dialect(beginning: Sequence[str]) -> Dialect | None:
     header = _find_header(beginning)
     if header is not None:
         return header
-    objects = [value for line in beginning if isinstance(value := _load_row(line), dict)]
-    return Dialect("lines") if any(not _is_event(row) and _has_step(row) for row in objects) else None
+    return Dialect("lines") if any(_is_row(_load_row(line) or {}) for line in beginning) else None
 
 
 class Rows:
@@ -61,15 +61,14 @@ class Rows:
     def __init__(self, path: Path, name: str) -> None:
         self._path, self._name = path, name
         self._text = Text(path, name)
-        beginning = read_beginning(path)
-        self.dialect = find_dialect(beginning) or Dialect("csv", header_line=_find_first_line(beginning))
-        self._kept: frozenset[str] | None = None
+        self.dialect = find_dialect(read_beginning(path)) or Dialect("csv")
+        self._kept: Container[str] | None = None
         self.num_ignored = 0
         """Lines of other text among JSON lines, of the newest reading."""
 
-    def keep_only(self, columns: Iterable[str]) -> None:
+    def keep_only(self, columns: Container[str]) -> None:
         """From the next reading on, rows of a wide table have the cells of these columns alone."""
-        self._kept = frozenset(columns)
+        self._kept = columns
 
     @property
     def notes(self) -> list[str]:
@@ -93,6 +92,7 @@ class Rows:
         reader = csv.reader(_part_lines(self._text), delimiter=self.dialect.separator, strict=True)
         header: list[str] = []
         kept: list[tuple[int, str]] = []
+        wanted = self._kept
         try:
             before = 0
             for cells in reader:
@@ -104,7 +104,7 @@ class Rows:
                 stripped = [cell.strip() for cell in cells]
                 if not header:
                     header = self._check_header(line, stripped)
-                    kept = [(n, key) for n, key in enumerate(header) if key and self._is_kept(key)]
+                    kept = [(n, key) for n, key in enumerate(header) if key and (wanted is None or key in wanted)]
                 elif stripped == header:
                     yield Row(line, {}, is_header=True)
                 elif len(stripped) != len(header):
@@ -118,9 +118,6 @@ class Rows:
         if not header:
             raise RequestError(f"{self._name}, line 1: no column named step. It has: nothing.")
 
-    def _is_kept(self, column: str) -> bool:
-        return self._kept is None or column in self._kept
-
     def _check_header(self, line: int, header: list[str]) -> list[str]:
         if not any(cell.lower() in STEPS for cell in header):
             raise RequestError(f"{self._name}, line {line}: no column named step. It has: {list_names(header)}.")
@@ -131,9 +128,9 @@ class Rows:
 
     def _read_lines(self) -> Iterator[Row]:
         for line, text in enumerate(self._text, 1):
-            value = _load_row(text)
-            if isinstance(value, dict):
-                yield Row(line, _flatten(value))
+            row = _load_row(text)
+            if row is not None:
+                yield Row(line, _flatten(row))
             elif "{" not in text:
                 self.num_ignored += bool(text.strip())
             elif text.endswith("\n"):
@@ -176,11 +173,7 @@ def _find_header(beginning: Sequence[str]) -> Dialect | None:
     return Dialect("csv", named[1], number) if named else None
 
 
-def _find_first_line(beginning: Sequence[str]) -> int:
-    return next((number for number, line in enumerate(beginning, 1) if line.strip()), 1)
-
-
-def _part_lines(lines: Iterator[str] | Text) -> Iterator[str]:
+def _part_lines(lines: Iterable[str]) -> Iterator[str]:
     """The lines, also where carriage returns alone end them."""
     for line in lines:
         if "\r" in line.rstrip("\r\n"):
@@ -189,23 +182,17 @@ def _part_lines(lines: Iterator[str] | Text) -> Iterator[str]:
             yield line
 
 
-def _load_row(line: str) -> Any:
+def _load_row(line: str) -> dict[str, Any] | None:
     """The JSON object that a line is or ends with; None where there is none."""
     found = find_object(line)
-    if found is None:
-        return None
-    try:
-        return load_object(found[1])
-    except (ValueError, RecursionError):
-        return None
+    with suppress(ValueError, RecursionError):
+        return load_object(found[1]) if found else None
+    return None
 
 
-def _is_event(row: dict[str, Any]) -> bool:
-    return isinstance(row.get("event"), str)
-
-
-def _has_step(row: dict[str, Any]) -> bool:
-    return not {key.lower() for key in row}.isdisjoint(STEPS)
+def _is_row(values: dict[str, Any]) -> bool:
+    """Whether an object has a step and is no event of a log."""
+    return not isinstance(values.get("event"), str) and not {key.lower() for key in values}.isdisjoint(STEPS)
 
 
 def _flatten(row: dict[str, Any], before: str = "", depth: int = 0) -> dict[str, str]:

@@ -4,7 +4,8 @@ A run begins anew with a configuration after steps, with the header of a table w
 before the run's first one after later ones. What goes back less far is a run that was resumed; see `ordering`.
 """
 
-from harness.sources.one_run import Lost, OneRun
+from harness.sources.lines import LostStep
+from harness.sources.one_run import OneRun
 from harness.sources.ordering import LINES, Places, count, differ, list_some, put_in_order
 from harness.sources.source_log import SourceLog
 from harness.store.journals import HEADERS, Event
@@ -21,8 +22,7 @@ class Runs:
         """`holder` is what notes call the source."""
         self._name, self._holder, self._places = name, holder, places
         self._run = OneRun(1)
-        self._begun: list[OneRun] = []
-        self._idle: list[int] = []
+        self._runs = [self._run]
         self._origin: str | None = None
         self._origins: set[str] = set()
         self.repeated_headers: list[str] = []
@@ -30,8 +30,7 @@ class Runs:
     def begin(self, line: int) -> None:
         """A new run, where there is something of the one before."""
         if self._run.has_begun or self._run.headers:
-            self._close()
-            self._run = OneRun(line)
+            self._go_on_with(OneRun(line))
 
     def enter(self, event: Event, line: int, epoch: float | None = None) -> None:
         """Adds an event to the run it belongs to, or begins a new one with it.
@@ -47,22 +46,20 @@ class Runs:
         run = self._run
         run.add(event)
         if run.copied is not None and run.is_no_copy(event):
-            self._close()
-            self._run = run.split()
+            self._go_on_with(run.split())
         if len(run.steps) > MAX_KEPT:
             raise RequestError(
                 f"{self._name}: a run of more than {MAX_KEPT:,} evaluations is not read. Keep every tenth of them."
             )
 
-    def lose(self, lost: Lost) -> None:
-        """Takes a step whose loss cannot be used; what comes after it decides what that means."""
-        self._turn(lost.step.kind, lost.step.step, lost.line, None, lost.step.epoch)
-        self._run.lost.setdefault(lost.step.kind, lost)
-
-    def break_off(self, lost: Lost) -> None:
-        """Takes a step whose loss no training has: the run has failed, whatever comes after it."""
-        self._turn(lost.step.kind, lost.step.step, lost.line, None, lost.step.epoch)
-        self._run.broken = self._run.broken or lost
+    def lose(self, lost: LostStep, line: int) -> None:
+        """Takes a step whose loss cannot be used; unless it is final, what comes after it decides what that means."""
+        lost.line = line
+        self._turn(lost.kind, lost.step, line, None, lost.epoch)
+        if lost.is_final:
+            self._run.broken = self._run.broken or lost
+        else:
+            self._run.lost.setdefault(lost.kind, lost)
 
     def come_from(self, origin: str, line: int) -> None:
         """What the next event says of the program it is from: another one begins a new run.
@@ -97,25 +94,22 @@ class Runs:
         return run is not None and (
             any(event["event"] == "validation_step" for event in run.steps)
             or run.broken is not None
-            or any(lost.step.is_no_number for lost in run.lost.values())
+            or any(lost.is_no_number for lost in run.lost.values())
         )
 
     def describe(self) -> list[str]:
         """Notes on the runs that are not judged."""
-        begun = [*self._begun, *([self._run] if self._run.has_begun else [])]
+        begun = [self._places.show(run.first_line) for run in self._runs if run.has_begun]
+        idle = [self._places.show(run.first_line) for run in self._runs if run.headers and not run.has_begun]
         notes = []
         if len(begun) > 1:
-            begins = list_some([self._places.show(run.first_line) for run in begun])
             notes.append(
-                f"the {self._holder} holds {len(begun)} runs, which begin at the {self._places.noun}s {begins}; "
-                "the last one is judged"
+                f"the {self._holder} holds {len(begun)} runs, which begin at the {self._places.noun}s "
+                f"{list_some(begun)}; the last one is judged"
             )
-        idle = [*self._idle, *([self._run.first_line] if self._run.headers and not self._run.has_begun else [])]
         if idle:
-            listed = list_some([self._places.show(line) for line in idle])
-            notes.append(
-                f"a configuration without a step after it, left out: {count(len(idle), self._places.noun)} ({listed})"
-            )
+            left_out = f"{count(len(idle), self._places.noun)} ({list_some(idle)})"
+            notes.append(f"a configuration without a step after it, left out: {left_out}")
         return notes
 
     def conclude(self, notes: list[str]) -> SourceLog:
@@ -127,9 +121,8 @@ class Runs:
                 f"of its training steps every {run.stride:,}th is kept, with the first two and the last: "
                 f"{run.num_thinned:,} are left out"
             )
-        ordered = put_in_order(run.steps, self._places, is_thinned=run.stride > 1)
-        notes = [*notes, *ordered.notes]
-        training, validation, planned = ordered.training, ordered.validation, ordered.max_steps
+        training, validation, planned, order_notes = put_in_order(run.steps, self._places, is_thinned=run.stride > 1)
+        notes = [*notes, *order_notes]
         last = max([events[-1]["step"] for events in (training, validation) if events], default=0)
         if planned is None:
             last = max(last, run.last_seen)
@@ -161,24 +154,21 @@ class Runs:
     @property
     def _chosen(self) -> OneRun | None:
         """The last run that has a step."""
-        if self._run.has_begun:
-            return self._run
-        return self._begun[-1] if self._begun else None
+        return next((run for run in reversed(self._runs) if run.has_begun), None)
 
-    def _close(self) -> None:
-        run = self._run
-        if run.has_begun:
-            for before in self._begun:
+    def _go_on_with(self, following: OneRun) -> OneRun:
+        """What follows is of another run, which is returned."""
+        if self._run.has_begun:
+            for before in self._runs[:-1]:
                 before.steps = []  # only where it began is said of it
-            self._begun.append(run)
-        elif run.headers:
-            self._idle.append(run.first_line)
+        self._run = following
+        self._runs.append(following)
+        return following
 
     def _enter_header(self, event: Event, line: int) -> None:
         kind = event["event"]
         if kind == "hyperparameters_configured" and self._is_another(event):
-            self._close()
-            self._run = OneRun(line)
+            self._go_on_with(OneRun(line))
         elif kind in self._run.headers and differ(self._run.headers[kind], event):
             self.repeated_headers.append(f"{kind} (line {line:,})")
         self._run.headers[kind] = event
@@ -201,8 +191,7 @@ class Runs:
             if event is not None and not differ(first, event):
                 run.watch_copy()
             else:
-                self._close()
-                self._run = run = OneRun(line)
+                run = self._go_on_with(OneRun(line))
         run.last_step[kind] = max(run.last_step.get(kind, -1), step)
         run.last_seen = 0
         if epoch is not None:
@@ -217,15 +206,15 @@ class Runs:
                 "'global_step' that goes on."
             )
 
-    def _explain(self, lost: Lost, steps: list[Event]) -> str:
+    def _explain(self, lost: LostStep, steps: list[Event]) -> str:
         """Why a run is not judged that has a step without a loss."""
-        where = f"at step {lost.step.step:,} ({self._places.name(lost.line)})"
+        where = f"at step {lost.step:,} ({self._places.name(lost.line)})"
         evaluations = [event for event in steps if event["event"] == "validation_step" and event["line"] < lost.line]
         finite = "no finite validation loss stands before it"
         if evaluations:
             at, loss = evaluations[-1]["step"], evaluations[-1]["loss"]
             finite = f"the last finite validation loss before it is {loss:.6g}, at step {at:,}"
-        what = f"the loss of {lost.step.kind} is {lost.step.found} {where}"
-        if lost.step.is_no_number:
+        what = f"the loss of {lost.kind} is {lost.found} {where}"
+        if lost.is_no_number:
             return f"it diverged: {what}; {finite}"
         return f"{what}, which is no loss, and none comes after it; {finite}"

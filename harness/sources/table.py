@@ -12,7 +12,6 @@ from harness.sources.columns import Columns, choose_columns, list_bounds
 from harness.sources.curves import enter_step, make_training_step, make_validation_step
 from harness.sources.layout import Layout, find_layout
 from harness.sources.lines import LostStep
-from harness.sources.one_run import Lost
 from harness.sources.ordering import count, list_some
 from harness.sources.rows import Row, Rows, find_dialect
 from harness.sources.runs import Runs
@@ -87,17 +86,17 @@ class _Table:
             self._forget_blank()
             return
         cells = self._layout.get_cells(row)
-        text = row.cells.get(self._layout.step)
-        if text is None and not (self._is_csv and any(column in cells for column in self._columns.losses)):
+        text = row.cells.get(self._layout.step, "")
+        is_filled = any(column in cells for column in self._columns.losses)
+        if not text and not (self._is_csv and is_filled):
             self._num_without_step += 1
             return
-        step = None if text is None else read_count(text)
+        step = read_count(text)
         if step is None or step > MAX_STEPS:
-            raise RequestError(f"{self._name}, line {row.line}: the step is {quote(text or '')}, no whole number.")
+            raise RequestError(f"{self._name}, line {row.line}: the step is {quote(text)}, no whole number.")
         if self._layout.run is not None and self._layout.run in row.cells:
             self.runs.come_from(f"{self._layout.run} {row.cells[self._layout.run]}", row.line)
         epoch = read_number(row.cells.get(self._layout.epoch or "", ""), comma=self._comma)
-        is_filled = any(column in cells for column in self._columns.losses)
         self._watch_blank(step, row.line, is_filled)
         if self._columns.training in cells:
             self._take_training(step, row.line, cells, epoch)
@@ -111,7 +110,7 @@ class _Table:
         if not self._has_gaps and self._num_filled > 1 and len(self._blank) > 1 and self._layout.value is None:
             step, line = self._blank[0]
             kind = "validation_step" if self._columns.training is None else "training_step"
-            self.runs.lose(Lost(LostStep(kind, step, "blank, as in all rows after it,", True), line))
+            self.runs.lose(LostStep(kind, step, "blank, as in all rows after it,", True), line)
 
     def describe(self) -> list[str]:
         """Notes on what was left out."""
@@ -166,11 +165,10 @@ class _Table:
         number = read_number(text, comma=self._comma)
         if number is not None:
             return number
-        lost = Lost(LostStep(kind, step, quote(text), text.lower() in NO_NUMBERS | INFINITIES, epoch), line)
-        if text.lower() in INFINITIES:
-            self.runs.break_off(lost)
-        elif not is_full:
-            self.runs.lose(lost)
+        is_final = text.lower() in INFINITIES
+        if is_final or not is_full:
+            is_no_number = is_final or text.lower() in NO_NUMBERS
+            self.runs.lose(LostStep(kind, step, quote(text), is_no_number, epoch, is_final), line)
         self._left_out.append(f"{quote(text)} in line {line:,}, column {column}")
         return None
 

@@ -54,10 +54,8 @@ class Text:
     def __iter__(self) -> Iterator[str]:
         """Raises `RequestError` for a file that is no text, is damaged or too large; `OSError` where it is refused."""
         try:
-            with open_regular(self._path) as raw:
-                self._refuse_others(raw)
-                with _unpack(raw) as file:
-                    yield from self._decode(file)
+            with open_regular(self._path) as raw, self._unpack(raw) as file:
+                yield from self._decode(file)
         except (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile) as error:
             raise RequestError(f"{self._name} is packed, and damaged or cut short: {error}.") from None
 
@@ -68,12 +66,14 @@ class Text:
         encoding = self._encoding.removesuffix("-sig").upper()
         return [f"{self._num_broken:,} bytes are not {encoding} text and were read as U+FFFD"]
 
-    def _refuse_others(self, raw: BinaryIO) -> None:
+    def _unpack(self, raw: BinaryIO) -> BinaryIO:
         head = raw.read(16)
         raw.seek(0)
         for magic, what in _OTHERS.items():
             if head.startswith(magic):
                 raise RequestError(f"{self._name} is {what}. Expected text: a log, or a table as CSV or JSON lines.")
+        opener = next((opener for magic, opener in _PACKED.items() if head.startswith(magic)), None)
+        return cast(BinaryIO, opener(raw)) if opener else raw
 
     def _decode(self, file: BinaryIO) -> Iterator[str]:
         beginning = file.read(4096)
@@ -135,21 +135,10 @@ def find_encoding(beginning: bytes) -> str:
 def read_beginning(path: Path) -> list[str]:
     """The whole lines at the beginning of a text file; none of a file that is no text. `OSError` as for `Text`."""
     lines, num_read = [], 0
-    try:
+    with suppress(RequestError):
         for line in Text(path, path.name):
             lines.append(line)
             num_read += len(line)
             if num_read > BEGINNING_BYTES:
                 break
-    except RequestError:
-        pass
     return lines
-
-
-def _unpack(raw: BinaryIO) -> BinaryIO:
-    head = raw.read(6)
-    raw.seek(0)
-    for magic, opener in _PACKED.items():
-        if head.startswith(magic):
-            return cast(BinaryIO, opener(raw))
-    return raw

@@ -5,6 +5,7 @@ Contradictions are named, not settled. Nothing that reads these facts asks where
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import product
 from typing import Any, TypeVar
 
 from harness.formats import quote
@@ -141,9 +142,9 @@ def read_facts(events: Sequence[Event], record: Mapping[str, Any] | None = None)
     evaluations = [event for event in events if event["event"] == "validation_step"]
     for name, keys in _COUNTS.items():
         sources = [*headers, *(evaluations if name.startswith("num_validation") else ())]
-        values = _collect_counts(sources, keys, facts.notes)
-        setattr(facts, name, _settle(name, values, facts.notes))
-    facts.num_spans = _settle("num_spans", _collect_counts(evaluations, ("num_spans",), []), facts.notes)
+        setattr(facts, name, _read_count(name, sources, keys, facts.notes))
+    with_spans = [event for event in evaluations if event.get("num_spans")]
+    facts.num_spans = _read_count("num_spans", with_spans, ("num_spans",), facts.notes)
     _read_batches(facts, headers)
     facts.steps_per_epoch = _read_steps_per_epoch(headers, facts.notes)
     for event in headers:
@@ -185,38 +186,31 @@ def _read_record(facts: RunFacts, record: Mapping[str, Any]) -> None:
         facts.steps_per_epoch = record["sizes"]["steps_per_epoch"]
 
 
-def _collect_counts(events: Iterable[Event], keys: tuple[str, ...], notes: list[str]) -> list[int]:
-    found = []
-    for event in events:
-        for key in keys:
-            value = event.get(key)
-            if value is None:
-                continue
-            if type(value) is int and 0 < value < MAX_COUNT:
-                found.append(value)
-            else:
-                where = f"line {event['line']:,}" if "line" in event else event["event"]
-                notes.append(f"{key} is {quote(value)} ({where}), no count, and is not used")
-    return found
-
-
-def _settle(name: str, values: list[int], notes: list[str]) -> int | None:
-    """The one value, or None where there is none or more than one."""
-    distinct = list(dict.fromkeys(values))
-    if len(distinct) > 1 and name in _LATER_WINS:
-        notes.append(f"{name} is given as {' and '.join(map(str, distinct))}; the last one is taken")
-        return distinct[-1]
-    if len(distinct) > 1:
-        notes.append(f"{name} is given as {' and '.join(map(str, distinct[:4]))}: contradictory, and not used")
+def _read_count(name: str, events: Iterable[Event], keys: tuple[str, ...], notes: list[str]) -> int | None:
+    """The one value that events give under some keys, or None where they give none or more than one."""
+    found: dict[int, None] = {}
+    for event, key in product(events, keys):
+        value = event.get(key)
+        if type(value) is int and 0 < value < MAX_COUNT:
+            found[value] = None
+        elif value is not None:
+            where = f"line {event['line']:,}" if "line" in event else event["event"]
+            notes.append(f"{key} is {quote(value)} ({where}), no count, and is not used")
+    values = list(found)
+    if len(values) > 1 and name in _LATER_WINS:
+        notes.append(f"{name} is given as {' and '.join(map(str, values))}; the last one is taken")
+        return values[-1]
+    if len(values) > 1:
+        notes.append(f"{name} is given as {' and '.join(map(str, values[:4]))}: contradictory, and not used")
         return None
-    return distinct[0] if distinct else None
+    return values[0] if values else None
 
 
 def _read_batches(facts: RunFacts, headers: Sequence[Event]) -> None:
     """`batch_size` is the batch of both, or of the evaluation where `train_batch_size` stands beside it."""
-    batch = _settle("batch_size", _collect_counts(headers, ("batch_size",), facts.notes), facts.notes)
-    training = _settle("train_batch_size", _collect_counts(headers, ("train_batch_size",), facts.notes), facts.notes)
-    evaluation = _settle("evaluation batch size", _collect_counts(headers, _EVALUATION_BATCH, facts.notes), facts.notes)
+    batch = _read_count("batch_size", headers, ("batch_size",), facts.notes)
+    training = _read_count("train_batch_size", headers, ("train_batch_size",), facts.notes)
+    evaluation = _read_count("evaluation batch size", headers, _EVALUATION_BATCH, facts.notes)
     facts.training_batch_size = training or batch
     facts.evaluation_batch_size = evaluation or batch or training
     if training is not None and batch is not None and training != batch and evaluation is None:

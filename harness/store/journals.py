@@ -25,10 +25,8 @@ def load_journal(path: Path, *, finished: bool, timed: bool = True) -> list[Even
         content = read_whole(path)
     except FileNotFoundError:
         raise StoredResultsError(f"{path} is missing.") from None
-    except OSError as error:
-        raise StoredResultsError(f"{path} cannot be read: {error.strerror}.") from None
-    except ValueError as error:
-        raise StoredResultsError(f"{path} cannot be read: {error}.") from None
+    except (OSError, ValueError) as error:
+        raise StoredResultsError(f"{path} cannot be read: {getattr(error, 'strerror', error)}.") from None
     lines = content.split(b"\n")
     unfinished = lines.pop()
     if unfinished and finished:

@@ -117,10 +117,10 @@ def _check_clocks(event: Event, clocks_s: dict[str, float]) -> None:
         clocks_s[clock] = event[clock]
 
 
-def compute_perplexity(loss_nats_per_token: float) -> float | None:
-    """The exponential of the loss, per token; None where it is too large for a float."""
+def compute_perplexity(loss_nats_per_token: float | None) -> float | None:
+    """The exponential of the loss, per token; None where it is too large for a float, or the loss is not known."""
     try:
-        return math.exp(loss_nats_per_token)
+        return None if loss_nats_per_token is None else math.exp(loss_nats_per_token)
     except OverflowError:
         return None
 
@@ -164,5 +164,5 @@ def _measure_validation(event: Event) -> Row:
         "loss_nats_per_token": loss_nats_per_token,
         "loss_nats_per_char": event["loss"],
         "full_loss_nats_per_char": event["full_loss_nats_per_char"],
-        "perplexity_per_token": None if loss_nats_per_token is None else compute_perplexity(loss_nats_per_token),
+        "perplexity_per_token": compute_perplexity(loss_nats_per_token),
     }

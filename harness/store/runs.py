@@ -21,8 +21,6 @@ from mainrun.record.title_losses import SCHEMA_VERSION as TITLE_SCHEMA_VERSION
 RUNS_FOLDER = "runs"
 TAKEN_OVER = "taken_over"
 """Field of a record: where the run was trained. Absent from the record of a run that was trained where it stands."""
-
-
 _FIELDS = (
     *("status", "reason", "arm", "seed", "config", "corpus", "sizes", "machine", "source_sha256", "plan_sha256"),
     *("request", "train_ids_sha256", "validation_ids_sha256", "initial_weights_sha256"),
@@ -124,40 +122,36 @@ def load_comparison(folder: Path, *, check_hashes: bool = True) -> StoredCompari
     if not folder.is_dir():
         raise StoredResultsError(f"{folder} is no comparison: there is no such folder.")
     plan = load_plan(folder)
+    folders = {run: get_run_folder(folder, run) for run in plan.runs}
+    runs = {run: load_run(place) for run, place in folders.items() if (place / RECORD_NAME).exists()}
     plan_sha256 = compute_file_sha256(folder / PLAN_NAME)
-    runs = {}
-    for run in plan.runs:
-        run_folder = get_run_folder(folder, run)
-        if (run_folder / RECORD_NAME).exists():
-            runs[run] = load_run(run_folder)
-            if check_hashes and (runs[run].arm, runs[run].seed) != (run.arm, run.seed):
-                raise StoredResultsError(f"{run_folder} holds a run of {runs[run].arm} with seed {runs[run].seed}.")
-            if check_hashes and runs[run].record["plan_sha256"] not in find_plan_hashes(plan, plan_sha256, run.seed):
-                raise StoredResultsError(
-                    f"{folder / PLAN_NAME} was changed after its runs began: its SHA-256 is {plan_sha256}, "
-                    f"{run_folder / RECORD_NAME} says {runs[run].record['plan_sha256']}."
-                )
-            if check_hashes:
-                check_run_hashes(runs[run])
+    for planned, run in runs.items() if check_hashes else ():
+        if (run.arm, run.seed) != (planned.arm, planned.seed):
+            raise StoredResultsError(f"{run.folder} holds a run of {run.arm} with seed {run.seed}.")
+        if run.record["plan_sha256"] not in find_plan_hashes(plan, plan_sha256, planned.seed):
+            raise StoredResultsError(
+                f"{folder / PLAN_NAME} was changed after its runs began: its SHA-256 is {plan_sha256}, "
+                f"{run.folder / RECORD_NAME} says {run.record['plan_sha256']}."
+            )
+        check_run_hashes(run)
     return StoredComparison(folder, plan, runs)
 
 
 def load_run(folder: Path) -> StoredRun:
-    """Loads one run's record and journal."""
-    record = load_run_record(folder)
-    if is_read(record):
-        return _load_read_run(folder, record)
-    complete = record.get("status") == "complete"
-    if record.get("status") not in get_args(Status):
-        raise StoredResultsError(f"{folder / RECORD_NAME} is damaged: its status is {record.get('status')!r}.")
-    missing = [key for key in (*_FIELDS, *(_FINAL_FIELDS if complete else ())) if key not in record]
+    """Loads one run's record and journal; `StoredResultsError` where one is absent or damaged."""
+    record, journal = load_run_record(folder), folder / JOURNAL_NAME
+    status, own = record["status"], not is_read(record)
+    whole = status in COMPLETE
+    if own and status not in get_args(Status):
+        raise StoredResultsError(f"{folder / RECORD_NAME} is damaged: its status is {status!r}.")
+    fields = _SOURCE_FIELDS if not own else (*_FIELDS, *_FINAL_FIELDS) if whole else _FIELDS
+    missing = [key for key in fields if key not in record]
     if missing:
         raise StoredResultsError(f"{folder / RECORD_NAME} is damaged: {', '.join(missing)} missing.")
-    for name in HASHED_FILES if complete else ():
+    for name in HASHED_FILES if own and whole else ():
         if not (folder / name).is_file():
             raise StoredResultsError(f"{folder / name} is missing.")
-    started = complete or (folder / JOURNAL_NAME).exists()
-    events = load_journal(folder / JOURNAL_NAME, finished=complete) if started else []
+    events = load_journal(journal, finished=whole or not own, timed=own) if whole or journal.exists() else []
     return StoredRun(record["arm"], record["seed"], folder, record, events)
 
 
@@ -165,15 +159,6 @@ def is_read(record: dict[str, Any]) -> bool:
     """Whether a record is of a log, its own or a command's."""
     source = record.get("source")
     return isinstance(source, dict) and source.get("kind", OWN_KIND) != OWN_KIND
-
-
-def _load_read_run(folder: Path, record: dict[str, Any]) -> StoredRun:
-    missing = [key for key in _SOURCE_FIELDS if key not in record]
-    if missing:
-        raise StoredResultsError(f"{folder / RECORD_NAME} is damaged: {', '.join(missing)} missing.")
-    there = record["status"] == "imported" or (folder / JOURNAL_NAME).exists()
-    events = load_journal(folder / JOURNAL_NAME, finished=True, timed=False) if there else []
-    return StoredRun(record["arm"], record["seed"], folder, record, events)
 
 
 def is_complete(folder: Path) -> bool:

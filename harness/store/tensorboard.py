@@ -57,7 +57,8 @@ class TensorBoardLog:
     def write(self, events: Iterable[Event]) -> None:
         """Appends the scalars of journal events."""
         with self._refusals():
-            self._write_events(events)
+            for event in events:
+                self._write_event(event)
             self._file.flush()
 
     def close(self) -> None:
@@ -71,18 +72,19 @@ class TensorBoardLog:
         except OSError as error:
             raise unwritable(self._path, error) from error
 
-    def _write_events(self, events: Iterable[Event]) -> None:
-        for event in events:
-            match event["event"]:
-                case "hyperparameters_configured":
-                    if type(event.get("block_size")) is int and type(event.get("batch_size")) is int:
-                        self._tokens_per_step = event["block_size"] * event["batch_size"]
-                case "run_resumed":
-                    self._train_elapsed_s = None
-                case "training_step":
-                    self._write_scalars(event, _select(event, _TRAINING) | self._measure_speed(event))
-                case "validation_step":
-                    self._write_scalars(event, _select(event, _VALIDATION) | _compute_perplexity(event))
+    def _write_event(self, event: Event) -> None:
+        match event["event"]:
+            case "hyperparameters_configured":
+                if type(event.get("block_size")) is int and type(event.get("batch_size")) is int:
+                    self._tokens_per_step = event["block_size"] * event["batch_size"]
+            case "run_resumed":
+                self._train_elapsed_s = None
+            case "training_step":
+                self._write_scalars(event, _select(event, _TRAINING) | self._measure_speed(event))
+            case "validation_step":
+                perplexity = compute_perplexity(compute_full_loss_per_token(event))
+                measured = {} if perplexity is None else {"validation/perplexity_per_token": perplexity}
+                self._write_scalars(event, _select(event, _VALIDATION) | measured)
 
     def _measure_speed(self, event: Event) -> dict[str, float]:
         before, self._train_elapsed_s = self._train_elapsed_s, event.get("train_elapsed_s")
@@ -176,9 +178,3 @@ def _read_scalar(value: Any) -> float | None:
 
 def _select(event: Event, tags: dict[str, str]) -> dict[str, float]:
     return {tag: event[field] for field, tag in tags.items() if event.get(field) is not None}
-
-
-def _compute_perplexity(event: Event) -> dict[str, float]:
-    loss_nats_per_token = compute_full_loss_per_token(event)
-    perplexity = None if loss_nats_per_token is None else compute_perplexity(loss_nats_per_token)
-    return {} if perplexity is None else {"validation/perplexity_per_token": perplexity}

@@ -10,10 +10,10 @@ from harness.claims.engine import find_flaw
 from harness.comparison import rebuild
 from harness.plan.changes import FILE_NAME as PATCH_NAME
 from harness.report.render import PDF_NAME, REPORT_NAME, SUMMARY_NAME, render_markdown, select_attached_rows
-from harness.store.differences import find_difference
 from harness.store.document import load_document
 from harness.store.measurements import FILE_NAME as METRICS_NAME
 from harness.store.measurements import load_metrics, load_rows
+from harness.store.rounding import find_difference
 from harness.store.runs import StoredComparison, find_hash_changes, find_hashes
 from mainrun.record.errors import StoredResultsError
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from harness.sources.find import find_sources, try_source
+from harness.sources.find import find_sources, read_source
 from harness.sources.source_log import LossUnit, SourceLog
 
 CASES = Path(__file__).parent / "cases"
@@ -12,7 +12,7 @@ Losses = dict[int, float]
 def read(path: Path, unit: LossUnit | None = "nats_per_char") -> SourceLog:
     """The one source that a path leads to; what cannot be judged has failed."""
     (source,) = find_sources([str(path)], unit)
-    return try_source(source.kind, source.path, source.name, source.loss_unit)
+    return read_source(source)
 
 
 def read_text(folder: Path, name: str, content: str | bytes) -> SourceLog:

@@ -11,7 +11,7 @@ from tensorboard.summary.writer.record_writer import RecordWriter
 from tensorboard.util.tensor_util import make_tensor_proto
 
 from harness.cli.app import main
-from harness.sources.event_folder import list_event_files
+from harness.sources.event_files import list_event_files
 from harness.store.document import load_document
 from tests.harness.sources.reading import get_last, get_losses, read
 from tests.harness.sources.test_imports import compare
@@ -65,6 +65,12 @@ def test_of_two_files_in_one_folder_the_last_run_is_judged_and_the_first_named(t
     assert get_last(log) == RIGHT and max(get_losses(log)) == 800
     (note,) = [note for note in log.notes if "holds 2 runs" in note]
     assert "events.out.tfevents.1700000000 (file 1 of 2)" in note and "1700000999 (file 2 of 2)" in note
+
+
+def test_a_place_is_in_the_file_that_holds_it_and_not_in_an_empty_one_before_it(tmp_path: Path) -> None:
+    write_events(tmp_path / name_file(1), [])
+    write_events(tmp_path / name_file(2), [*RUN[:-1], ("val/loss", 800, float("nan"))])
+    assert f"value {len(RUN)} of events.out.tfevents.2 (file 2 of 2)" in str(read(tmp_path).reason)
 
 
 def test_a_second_file_that_goes_on_from_a_checkpoint_takes_the_place_of_what_was_after_it(tmp_path: Path) -> None:

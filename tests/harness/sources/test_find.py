@@ -161,6 +161,15 @@ def test_facts_that_a_table_lacks_can_be_given_and_are_read_again_by_verify(tmp_
     assert load_document(tmp_path / "again")["arms"][0]["final"]["num_spans"] == 14
 
 
+def test_a_fact_that_was_given_to_a_log_is_kept_where_its_comparison_is_judged_again(tmp_path: Path) -> None:
+    sources = write(tmp_path, **{name: content.replace(b'"block_size"', b'"some_size"')
+                                 for name, content in (("base", CONTENT), ("other", OTHER))})  # fmt: skip
+    assert compare([*sources, "--block-size", "128"], tmp_path / "out") == 0
+    assert compare([str(tmp_path / "out")], tmp_path / "again") == 0
+    spans = [load_document(tmp_path / name)["arms"][0]["final"]["num_spans"] for name in ("out", "again")]
+    assert spans == [14, 14]
+
+
 def test_what_a_log_states_itself_is_not_replaced(tmp_path: Path) -> None:
     sources = write(tmp_path, base=CONTENT, other=OTHER)
     assert compare([*sources, "--block-size", "256", "--batch-size", "64"], tmp_path / "out") == 0

@@ -9,7 +9,7 @@ import pytest
 
 from harness.cli.app import main
 from harness.launch.local import LocalLauncher
-from harness.sources.names import make_arm_name, name_arms
+from harness.sources.names import Wish, make_arm_name, name_arms
 from harness.store.document import load_document
 from harness.store.measurements import load_metrics
 from harness.store.runs import load_comparison
@@ -382,7 +382,7 @@ def test_hostile_names_are_harmless(tmp_path: Path) -> None:
 
 
 def test_names_are_unique_and_safe() -> None:
-    assert name_arms(["a", "a", "a-2"]) == ["a", "a-2", "a-2-2"]
+    assert name_arms([Wish("a"), Wish("a"), Wish("a-2")]) == ["a", "a-2", "a-2-2"]
     assert make_arm_name("../..") == "log"
 
 

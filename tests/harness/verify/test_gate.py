@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from harness.cli.app import main
-from harness.store.differences import find_difference
 from harness.store.document import load_document
+from harness.store.rounding import find_difference
 from harness.verify.gate import compute_exit_code, judge, judge_conclusive, judge_improvement, judge_loss
 from mainrun.record.errors import RequestError, StoredResultsError
 from mainrun.record.files import save_json

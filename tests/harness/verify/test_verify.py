@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from harness.cli.app import main
-from harness.store.differences import find_difference
+from harness.store.rounding import find_difference
 from harness.verify.verify import list_checks, verify
 from mainrun.record.files import load_json, save_json
 from tests.harness.fakes import MACHINE, Curve, FakeLauncher, make_comparison, write_titles
