@@ -65,7 +65,30 @@ def describe_parts(document: dict[str, Any]) -> str:
         verdicts = [step["verdict"] for step in steps]
         cells = [f"{format_percent(one['gain_percent'], 2)} ({format_ends(one['interval_95'])})" for one in verdicts]
         lines.append(f"| {steps[0]['unit']} | {' | '.join(cells)} |")
-    return "\n".join(lines)
+    ladder, left_out = document["ablation"]["ladder"], document["ablation"]["leave_one_out"]
+    helps, harms = list_parts(left_out, "interval_95")
+    neither = [step["unit"] for step in left_out if step["unit"] not in helps + harms]
+    surely_helps, surely_harms = list_parts(left_out, "interval_joint")
+    return "\n".join(
+        [
+            *lines,
+            "",
+            f"Left out, each by its own interval: help {', '.join(helps)}; harm {', '.join(harms)}; cannot be told from "
+            f"nothing {', '.join(neither)}.",
+            f"By intervals that hold for all impacts at once: help {', '.join(surely_helps)}; harm "
+            f"{', '.join(surely_harms)}.",
+            f"The ladder's second step, {ladder[0]['unit']} and {ladder[1]['unit']} alone, ends at "
+            f"{ladder[1]['after_full_loss_nats_per_char']:.4f} nats per character, the whole recipe at "
+            f"{ladder[-1]['after_full_loss_nats_per_char']:.4f}.",
+        ]
+    )
+
+
+def list_parts(steps: list[dict[str, Any]], interval: str) -> tuple[list[str], list[str]]:
+    """The parts whose interval is above 0, and those whose is below."""
+    ends = {step["unit"]: step["verdict"][interval] for step in steps}
+    above = [unit for unit, one in ends.items() if one["low_percent"] > 0]
+    return above, [unit for unit, one in ends.items() if one["high_percent"] < 0]
 
 
 def test_the_worth_of_each_part_is_that_of_the_committed_ablation() -> None:

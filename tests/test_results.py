@@ -9,7 +9,7 @@ from harness.store.runs import load_comparison
 from harness.verify.verify import verify
 
 RESULTS = Path(__file__).parents[1] / "results"
-REFERENCES = ("quick-synthetic", "mainrun-hn-titles", "frontier-laptop")
+REFERENCES = ("quick-synthetic", "mainrun-hn-titles", "frontier-laptop", "frontier-ablation")
 """Committed comparisons; a folder of results may hold others that stay on their machine."""
 ANYWHERE = {"official-data", "pre-trained-weights", "pdf-attachments", "replay", "kept-weights", "stored-findings"}
 """The last one since they were made before findings were stored."""
