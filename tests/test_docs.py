@@ -73,8 +73,8 @@ def describe_parts(document: dict[str, Any]) -> str:
         [
             *lines,
             "",
-            f"Left out, each by its own interval: help {', '.join(helps)}; harm {', '.join(harms)}; cannot be told from "
-            f"nothing {', '.join(neither)}.",
+            f"Left out, each by its own interval: help {', '.join(helps)}; harm {', '.join(harms)}; "
+            f"cannot be told from nothing {', '.join(neither)}.",
             f"By intervals that hold for all impacts at once: help {', '.join(surely_helps)}; harm "
             f"{', '.join(surely_harms)}.",
             f"The ladder's second step, {ladder[0]['unit']} and {ladder[1]['unit']} alone, ends at "
