@@ -96,7 +96,7 @@ def describe_arms(document: Described) -> Section:
             (
                 arm["label"],
                 f"{arm['machine']['device_name']} ({arm['machine']['device']}, {arm['machine']['precision']}, "
-                f"{formats.format_number_of(arm['machine']['num_threads'], 'thread')})",
+                f"{_format_threads(arm['machine']['num_threads'])})",
                 f"{arm['machine']['python_version']}, {arm['machine']['library_versions']['torch']}",
                 _cut_hash(arm["machine"]["commit"]),
                 _cut_hash(arm["hashes"]["initial_weights_sha256"]),
@@ -165,3 +165,7 @@ def describe_hashes(document: Described) -> Section:
 def describe_reproduction(document: Described) -> Section:
     """The command line that makes the same comparison again."""
     return Section("Reproduce", [Listing(document["command"])], 3)
+
+
+def _format_threads(num_threads: int | None) -> str:
+    return "threads not told" if num_threads is None else formats.format_number_of(num_threads, "thread")
