@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 
 from benchmarks.plain_step import take_plain_step
+from harness.launch.training import FREED_MEMORY_IS_KEPT
 from mainrun.data.batches import Batches
 from mainrun.devices import DEVICES, PRECISIONS, choose_device, choose_precision, choose_products
 from mainrun.provenance import measure_peak_memory_bytes
@@ -130,7 +131,10 @@ class Worker:
 
     def __init__(self, name: str, given: list[str]) -> None:
         command = [sys.executable, "-m", "benchmarks.train_step", f"--worker={name}", *given]
-        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        own = FREED_MEMORY_IS_KEPT if name == "ours" else {}  # as the harness starts a run
+        self._process = subprocess.Popen(
+            command, env={**os.environ, **own}, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
 
     def __enter__(self) -> Self:
         return self
