@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import asdict
 from itertools import pairwise
-from statistics import fmean, median
+from statistics import fmean, median, quantiles
 from typing import Any
 
 from harness.analyse.coverage import MIN_LOSS, compute_matched
@@ -22,6 +22,8 @@ GRADIENT_SPIKE_FACTOR = 10
 """A step whose gradient norm is more than so many times the run's median counts as a spike."""
 MEASURED_EACH_STEP = ("loss_nats_per_token", "grad_norm")
 """What of a training step must be finite for it to count as stable."""
+MIN_STEPS_OF_QUARTILES = 10
+"""Fewer steps say nothing of how steps vary."""
 MEASURED_EACH_RUN = ("train_elapsed_s", "wall_elapsed_s", "logged_elapsed_s", "peak_memory_bytes")
 """What of a cost differs from seed to seed."""
 _NOT_FACTS = ("config", "notes", "corpus", "machine", "source_sha256")
@@ -183,6 +185,8 @@ def describe_cost(run: StoredRun, forensics: Forensics | None, arm: PlannedArm, 
             "training_flops": arm.sizes.get("training_flops"),
             "tokens_seen": tokens_seen,
             "train_elapsed_s": elapsed_s,
+            "train_elapsed_range_s": None,
+            "step_quartiles_s": _find_step_quartiles(training),
             "wall_elapsed_s": steps[-1]["elapsed_time"] if steps and elapsed_s is not None else None,
             "logged_elapsed_s": clock["elapsed_s"] if clock else None,
             "tokens_per_s": None,
@@ -198,7 +202,18 @@ def average_costs(costs: Sequence[Cost]) -> Cost:
     for field in MEASURED_EACH_RUN:
         values = [cost[field] for cost in costs]  # type: ignore[literal-required]  # fields of Cost
         means[field] = None if None in values else fmean(values)
-    return _add_speeds({**costs[0], **means, "num_runs": len(costs)})  # type: ignore[typeddict-item]
+    elapsed_s = [cost["train_elapsed_s"] for cost in costs]
+    ends = None if None in elapsed_s or len(costs) < 2 else [min(elapsed_s), max(elapsed_s)]  # type: ignore[type-var]
+    return _add_speeds(
+        {**costs[0], **means, "train_elapsed_range_s": ends, "num_runs": len(costs)}  # type: ignore[typeddict-item]
+    )
+
+
+def _find_step_quartiles(training: Sequence[Row]) -> list[float] | None:
+    ends_s = [row["elapsed_s"] for row in training]
+    if None in ends_s or len(ends_s) < MIN_STEPS_OF_QUARTILES:
+        return None
+    return quantiles([after - before for before, after in pairwise(ends_s)], n=4, method="inclusive")
 
 
 def _add_speeds(cost: Cost) -> Cost:

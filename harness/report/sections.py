@@ -58,6 +58,8 @@ def describe_cost(document: Described) -> Section:
     columns = (
         ("Parameters", "num_parameters", formats.format_count),
         ("Training time", "train_elapsed_s", formats.format_duration),
+        ("Shortest and longest run", "train_elapsed_range_s", _format_durations),
+        ("A step, median and quartiles", "step_quartiles_s", _format_quartiles),
         ("Wall time with evaluations", "wall_elapsed_s", formats.format_duration),
         ("Tokens a second", "tokens_per_s", formats.format_count),
         ("Training FLOPs", "training_flops", formats.format_flops),
@@ -169,3 +171,14 @@ def describe_reproduction(document: Described) -> Section:
 
 def _format_threads(num_threads: int | None) -> str:
     return "threads not told" if num_threads is None else formats.format_number_of(num_threads, "thread")
+
+
+def _format_durations(ends_s: Sequence[float] | None) -> str:
+    return formats.ABSENT if ends_s is None else " to ".join(formats.format_duration(end_s) for end_s in ends_s)
+
+
+def _format_quartiles(quartiles_s: Sequence[float] | None) -> str:
+    if quartiles_s is None:
+        return formats.ABSENT
+    low, middle, high = (f"{seconds:.3g}" for seconds in quartiles_s)
+    return f"{middle} s ({low} to {high})"

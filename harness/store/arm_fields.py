@@ -62,6 +62,10 @@ class Cost(TypedDict):
     """Tokens trained on, repetitions included."""
     train_elapsed_s: float | None
     """Training clock in seconds, stopped for evaluations."""
+    train_elapsed_range_s: list[float] | None
+    """The shortest and the longest of these runs, in seconds of that clock; None for one run."""
+    step_quartiles_s: list[float] | None
+    """Seconds of a training step by that clock: first quartile, median, third quartile, the first step left out."""
     wall_elapsed_s: float | None
     """Wall time in seconds, evaluations included."""
     logged_elapsed_s: float | None

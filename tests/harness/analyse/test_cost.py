@@ -42,6 +42,23 @@ def uneven(_private_cache: None, tmp_path_factory: pytest.TempPathFactory) -> Pa
     return folder
 
 
+def test_the_spread_of_times_stands_beside_them(uneven: Path) -> None:
+    baseline, optimized = (arm["cost"] for arm in load_document(uneven)["arms"])
+    num_steps = load_document(uneven)["arms"][1]["final"]["step"]
+    assert optimized["train_elapsed_range_s"] == pytest.approx([num_steps * min(STEP_S), num_steps * max(STEP_S)])
+    assert baseline["step_quartiles_s"] == pytest.approx([CURVES["baseline"].step_s] * 3)
+    report = (uneven / "TRAINING_OPTIMIZATION_REPORT.md").read_text(encoding="utf-8")
+    assert " to ".join(format_duration(num_steps * end_s) for end_s in (min(STEP_S), max(STEP_S))) in report
+    assert "| 0.01 s (0.01 to 0.01) |" in report
+
+
+def test_a_single_run_has_the_quartiles_of_its_steps_alone(tiny_comparison: Path) -> None:
+    for arm in load_document(tiny_comparison)["arms"]:
+        assert arm["cost"]["train_elapsed_range_s"] is None
+        low, middle, high = arm["cost"]["step_quartiles_s"]
+        assert 0 < low <= middle <= high
+
+
 def test_time_and_memory_are_means_over_the_seeds_in_every_report(uneven: Path) -> None:
     document = load_document(uneven)
     arm, row = document["arms"][1], document["ranking"]["rows"][0]
