@@ -1,6 +1,6 @@
 """The sections on a comparison as a whole. A new one is a function here and a line in `describe_report`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from harness import formats
@@ -55,24 +55,30 @@ def describe_curves(document: Described) -> Section:
 
 def describe_cost(document: Described) -> Section:
     """What each arm took."""
-    columns = (
+    amounts = (
         ("Parameters", "num_parameters", formats.format_count),
+        ("Training FLOPs", "training_flops", formats.format_flops),
+        ("Peak memory", "peak_memory_bytes", formats.format_bytes),
+        ("Tokens a second", "tokens_per_s", formats.format_count),
+    )
+    times = (
         ("Training time", "train_elapsed_s", formats.format_duration),
         ("Shortest and longest run", "train_elapsed_range_s", _format_durations),
         ("A step, median and quartiles", "step_quartiles_s", _format_quartiles),
         ("Wall time with evaluations", "wall_elapsed_s", formats.format_duration),
-        ("Tokens a second", "tokens_per_s", formats.format_count),
-        ("Training FLOPs", "training_flops", formats.format_flops),
-        ("Peak memory", "peak_memory_bytes", formats.format_bytes),
     )
+    return Section("Cost", [_tabulate_cost(document, amounts), _tabulate_cost(document, times)])
+
+
+def _tabulate_cost(document: Described, columns: Sequence[tuple[str, str, Callable[[Any], str]]]) -> Table:
+    """A row an arm; no column that is empty."""
     arms = [arm for arm in document["arms"] if arm["cost"] is not None]
     shown = [column for column in columns if any(arm["cost"][column[1]] is not None for arm in arms)]
-    table = Table(
+    return Table(
         ("Arm", *(name for name, _, _ in shown)),
         [(arm["label"], *(show(arm["cost"][field]) for _, field, show in shown)) for arm in arms if shown],
         numeric=range(1, len(shown) + 1),
     )
-    return Section("Cost", [table])
 
 
 def describe_checks(document: Described) -> Section:
