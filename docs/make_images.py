@@ -3,7 +3,9 @@
 Page 1 is the committed report.pdf's, by pdftoppm; the terminal's last lines are those that `report` prints on a copy.
 """
 
+import contextlib
 import os
+import pty
 import subprocess
 import sys
 import tempfile
@@ -40,9 +42,20 @@ def read_terminal(comparison: Path) -> str:
     with tempfile.TemporaryDirectory() as scratch:
         copytree(ROOT / comparison, Path(scratch) / comparison)
         command = [sys.executable, "-m", "harness", "report", str(comparison)]
-        environment = os.environ | {"PYTHONPATH": str(ROOT)}
-        done = subprocess.run(command, cwd=scratch, env=environment, stdout=subprocess.PIPE, text=True, check=True)
-    return done.stdout
+        environment = os.environ | {"PYTHONPATH": str(ROOT), "COLUMNS": str(TERMINAL_COLUMNS), "NO_COLOR": "1"}
+        ours, theirs = pty.openpty()  # tables are made to fit a terminal alone
+        with (
+            subprocess.Popen(command, cwd=scratch, env=environment, stdout=theirs) as process,
+            os.fdopen(ours, "rb") as read,
+        ):
+            os.close(theirs)
+            said = b""
+            with contextlib.suppress(OSError):  # Linux's word for a terminal that nobody writes to any more
+                while part := read.read1():
+                    said += part
+        if process.returncode:
+            raise subprocess.CalledProcessError(process.returncode, command)
+    return said.decode().replace("\r\n", "\n")
 
 
 def wrap_as_a_terminal(text: str, columns: int) -> list[str]:
