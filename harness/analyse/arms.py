@@ -204,9 +204,10 @@ def average_costs(costs: Sequence[Cost]) -> Cost:
         means[field] = None if None in values else fmean(values)
     elapsed_s = [cost["train_elapsed_s"] for cost in costs]
     ends = None if None in elapsed_s or len(costs) < 2 else [min(elapsed_s), max(elapsed_s)]  # type: ignore[type-var]
-    return _add_speeds(
-        {**costs[0], **means, "train_elapsed_range_s": ends, "num_runs": len(costs)}  # type: ignore[typeddict-item]
-    )
+    known = [cost["step_quartiles_s"] for cost in costs if cost["step_quartiles_s"] is not None]
+    quartiles = [fmean(values) for values in zip(*known, strict=True)] if len(known) == len(costs) else None
+    spread = {"train_elapsed_range_s": ends, "step_quartiles_s": quartiles}
+    return _add_speeds({**costs[0], **means, **spread, "num_runs": len(costs)})  # type: ignore[typeddict-item]
 
 
 def _find_step_quartiles(training: Sequence[Row]) -> list[float] | None:

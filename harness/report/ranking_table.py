@@ -108,14 +108,10 @@ def _format_gain(row: Described) -> tuple[str, str]:
         return "" if row["is_baseline"] else (row["reason"] or ""), ""
     if not row["text_is_shared"]:
         return OTHER_TEXT if row["text_is_shared"] is False else UNKNOWN_TEXT, ""
-    gain, ends = formats.format_percent(row["gain_percent"], 2), row["interval_95"]
-    if ends is not None:
-        low, high = ends["low_percent"], ends["high_percent"]
-    elif row["bounds"] is not None:
-        low, high = row["bounds"]["low"], row["bounds"]["high"]
-    else:
-        return gain, ""
-    return gain, f"{formats.format_percent(low, 2)} to {formats.format_percent(high, 2)}"
+    ends = row["interval_95"]
+    if ends is None and row["bounds"] is not None:
+        ends = {f"{end}_percent": bound for end, bound in row["bounds"].items()}
+    return formats.format_percent(row["gain_percent"], 2), "" if ends is None else formats.format_ends(ends)
 
 
 def _join(gain: str, interval: str) -> str:

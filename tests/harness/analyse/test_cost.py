@@ -47,6 +47,7 @@ def test_the_spread_of_times_stands_beside_them(uneven: Path) -> None:
     num_steps = load_document(uneven)["arms"][1]["final"]["step"]
     assert optimized["train_elapsed_range_s"] == pytest.approx([num_steps * min(STEP_S), num_steps * max(STEP_S)])
     assert baseline["step_quartiles_s"] == pytest.approx([CURVES["baseline"].step_s] * 3)
+    assert optimized["step_quartiles_s"] == pytest.approx([fmean(STEP_S)] * 3), "a mean over seeds like the rest"
     report = (uneven / "TRAINING_OPTIMIZATION_REPORT.md").read_text(encoding="utf-8")
     assert " to ".join(format_duration(num_steps * end_s) for end_s in (min(STEP_S), max(STEP_S))) in report
     assert "| 0.01 s (0.01 to 0.01) |" in report
