@@ -8,9 +8,11 @@ import math
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import asdict
+from functools import cache
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from harness.analyse.curves import compute_gain
 from harness.analyse.distributions import (
@@ -32,8 +34,8 @@ MIN_SIGN_FLIP_PAIRS = 6
 MAX_SIGN_FLIP_PAIRS = 20
 POWER = 0.80
 MAX_NEEDED_PAIRS = 1_000
-_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(64)
-"""Gauss's, from −1 to 1, of the integral over the spread that the pairs happen to show."""
+NUM_NODES = 64
+"""Of the integral over the spread that the pairs happen to show."""
 _COUNTS = range(2, MAX_NEEDED_PAIRS + 1)
 SeedLosses = dict[int, float]
 """Seed → full loss at the last step, nats per character; only complete runs."""
@@ -153,18 +155,26 @@ def compute_needed_pairs(
     return _COUNTS[place] if place < len(_COUNTS) else None
 
 
+@cache
+def _find_nodes() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Gauss's nodes and weights from −1 to 1; found at the first use, not at every start."""
+    nodes, weights = np.polynomial.legendre.leggauss(NUM_NODES)
+    return nodes, weights
+
+
 def _compute_power(beyond: float, sd: float, num_pairs: int, title_variance: float) -> float:
     """How often the interval's near end is beyond the margin, where the true gain is `beyond` it.
 
     The mean gain is normal whatever spread the pairs show, so the chance is averaged over that spread.
     """
+    nodes, weights = _find_nodes()
     true_seed_variance = sd**2 / num_pairs
-    shown = true_seed_variance * compute_chi_square_quantiles(num_pairs - 1, (_NODES + 1) / 2) / (num_pairs - 1)
+    shown = true_seed_variance * compute_chi_square_quantiles(num_pairs - 1, (nodes + 1) / 2) / (num_pairs - 1)
     tail = (1 + CONFIDENCE) / 2
     weighed = compute_t_quantile(num_pairs - 1, tail) * shown + compute_t_quantile(math.inf, tail) * title_variance
     halves = weighed / np.sqrt(shown + title_variance)
     shares = compute_normal_shares((beyond - halves) / math.sqrt(true_seed_variance + title_variance))
-    return float(_WEIGHTS @ shares / 2)
+    return float(weights @ shares / 2)
 
 
 def _find_noise_floor(pairs: Sequence[dict[str, Any]], *, equal_arms: bool) -> tuple[KnownNoise | None, str]:
