@@ -14,13 +14,11 @@ from dataclasses import asdict, dataclass
 from statistics import median
 from typing import Self
 
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as the training program does; read when torch is imported
-
 import torch
 from torch import Tensor
 
 from benchmarks.plain_step import take_plain_step
-from harness.launch.training import FREED_MEMORY_IS_KEPT
+from harness.launch.training import ENVIRONMENT
 from mainrun.data.batches import Batches
 from mainrun.devices import DEVICES, PRECISIONS, choose_device, choose_precision, choose_products
 from mainrun.provenance import measure_peak_memory_bytes
@@ -29,6 +27,8 @@ from mainrun.rules import SEED
 from mainrun.sizes import compute_step_flops
 from mainrun.step import TrainingState
 
+WAIT_POLICY = "OMP_WAIT_POLICY"
+"""Read when torch is imported."""
 DENSE_SECONDS = 0.5
 PLAIN_RECIPES = ("baseline", "optimized")
 """Those whose model and loss the plain step has."""
@@ -131,9 +131,11 @@ class Worker:
 
     def __init__(self, name: str, given: list[str]) -> None:
         command = [sys.executable, "-m", "benchmarks.train_step", f"--worker={name}", *given]
-        own = FREED_MEMORY_IS_KEPT if name == "ours" else {}  # as the harness starts a run
+        environment = {key: value for key, value in os.environ.items() if key != WAIT_POLICY}  # `mainrun` has set it
+        if name == "ours":  # as the harness starts a run
+            environment |= {WAIT_POLICY: "PASSIVE"} | ENVIRONMENT
         self._process = subprocess.Popen(
-            command, env={**os.environ, **own}, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
 
     def __enter__(self) -> Self:

@@ -34,8 +34,15 @@ from mainrun.record.inert import make_inert
 from mainrun.record.run_record import FILE_NAME as RECORD_NAME
 from mainrun.record.run_record import JOURNAL_NAME, load_run_record, mark_failed
 
-FREED_MEMORY_IS_KEPT = {"MALLOC_MMAP_THRESHOLD_": str(2**32), "MALLOC_TRIM_THRESHOLD_": str(2**34)}
-"""Tells glibc to hand large blocks out again: to map them anew takes a large step on a CPU a twelfth of its time."""
+ENVIRONMENT = {
+    # glibc hands large blocks out again: to map them anew takes a large step on a CPU a twelfth of its time.
+    "MALLOC_MMAP_THRESHOLD_": str(2**32),
+    "MALLOC_TRIM_THRESHOLD_": str(2**34),
+    # Threads look for their next piece of work for some microseconds before they sleep: to wake them takes a small step
+    # a quarter of its time. Longer would slow down runs beside other work.
+    "GOMP_SPINCOUNT": "1000",
+}
+"""What our runs are started with on top of the environment: it changes how long a step takes, and no bit of it."""
 
 EXIT_SIGNAL = 128
 """Exit codes above this one are signals."""
@@ -80,7 +87,7 @@ def build_job(name: str, arguments: list[str], folder: Path, place: Path = PLACE
         argv=tuple(build_command(MODULE, *arguments, place=place)),
         folder=folder,
         journal=folder / JOURNAL_NAME,
-        env=FREED_MEMORY_IS_KEPT | ({} if dataset is None else {CACHE_VARIABLE: str(find_root(dataset))}),
+        env=ENVIRONMENT | ({} if dataset is None else {CACHE_VARIABLE: str(find_root(dataset))}),
         packages=place,
         inputs=() if data in (SYNTHETIC, HUB) else (Path(data),),
         dataset=dataset,
