@@ -13,10 +13,11 @@ from harness.sources.source_log import LOSS_UNITS, LossUnit
 from mainrun.record.errors import RequestError
 
 STEPS = (
-    *("global_step", "trainer/global_step", "train/global_step", "step", "steps", "training_step", "_step"),
-    *("iteration", "iterations", "iter"),
+    *("global_step", "trainer/global_step", "train/global_step", "step", "steps", "training_step"),
+    *("iteration", "iterations", "iter", "_step"),
 )
-"""The first that is there counts; `step` may begin anew in each epoch where a global step stands beside it."""
+"""The first that is there counts; `step` may begin anew in each epoch where a global step stands beside it, and `_step`
+counts the lines that wandb was given."""
 TRAINING = ("train/loss_nats_per_token", "train/loss", "loss/train", "train_loss", "training_loss", "loss_train")
 _OWN = "validation/frozen_loss_nats_per_char"
 VALIDATION = (

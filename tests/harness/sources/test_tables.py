@@ -84,6 +84,7 @@ READ: dict[str, str | bytes] = {
     "sparse-nan.csv": write("step,train_loss,val_loss", [(s, 5.0, v if s % 100 == 0 else "nan") for s, v in RUN]),
     "half-a-line.jsonl": lines_of(LINES) + '{"step": 650, "val',
     "global-step.csv": write("step,trainer/global_step,val_loss", [(step % 100, step, loss) for step, loss in RUN]),
+    "calls-of-wandb.csv": write("_step,iter,val_loss", [(n, *row) for n, row in enumerate(RUN)]),
     "iteration-that-goes-on.csv": write("iter,step,val_loss", [(step, step % 200, loss) for step, loss in RUN]),
     "blank-lines.csv": PLAIN.replace("\n", "\n\n"),
     "unused-texts.csv": write("time,step,val_loss", [(f"2026-01-01 00:{step // 60}", step, v) for step, v in RUN]),
