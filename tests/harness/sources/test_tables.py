@@ -204,6 +204,14 @@ def test_no_number_where_there_was_no_evaluation_before_is_no_divergence(tmp_pat
     assert "it diverged" in str(read_text(tmp_path, "x.csv", write("step,train_loss,val_loss", rows)).reason)
 
 
+def test_the_mean_of_a_whole_training_is_no_loss_of_its_last_step(tmp_path: Path) -> None:
+    history = [{"step": step, "eval_loss": loss} for step, loss in RUN]
+    summary = {"step": 600, "train_loss": 5.0, "train_runtime": 1234.5}
+    log = read_text(tmp_path, "x.json", json.dumps([*history, summary]))
+    assert get_last(log) == RIGHT and get_losses(log, "training_step") == {}
+    assert "not used: 'train_loss', 'train_runtime'" in " ".join(log.notes)
+
+
 def test_a_run_that_begins_where_the_first_one_began_is_another_run(tmp_path: Path) -> None:
     log = read_text(tmp_path, "x.csv", str(READ["without-step-0.csv"]))
     assert "the file holds 2 runs, which begin at the lines 1, 22; the last one is judged" in log.notes
