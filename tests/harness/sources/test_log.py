@@ -143,6 +143,19 @@ def test_context_length_is_the_block_and_two_blocks_are_none() -> None:
         assert bool(facts.notes) == (expected is None)
 
 
+def test_counts_in_a_header_that_do_not_say_of_which_text_are_not_the_validation_texts() -> None:
+    log = read_log(write_json(change("dataset_info", lambda line: line | {"num_tokens": 9, "num_chars": 9})), "x.log")
+    facts = read_facts(log.events)
+    assert (facts.num_validation_tokens, facts.num_validation_chars, facts.num_train_tokens) == (None, None, 1_102_455)
+
+
+def test_a_date_is_no_time_that_has_passed_and_no_setting() -> None:
+    lines = [line | {"time": line["timestamp"]} for line in BASELINE.build()]
+    log = read_log(write_json([{k: v for k, v in line.items() if k != "elapsed_time"} for line in lines]), "x.log")
+    assert {event.get("elapsed_time") for event in log.events} == {None}
+    assert "time" not in read_facts(log.events).config
+
+
 def test_a_log_that_stops_is_not_compared() -> None:
     log = read_log(write_json(BASELINE.build()[:500]), "x.log")
     assert log.status == "stopped" and "ends at step 484 of 938; its last evaluation is at step 484" in str(log.reason)
