@@ -41,9 +41,14 @@ class _Reading:
 def read_log(path: Path, name: str, unit: LossUnit | None = None) -> SourceLog:
     """Reads a log; of several runs in one file the last is taken, and a note names the lines of all.
 
-    Raises `RequestError` where nothing in it is a training or validation step, and where lines of several programs
-    stand among each other; the message names file and line.
+    Raises `RequestError` where nothing in it is a training or validation step, where lines of several programs stand
+    among each other, with file and line, and for losses per token, as which a log's are not read.
     """
+    if unit == "nats_per_token":
+        raise RequestError(
+            f"{name} is a log, whose validation losses are nats per character: --loss-unit nats_per_token is for tables "
+            "and event files."
+        )
     text, reading, runs = Text(path, name), _Reading(), Runs(name)
     is_array = is_array_of_events(read_beginning(path))
     if is_array:
