@@ -46,8 +46,8 @@ def read_log(path: Path, name: str, unit: LossUnit | None = None) -> SourceLog:
     """
     if unit == "nats_per_token":
         raise RequestError(
-            f"{name} is a log, whose validation losses are nats per character: --loss-unit nats_per_token is for tables "
-            "and event files."
+            f"{name} is a log, whose validation losses are nats per character: --loss-unit nats_per_token is for "
+            "tables and event files."
         )
     text, reading, runs = Text(path, name), _Reading(), Runs(name)
     is_array = is_array_of_events(read_beginning(path))

@@ -328,7 +328,7 @@ def test_logs_are_not_judged_in_another_unit_than_the_one_that_is_asked_for(
 ) -> None:
     logs = [str(public.parent / f"{name}.log") for name in ("baseline", "adamw")]
     assert compare(logs, tmp_path / "out", "--loss-unit", "nats_per_token") == 2
-    assert "nats_per_token is for tables and event files" in capsys.readouterr().err
+    assert "nats_per_token is for" in capsys.readouterr().err
 
 
 def test_json_lines_without_events_are_a_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
