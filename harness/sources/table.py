@@ -32,6 +32,8 @@ def read_table(path: Path, name: str, unit: LossUnit | None) -> SourceLog:
     for row in rows:
         table.take(row)
     table.end()
+    if rows.open_end:
+        _refuse_cut_number(rows, name, layout, columns)
     if not table.runs.can_be_judged:
         raise RequestError(f"{name}: no row has a number in the column {quote(columns.validation)}.")
     notes = [*rows.notes, *layout.notes, *columns.notes, *table.runs.describe(), *table.describe()]
@@ -60,6 +62,28 @@ def _find_comma(rows: Rows, name: str, layout: Layout, columns: Columns) -> bool
     if problem is not None:
         raise RequestError(f"{name}, {problem}")
     return marks.comma is not None
+
+
+def _refuse_cut_number(rows: Rows, name: str, layout: Layout, columns: Columns) -> None:
+    """`RequestError` where a table ends with a loss that has fewer decimals than all others of its column."""
+    fewest: dict[str, int] = {}
+    last: dict[str, str] = {}
+    line = 0
+    for row in rows:
+        for column, text in last.items():
+            fewest[column] = min(_count_decimals(text), fewest.get(column, len(text)))
+        cells, line = layout.get_cells(row), row.line
+        last = {column: cells[column] for column in columns.losses if column in cells}
+    for column, text in last.items():
+        if rows.open_end.rstrip().endswith(text) and _count_decimals(text) < fewest.get(column, 0):
+            raise RequestError(
+                f"{name}, line {line:,}: the last line has no end, and {text}, its {quote(column)}, has fewer decimals "
+                "than all before: it may be cut short. Take it away, or end the line."
+            )
+
+
+def _count_decimals(text: str) -> int:
+    return len(text.replace(",", ".").partition(".")[2])
 
 
 class _Table:

@@ -104,6 +104,12 @@ def test_console_text_among_progress_bars() -> None:
     assert losses(odd) == {836: 1.248248} and odd.status == "stopped"
 
 
+def test_a_console_that_ends_within_a_loss_gives_no_loss_there() -> None:
+    text = write_console(BASELINE.build())
+    log = read_log(text[: text.rindex(b"33")], "x.log")
+    assert 938 not in losses(log) and "the last, cut short: nothing shows that its loss is whole" in " ".join(log.notes)
+
+
 @pytest.mark.parametrize("begins_with", ["hyperparameters_configured", "validation_step"])
 def test_of_two_runs_on_one_console_the_last_is_judged_and_none_of_the_first_is_left(begins_with: str) -> None:
     headers, evaluations = BASELINE.build()[:4], [x for x in BASELINE.build() if x["event"] == "validation_step"]

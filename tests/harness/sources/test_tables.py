@@ -89,6 +89,7 @@ READ: dict[str, str | bytes] = {
     "blank-lines.csv": PLAIN.replace("\n", "\n\n"),
     "unused-texts.csv": write("time,step,val_loss", [(f"2026-01-01 00:{step // 60}", step, v) for step, v in RUN]),
     "three-decimals.csv": write("step;val_loss", [(s, f"{v:.3f}".replace(".", ",")) for s, v in fall(600, 1.65)], ";"),
+    "no-end-of-the-last-line.csv": PLAIN.removesuffix("\n"),
     "latin.csv": write("step,größe,val_loss", BOTH).encode("latin-1"),
 }
 
@@ -173,6 +174,7 @@ FAILED: dict[str, tuple[str | bytes, str]] = {
         lines_of(LINES[:3]) + '{"step": 150, "val\n' + lines_of(LINES[4:]),
         "line 4: it is no JSON object",
     ),
+    "cut-number.csv": (PLAIN[:-2], "line 14: the last line has no end, and 1.6, its 'val_loss', has fewer"),
     "cut.csv.gz": (gzip.compress(PLAIN.encode())[:-12], "packed, and damaged or cut short"),
     "workbook.xlsx": (b"PK\x03\x04" + bytes(50), "a zip archive or a workbook"),
     "table.parquet": (b"PAR1" + bytes(50), "a parquet file"),
