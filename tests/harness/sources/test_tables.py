@@ -148,6 +148,10 @@ FAILED: dict[str, tuple[str | bytes, str]] = {
         write("run,step,val_loss", [(run, *row) for row in RUN for run in "ab"]),
         "line 4: lines of several programs",
     ),
+    "mlflow.csv": (
+        write("Run ID,metric,step,value", [(run, "val_loss", *row) for row in RUN for run in "ab"]),
+        "line 4: lines of several programs",
+    ),
     "ranks.log": (
         "".join(f"[rank{n % 2}]: {json.dumps(line)}\n" for n, line in enumerate(BASELINE.build())),
         "lines of several programs stand among each other",
