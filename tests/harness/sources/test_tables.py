@@ -197,6 +197,13 @@ def test_a_table_that_cannot_be_read_in_one_way_is_refused_by_name_and_place(nam
     assert log.events or name in str(log.reason) or "diverged" in str(log.reason)
 
 
+def test_a_last_loss_that_may_be_cut_short_is_told_of(tmp_path: Path) -> None:
+    whole = read_text(tmp_path, "x.csv", write("step,val_loss", RUN))
+    cut = read_text(tmp_path, "x.csv", write("step,val_loss", RUN).removesuffix("\n"))
+    assert get_last(cut) == get_last(whole) and cut.notes != whole.notes
+    assert "the last line, 14, has no end: whether 1.65, its 'val_loss', is whole is not shown" in cut.notes
+
+
 def test_rows_after_the_last_evaluation_are_steps_that_were_not_evaluated(tmp_path: Path) -> None:
     log = read_text(tmp_path, "x.csv", write("step,lr,val_loss", [*BOTH, (650, 0.1, "")]))
     assert "the last step, 650, was not evaluated" in " ".join(log.notes)
