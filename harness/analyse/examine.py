@@ -40,7 +40,7 @@ class Clock:
     """What the log's `elapsed_time` says, in seconds."""
 
     elapsed_s: float | None
-    """Last value, pauses and evaluations included."""
+    """Last value, pauses and evaluations included; None where the clock went back."""
     num_gaps: int
     gap_s: float
     """All gaps together."""
@@ -109,7 +109,8 @@ def read_clock(elapsed: Sequence[float]) -> Clock:
     waits = [after - before for before, after in pairwise(elapsed)]
     usual = median([wait for wait in waits if wait >= 0] or [0.0])
     gaps = [wait for wait in waits if wait > max(MIN_GAP_S, GAP_FACTOR * usual)]
-    return Clock(elapsed[-1], len(gaps), sum(gaps), sum(wait < 0 for wait in waits))
+    num_setbacks = sum(wait < 0 for wait in waits)
+    return Clock(None if num_setbacks else elapsed[-1], len(gaps), sum(gaps), num_setbacks)
 
 
 def _doubt_spans(fit: Fit, coverage: Coverage | None) -> Fit:

@@ -10,6 +10,7 @@ from harness.analyse.pairs import BASES, MATCHED
 from harness.analyse.verdict import adjust_verdicts
 from harness.formats import format_number_of, format_value
 from harness.store.arm_fields import Arm
+from harness.store.runs import OURS
 from mainrun.config import find_changes
 
 MAX_CHANGES_NAMED = 3
@@ -64,7 +65,9 @@ def describe_difference(baseline: Arm, arm: Arm, pair: Mapping[str, Any] | None,
     """What of an arm's settings and code is not the baseline's, in a few words; settings in the order of `telling`."""
     if arm is baseline:
         return "the baseline"
-    if arm["config"] and baseline["config"] and arm["config"].keys().isdisjoint(baseline["config"]):
+    if not arm["config"] or not baseline["config"]:
+        return "settings not stated"
+    if arm["config"].keys().isdisjoint(baseline["config"]):
         return "settings of other names"
     found = find_changes(baseline["config"], arm["config"])
     changes = [(key, found[key]) for key in telling if key in found]
@@ -78,7 +81,9 @@ def describe_difference(baseline: Arm, arm: Arm, pair: Mapping[str, Any] | None,
     if num_files:
         named.insert(0, f"code of {format_number_of(num_files, 'file')}")
     more = len(named) - MAX_CHANGES_NAMED
-    return ", ".join(named[:MAX_CHANGES_NAMED]) + (f" and {more} more" if more > 0 else "") or "nothing"
+    # The code of other programs is not known.
+    nothing = "nothing" if all(each["origin"] in OURS for each in (baseline, arm)) else "nothing that is stated"
+    return ", ".join(named[:MAX_CHANGES_NAMED]) + (f" and {more} more" if more > 0 else "") or nothing
 
 
 def _describe(

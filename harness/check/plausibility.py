@@ -171,11 +171,16 @@ def check_resumes(evidence: Evidence, run: StoredRun) -> str | None:
 def check_distinct_runs(evidence: Evidence) -> Result:
     """One journal under two names, or the losses of one run under another seed or other settings."""
     runs = [run for run in evidence.comparison.runs.values() if run.is_complete and run.events]
+    again = None
     for (one, its_losses), (other, losses) in combinations([(run, _select_losses(run)) for run in runs], 2):
         if one.events == other.events:
             return "FAIL", f"{other.folder.name} has the journal of {one.folder.name}"
         if its_losses == losses and (one.seed, one.facts.config) != (other.seed, other.facts.config):
             return "FAIL", f"{other.folder.name} has every loss of {one.folder.name}, with another seed or settings"
+        if (one.is_read or other.is_read) and _select_evaluations(its_losses) == _select_evaluations(losses):
+            again = f"{other.folder.name} has every validation loss of {one.folder.name}, and may be the same run"
+    if again is not None:
+        return "NOT CHECKED", again
     return "PASS", f"{len(runs)} runs, each with losses of its own"
 
 
@@ -212,3 +217,7 @@ def _judge_clock(run: StoredRun) -> Result:
 def _select_losses(run: StoredRun) -> list[Any]:
     names = ("training_step", "validation_step")
     return [(event["event"], event["step"], event.get("loss")) for event in run.events if event["event"] in names]
+
+
+def _select_evaluations(losses: list[Any]) -> list[Any]:
+    return [loss for loss in losses if loss[0] == "validation_step"]

@@ -19,7 +19,9 @@ from harness.check.registry import (
     register,
     register_of_runs,
 )
+from harness.sources.runs import NO_PLAN
 from harness.store.facts import AbsentError, known
+from harness.store.journals import NOTE
 from harness.store.runs import StoredComparison, StoredRun
 
 EPOCHS = 7
@@ -214,6 +216,8 @@ def check_last_step(evidence: Evidence, run: StoredRun) -> str | None:
         )
     if last != planned:
         raise AbsentError(f"its last evaluation is at step {last:,} of {planned:,}")
+    if any(event["text"].startswith(NO_PLAN) for event in run.select(NOTE)):
+        raise AbsentError(NO_PLAN)
     return None
 
 

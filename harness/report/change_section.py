@@ -7,11 +7,10 @@ from harness import formats
 from harness.plan.arguments import PACKAGE
 from harness.plan.changes import FILE_NAME as PATCH_NAME
 from harness.report.blocks import Code, Note, Section, Table
+from harness.store.runs import OURS
 
 Described = Mapping[str, Any]
 NOT_MEASURED = "not measured"
-OURS = ("trained", "run")
-"""Origins of runs whose settings have the names of this program."""
 ONE_SIDED = "Settings that only one of the two programs names are left out."
 MAX_FILES = 20
 """Changed files that are named; `changes.patch` holds all."""
@@ -20,7 +19,7 @@ MAX_FILES = 20
 def describe_changes(document: Described, pair: Described) -> Section:
     """What the arms differ in, with what each change was measured to be worth."""
     arms = [arm for arm in document["arms"] if arm["name"] in (pair["baseline"], pair["candidate"])]
-    has_one_origin = len({arm["origin"] in OURS for arm in arms}) == 1
+    has_one_origin = len({arm["origin"] in OURS for arm in arms}) == 1 and all(arm["config"] for arm in arms)
     known = [
         change for change in pair["changes"] if has_one_origin or None not in (change["baseline"], change["candidate"])
     ]

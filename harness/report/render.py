@@ -29,6 +29,7 @@ from harness.store.document import load_document
 from harness.store.findings import STATUSES
 from harness.store.measurements import FILE_NAME as METRICS_NAME
 from harness.store.measurements import Row, load_metrics, save_rows
+from harness.store.runs import OURS
 from mainrun.record.files import save_text
 from mainrun.record.inert import make_inert
 
@@ -156,7 +157,7 @@ def _build_context(document: dict[str, Any], most: int | None = None) -> dict[st
         "first_figures": show_figures(document, is_first=True),
         "statuses": STATUSES,
         "mismatch": any(pair["mismatch"] for pair in document["pairs"]),
-        "has_logs": any(arm["origin"] not in ("trained", "run") for arm in document["arms"]),
+        "has_logs": any(arm["origin"] not in OURS for arm in document["arms"]),
         "conclusions": front.find_conclusions(document),
         "color": front.find_color(document),
         "ranking": ranking_table.describe_ranking(document),

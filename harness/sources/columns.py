@@ -13,10 +13,11 @@ from harness.sources.source_log import LOSS_UNITS, LossUnit
 from mainrun.record.errors import RequestError
 
 STEPS = (
-    *("global_step", "trainer/global_step", "train/global_step", "step", "steps", "training_step", "_step"),
-    *("iteration", "iterations", "iter"),
+    *("global_step", "trainer/global_step", "train/global_step", "step", "steps", "training_step"),
+    *("iteration", "iterations", "iter", "_step"),
 )
-"""The first that is there counts; `step` may begin anew in each epoch where a global step stands beside it."""
+"""The first that is there counts; `step` may begin anew in each epoch where a global step stands beside it, and `_step`
+counts the lines that wandb was given."""
 TRAINING = ("train/loss_nats_per_token", "train/loss", "loss/train", "train_loss", "training_loss", "loss_train")
 _OWN = "validation/frozen_loss_nats_per_char"
 VALIDATION = (
@@ -69,7 +70,9 @@ def choose_columns(names: Sequence[str], unit: LossUnit | None, where: str, unus
         unit = "nats_per_char"
     if unit is None:
         raise RequestError(f"{where} does not say the unit of its losses. Give --loss-unit {' or '.join(LOSS_UNITS)}.")
-    training = _choose(names, TRAINING, "training loss", where)
+    # Beside the time of the whole training, `train_loss` is its mean, as Hugging Face's Trainer writes it at the end.
+    of_steps = [name for name in names if name != "train_loss"] if "train_runtime" in names else names
+    training = _choose(of_steps, TRAINING, "training loss", where)
     full = _choose(names, (FULL,), "full loss", where)
     rate = next((name for wanted in RATES for name in names if name.lower() == wanted), None)
     used = {validation, training, full, rate, *unused}

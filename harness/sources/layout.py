@@ -12,7 +12,7 @@ from mainrun.record.errors import RequestError
 _NAMES = ("metric", "metric_name", "tag", "key", "variable", "series", "measure", "name")
 _VALUES = ("value", "val", "metric_value", "scalar", "y")
 _SPLITS = ("split", "phase", "subset", "mode", "stage", "set")
-_RUNS = ("run_id", "run_name", "run", "experiment", "exp", "trial", "fold", "rank", "seed")
+_RUNS = ("run_id", "run id", "run_name", "run name", "run", "experiment", "exp", "trial", "fold", "rank", "seed")
 """Columns that tell the rows of several runs apart."""
 _TAG = re.compile(r".*tag-(.+?)(\.(csv|json))?(\.gz)?", re.IGNORECASE)
 MAX_METRICS = 1_000

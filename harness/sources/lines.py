@@ -73,6 +73,8 @@ _PERSONAL = frozenset({"host", "hostname", "user", "username", "cwd", "home"})
 MAX_TEXT = 200
 MAX_TIME_S = 1e11
 """A larger timestamp is in no seconds."""
+MAX_ELAPSED_S = 1e9
+"""A larger time is a date."""
 MAX_LOSS = 1e6
 """A larger loss has diverged as one that is not finite has."""
 
@@ -163,7 +165,7 @@ def _read_number(value: Any) -> float | None:
 
 def _read_elapsed(value: Any) -> float | None:
     number = _read_number(value)
-    return number if number is None or abs(number) < MAX_TIME_S else None
+    return number if number is None or abs(number) < MAX_ELAPSED_S else None
 
 
 def _keep_header(raw: dict[str, Any]) -> dict[str, Any]:
@@ -171,7 +173,7 @@ def _keep_header(raw: dict[str, Any]) -> dict[str, Any]:
     kept: dict[str, Any] = {}
     for name, value in raw.items():
         key = _make_text(name)
-        if key in ("event", "timestamp", "prnt") or key.lower() in _PERSONAL:
+        if key in ("event", "timestamp", "prnt", *_ELAPSED) or key.lower() in _PERSONAL:
             continue
         if isinstance(value, str):
             kept[key] = _shorten(value)

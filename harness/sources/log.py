@@ -5,6 +5,7 @@ with its line number, and what is not there stays None.
 """
 
 import gc
+import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -25,6 +26,8 @@ Entry = tuple[int, str, list[Found]]
 """Number, text and content of a line."""
 T = TypeVar("T")
 MAX_NAME = 60
+_CUT_LOSS = re.compile(r"\]\s*\w+:[^{]*\bloss=[^\s=]*\Z")
+"""A console line that ends with its loss, without an end of the line."""
 
 
 @dataclass
@@ -41,9 +44,14 @@ class _Reading:
 def read_log(path: Path, name: str, unit: LossUnit | None = None) -> SourceLog:
     """Reads a log; of several runs in one file the last is taken, and a note names the lines of all.
 
-    Raises `RequestError` where nothing in it is a training or validation step, and where lines of several programs
-    stand among each other; the message names file and line.
+    Raises `RequestError` where nothing in it is a training or validation step, where lines of several programs stand
+    among each other, with file and line, and for losses per token, as which a log's are not read.
     """
+    if unit == "nats_per_token":
+        raise RequestError(
+            f"{name} is a log, whose validation losses are nats per character: --loss-unit nats_per_token is for "
+            "tables and event files."
+        )
     text, reading, runs = Text(path, name), _Reading(), Runs(name)
     is_array = is_array_of_events(read_beginning(path))
     if is_array:
@@ -55,7 +63,9 @@ def read_log(path: Path, name: str, unit: LossUnit | None = None) -> SourceLog:
     number = 0
     for number, line, found in _without_collection(entries):
         for kind, what in found:
-            if kind == "event":
+            if kind == "event" and line[-1:] != "\n" and _CUT_LOSS.search(line):
+                reading.bad.append(f"line {number:,}, the last, cut short: nothing shows that its loss is whole")
+            elif kind == "event":
                 _enter(runs, what, number, line)
             elif kind == "lost":
                 runs.lose(what, number)

@@ -65,6 +65,8 @@ class Rows:
         self._kept: Container[str] | None = None
         self.num_ignored = 0
         """Lines of other text among JSON lines, of the newest reading."""
+        self.open_end = ""
+        """The last line where it has no end, and may be cut short; of the newest reading of a table in CSV."""
 
     def keep_only(self, columns: Container[str]) -> None:
         """From the next reading on, rows of a wide table have the cells of these columns alone."""
@@ -89,7 +91,7 @@ class Rows:
                 self._refuse_object()
 
     def _read_csv(self) -> Iterator[Row]:
-        reader = csv.reader(_part_lines(self._text), delimiter=self.dialect.separator, strict=True)
+        reader = csv.reader(_part_lines(self._watch_end(self._text)), delimiter=self.dialect.separator, strict=True)
         header: list[str] = []
         kept: list[tuple[int, str]] = []
         wanted = self._kept
@@ -117,6 +119,11 @@ class Rows:
             raise RequestError(f"{self._name}, line {before + 1}: it is no row of a table: {error}.") from None
         if not header:
             raise RequestError(f"{self._name}, line 1: no column named step. It has: nothing.")
+
+    def _watch_end(self, lines: Iterable[str]) -> Iterator[str]:
+        for line in lines:
+            self.open_end = "" if line.endswith(("\r", "\n")) else line
+            yield line
 
     def _check_header(self, line: int, header: list[str]) -> list[str]:
         if not any(cell.lower() in STEPS for cell in header):

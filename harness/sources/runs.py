@@ -11,6 +11,8 @@ from harness.sources.source_log import SourceLog
 from harness.store.journals import HEADERS, Event
 from mainrun.record.errors import RequestError
 
+NO_PLAN = "the number of planned steps is not given"
+"""A note that begins so says that the last step of the source was taken for the last one there is."""
 MAX_KEPT = 1_000_000
 """Evaluations of one run, or steps of one that goes over itself again; more would not fit into memory."""
 
@@ -140,7 +142,7 @@ class Runs:
         if not training:
             notes.append("no training step is in it")
         if planned is None:
-            notes.append(f"the number of planned steps is not given; step {last:,}, the last one here, is taken for it")
+            notes.append(f"{NO_PLAN}; step {last:,}, the last one here, is taken for it")
         elif last < planned:
             reason = f"the log ends at step {last:,} of {planned:,}; its last evaluation is at step {at:,}, {loss:.6g}"
             return SourceLog(events, notes, "stopped", reason)

@@ -35,6 +35,8 @@ def read_table(path: Path, name: str, unit: LossUnit | None) -> SourceLog:
     if not table.runs.can_be_judged:
         raise RequestError(f"{name}: no row has a number in the column {quote(columns.validation)}.")
     notes = [*rows.notes, *layout.notes, *columns.notes, *table.runs.describe(), *table.describe()]
+    if rows.open_end:
+        notes += _describe_end(rows, name, layout, columns)
     if rows.num_ignored:
         notes.append(f"{count(rows.num_ignored, 'line')} of other text ignored")
     return table.runs.conclude(notes)
@@ -60,6 +62,37 @@ def _find_comma(rows: Rows, name: str, layout: Layout, columns: Columns) -> bool
     if problem is not None:
         raise RequestError(f"{name}, {problem}")
     return marks.comma is not None
+
+
+def _describe_end(rows: Rows, name: str, layout: Layout, columns: Columns) -> list[str]:
+    """A note on a table that ends with a loss and without an end of the line, which may be cut short.
+
+    `RequestError` where the loss has fewer decimals than all others of its column.
+    """
+    decimals: dict[str, list[int]] = {column: [] for column in columns.losses}
+    last: dict[str, str] = {}
+    line = 0
+    for row in rows:
+        for column, text in last.items():
+            counted = [*decimals[column], _count_decimals(text)]
+            decimals[column] = [min(counted), max(counted)]
+        cells, line = layout.get_cells(row), row.line
+        last = {column: cells[column] for column in columns.losses if column in cells}
+    for column, text in last.items():
+        found, others = _count_decimals(text), decimals[column]
+        if not others or found >= others[-1] or not rows.open_end.rstrip().endswith(text):
+            continue
+        if found < others[0]:
+            raise RequestError(
+                f"{name}, line {line:,}: the last line has no end, and {text}, its {quote(column)}, has fewer decimals "
+                "than all before: it may be cut short. Take it away, or end the line."
+            )
+        return [f"the last line, {line:,}, has no end: whether {text}, its {quote(column)}, is whole is not shown"]
+    return []
+
+
+def _count_decimals(text: str) -> int:
+    return len(text.replace(",", ".").partition(".")[2])
 
 
 class _Table:

@@ -20,11 +20,13 @@ _COUNTS = {
     "num_train_tokens": ("tokens_per_epoch",),
     "epochs": ("epochs",),
     "num_parameters": ("parameters_count", "num_parameters", "parameters"),
-    "num_validation_tokens": ("num_validation_tokens", "num_tokens"),
-    "num_validation_chars": ("num_validation_chars", "num_chars"),
+    "num_validation_tokens": ("num_validation_tokens",),
+    "num_validation_chars": ("num_validation_chars",),
     "num_train_titles": ("titles_count",),
     "num_titles": ("num_titles",),
 }
+_OF_EVALUATIONS = {"num_validation_tokens": "num_tokens", "num_validation_chars": "num_chars"}
+"""As evaluations call them; in a header these names may be of any text."""
 _EVALUATION_BATCH = ("eval_batch_size", "evaluation_batch_size", "val_batch_size")
 _LATER_WINS = frozenset({"vocab_size"})
 """Asked for in the configuration, and known once the tokenizer is made."""
@@ -141,10 +143,12 @@ def read_facts(events: Sequence[Event], record: Mapping[str, Any] | None = None)
     headers = [event for event in events if event["event"] in HEADERS]
     evaluations = [event for event in events if event["event"] == "validation_step"]
     for name, keys in _COUNTS.items():
-        sources = [*headers, *(evaluations if name.startswith("num_validation") else ())]
-        setattr(facts, name, _read_count(name, sources, keys, facts.notes))
-    with_spans = [event for event in evaluations if event.get("num_spans")]
-    facts.num_spans = _read_count("num_spans", with_spans, ("num_spans",), facts.notes)
+        places = [*product(headers, keys)]
+        if name in _OF_EVALUATIONS:
+            places += [(event, _OF_EVALUATIONS[name]) for event in evaluations]
+        setattr(facts, name, _read_count(name, places, facts.notes))
+    with_spans = [(event, "num_spans") for event in evaluations if event.get("num_spans")]
+    facts.num_spans = _read_count("num_spans", with_spans, facts.notes)
     _read_batches(facts, headers)
     facts.steps_per_epoch = _read_steps_per_epoch(headers, facts.notes)
     for event in headers:
@@ -186,10 +190,10 @@ def _read_record(facts: RunFacts, record: Mapping[str, Any]) -> None:
         facts.steps_per_epoch = record["sizes"]["steps_per_epoch"]
 
 
-def _read_count(name: str, events: Iterable[Event], keys: tuple[str, ...], notes: list[str]) -> int | None:
-    """The one value that events give under some keys, or None where they give none or more than one."""
+def _read_count(name: str, places: Iterable[tuple[Event, str]], notes: list[str]) -> int | None:
+    """The one value that events give under a key each, or None where they give none or more than one."""
     found: dict[int, None] = {}
-    for event, key in product(events, keys):
+    for event, key in places:
         value = event.get(key)
         if type(value) is int and 0 < value < MAX_COUNT:
             found[value] = None
@@ -208,9 +212,9 @@ def _read_count(name: str, events: Iterable[Event], keys: tuple[str, ...], notes
 
 def _read_batches(facts: RunFacts, headers: Sequence[Event]) -> None:
     """`batch_size` is the batch of both, or of the evaluation where `train_batch_size` stands beside it."""
-    batch = _read_count("batch_size", headers, ("batch_size",), facts.notes)
-    training = _read_count("train_batch_size", headers, ("train_batch_size",), facts.notes)
-    evaluation = _read_count("evaluation batch size", headers, _EVALUATION_BATCH, facts.notes)
+    batch = _read_count("batch_size", product(headers, ("batch_size",)), facts.notes)
+    training = _read_count("train_batch_size", product(headers, ("train_batch_size",)), facts.notes)
+    evaluation = _read_count("evaluation batch size", product(headers, _EVALUATION_BATCH), facts.notes)
     facts.training_batch_size = training or batch
     facts.evaluation_batch_size = evaluation or batch or training
     if training is not None and batch is not None and training != batch and evaluation is None:

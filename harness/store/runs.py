@@ -33,6 +33,8 @@ COMPLETE = ("complete", "imported")
 """Statuses of runs that are whole: trained here, and taken in from a log."""
 OWN_KIND = "run"
 """Kind of a record's `source` that is a run of the training program; all others are importers'."""
+OURS = ("trained", OWN_KIND)
+"""Origins of runs of the training program: all that they were trained with is known."""
 
 
 @dataclass(frozen=True)

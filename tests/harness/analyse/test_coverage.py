@@ -147,4 +147,5 @@ def test_a_scaled_training_loss_is_not_used_for_the_fit() -> None:
 def test_gaps_and_setbacks_of_a_clock() -> None:
     clock = read_clock([1.0, 2.0, 3.0, 10_803.0, 10_804.0, 5.0])
     assert (clock.num_gaps, clock.gap_s, clock.num_setbacks) == (1, 10_800.0, 1)
+    assert clock.elapsed_s is None and read_clock([1.0, 2.0]).elapsed_s == 2.0
     assert read_clock([]).elapsed_s is None

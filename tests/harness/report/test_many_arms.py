@@ -70,6 +70,20 @@ def test_settings_that_one_of_two_programs_does_not_name_are_no_changes(tiny_doc
         assert (ABSENT in [cell for row in table.rows for cell in row]) != is_cut
 
 
+def test_of_settings_that_a_source_does_not_state_nothing_is_said(tmp_path: Path) -> None:
+    sources = write(tmp_path, base=write_json(shape(0).build()), other=write_json(shape(0).build()[:-1]))
+    (tmp_path / "table.csv").write_text("step,val_loss\n0,2.08\n600,1.2\n", encoding="utf-8")
+    assert compare([*sources, str(tmp_path / "table.csv")], tmp_path / "out", "--loss-unit", "nats_per_char") == 0
+    document = load_document(tmp_path / "out")
+    changes = {row["arm"]: row["change"] for row in document["ranking"]["rows"]}
+    assert changes["other"] == "nothing that is stated" and changes["table"] == "settings not stated"
+    section = describe_changes(document, next(pair for pair in document["pairs"] if pair["candidate"] == "table"))
+    assert Note(ONE_SIDED) in section.blocks and [
+        table.rows for table in section.blocks if isinstance(table, Table)
+    ] == [[], []]
+    assert "Scalars, where a run gives them:" in (tmp_path / "out" / SUMMARY).read_text(encoding="utf-8")
+
+
 def test_the_best_arms_alone_are_shown_in_detail_and_comparison_json_holds_all(sweep: Path) -> None:
     document = load_document(sweep)
     summary = (sweep / SUMMARY).read_text(encoding="utf-8")

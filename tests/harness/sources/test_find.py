@@ -16,7 +16,7 @@ from harness.verify.verify import verify
 from mainrun.record.errors import RequestError
 from tests.harness.sources.logs import BASELINE, SAME_COVERAGE, Shape, write_json
 from tests.harness.sources.test_imports import compare, write
-from tests.harness.sources.test_tables import LONGER, PLAIN
+from tests.harness.sources.test_tables import LONGER, PLAIN, RUN
 from tests.harness.sources.test_tables import write as write_table
 
 CONTENT, OTHER = write_json(BASELINE.build()), write_json(SAME_COVERAGE.build())
@@ -137,6 +137,17 @@ def test_with_fewer_than_two_arms_that_can_be_read_nothing_is_judged(
     for options in ([], ["--dry-run"]):
         assert compare(sources, tmp_path / "out", *options) == 2
         assert "stub.log, lines 1 to 1" in capsys.readouterr().err and not (tmp_path / "out").exists()
+
+
+def test_a_table_that_may_be_cut_or_be_another_one_again_passes_no_check_of_that(tmp_path: Path) -> None:
+    again = write_table("step,train_loss,val_loss", [(step, 5.0, loss) for step, loss in RUN])
+    tables = [put(tmp_path / "a.csv", PLAIN), put(tmp_path / "b.csv", again)]
+    assert compare([*tables, "--loss-unit", "nats_per_char"], tmp_path / "out") == 0
+    document = load_document(tmp_path / "out")
+    found = {found["name"]: found for found in (*document["constraints"], *document["integrity"])}
+    assert {found[name]["status"] for name in ("last-step", "distinct-runs")} == {"NOT CHECKED"}
+    assert "the number of planned steps is not given" in found["last-step"]["evidence"]
+    assert "b-s1337 has every validation loss of a-s1337" in found["distinct-runs"]["evidence"]
 
 
 FACTS = ["--block-size", "128", "--batch-size", "64", "--train-tokens", "1102455", "--validation-tokens", "121000"]

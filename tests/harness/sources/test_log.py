@@ -104,6 +104,12 @@ def test_console_text_among_progress_bars() -> None:
     assert losses(odd) == {836: 1.248248} and odd.status == "stopped"
 
 
+def test_a_console_that_ends_within_a_loss_gives_no_loss_there() -> None:
+    text = write_console(BASELINE.build())
+    log = read_log(text[: text.rindex(b"33")], "x.log")
+    assert 938 not in losses(log) and "the last, cut short: nothing shows that its loss is whole" in " ".join(log.notes)
+
+
 @pytest.mark.parametrize("begins_with", ["hyperparameters_configured", "validation_step"])
 def test_of_two_runs_on_one_console_the_last_is_judged_and_none_of_the_first_is_left(begins_with: str) -> None:
     headers, evaluations = BASELINE.build()[:4], [x for x in BASELINE.build() if x["event"] == "validation_step"]
@@ -141,6 +147,19 @@ def test_context_length_is_the_block_and_two_blocks_are_none() -> None:
         facts = read_facts(read_log(write_json(lines), "x.log").events)
         assert facts.block_size == expected
         assert bool(facts.notes) == (expected is None)
+
+
+def test_counts_in_a_header_that_do_not_say_of_which_text_are_not_the_validation_texts() -> None:
+    log = read_log(write_json(change("dataset_info", lambda line: line | {"num_tokens": 9, "num_chars": 9})), "x.log")
+    facts = read_facts(log.events)
+    assert (facts.num_validation_tokens, facts.num_validation_chars, facts.num_train_tokens) == (None, None, 1_102_455)
+
+
+def test_a_date_is_no_time_that_has_passed_and_no_setting() -> None:
+    lines = [line | {"time": line["timestamp"]} for line in BASELINE.build()]
+    log = read_log(write_json([{k: v for k, v in line.items() if k != "elapsed_time"} for line in lines]), "x.log")
+    assert {event.get("elapsed_time") for event in log.events} == {None}
+    assert "time" not in read_facts(log.events).config
 
 
 def test_a_log_that_stops_is_not_compared() -> None:

@@ -84,10 +84,12 @@ READ: dict[str, str | bytes] = {
     "sparse-nan.csv": write("step,train_loss,val_loss", [(s, 5.0, v if s % 100 == 0 else "nan") for s, v in RUN]),
     "half-a-line.jsonl": lines_of(LINES) + '{"step": 650, "val',
     "global-step.csv": write("step,trainer/global_step,val_loss", [(step % 100, step, loss) for step, loss in RUN]),
+    "calls-of-wandb.csv": write("_step,iter,val_loss", [(n, *row) for n, row in enumerate(RUN)]),
     "iteration-that-goes-on.csv": write("iter,step,val_loss", [(step, step % 200, loss) for step, loss in RUN]),
     "blank-lines.csv": PLAIN.replace("\n", "\n\n"),
     "unused-texts.csv": write("time,step,val_loss", [(f"2026-01-01 00:{step // 60}", step, v) for step, v in RUN]),
     "three-decimals.csv": write("step;val_loss", [(s, f"{v:.3f}".replace(".", ",")) for s, v in fall(600, 1.65)], ";"),
+    "no-end-of-the-last-line.csv": PLAIN.removesuffix("\n"),
     "latin.csv": write("step,größe,val_loss", BOTH).encode("latin-1"),
 }
 
@@ -146,6 +148,10 @@ FAILED: dict[str, tuple[str | bytes, str]] = {
         write("run,step,val_loss", [(run, *row) for row in RUN for run in "ab"]),
         "line 4: lines of several programs",
     ),
+    "mlflow.csv": (
+        write("Run ID,metric,step,value", [(run, "val_loss", *row) for row in RUN for run in "ab"]),
+        "line 4: lines of several programs",
+    ),
     "ranks.log": (
         "".join(f"[rank{n % 2}]: {json.dumps(line)}\n" for n, line in enumerate(BASELINE.build())),
         "lines of several programs stand among each other",
@@ -172,6 +178,7 @@ FAILED: dict[str, tuple[str | bytes, str]] = {
         lines_of(LINES[:3]) + '{"step": 150, "val\n' + lines_of(LINES[4:]),
         "line 4: it is no JSON object",
     ),
+    "cut-number.csv": (PLAIN[:-2], "line 14: the last line has no end, and 1.6, its 'val_loss', has fewer"),
     "cut.csv.gz": (gzip.compress(PLAIN.encode())[:-12], "packed, and damaged or cut short"),
     "workbook.xlsx": (b"PK\x03\x04" + bytes(50), "a zip archive or a workbook"),
     "table.parquet": (b"PAR1" + bytes(50), "a parquet file"),
@@ -190,6 +197,13 @@ def test_a_table_that_cannot_be_read_in_one_way_is_refused_by_name_and_place(nam
     assert log.events or name in str(log.reason) or "diverged" in str(log.reason)
 
 
+def test_a_last_loss_that_may_be_cut_short_is_told_of(tmp_path: Path) -> None:
+    whole = read_text(tmp_path, "x.csv", write("step,val_loss", RUN))
+    cut = read_text(tmp_path, "x.csv", write("step,val_loss", RUN).removesuffix("\n"))
+    assert get_last(cut) == get_last(whole) and cut.notes != whole.notes
+    assert "the last line, 14, has no end: whether 1.65, its 'val_loss', is whole is not shown" in cut.notes
+
+
 def test_rows_after_the_last_evaluation_are_steps_that_were_not_evaluated(tmp_path: Path) -> None:
     log = read_text(tmp_path, "x.csv", write("step,lr,val_loss", [*BOTH, (650, 0.1, "")]))
     assert "the last step, 650, was not evaluated" in " ".join(log.notes)
@@ -201,6 +215,14 @@ def test_no_number_where_there_was_no_evaluation_before_is_no_divergence(tmp_pat
     assert get_last(log) == (2, 1.9) and "the last step, 3, was not evaluated" in " ".join(log.notes)
     rows[3] = (3, "nan", "nan")
     assert "it diverged" in str(read_text(tmp_path, "x.csv", write("step,train_loss,val_loss", rows)).reason)
+
+
+def test_the_mean_of_a_whole_training_is_no_loss_of_its_last_step(tmp_path: Path) -> None:
+    history = [{"step": step, "eval_loss": loss} for step, loss in RUN]
+    summary = {"step": 600, "train_loss": 5.0, "train_runtime": 1234.5}
+    log = read_text(tmp_path, "x.json", json.dumps([*history, summary]))
+    assert get_last(log) == RIGHT and get_losses(log, "training_step") == {}
+    assert "not used: 'train_loss', 'train_runtime'" in " ".join(log.notes)
 
 
 def test_a_run_that_begins_where_the_first_one_began_is_another_run(tmp_path: Path) -> None:
