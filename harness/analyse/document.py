@@ -201,7 +201,7 @@ def _build_judge(
     def judge(before: str, after: str) -> dict[str, Any]:
         basis = {"field": field, "name": BASES[field]}
         certainty = describe_certainty(comparison, headlines[before], headlines[after], finals, basis)
-        return certainty["verdict"] | ({"interval_95": None} if doubted & {before, after} else {})
+        return dict(certainty["verdict"]) | ({"interval_95": None} if doubted & {before, after} else {})
 
     return judge
 
