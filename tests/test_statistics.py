@@ -66,9 +66,10 @@ def test_an_interval_says_the_lowest_and_the_highest_coverage_that_the_document_
                     for count, share in zip(NUM_SEEDS, shares, strict=True):
                         kinds[True][count].append(share)
         if "always" not in noise.name:
-            alone = documented[f"{noise.name}, 5 %", 600][len(NUM_SEEDS) :]
-            for count, share in zip(NUM_SEEDS, alone, strict=False):
-                kinds[False][count].append(share)
+            large = documented[f"{noise.name}, 5 %", 600]
+            for with_titles, start in ((True, 0), (False, len(NUM_SEEDS))):
+                for count, share in zip(NUM_SEEDS, large[start:], strict=False):
+                    kinds[with_titles][count].append(share)
     for with_titles, by_pairs in SIMULATED_COVERAGE_PERCENT.items():
         for count, said in by_pairs.items():
             shares = kinds[with_titles][count]

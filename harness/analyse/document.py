@@ -107,7 +107,7 @@ def describe_comparison(
             pair["verdict"]["reason"] += COVERAGE_DIFFERS
         document["pairs"].append(round_numbers(pair))
     judge_together([pair["verdict"] for pair in document["pairs"]])
-    judge = _build_judge(comparison, document["arms"], headlines, finals)
+    judge = _build_judge(comparison, document, headlines, finals)
     document["ablation"] = round_numbers(_describe_ablation(comparison, document["arms"], headlines, finals))
     time_doubts = find_time_doubts(document["arms"], document["runs"])
     shown_beside = find_baseline(plan.against, document["arms"], finals, plan.seeds)
@@ -189,17 +189,19 @@ def _describe_clock(run: StoredRun) -> RunEntry:
 
 def _build_judge(
     comparison: StoredComparison,
-    arms: Sequence[Arm],
+    document: Document,
     headlines: Mapping[str, PlannedRun],
     finals: Finals,
 ) -> Callable[[str, str], dict[str, Any]]:
-    field = find_common_basis(arms) or FULL
+    """The verdict on any two arms; without an interval where the pair of one of them is in doubt."""
+    field = find_common_basis(document["arms"]) or FULL
+    doubted = {pair["candidate"] for pair in document["pairs"] if pair["doubts"]}
 
     @cache
     def judge(before: str, after: str) -> dict[str, Any]:
         basis = {"field": field, "name": BASES[field]}
         certainty = describe_certainty(comparison, headlines[before], headlines[after], finals, basis)
-        return dict(certainty["verdict"])
+        return dict(certainty["verdict"]) | ({"interval_95": None} if doubted & {before, after} else {})
 
     return judge
 

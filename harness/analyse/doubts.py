@@ -1,5 +1,6 @@
 """Why a pair of arms could not be decided on however many seeds it had: not one text, not one metric, not one seed."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -99,7 +100,7 @@ def find_unseen(findings: Sequence[Mapping[str, Any]], names: Sequence[str]) -> 
         finding["evidence"]
         for finding in findings
         if finding["name"] in SEEN_BY and finding["status"] in ("FAIL", "NOT VOUCHED")
-        if any(f"{name}:" in finding["evidence"] or f"{name} " in finding["evidence"] for name in names)
+        if any(re.search(rf"(?:^|; ){re.escape(name)}[: ]", finding["evidence"]) for name in names)
     ]
 
 

@@ -18,6 +18,7 @@ from harness.store.runs import StoredRun
 from mainrun.data.batches import find_first, order_titles
 
 READER = "data/batches.py"
+OTHER_RELEASE = "what its steps read was chosen by another release than the one that stands here"
 
 
 def _format_reads(evidence: Evidence) -> str:
@@ -42,7 +43,7 @@ def check_reads(evidence: Evidence, run: StoredRun) -> str | None:
     if code.get(READER) != hash_working_tree()[READER]:
         if find_changed_files(code):
             raise UnvouchedError(f"its {READER} is not the one that stands here")
-        raise AbsentError("what its steps read was chosen by another release than the one that stands here")
+        raise AbsentError(OTHER_RELEASE)
     num_ids, per_step = known(run.facts.num_train_tokens, NO_CODE), count_step_tokens(run)
     if run.record["config"]["training.order"] == "fixed":
         return _find_other_place(num_ids, per_step, len(run.select("training_step")))

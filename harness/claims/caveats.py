@@ -95,8 +95,8 @@ TRAINED = (
     of_comparison(
         "runs-beside-others",
         {
-            "most > 0": "Runs went on at the same time, as many as {most:count} beside one: they took each other's "
-            "time, so their training times and speeds do not compare. Losses do."
+            "most > 0": "Runs went on at the same time, as many as {most:count} beside one in its course: they took "
+            "each other's time, so their training times and speeds do not compare. Losses do."
         },
         {"most": "most_beside"},
     ),

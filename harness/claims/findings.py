@@ -45,7 +45,7 @@ GAINS = (
     *(
         Sentence(
             claim_id,
-            {"b_last == 1 and c_last == 1": f"{name} at the last step, seed {{seed}}: {_WHERE}"},
+            {"b_last == 1 and c_last == 1 and b_seed == seed": f"{name} at the last step, seed {{seed}}: {_WHERE}"},
             both(f"final/{field}"),
             GAIN,
             needs=("b_code", "c_code"),

@@ -106,6 +106,15 @@ ON_COMPARISON = (
         section="front",
     ),
     of_comparison(
+        "ranking-seed",
+        {
+            "max(n) > 1 and min(own) == max(own)": "Curves, and what the tables and findings of a pair say of one run, "
+            "are of seed {seed}."
+        },
+        {"n": "ranking/rows/*/num_seeds", "own": "/arms/*/seed", "seed": "arms/0/seed"},
+        section="front",
+    ),
+    of_comparison(
         "ranking-tied",
         {"len(tied) > 0": "≈ marks what is not told apart from the best, {best}: {tied:few}."},
         _RANKING,
@@ -128,7 +137,7 @@ ON_COMPARISON = (
             f'edge == "{edge}"': "Best {setting} of {num_points:count} values from {lowest_value:value} to "
             f"{{highest_value:value}}: {{best_value:value}} ({{best}}, {{loss:loss}} nats per character), {where}."
             for edge, where in (
-                ("inside", "with worse ones on either side"),
+                ("inside", "with no lower loss on either side"),
                 ("lowest", "at the lower edge of the sweep: a still better one may lie below"),
                 ("highest", "at the upper edge of the sweep: a still better one may lie above"),
             )

@@ -17,8 +17,8 @@ On = Literal["comparison", "arms", "runs", "pairs", "scoring", "tokenizers", "sw
 """What a sentence is on: the comparison, or each item of that list in the document."""
 _ALWAYS: dict[str, dict[str, str]] = {
     "pairs": {"baseline": "baseline_label", "candidate": "candidate_label", "metric": "curve_metric",
-              "basis": "basis/name", "field": "basis/field", "verdict_label": "verdict/label", "seed": "/seeds/0",
-              "num_arms": "/arms", "b_code": "b/evaluate_sha256", "c_code": "c/evaluate_sha256",
+              "basis": "basis/name", "field": "basis/field", "verdict_label": "verdict/label", "seed": "c/seed",
+              "b_seed": "b/seed", "num_arms": "/arms", "b_code": "b/evaluate_sha256", "c_code": "c/evaluate_sha256",
               "pairs": "verdict/num_seed_pairs", "shared": "text_is_shared", "reported": "reported_gain_percent",
               "differs": "coverage_differs", "gap_low": "coverage_gap_points/low",
               "gap_high": "coverage_gap_points/high", "b_last": "b/final/is_last", "c_last": "c/final/is_last",

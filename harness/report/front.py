@@ -83,6 +83,7 @@ def describe_trust(document: Described) -> Table:
 def describe_metrics(document: Described, pairs: Sequence[Described]) -> Table:
     """What the comparison came to, one column a pair."""
     complete = f"{document['num_runs_complete']} of {len(document['runs'])}"
+    of_one = f", seed {document['arms'][0]['seed']}" if any(p["verdict"]["num_seed_pairs"] > 1 for p in pairs) else ""
     rows: list[tuple[str, list[str]]] = [
         ("Verdict", [pair["verdict"]["label"] for pair in pairs]),
         ("Runs complete", [complete for _ in pairs]),
@@ -91,8 +92,8 @@ def describe_metrics(document: Described, pairs: Sequence[Described]) -> Table:
         *(
             (name, [_show_metric(pair, field, show) for pair in pairs])
             for name, field, show in (
-                ("Gain in full loss", "full_gain_percent", formats.format_percent),
-                ("Gain in frozen loss", "reported_gain_percent", formats.format_percent),
+                (f"Gain in full loss{of_one}", "full_gain_percent", formats.format_percent),
+                (f"Gain in frozen loss{of_one}", "reported_gain_percent", formats.format_percent),
                 ("Training time against the baseline", "time_ratio", formats.format_ratio),
                 ("Peak memory against the baseline", "memory_ratio", formats.format_ratio),
             )

@@ -84,7 +84,7 @@ class Document(TypedDict):
     runs: list[RunEntry]
     """Every planned run, in order."""
     most_beside: int
-    """The most runs that went on beside one."""
+    """The most runs that went on beside one in its course, not all of them at one time."""
     arms: list[Arm]
     """Every arm at its headline seed; the first one is the baseline."""
     scoring: list[Group]

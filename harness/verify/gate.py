@@ -1,6 +1,7 @@
 """`gate`: does a comparison meet what a build asks of it? Undecided is an answer of its own, and never a failure."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -38,11 +39,13 @@ def judge(
     document = _load_whole(folder)
     last_arm = document["arms"][-1]
     if not document["pairs"] or document["pairs"][-1]["candidate"] != last_arm["name"]:
-        raise StoredResultsError(f"{folder} cannot be judged: {last_arm['label']} has no pair: {last_arm['reason']}.")
+        reasons = [f"{arm['label']}: {arm['reason']}" for arm in document["arms"] if arm["final"] is None]
+        why = "; ".join(reasons) or "it is what the others are compared with"
+        raise StoredResultsError(f"{folder} cannot be judged: {last_arm['label']} has no pair: {why}.")
     pair = document["pairs"][-1]
     conditions = []
     if min_improvement_percent is not None:
-        conditions.append(judge_improvement(pair["verdict"], min_improvement_percent))
+        conditions.append(judge_improvement(pair["verdict"], min_improvement_percent, pair["doubts"]))
     if max_loss_nats_per_char is not None:
         if last_arm["final"]["loss_nats_per_char"] is None or not last_arm["final"]["is_last"]:
             raise StoredResultsError(f"{folder} has no frozen loss of {last_arm['name']} at its last step.")
@@ -52,9 +55,9 @@ def judge(
     return conditions
 
 
-def judge_improvement(verdict: dict[str, Any], percent: float) -> Condition:
-    """Met or missed where the verdict's whole interval lies on one side of `percent`."""
-    interval = verdict["interval_95"]
+def judge_improvement(verdict: dict[str, Any], percent: float, doubts: Sequence[str] = ()) -> Condition:
+    """Met or missed where the verdict's whole interval lies on one side of `percent`; with `doubts` neither."""
+    interval = None if doubts else verdict["interval_95"]
     status: Status = "undecided"
     if interval and interval["low_percent"] >= percent:
         status = "met"

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from harness.check.reading import OTHER_RELEASE
 from harness.check.registry import Evidence, Finding, Registry, Result, run_checks
 from harness.check.suite import GROUPS, list_titles
 from harness.comparison import find_source, gather_evidence
@@ -52,17 +53,31 @@ def list_checks() -> dict[str, str]:
 
 
 def _judge_stored(evidence: Evidence, findings: list[Finding]) -> Result:
-    """A stored finding is never taken over, and none may say better of a comparison than what is found now."""
+    """A stored finding is never taken over: status and words are found again, but of checks whose means are not here.
+
+    Words are compared of what passes or fails; the others' name what this machine lacks.
+    """
     stored = load_findings(evidence.comparison)
     if stored is None:
         return "NOT CHECKED", "no findings on these files were stored when they were made"
     anew = {finding.name: finding for finding in findings}
     entries = [entry for group in stored.values() for entry in group]
-    unknown = {entry["name"] for entry in entries} ^ {name for name in list_titles(REGISTRIES[:-1]) if name in anew}
-    if unknown:
-        return "FAIL", f"findings.json and the checks made here do not name the same: {', '.join(sorted(unknown))}"
+    names, due = [entry["name"] for entry in entries], [name for name in list_titles(REGISTRIES[:-1]) if name in anew]
+    if sorted(names) != sorted(due):
+        other = {*names} ^ {*due} or {name for name in names if names.count(name) > 1}
+        return "FAIL", f"findings.json and the checks made here do not name the same: {', '.join(sorted(other))}"
+    means = [text for text in (evidence.titles, evidence.fresh_starts, OTHER_RELEASE) if isinstance(text, str)]
+    absent = []
     for entry in entries:
-        found = anew[entry["name"]].status
-        if entry["status"] != found and "NOT CHECKED" not in (found, entry["status"]):
-            return "FAIL", f"findings.json says {entry['status']} of {entry['name']}, found anew is {found}"
+        name, status, found = entry["name"], entry["status"], anew[entry["name"]]
+        if found.status == "NOT CHECKED" != status and any(text in found.evidence for text in means):
+            absent.append(name)
+        elif status not in ("NOT CHECKED", found.status):
+            return "FAIL", f"findings.json says {status} of {name}, found anew is {found.status}"
+        is_found = status == found.status in ("PASS", "FAIL")
+        if entry["title"] != found.title or (is_found and entry["evidence"] != found.evidence):
+            said, again = f"{entry['title']}: {entry['evidence']}", f"{found.title}: {found.evidence}"
+            return "FAIL", f"findings.json says of {name} '{said}', found anew is '{again}'"
+    if absent:
+        return "NOT CHECKED", f"{len(absent)} of {len(entries)} cannot be found again here: {', '.join(absent)}"
     return "PASS", f"{len(entries)} findings made when the comparison was, none better than what is found now"

@@ -8,12 +8,13 @@ import pytest
 from harness.analyse.opponents import find_opponents
 from harness.analyse.sweeps import describe_sweeps
 from harness.claims.engine import find_flaw
+from harness.claims.report_order import say_all
 from harness.comparison import run_comparison
 from harness.formats import format_ends
 from harness.launch.progress import ProgressDisplay
 from harness.plan.request import CompareRequest
 from harness.store.document import load_document
-from tests.harness.fakes import TINY, Curve, FakeLauncher, skip_rendering
+from tests.harness.fakes import TINY, Curve, FakeLauncher, make_comparison, skip_rendering
 
 FLOORS = {"1e-4": 3.1, "3e-4": 2.95, "1e-3": 2.9, "3e-3": 2.899}
 
@@ -121,6 +122,19 @@ def test_the_best_is_not_an_arm_that_failed() -> None:
 
 def get_text(document: dict[str, Any], claim_id: str) -> str:
     return next((c["text"] for c in [*document["claims"], *document["caveats"]] if c["id"] == claim_id), "")
+
+
+def test_no_arm_in_doubt_is_told_apart_from_the_best(tmp_path: Path) -> None:
+    """One that is better untrained than the trained baseline is of another text, tokenizer or metric."""
+    launcher = FakeLauncher(curves={"optimized": Curve(start=3.0, floor=2.0)})
+    folder = make_comparison(tmp_path, seeds=(1337, 1), launcher=launcher)
+    assert [row["is_apart"] for row in load_document(folder)["ranking"]["rows"]] == [None, None]
+
+
+def test_a_best_value_inside_a_sweep_has_no_lower_loss_beside_it(swept: Path) -> None:
+    changed = load_document(swept)
+    changed["sweeps"][0]["edge"] = "inside"
+    assert get_text(say_all(changed), "sweep-best").endswith(", with no lower loss on either side.")
 
 
 def test_a_sweep_says_its_best_value_its_edge_and_what_cannot_be_told_apart(document: dict[str, Any]) -> None:

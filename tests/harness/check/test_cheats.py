@@ -513,6 +513,20 @@ def forge_the_findings(folder: Path) -> None:
     save_json(path, stored | {"judged_sha256": hashes})
 
 
+def edit_a_finding(folder: Path, name: str, **said: str) -> None:
+    path = folder / "findings.json"
+    stored = json.loads(path.read_text(encoding="utf-8"))
+    for entry in (*stored["constraints"], *stored["integrity"]):
+        entry.update(said if entry["name"] == name else {})
+    save_json(path, stored)
+
+
+def count_the_findings_twice(folder: Path) -> None:
+    path = folder / "findings.json"
+    stored = json.loads(path.read_text(encoding="utf-8"))
+    save_json(path, stored | {"integrity": [*stored["integrity"], stored["integrity"][-1]]})
+
+
 REBUILT = frozenset({"measurements", "numbers", "reports", "stored-findings"})
 TWO_SEEDS = frozenset({"one seed presented as two", "a planned run left out", "losses of one seed under another"})
 CHEATS = [
@@ -655,6 +669,22 @@ CHEATS = [
         "stored-findings",
         frozenset({"frozen-evaluate", "known-code"}),
     ),
+    Cheat(
+        "a finding that says more than was found",
+        lambda folder: edit_a_finding(folder, "epochs", evidence="7 epochs, by three other laboratories too"),
+        "stored-findings",
+    ),
+    Cheat(
+        "a rule of another name",
+        lambda folder: edit_a_finding(folder, "epochs", title="The task's target is met"),
+        "stored-findings",
+    ),
+    Cheat(
+        "synthetic titles said to be the task's",
+        lambda folder: edit_a_finding(folder, "official-data", status="PASS"),
+        "stored-findings",
+    ),
+    Cheat("a finding counted twice", count_the_findings_twice, "stored-findings"),
     Cheat("a journal line edited", improve_a_training_loss, "hashes", REBUILT | {"replay"}, covers_up=False),
     Cheat("a journal line dropped", drop_a_journal_line, "hashes", REBUILT | {"epochs", "replay"}, covers_up=False),
     Cheat(

@@ -48,6 +48,23 @@ def get_texts(document: dict[str, Any]) -> dict[str, str]:
     return {claim["id"]: claim["text"] for claim in document["pairs"][0]["claims"]}
 
 
+def test_a_loss_is_said_of_the_seed_of_its_own_run(tiny_document: dict[str, Any]) -> None:
+    document = copy.deepcopy(tiny_document)
+    document["arms"][1]["seed"] = 1338
+    texts = {claim["id"]: claim["text"] for claim in build_claims(document, 0)}
+    assert "seed 1338 (vs" in texts["final-loss"]
+    assert texts["full-gain"].startswith("Full loss, at the last evaluation:")
+    assert texts["reported-gain"].startswith("Frozen loss as reported, at the last evaluation:")
+
+
+def test_of_several_seeds_it_is_said_which_one_the_findings_are_of(
+    of_three_seeds: dict[str, Any], tiny_document: dict[str, Any]
+) -> None:
+    said = "Curves, and what the tables and findings of a pair say of one run, are of seed 1337."
+    assert said in [claim["text"] for claim in of_three_seeds["claims"]]
+    assert said not in [claim["text"] for claim in tiny_document["claims"]]
+
+
 @pytest.mark.parametrize("name", ["tiny_document", "worse", "equal", "larger_batch"])
 def test_every_claims_value_is_what_its_formula_gives_again(name: str, request: pytest.FixtureRequest) -> None:
     document = request.getfixturevalue(name)

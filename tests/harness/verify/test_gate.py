@@ -8,12 +8,22 @@ from typing import Any
 import pytest
 
 from harness.cli.app import main
+from harness.comparison import make_reports
 from harness.store.document import load_document
 from harness.store.rounding import find_difference
 from harness.verify.gate import compute_exit_code, judge, judge_conclusive, judge_improvement, judge_loss
 from mainrun.record.errors import RequestError, StoredResultsError
 from mainrun.record.files import save_json
-from tests.harness.fakes import FakeLauncher, Mishap, make_comparison
+from tests.harness.fakes import (
+    Curve,
+    FakeLauncher,
+    Mishap,
+    make_comparison,
+    read_events,
+    rehash,
+    skip_rendering,
+    write_events,
+)
 
 
 def build_verdict(low: float, high: float, word: str = "IMPROVED") -> dict[str, Any]:
@@ -32,6 +42,25 @@ def test_an_improvement_is_judged_by_the_whole_interval(low: float, high: float,
 
 def test_without_an_interval_nothing_is_decided() -> None:
     assert judge_improvement(build_verdict(5, 6) | {"interval_95": None}, 1.0).status == "undecided"
+
+
+def test_where_the_arms_are_in_doubt_no_interval_meets_what_is_asked(tmp_path: Path) -> None:
+    """An optimized arm that is better untrained than the trained baseline: of another text, tokenizer or metric."""
+    launcher = FakeLauncher(curves={"optimized": Curve(start=3.0, floor=2.0)})
+    folder = make_comparison(tmp_path, seeds=(1337, 1338), launcher=launcher)
+    improvement, conclusive = judge(folder, 5.0, None, True)
+    assert improvement.status == conclusive.status == "undecided"
+    assert "untrained, at step 1" in improvement.text
+
+
+def test_a_pair_that_is_missing_is_told_with_the_arm_that_it_lacks(own_comparison: Path) -> None:
+    folder = own_comparison / "runs" / "baseline-s1337"
+    write_events(folder / "mainrun.log", read_events(folder / "mainrun.log")[:-1])
+    rehash(folder)
+    with skip_rendering():
+        make_reports(own_comparison)
+    with pytest.raises(StoredResultsError, match=r"baseline \(changed\): it was not evaluated after its last"):
+        judge(own_comparison, 0.0, None, False)
 
 
 def test_a_loss_is_met_up_to_and_with_the_highest() -> None:

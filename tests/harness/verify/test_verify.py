@@ -13,7 +13,7 @@ from tests.harness.fakes import MACHINE, Curve, FakeLauncher, make_comparison, w
 
 NEEDS_TITLES = {
     *("facts-by-title", "fingerprints", "denominator", "tokens", "round-trip", "pre-trained-weights"),
-    *("characters-per-token", "fresh-start"),
+    *("characters-per-token", "fresh-start", "stored-findings"),
 }
 ASKED_FOR = {"official-data", "pdf-attachments", "replay", "kept-weights"}
 """Checks of what is not there, or made where it is asked for."""
