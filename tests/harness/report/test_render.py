@@ -14,6 +14,7 @@ from pypdf import PdfReader
 from harness.check.known_code import load_releases
 from harness.claims.report_order import say_all
 from harness.comparison import make_reports
+from harness.formats import format_bytes, format_duration, format_flops
 from harness.report.escape import escape_markdown, format_block, format_code
 from harness.report.figure_list import FIGURES
 from harness.report.joint_sections import describe_ablation
@@ -319,6 +320,13 @@ def test_the_intervals_of_an_ablation_stand_in_one_line() -> None:
     _, *tables = describe_ablation(load_document(QUICK.parent / "frontier-ablation"))
     for [table] in (section.blocks for section in tables[:2]):
         assert {place for place, name in enumerate(table.header) if name.startswith("Interval")} <= {*table.numeric}
+
+
+def test_the_sorting_of_a_table_knows_every_unit_of_amounts() -> None:
+    script = (QUICK.parents[1] / "reports" / "templates" / "report.js").read_text(encoding="utf-8")
+    known = set(re.findall(r"(\w+): \d", script[: script.index("};")]))
+    amounts = [show(4.0**power) for show in (format_duration, format_bytes, format_flops) for power in range(32)]
+    assert {unit for amount in amounts for unit in re.findall(r"\b[A-Za-z]+", amount)} <= known
 
 
 def test_no_line_of_a_page_begins_with_a_percent_sign(tiny_document: dict[str, Any]) -> None:
