@@ -21,6 +21,7 @@ from harness.check.registry import (
     register,
     register_of_runs,
 )
+from harness.formats import format_number_of
 from harness.store.facts import SEPARATOR_CHARS, AbsentError, find_setting, known
 from harness.store.runs import StoredComparison, StoredRun
 
@@ -176,7 +177,7 @@ def check_distinct_runs(evidence: Evidence) -> Result:
             return "FAIL", f"{other.folder.name} has the journal of {one.folder.name}"
         if its_losses == losses and (one.seed, one.facts.config) != (other.seed, other.facts.config):
             return "FAIL", f"{other.folder.name} has every loss of {one.folder.name}, with another seed or settings"
-    return "PASS", f"{len(runs)} runs, each with losses of its own"
+    return "PASS", f"{format_number_of(len(runs), 'run')}, each with losses of its own"
 
 
 def _select_commands(comparison: StoredComparison) -> list[StoredRun]:

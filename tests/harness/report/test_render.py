@@ -1,7 +1,6 @@
 import copy
 import html.parser
 import re
-import shlex
 import shutil
 import unicodedata
 from collections.abc import Callable
@@ -14,12 +13,9 @@ from pypdf import PdfReader
 from harness.check.known_code import load_releases
 from harness.claims.report_order import say_all
 from harness.comparison import make_reports
-from harness.formats import format_bytes, format_duration, format_flops
 from harness.report.escape import escape_markdown, format_block, format_code
 from harness.report.figure_list import FIGURES
-from harness.report.joint_sections import describe_ablation
 from harness.report.render import render_html, render_markdown
-from harness.report.sections import wrap_command
 from harness.store.document import load_document
 from mainrun.record.errors import RunError
 from mainrun.record.inert import make_inert
@@ -307,31 +303,6 @@ def test_the_pdfs_attachments_are_the_files(reader: PdfReader, full_comparison: 
     assert set(attached) == {"comparison.json", "metrics.parquet"}
     for name, content in attached.items():
         assert content == (full_comparison / name).read_bytes()
-
-
-def test_a_long_command_is_broken_so_that_a_shell_reads_the_same_words() -> None:
-    words = ["python", "--data", "a file --of two\nlines", "--seeds", "1,2", "--set", "it's", *["--precision", "x"] * 9]
-    lines = wrap_command(shlex.join(words))
-    assert len(lines) > 1 and all(len(line) <= 90 for line in lines)
-    assert shlex.split("\n".join(lines).replace("\\\n", "")) == words
-
-
-def test_the_intervals_of_an_ablation_stand_in_one_line() -> None:
-    _, *tables = describe_ablation(load_document(QUICK.parent / "frontier-ablation"))
-    for [table] in (section.blocks for section in tables[:2]):
-        assert {place for place, name in enumerate(table.header) if name.startswith("Interval")} <= {*table.numeric}
-
-
-def test_the_sorting_of_a_table_knows_every_unit_of_amounts() -> None:
-    script = (QUICK.parents[1] / "reports" / "templates" / "report.js").read_text(encoding="utf-8")
-    known = set(re.findall(r"(\w+): \d", script[: script.index("};")]))
-    amounts = [show(4.0**power) for show in (format_duration, format_bytes, format_flops) for power in range(32)]
-    assert {unit for amount in amounts for unit in re.findall(r"\b[A-Za-z]+", amount)} <= known
-
-
-def test_no_line_of_a_page_begins_with_a_percent_sign(tiny_document: dict[str, Any]) -> None:
-    assert re.search(r"\d\u00a0%", build_page(tiny_document))
-    assert not re.search(r"\d [%×]", build_page(tiny_document))
 
 
 def test_the_pdf_is_small_and_dated_by_the_journals(reader: PdfReader, full_comparison: Path) -> None:
