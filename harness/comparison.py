@@ -49,7 +49,7 @@ def run_comparison(request: CompareRequest, launcher: Launcher, display: Progres
     plan, folder = plan_request(request)
     offers = load_offers(request.reuse, folder)
     make_folder(folder)
-    with hold(folder):
+    with hold(folder, is_new=True):
         plan, plan_sha256 = store_plan(folder, plan)
         save_changes(folder, plan, request.repository)
         point_latest_at(folder)

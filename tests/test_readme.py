@@ -10,6 +10,7 @@ from harness.cli.app import build_parser, main
 from harness.formats import format_ends, format_loss, format_percent, format_ratio
 from harness.store.document import load_document
 from tests.documents import ROOT, hold_part, list_commands, read_document
+from tests.test_docs import list_parts
 
 README = read_document("README.md")
 MAX_BYTES = 8_000
@@ -63,6 +64,13 @@ def test_the_table_of_recipes_is_that_of_the_committed_comparison() -> None:
 
 def test_the_one_result_is_that_of_the_committed_comparison() -> None:
     hold_part("README.md", "result", describe_result(load_document(ROOT / "results" / "mainrun-hn-titles")))
+
+
+def test_the_parts_that_help_and_harm_are_those_of_the_committed_ablation() -> None:
+    steps = load_document(ROOT / "results" / "frontier-ablation")["ablation"]["leave_one_out"]
+    helping, harming = list_parts(steps, "interval_joint")
+    said = f"{', '.join(helping[:-1])} and {helping[-1]} help, and its narrow {' and '.join(harming)} harm"
+    assert said in README.replace("\n", " ")
 
 
 def test_the_committed_comparison_is_that_of_the_readmes_command() -> None:

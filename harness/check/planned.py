@@ -6,6 +6,7 @@ from typing import Any
 
 from harness.check.registry import NO_CODE, Evidence, Result, find_unfinished, join_results
 from harness.check.rules import constraint
+from harness.formats import format_number_of
 from harness.plan.code import compute_sources_sha256
 from harness.plan.noise import find_known_noise
 from harness.plan.plan import Arm, Plan, order_runs
@@ -59,7 +60,8 @@ def _compare_code(plan: Plan, runs: list[StoredRun]) -> Result:
             if first[name] != other[name] and not (is_declared and name == "training code"):
                 return "FAIL", f"{name} differs between {first_name} and {other_name}"
     code, *used, num_threads = first.values()
-    what = f"{len(code)} source files, torch {', '.join(used)}, {num_threads} threads"
+    threads = format_number_of(num_threads, "thread")
+    what = f"{len(code)} source files, torch {', '.join(used)}, {threads}"
     if plan.code_changes is None:
         return "PASS", what
     changed = {file.name for change in plan.code_changes for file in change.files}

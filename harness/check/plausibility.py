@@ -21,6 +21,7 @@ from harness.check.registry import (
     register,
     register_of_runs,
 )
+from harness.formats import format_number_of
 from harness.store.facts import SEPARATOR_CHARS, AbsentError, find_setting, known
 from harness.store.runs import StoredComparison, StoredRun
 
@@ -181,7 +182,7 @@ def check_distinct_runs(evidence: Evidence) -> Result:
             again = f"{other.folder.name} has every validation loss of {one.folder.name}, and may be the same run"
     if again is not None:
         return "NOT CHECKED", again
-    return "PASS", f"{len(runs)} runs, each with losses of its own"
+    return "PASS", f"{format_number_of(len(runs), 'run')}, each with losses of its own"
 
 
 def _select_commands(comparison: StoredComparison) -> list[StoredRun]:

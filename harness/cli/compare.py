@@ -106,11 +106,13 @@ def _show_plan(request: CompareRequest) -> Answer:
     from harness.cli.terminal import say
     from harness.launch.local import LocalLauncher
     from harness.launch.probe import forecast
+    from harness.launch.reuse import load_offers
     from harness.plan.from_request import plan_request
     from harness.plan.plan import plan_to_json
     from harness.store.runs import get_run_folder, is_complete
 
     plan, folder = plan_request(request)
+    load_offers(request.reuse, folder)  # what the comparison would refuse is refused before it is begun
     missing = [run for run in plan.runs if not is_complete(get_run_folder(folder, run))]
 
     def tell_time() -> Answer:

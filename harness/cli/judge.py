@@ -106,7 +106,7 @@ def _judge(plan: Plan, folder: Path, runs: list[ImportedRun]) -> dict[str, Any]:
     from harness.launch.local import LocalLauncher
 
     make_folder(folder)
-    with hold(folder):
+    with hold(folder, is_new=True):
         make_folder(folder / "runs")
         plan_sha256 = save_plan(folder, plan)
         point_latest_at(folder)

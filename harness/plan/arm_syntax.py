@@ -89,7 +89,9 @@ def expand_sweep(text: str) -> list[str]:
     Where several keys have several values, every combination is an arm; a key with one value is the same in all of
     them. Raises `RequestError` for a text of another form, a value that stands twice and more than 100 arms.
     """
-    head, _, changes = text.partition(":")
+    head, colon, changes = text.partition(":")
+    if not colon:
+        raise RequestError(f"The sweep '{text}' has no ':' between an arm and its keys. Expected {SWEEP_FORM}.")
     arm = parse_arm(head)
     values = _parse_values(text, changes)
     varied = [key for key, choices in values.items() if len(choices) > 1]

@@ -70,9 +70,9 @@ class Figure:
 
 @dataclass(frozen=True)
 class Listing:
-    """Lines of code or a command line."""
+    """Lines of code, or of one command."""
 
-    text: str
+    lines: Sequence[str]
 
     kind: str = field(default="listing", init=False)
 

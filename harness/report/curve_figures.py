@@ -25,7 +25,8 @@ def draw_loss_by_step(curves: Curves, axes: Any) -> list[Spot]:
         spots += [Spot(step, mean, f"{arm['label']}, step {step:,}, full loss: {format_loss(mean)}")
                   for step, mean in zip(steps, means, strict=True)]  # fmt: skip
     lines = f"lines: {_name_metric(curves)}{'; open marks: full loss' if with_full else ''}{say_seeds(curves)}"
-    axes.set(title="Validation loss by step", xlabel=f"{'share of the training' if by_share else 'step'} ({lines})")
+    across, others = "share of the training" if by_share else "step", "; pale: the other arms" * curves.has_many
+    axes.set(title=f"Validation loss by {across}{others}", xlabel=f"{across} ({lines})")
     name_lines(axes)
     return spots
 

@@ -25,6 +25,7 @@ _LIVE = re.compile(
 )
 """Where GitHub makes links of text that is rendered already, so that no backslash before it helps."""
 
+_NUMBER_AND_UNIT = re.compile(r"(?<=\d) (?=[%×])")
 _LIST_ITEM = re.compile(r"^(\d*)([-+.)])(?=\s)")
 
 
@@ -32,6 +33,11 @@ def escape_markdown(text: str) -> str:
     """Text that Markdown shows as it stands: zero width spaces break what GitHub would link, notify or close."""
     escaped = _LIVE.sub(_break, text.lstrip() or text).translate(_MARKDOWN_SPECIAL)
     return _LIST_ITEM.sub(r"\1\\\2", escaped)
+
+
+def escape_html(text: str) -> Markup:
+    """Text that HTML shows as it stands, no line of which begins with a percent or times sign."""
+    return Markup.escape(_NUMBER_AND_UNIT.sub("\N{NO-BREAK SPACE}", text))
 
 
 def _break(live: re.Match[str]) -> str:

@@ -4,7 +4,7 @@ from typing import Any
 
 from harness.formats import format_ends, format_percent
 from harness.report.curves import Curves
-from harness.report.drawing import COLORS, Spot, fit_row_names, set_height
+from harness.report.drawing import Spot, choose_style, fit_row_names, set_height
 
 
 def draw_intervals(curves: Curves, axes: Any) -> list[Spot]:
@@ -16,7 +16,8 @@ def draw_intervals(curves: Curves, axes: Any) -> list[Spot]:
     axes.axvline(0, color="0.3", linewidth=0.8)
     spots = []
     for place, pair in enumerate(pairs):
-        interval, color = pair["verdict"]["interval_95"], COLORS[names.index(pair["candidate"]) % 10]
+        interval, arm = pair["verdict"]["interval_95"], names.index(pair["candidate"])
+        color = choose_style(curves, arm, "")["color"] if pair["candidate"] in curves.named else "0.5"
         low, high, gain = interval["low_percent"], interval["high_percent"], pair["verdict"]["gain_percent"]
         axes.plot([low, high], [place, place], color=color, linewidth=5, solid_capstyle="butt", alpha=0.55)
         axes.plot([gain], [place], "|", color=color, markersize=13, markeredgewidth=2)

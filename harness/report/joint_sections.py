@@ -24,7 +24,7 @@ def describe_together(document: Described) -> Section:
         for pair in document["pairs"]
         if pair["verdict"]["adjusted"] is not None and pair["verdict"]["interval_95"] is not None
     ]
-    table = Table(("Arm", "Against", *ALONE_AND_AT_ONCE), rows, numeric=(2,))
+    table = Table(("Arm", "Against", *ALONE_AND_AT_ONCE), rows, numeric=(2, 3, 4))
     return Section("All gains at once", [table, Note(AT_ONCE)] if rows else ())
 
 
@@ -63,7 +63,7 @@ def _describe_steps(ablation: Described, kind: str) -> Table:
     ]
     sums = [("sum of these", f"{kind}_sum_nats_per_char"), ("the whole", "whole_nats_per_char")]
     ends = [(name, formats.format_loss(ablation[field]), *("" for _ in ALONE_AND_AT_ONCE)) for name, field in sums]
-    return Table(("Change", "Nats per character", *ALONE_AND_AT_ONCE), [*rows, *ends], numeric=(1, 2))
+    return Table(("Change", "Nats per character", *ALONE_AND_AT_ONCE), [*rows, *ends], numeric=(1, 2, 3, 4))
 
 
 def _format_verdict(verdict: Described) -> tuple[str, ...]:

@@ -20,7 +20,7 @@ from harness.plan.changes import FILE_NAME as PATCH_NAME
 from harness.report import front, pair_sections, ranking_table, sections
 from harness.report.blocks import Code, has_content, select_section
 from harness.report.change_section import describe_changes
-from harness.report.escape import escape_markdown, format_block, format_code
+from harness.report.escape import escape_html, escape_markdown, format_block, format_code
 from harness.report.figure_list import FIGURES, show_figures
 from harness.report.figures import FOLDER, save_figures
 from harness.report.pdf import Attachment, Renderer, render_pdf
@@ -112,7 +112,7 @@ def render_html(
 
     `patch` is the difference in code, shown whole on a screen.
     """
-    page = _build_environment(Markup.escape).get_template("report.html.j2")
+    page = _build_environment(escape_html).get_template("report.html.j2")
     inline = {name: Markup(_read_template(name)) for name in ("report.css", "screen.css", "report.js")}
     return page.render(
         _build_context(document) | {"ranking": ranking_table.describe_ranking(document, on_paper=not on_screen)},

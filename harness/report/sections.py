@@ -1,5 +1,6 @@
 """The sections on a comparison as a whole. A new one is a function here and a line in `describe_report`."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -16,6 +17,8 @@ from harness.store.findings import STATUSES
 Described = Mapping[str, Any]
 ALL_HASHES = "All hashes whole, and that of the record of every run, stand in comparison.json."
 HASH_DIGITS = 12
+MAX_LINE_CHARS = 88
+"""Of a command: so much stands in one line of a page."""
 MORE_CAVEATS = "The same is to be said of other arms; comparison.json holds it of each."
 
 
@@ -172,7 +175,19 @@ def describe_hashes(document: Described) -> Section:
 
 def describe_reproduction(document: Described) -> Section:
     """The command line that makes the same comparison again."""
-    return Section("Reproduce", [Listing(document["command"])], 3)
+    return Section("Reproduce", [Listing(wrap_command(document["command"]))], 3)
+
+
+def wrap_command(command: str) -> list[str]:
+    """The command in lines that a shell reads as one, broken between its words only, no option from its value."""
+    first, *words = re.findall(r"(?:--[\w-]+ (?!-))?(?:'[^']*'|\S)+", command)
+    lines = [first]
+    for word in words:
+        if len(lines[-1]) + len(word) < MAX_LINE_CHARS:
+            lines[-1] += f" {word}"
+        else:
+            lines.append(f"  {word}")
+    return [*(f"{line} \\" for line in lines[:-1]), lines[-1]]
 
 
 def _format_threads(num_threads: int | None) -> str:

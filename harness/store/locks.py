@@ -24,13 +24,13 @@ CHECKPOINT_SUFFIX = ".pt"
 
 
 @contextmanager
-def hold(folder: Path, *, shared: bool = False) -> Iterator[None]:
+def hold(folder: Path, *, shared: bool = False, is_new: bool = False) -> Iterator[None]:
     """Keeps every other process from the comparison; readers that are `shared` do not keep each other out.
 
     On a file system without locks nobody is kept out, and that is said.
 
-    Raises `RequestError` where another process holds it, `StoredResultsError` where there is no such folder or where
-    a symbolic link in it leads outside.
+    Raises `RequestError` where another process holds it, `StoredResultsError` where there is no such folder, where it
+    holds no plan and is not to be filled (`is_new`), or where a symbolic link in it leads outside.
     """
     try:
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
@@ -38,6 +38,12 @@ def hold(folder: Path, *, shared: bool = False) -> Iterator[None]:
         raise StoredResultsError(f"{folder} is no comparison: there is no such folder.") from None
     except OSError as error:
         raise MachineError(f"{folder} cannot be read: {error.strerror}.") from error
+    if not (is_new or (folder / PLAN_NAME).exists()):
+        os.close(descriptor)
+        raise StoredResultsError(
+            f"{folder} is no comparison: {folder / PLAN_NAME} is missing. Name the folder of one: the verb list has "
+            "those in results/."
+        )
     try:
         lock(descriptor, folder, shared=shared)
     except BlockingIOError:

@@ -104,10 +104,14 @@ class StoredComparison:
 
     @property
     def machine_options(self) -> list[str]:
-        """The options that ask for the device and precision which all runs trained here had in common."""
+        """The options that ask for the device, precision and threads which all runs trained here had in common."""
         machines = [run.record["machine"] for run in self.runs.values() if "machine" in run.record]
-        found = {key: {machine[key] for machine in machines} for key in ("device", "precision")}
-        return [word for key, values in found.items() if len(values) == 1 for word in (f"--{key}", *values)]
+        words: list[str] = []
+        for option, key in (("--device", "device"), ("--precision", "precision"), ("--threads", "num_threads")):
+            values = {machine[key] for machine in machines}
+            if len(values) == 1 and None not in values:
+                words += [option, *map(str, values)]
+        return words
 
     def compute_hashes(self) -> dict[str, str]:
         """SHA-256 of the plan and of every run's record, by path in the comparison."""

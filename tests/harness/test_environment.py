@@ -188,7 +188,7 @@ def test_a_file_system_without_locks_is_worked_on_without_and_that_is_said_once_
 @pytest.mark.parametrize("no_locks", [errno.EACCES, errno.EAGAIN], indirect=True)
 @pytest.mark.usefixtures("no_locks")
 def test_a_lock_that_another_process_holds_is_told_from_none_at_all(tmp_path: Path) -> None:
-    with pytest.raises(RequestError, match="Another process"), hold(tmp_path):
+    with pytest.raises(RequestError, match="Another process"), hold(tmp_path, is_new=True):
         pass
     with pytest.raises(RequestError, match="Another process"):
         Journal(tmp_path / "log")

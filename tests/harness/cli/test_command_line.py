@@ -309,7 +309,7 @@ def test_a_named_precision_reaches_every_run_and_the_command_that_repeats_it(
         record = json.loads((tmp_path / "a" / "runs" / f"{arm}-s1337" / "run.json").read_text())
         assert record["machine"]["precision"] == "bfloat16"
     command = json.loads((tmp_path / "a" / "comparison.json").read_text())["command"]
-    assert "--device cpu --precision bfloat16" in command
+    assert "--device cpu --precision bfloat16 --threads 2" in command  # bits depend on each of them
 
 
 def test_a_comparison_does_not_go_on_with_other_code_or_another_machine_than_its_finished_runs(

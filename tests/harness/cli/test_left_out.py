@@ -150,3 +150,20 @@ def test_list_shows_a_comparison_behind_a_link_once(
     (tmp_path / "results" / "latest").symlink_to("a-link")
     assert main(["list", "--results", str(tmp_path / "results"), "--json"]) == 0
     assert [entry["name"] for entry in json.loads(capsys.readouterr().out)["comparisons"]] == ["a-link"]
+
+
+@pytest.mark.parametrize("verb", [["report"], ["verify"], ["gate", "--require-conclusive"]])
+def test_the_folder_over_the_comparisons_is_told_from_one_of_them(
+    verb: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "latest").symlink_to("a")
+    assert run(*verb, tmp_path) == 4
+    assert f"{tmp_path} is no comparison: {tmp_path / 'plan.json'} is missing." in capsys.readouterr().err
+
+
+def test_a_dry_run_refuses_what_runs_cannot_be_taken_over_from(
+    launcher: FakeLauncher, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("compare", *TINY_OPTIONS, "--reuse", tmp_path / "b", "--out", tmp_path / "a", "--dry-run") == 4
+    assert f"{tmp_path / 'b'} is no comparison" in capsys.readouterr().err

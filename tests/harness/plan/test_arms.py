@@ -86,7 +86,8 @@ def test_a_sweep_of_several_keys_is_every_combination_and_one_value_is_for_all()
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("optimized", "no value of a key"),
+        ("optimized", "no ':' between an arm and its keys"),
+        ("lr=1,2", "no ':' between an arm and its keys"),
         ("optimized:", "no value of a key"),
         ("optimized:1,2", "no value of a key"),
         ("optimized:lr=1", "varies nothing"),

@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.formats import format_loss
-from harness.report.drawing import spread
+from harness.report.drawing import COLORS, spread
 from harness.report.figure_list import FIGURES
 from harness.report.figures import save_figures
 from harness.report.hover import add_spots
@@ -161,6 +161,17 @@ def test_several_seeds_are_one_line_with_a_band_and_one_seed_has_none(
     low, mean, high = map(format_loss, (min(losses), sum(losses) / 3, max(losses)))
     said = f"{document['arms'][1]['label']}, step {last[0]['step']}: {mean} ({low} to {high} over 3 seeds)"
     assert said in read_titles(drawn[3]["loss_by_step"])
+
+
+def test_the_figures_of_an_ablation_explain_what_they_show(tmp_path: Path) -> None:
+    comparison = ROOT / "results" / "frontier-ablation"
+    drawn = draw(tmp_path, load_document(comparison), comparison)
+    texts = {name: " ".join(ElementTree.fromstring(svg).itertext()) for name, svg in drawn.items()}
+    assert "Validation loss by share of the training; pale: the other arms" in texts["loss_by_step"]
+    assert "lines: intervals at once; pale: cannot be told from nothing" in texts["ablation"]
+    assert "2.5467" in texts["ablation"] and "1.7528" in texts["ablation"]  # both ends by number: points, not bars
+    of_the_whole = COLORS[1]
+    assert of_the_whole in drawn["intervals"] and of_the_whole in drawn["loss_by_step"]
 
 
 def test_every_figure_says_its_values_where_a_reader_points(

@@ -1,0 +1,42 @@
+"""What makes a page readable: where its lines break, and how a click sorts its tables."""
+
+import re
+import shlex
+from pathlib import Path
+from typing import Any
+
+from harness.formats import format_bytes, format_duration, format_flops
+from harness.report.blocks import Table
+from harness.report.joint_sections import describe_ablation
+from harness.report.render import render_html
+from harness.report.sections import wrap_command
+from harness.store.document import load_document
+
+ROOT = Path(__file__).parents[3]
+
+
+def test_a_long_command_is_broken_so_that_a_shell_reads_the_same_words() -> None:
+    words = ["python", "--data", "a file --of two\nlines", "--seeds", "1,2", "--set", "it's", *["--precision", "x"] * 9]
+    lines = wrap_command(shlex.join(words))
+    assert len(lines) > 1 and all(len(line) <= 90 for line in lines)
+    assert shlex.split("\n".join(lines).replace("\\\n", "")) == words
+
+
+def test_the_intervals_of_an_ablation_stand_in_one_line() -> None:
+    sections = describe_ablation(load_document(ROOT / "results" / "frontier-ablation"))
+    tables = [block for section in sections for block in section.blocks if isinstance(block, Table)]
+    columns = [(table, place) for table in tables for place, name in enumerate(table.header) if "Interval" in name]
+    assert len(columns) == 4 and all(place in table.numeric for table, place in columns)
+
+
+def test_the_sorting_of_a_table_knows_every_unit_of_amounts() -> None:
+    script = (ROOT / "reports" / "templates" / "report.js").read_text(encoding="utf-8")
+    known = set(re.findall(r"(\w+): \d", script[: script.index("};")]))
+    amounts = [show(4.0**power) for show in (format_duration, format_bytes, format_flops) for power in range(32)]
+    assert {unit for amount in amounts for unit in re.findall(r"\b[A-Za-z]+", amount)} <= known
+
+
+def test_no_line_of_a_page_begins_with_a_percent_sign(tiny_document: dict[str, Any]) -> None:
+    page = render_html(tiny_document, {})
+    assert re.search(r"\d\u00a0%", page)
+    assert not re.search(r"\d [%×]", page)
