@@ -165,7 +165,11 @@ NUMBERS = (
         {
             f"{condition}impacts > 0": f"{{impacts:count}} impacts of changes are given; {_UNADJUSTED}{beside}"
             for condition, beside in (
-                ("family > 0 and ", " Those at once, beside them, are adjusted for their number ({method})."),
+                (
+                    "family > 0 and ",
+                    " Beside them stands what holds of all at once: words by {method}'s method, intervals, where there "
+                    "are any, by Bonferroni's.",
+                ),
                 ("", ""),
             )
         },
