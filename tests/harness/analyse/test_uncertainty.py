@@ -128,7 +128,7 @@ def test_the_joint_interval_lies_between_its_parts_and_their_sum() -> None:
     half, seeds_half, titles_half = both.high_percent - 2, of_seeds.high_percent - 2, 1.964 * 0.5
     assert max(seeds_half, titles_half) < half < math.hypot(seeds_half, titles_half) + 1e-3
     covers = "noise of training and sampling of the validation titles"
-    assert both.covers == f"{covers}, in 90 to 97 % of simulated comparisons" and "600 titles" in both.method
+    assert both.covers == f"{covers}, in 89 to 97 % of simulated comparisons" and "600 titles" in both.method
     assert compute_interval(estimate, 0.90).covers == covers
     alone = estimate_gain([2.0, 2.0, 2.0], titles)
     assert alone is not None

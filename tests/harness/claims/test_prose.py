@@ -115,7 +115,9 @@ def test_every_sentence_of_a_list_opens_to_its_proof_on_the_screen(
     name: str, documents: dict[str, dict[str, Any]]
 ) -> None:
     document = documents[name]
-    page = html.unescape(render_html(document, dict.fromkeys(FIGURES), on_screen=True))
+    page = html.unescape(render_html(document, dict.fromkeys(FIGURES), on_screen=True)).replace(
+        "\N{NO-BREAK SPACE}", " "
+    )
     shown = [claim for pair in document["pairs"] for claim in pair["claims"] if claim["section"] == "findings"]
     for claim in [*document["caveats"], *shown]:
         start = page.index(f"<summary>{claim['text']}</summary>")
