@@ -5,6 +5,9 @@ import re
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
+
+from harness.formats import format_ends, format_loss, format_percent, format_ratio
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
@@ -75,3 +78,25 @@ def list_commands(text: str) -> list[list[str]]:
             if line.startswith(program):
                 found.append([program.rpartition(" ")[2], *shlex.split(line.removeprefix(program), comments=True)])
     return found
+
+
+def describe_recipes(document: dict[str, Any]) -> str:
+    """A table of the recipes: the ranking with its cost."""
+    rows = document["ranking"]["rows"]
+    baseline = next(row for row in rows if row["is_baseline"])
+    lines = ["| recipe | full loss | lower by (95 % interval) | verdict | frozen loss | coverage | training compute |",
+             "|---|---:|---|---|---:|---:|---:|"]  # fmt: skip
+    for row in rows:
+        interval = row["interval_95"]
+        gain = format_percent(row["gain_percent"], 2)
+        cells = (
+            f"`{row['label']}`",
+            format_loss(row["loss"]),
+            "" if interval is None else f"{gain} ({format_ends(interval)})",
+            row["verdict"] or "",
+            format_loss(row["frozen_loss_nats_per_char"]),
+            format_percent(row["coverage_percent"]),
+            format_ratio(row["training_flops"] / baseline["training_flops"]),
+        )
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from harness.cli.app import build_parser, main
-from harness.formats import format_ends, format_loss, format_percent, format_ratio
+from harness.formats import format_ends
 from harness.store.document import load_document
-from tests.documents import ROOT, hold_part, list_commands, read_document
+from tests.documents import ROOT, describe_recipes, hold_part, list_commands, read_document
 from tests.test_docs import list_parts
 
 README = read_document("README.md")
@@ -34,26 +34,22 @@ def describe_result(document: dict[str, Any]) -> str:
     )
 
 
-def describe_recipes(document: dict[str, Any]) -> str:
-    """The README's table of the recipes: the ranking with its cost."""
-    rows = document["ranking"]["rows"]
-    baseline = next(row for row in rows if row["is_baseline"])
-    lines = ["| recipe | full loss | lower by (95 % interval) | verdict | frozen loss | coverage | training compute |",
-             "|---|---:|---|---|---:|---:|---:|"]  # fmt: skip
-    for row in rows:
-        interval = row["interval_95"]
-        gain = format_percent(row["gain_percent"], 2)
-        cells = (
-            f"`{row['label']}`",
-            format_loss(row["loss"]),
-            "" if interval is None else f"{gain} ({format_ends(interval)})",
-            row["verdict"] or "",
-            format_loss(row["frozen_loss_nats_per_char"]),
-            format_percent(row["coverage_percent"]),
-            format_ratio(row["training_flops"] / baseline["training_flops"]),
-        )
-        lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines)
+def describe_whole_task(document: dict[str, Any]) -> str:
+    """What the README says of `frontier` at the task's own size."""
+    row, baseline = (
+        next(row for row in document["ranking"]["rows"] if row["arm"] == arm) for arm in ("frontier", "baseline")
+    )
+    return (
+        f"At the task's own size, seed {document['seeds'][0]}, `frontier` ends at a full loss of {row['loss']:.4f}, "
+        f"{row['gain_percent']:.2f} % below `baseline`'s {baseline['loss']:.4f} ({format_ends(row['interval_95'])}):"
+    )
+
+
+def test_what_is_said_of_the_whole_task_is_of_the_committed_comparison() -> None:
+    document = load_document(ROOT / "results" / "mainrun-frontier")
+    assert document["preset"] == "mainrun" and document["corpus"]["num_train_titles"] == 90_000
+    hold_part("README.md", "whole", describe_whole_task(document))
+    hold_part("docs/frontier.md", "whole", describe_recipes(document))
 
 
 def test_the_table_of_recipes_is_that_of_the_committed_comparison() -> None:

@@ -9,8 +9,10 @@ from harness.store.runs import load_comparison
 from harness.verify.verify import verify
 
 RESULTS = Path(__file__).parents[1] / "results"
-REFERENCES = ("quick-synthetic", "mainrun-hn-titles", "frontier-laptop", "frontier-ablation")
+REFERENCES = ("quick-synthetic", "mainrun-hn-titles", "mainrun-frontier", "frontier-laptop", "frontier-ablation")
 """Committed comparisons; a folder of results may hold others that stay on their machine."""
+FAILED = {"mainrun-frontier": {"equal-terms"}}
+"""Its older arms were trained with a program whose files for data, tokens and metric are others, as README says."""
 ANYWHERE = {"official-data", "pre-trained-weights", "pdf-attachments", "replay", "kept-weights", "stored-findings"}
 """The last one since they were made before findings were stored."""
 OF_A_FILE = {
@@ -21,18 +23,19 @@ OF_A_FILE = {
 
 
 @pytest.mark.parametrize("name", REFERENCES)
-def test_a_committed_comparison_fails_no_check(name: str) -> None:
+def test_a_committed_comparison_fails_no_check_but_what_is_told(name: str) -> None:
     findings = {finding.name: finding for finding in verify(RESULTS / name, None, None, LocalLauncher())}
-    failed = [f"{finding.name}: {finding.evidence}" for finding in findings.values() if finding.status == "FAIL"]
-    assert not failed
+    failed = {finding.name: finding.evidence for finding in findings.values() if finding.status == "FAIL"}
+    assert failed.keys() == FAILED.get(name, set()), failed
     not_checked = {name for name, finding in findings.items() if finding.status == "NOT CHECKED"}
     assert not_checked <= ANYWHERE | (set() if name == "quick-synthetic" else OF_A_FILE)
 
 
-def test_the_full_task_has_the_numbers_that_are_given() -> None:
-    comparison = load_comparison(RESULTS / "mainrun-hn-titles")
+@pytest.mark.parametrize("name", ["mainrun-hn-titles", "mainrun-frontier"])
+def test_the_full_task_has_the_numbers_that_are_given(name: str) -> None:
+    comparison = load_comparison(RESULTS / name)
     document = (RESULTS.parent / "docs" / "metric.md").read_text(encoding="utf-8")
-    assert [planned.arm for planned in comparison.runs] == ["baseline", "optimized"]
+    assert [planned.arm for planned in comparison.runs][:2] == ["baseline", "optimized"]
     for run in comparison.runs.values():
         evaluations = run.select("validation_step")
         last = evaluations[-1]
