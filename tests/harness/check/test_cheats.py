@@ -670,16 +670,6 @@ CHEATS = [
         frozenset({"frozen-evaluate", "known-code"}),
     ),
     Cheat(
-        "a finding that says more than was found",
-        lambda folder: edit_a_finding(folder, "epochs", evidence="7 epochs, by three other laboratories too"),
-        "stored-findings",
-    ),
-    Cheat(
-        "a rule of another name",
-        lambda folder: edit_a_finding(folder, "epochs", title="The task's target is met"),
-        "stored-findings",
-    ),
-    Cheat(
         "synthetic titles said to be the task's",
         lambda folder: edit_a_finding(folder, "official-data", status="PASS"),
         "stored-findings",
@@ -726,9 +716,9 @@ CAUGHT_ELSEWHERE = {
 `test_revisions`."""
 
 
-def find_failed(folder: Path) -> set[str]:
+def find_failed(folder: Path, status: str = "FAIL") -> set[str]:
     findings = verify(folder, None, REPLAY_STEPS, FakeLauncher())
-    return {finding.name for finding in findings if finding.status == "FAIL"}
+    return {finding.name for finding in findings if finding.status == status}
 
 
 @pytest.fixture(scope="module")
@@ -757,6 +747,20 @@ def test_a_cheat_is_caught_by_its_check_and_by_nothing_unlisted(
     failed = find_failed(folder)
     assert cheat.caught_by in failed
     assert failed - {cheat.caught_by} <= cheat.also
+
+
+@pytest.mark.parametrize(
+    "said", [{"evidence": "7 epochs, by three other laboratories too"}, {"title": "The task's target is met"}], ids=list
+)
+def test_other_words_of_a_finding_are_not_vouched_for(
+    said: dict[str, str], tiny_comparison: Path, tmp_path: Path
+) -> None:
+    """Another version of the harness may have said it so."""
+    folder = Path(shutil.copytree(tiny_comparison, tmp_path / tiny_comparison.name))
+    edit_a_finding(folder, "epochs", **said)
+    with skip_rendering():
+        make_reports(folder)
+    assert not find_failed(folder) and "stored-findings" in find_failed(folder, "NOT VOUCHED")
 
 
 @pytest.mark.parametrize("check", TRAINED_AGAINST_A_RULE)
