@@ -31,7 +31,7 @@ from tests.documents import (
 )
 
 NAMES = [path.relative_to(ROOT).as_posix() for path in DOCUMENTS]
-OF_OTHER_PROGRAMS = {"--kills", "--markdown"}
+OF_OTHER_PROGRAMS = {"--kills", "--markdown", "--rounds"}
 """Options of pytest and the benchmarks."""
 OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]*")
 PACKAGES = "mainrun|harness|reports|tests|benchmarks|docs"
