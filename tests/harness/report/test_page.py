@@ -5,6 +5,8 @@ import shlex
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from harness.formats import format_bytes, format_duration, format_flops
 from harness.report.blocks import Table
 from harness.report.joint_sections import describe_ablation
@@ -20,6 +22,12 @@ def test_a_long_command_is_broken_so_that_a_shell_reads_the_same_words() -> None
     lines = wrap_command(shlex.join(words))
     assert len(lines) > 1 and all(len(line) <= 90 for line in lines)
     assert shlex.split("\n".join(lines).replace("\\\n", "")) == words
+
+
+@pytest.mark.parametrize("length", range(1, 20))
+def test_no_option_of_a_long_command_is_parted_from_its_value(length: int) -> None:
+    lines = wrap_command(f"python {'x' * length}{' --precision bfloat16' * 9}")
+    assert len(lines) > 1 and not any(re.search(r"--[\w-]+ \\$", line) for line in lines)
 
 
 def test_the_intervals_of_an_ablation_stand_in_one_line() -> None:
