@@ -1,9 +1,12 @@
 """Every comparison that is committed as a reference is what its journals say, under this version of the harness."""
 
+import re
 from pathlib import Path
 
 import pytest
 
+from harness.cli.list import list_comparisons
+from harness.formats import format_loss, format_percent
 from harness.launch.local import LocalLauncher
 from harness.store.runs import load_comparison
 from harness.verify.verify import verify
@@ -29,6 +32,21 @@ def test_a_committed_comparison_fails_no_check_but_what_is_told(name: str) -> No
     assert failed.keys() == FAILED.get(name, set()), failed
     not_checked = {name for name, finding in findings.items() if finding.status == "NOT CHECKED"}
     assert not_checked <= ANYWHERE | (set() if name == "quick-synthetic" else OF_A_FILE)
+
+
+@pytest.mark.parametrize("name", REFERENCES)
+def test_list_gives_the_numbers_that_the_summary_gives(name: str) -> None:
+    summary = (RESULTS / name / "PERFORMANCE_SUMMARY.md").read_text(encoding="utf-8").splitlines()
+    entries = [entry for entry in list_comparisons(RESULTS) if entry["name"] == name]
+    assert {entry["num_seed_pairs"] for entry in entries} == {len(load_comparison(RESULTS / name).plan.seeds)}
+    for entry in entries:
+        arms = reversed(entry["pair"].split(" / "))
+        rows = [next(line for line in summary if re.match(rf"\| [\d ?]+ \| {arm} \|", line)) for arm in arms]
+        assert all(
+            format_loss(entry[f"{side}_loss"]) in row.split(" | ")
+            for side, row in zip(("baseline", "candidate"), rows, strict=True)
+        )
+        assert f"| {format_percent(entry['gain_percent'], 2)} (" in rows[1]
 
 
 @pytest.mark.parametrize("name", ["mainrun-hn-titles", "mainrun-frontier"])

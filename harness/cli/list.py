@@ -11,9 +11,11 @@ from harness.cli.table import format_columns
 from harness.formats import format_loss, format_percent
 from mainrun.record.errors import StoredResultsError
 
-_NUMBERS = ("baseline_full_loss_nats_per_char", "candidate_full_loss_nats_per_char", "full_gain_percent")
+_OF_BASIS = ("baseline_loss", "candidate_loss", "gain_percent")
+_OF_FULL = ("baseline_full_loss_nats_per_char", "candidate_full_loss_nats_per_char", "full_gain_percent")
+"""The same again where the full loss decides."""
 _EMPTY: dict[str, Any] = dict.fromkeys(
-    ("preset", "pair", *_NUMBERS, "basis", "baseline_loss", "candidate_loss", "gain_percent", "verdict", "problem")
+    ("preset", "pair", "num_seed_pairs", *_OF_FULL, "basis", *_OF_BASIS, "verdict", "problem")
 )
 
 
@@ -52,6 +54,7 @@ def format_list(entries: Iterable[dict[str, Any]]) -> str:
             entry["name"],
             entry["preset"] or "",
             entry["pair"] or entry["problem"] or "",
+            str(entry["num_seed_pairs"] or ""),
             (entry["basis"] or "").partition(" (")[0],
             format_loss(entry["baseline_loss"]),
             format_loss(entry["candidate_loss"]),
@@ -62,7 +65,8 @@ def format_list(entries: Iterable[dict[str, Any]]) -> str:
     ]
     if not rows:
         return "No comparisons yet. Make one with: python -m harness compare"
-    return "\n".join(format_columns(["name", "preset", "pair", "compared on", "loss", "", "gain", "verdict"], rows))
+    header = ["name", "preset", "pair", "seeds", "compared on", "loss", "", "gain", "verdict"]
+    return "\n".join(format_columns(header, rows, numeric=(3,)))
 
 
 def _describe(folder: Path) -> list[dict[str, Any]]:
@@ -80,22 +84,30 @@ def _describe(folder: Path) -> list[dict[str, Any]]:
 
 
 def _describe_document(name: str, document: dict[str, Any]) -> list[dict[str, Any]]:
-    finals = {arm["name"]: arm["final"] for arm in document["arms"]}
     entries = [
         {
             "name": name,
             **_EMPTY,
             "preset": document["preset"],
             "pair": f"{pair['candidate_label']} / {pair['baseline_label']}",
-            "baseline_full_loss_nats_per_char": finals[pair["baseline"]]["full_loss_nats_per_char"],
-            "candidate_full_loss_nats_per_char": finals[pair["candidate"]]["full_loss_nats_per_char"],
-            "full_gain_percent": None if pair["full_gain_percent"] is None else float(pair["full_gain_percent"]),
-            "basis": pair["basis"]["name"],
-            "baseline_loss": pair["basis"]["baseline"],
-            "candidate_loss": pair["basis"]["candidate"],
-            "gain_percent": float(pair["basis_gain_percent"]) if pair["text_is_shared"] else None,
+            **_measure(document, pair),
             "verdict": pair["verdict"]["label"],
         }
         for pair in document["pairs"]
     ]
     return entries or [{"name": name, **_EMPTY, "preset": document["preset"], "problem": "runs are missing"}]
+
+
+def _measure(document: dict[str, Any], pair: dict[str, Any]) -> dict[str, Any]:
+    """The gain that the verdict is of, and the losses, as means over the seeds where the ranking has them."""
+    ranking, basis = document["ranking"], pair["basis"]
+    means = {row["arm"]: row["loss"] for row in ranking["rows"]} if ranking["field"] == basis["field"] else {}
+    losses = [means.get(pair[side], basis[side]) for side in ("baseline", "candidate")]
+    gain_percent = float(pair["verdict"]["gain_percent"]) if pair["text_is_shared"] else None
+    measured = (*losses, gain_percent)
+    return {
+        "num_seed_pairs": pair["verdict"]["num_seed_pairs"],
+        **(dict(zip(_OF_FULL, measured, strict=True)) if basis["field"] == "full_loss_nats_per_char" else {}),
+        "basis": basis["name"],
+        **dict(zip(_OF_BASIS, measured, strict=True)),
+    }

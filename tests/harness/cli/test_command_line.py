@@ -416,7 +416,7 @@ def test_list_shows_every_stored_comparison_and_what_is_wrong_with_one(
     names = [entry["name"] for entry in read_object(stdout)["comparisons"]]
     assert names == ["a", "b", "c"]
     document = json.loads((tmp_path / "a" / "comparison.json").read_text())
-    document["pairs"][0]["full_gain_percent"] = "much"
+    document["pairs"][0]["verdict"]["gain_percent"] = "much"
     (tmp_path / "a" / "comparison.json").write_text(json.dumps(document))
     exit_code, stdout, _ = run("list", "--results", tmp_path)
     assert exit_code == 0 and "could not convert string to float" in stdout
