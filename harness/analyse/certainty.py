@@ -39,7 +39,8 @@ def describe_certainty(
     shared = [seed for seed in dict.fromkeys((baseline.seed, *plan.seeds)) if seed in one and seed in other]
     seeds = shared if baseline.seed == candidate.seed else []
     gains = [compute_gain(one[seed], other[seed]) for seed in seeds]
-    gains = gains or [compute_gain(one[baseline.seed], other[candidate.seed])]
+    # Of an arm whose headline run was lost another run stands here, of which nothing is concluded.
+    gains = gains or [compute_gain(*(_get_loss(own, run) for own, run in ((one, baseline), (other, candidate))))]
     drawn = len(seeds) > 1 and draw_titles(comparison, (baseline.arm, candidate.arm), seeds)
     columns = None if drawn or field != FULL else _load_titles(comparison, baseline, candidate, seeds)
     losses = [np.array([run["loss_nats"] for run in runs]) for runs in columns or ()]
@@ -91,6 +92,10 @@ def _select_losses(finals: Finals, arm: str, field: str) -> dict[int, float]:
         for (name, seed), final in finals.items()
         if name == arm and final is not None and final[field] is not None  # type: ignore[literal-required]
     }
+
+
+def _get_loss(losses: Mapping[int, float], run: PlannedRun) -> float:
+    return losses.get(run.seed, next(iter(losses.values())))
 
 
 def _load_titles(

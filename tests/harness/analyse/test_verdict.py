@@ -11,7 +11,8 @@ from harness.analyse.verdict import adjust_verdicts, decide_verdict, judge_inter
 from harness.plan.noise import KnownNoise
 from harness.store.document import load_document
 from harness.store.measurements import load_metrics
-from tests.harness.fakes import Curve, FakeLauncher, make_comparison
+from mainrun.record.errors import RunError
+from tests.harness.fakes import Curve, FakeLauncher, Mishap, make_comparison
 
 
 def build_interval(low: float, high: float, level: float = 95.0) -> Interval:
@@ -189,6 +190,18 @@ def test_the_ranking_shows_means_over_the_seeds_of_both_losses(three_seeds: Path
         for shown, stored in (("loss", "full_loss_nats_per_char"), ("frozen_loss_nats_per_char", "loss_nats_per_char")):
             losses = [found[stored] for found in last if found["arm"] == row["arm"]]
             assert len(losses) == 3 and row[shown] == pytest.approx(np.mean(losses), rel=1e-9)
+
+
+def test_arms_that_share_no_completed_seed_are_ranked_and_nothing_is_concluded_of_them(tmp_path: Path) -> None:
+    mishaps = {"baseline-s1": Mishap("fail", step=50), "optimized-s1337": Mishap("fail", step=50)}
+    with pytest.raises(RunError, match="2 of 4 runs failed"):
+        make_comparison(tmp_path, seeds=(1337, 1), launcher=FakeLauncher(mishaps))
+    document = load_document(tmp_path / "fake")
+    assert [(row["arm"], row["num_seeds"]) for row in document["ranking"]["rows"]] == [
+        ("optimized", 1),
+        ("baseline", 1),
+    ]
+    assert document["ranking"]["open"] == ["baseline (changed)"] and document["pairs"] == []
 
 
 def test_a_gain_in_coverage_alone_is_no_improvement(tmp_path: Path) -> None:
