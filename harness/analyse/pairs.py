@@ -29,7 +29,8 @@ BASES = {
     PER_TOKEN: "validation loss per token",
 }
 """Field of a final measurement → its name; the first one that both arms have decides."""
-_NOT_SETTINGS = frozenset({"log_file", "seed", "timestamp", "num_runs"})
+NOT_SETTINGS = frozenset({"log_file", "seed", "timestamp", "num_runs"})
+"""What logs of other programs name among their settings."""
 
 Described = dict[str, Any]
 
@@ -70,7 +71,7 @@ def describe_pair(
         "changes": [
             {"key": key, "baseline": before, "candidate": after}
             for key, (before, after) in find_changes(baseline["config"], candidate["config"]).items()
-            if key not in _NOT_SETTINGS
+            if key not in NOT_SETTINGS
         ],
         "mismatch": find_mismatch(baseline, candidate),
         "text_is_shared": share_text(baseline, candidate),
