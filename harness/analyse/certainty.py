@@ -59,7 +59,7 @@ def describe_certainty(
         configs = [plan.get_arm(run.arm).config for run in (baseline, candidate)]
         robustness = describe_robustness(
             pairs,
-            equal_arms=configs[0] == configs[1] != {},
+            equal_arms=configs[0] == configs[1] != {} and not has_other_code(comparison, baseline, candidate),
             titles=titles.variance if titles else None,
             margin_percent=plan.margin_percent,
             known_noise=plan.known_noise,
@@ -83,6 +83,13 @@ def draw_titles(comparison: StoredComparison, arms: Sequence[str], seeds: Sequen
             if len({getattr(each, field) for each in facts} - {None}) > 1:
                 return True
     return False
+
+
+def has_other_code(comparison: StoredComparison, baseline: PlannedRun, candidate: PlannedRun) -> bool:
+    """Whether two runs state training programs that differ."""
+    runs = [comparison.runs[planned] for planned in (baseline, candidate) if planned in comparison.runs]
+    sources = [run.facts.source_sha256 for run in runs if run.facts.source_sha256 is not None]
+    return len(sources) == 2 and sources[0] != sources[1]
 
 
 def _select_losses(finals: Finals, arm: str, field: str) -> dict[int, float]:

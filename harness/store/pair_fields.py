@@ -142,6 +142,8 @@ class Pair(TypedDict):
     """Settings that differ, in the baseline's order."""
     code_changes: NotRequired[list[FileChange]]
     """Files of the training program that differ; only where arms have code of their own."""
+    has_other_code: NotRequired[bool]
+    """That files do which the plan does not list: of stored runs, or against another arm than the first."""
     mismatch: str | None
     """Why the two did not train on one stream, in words."""
     text_is_shared: bool | None
