@@ -45,10 +45,11 @@ def describe_certainty(
     columns = None if drawn or field != FULL else _load_titles(comparison, baseline, candidate, seeds)
     losses = [np.array([run["loss_nats"] for run in runs]) for runs in columns or ()]
     titles = sample_titles(losses[0], losses[1], num_pairs) if losses else None
-    if drawn:
-        doubts, gains = [*doubts, DRAWN], gains[:1]
-    verdict = decide_verdict(gains, titles, plan.margin_percent, plan.known_noise, num_pairs)
+    verdict = decide_verdict(gains[:1] if drawn else gains, titles, plan.margin_percent, plan.known_noise, num_pairs)
     verdict["basis"] = basis["name"]
+    if drawn:
+        doubts = [*doubts, DRAWN]
+        verdict |= {"gain_percent": sum(gains) / len(gains), "num_seed_pairs": len(gains)}
     if doubts:
         said = [*doubts, *([verdict["reason"]] if verdict["interval_95"] else [])]
         verdict["reason"] = "; ".join(said)
