@@ -136,11 +136,14 @@ def _describe_target(baseline: Arm, candidate: Arm, *, official: bool, kept_rule
         return None
     if baseline["evaluate_sha256"] and candidate["evaluate_sha256"] and first["loss_nats_per_char"] is not None:
         is_official = official and kept_rules
-        return {
+        target: Target = {
             "loss_nats_per_char": OFFICIAL_TARGET_NATS_PER_CHAR if is_official else first["loss_nats_per_char"],
             "is_official": is_official,
             "matched_loss_nats_per_char": None,
         }
+        if is_official:
+            target["coverage_percent"] = 100 * OFFICIAL_TARGET_COVERAGE
+        return target
     by_counts = all(arm["forensics"] and arm["forensics"]["is_official"] for arm in (baseline, candidate))
     if not by_counts or not kept_rules or last["matched_loss_nats_per_char"] is None:
         return None

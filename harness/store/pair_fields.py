@@ -123,6 +123,8 @@ class Target(TypedDict):
     """Whether it is the task's own target."""
     matched_loss_nats_per_char: float | None
     """The task's target on equal terms, where data is told to be the task's by its counts alone."""
+    coverage_percent: NotRequired[float]
+    """At which the task's target was measured; only where it is that of our own runs."""
 
 
 class Pair(TypedDict):
