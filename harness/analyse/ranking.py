@@ -92,7 +92,7 @@ def _has_other_code(baseline: Arm, arm: Arm, pair: Mapping[str, Any] | None) -> 
     """By the plan, and of stored runs by their records; `pair` may be one with another arm than the baseline."""
     if "code" in baseline and "code" in arm:
         return bool(baseline["code"]["sources_sha256"] != arm["code"]["sources_sha256"])
-    return pair is not None and pair["baseline"] == baseline["name"] and pair.get("has_other_code", False)
+    return bool(pair and pair["baseline"] == baseline["name"] and pair.get("has_other_code"))
 
 
 def _describe(
