@@ -39,15 +39,17 @@ def describe_certainty(
     shared = [seed for seed in dict.fromkeys((baseline.seed, *plan.seeds)) if seed in one and seed in other]
     seeds = shared if baseline.seed == candidate.seed else []
     gains = [compute_gain(one[seed], other[seed]) for seed in seeds]
-    gains = gains or [compute_gain(one[baseline.seed], other[candidate.seed])]
+    # Of an arm whose headline run was lost another run stands here, of which nothing is concluded.
+    gains = gains or [compute_gain(*(_get_loss(own, run) for own, run in ((one, baseline), (other, candidate))))]
     drawn = len(seeds) > 1 and draw_titles(comparison, (baseline.arm, candidate.arm), seeds)
     columns = None if drawn or field != FULL else _load_titles(comparison, baseline, candidate, seeds)
     losses = [np.array([run["loss_nats"] for run in runs]) for runs in columns or ()]
     titles = sample_titles(losses[0], losses[1], num_pairs) if losses else None
-    if drawn:
-        doubts, gains = [*doubts, DRAWN], gains[:1]
-    verdict = decide_verdict(gains, titles, plan.margin_percent, plan.known_noise, num_pairs)
+    verdict = decide_verdict(gains[:1] if drawn else gains, titles, plan.margin_percent, plan.known_noise, num_pairs)
     verdict["basis"] = basis["name"]
+    if drawn:
+        doubts = [*doubts, DRAWN]
+        verdict |= {"gain_percent": sum(gains) / len(gains), "num_seed_pairs": len(gains)}
     if doubts:
         said = [*doubts, *([verdict["reason"]] if verdict["interval_95"] else [])]
         verdict["reason"] = "; ".join(said)
@@ -58,7 +60,7 @@ def describe_certainty(
         configs = [plan.get_arm(run.arm).config for run in (baseline, candidate)]
         robustness = describe_robustness(
             pairs,
-            equal_arms=configs[0] == configs[1] != {},
+            equal_arms=configs[0] == configs[1] != {} and not has_other_code(comparison, baseline, candidate),
             titles=titles.variance if titles else None,
             margin_percent=plan.margin_percent,
             known_noise=plan.known_noise,
@@ -84,6 +86,13 @@ def draw_titles(comparison: StoredComparison, arms: Sequence[str], seeds: Sequen
     return False
 
 
+def has_other_code(comparison: StoredComparison, baseline: PlannedRun, candidate: PlannedRun) -> bool:
+    """Whether two runs state training programs that differ."""
+    runs = [comparison.runs[planned] for planned in (baseline, candidate) if planned in comparison.runs]
+    sources = [run.facts.source_sha256 for run in runs if run.facts.source_sha256 is not None]
+    return len(sources) == 2 and sources[0] != sources[1]
+
+
 def _select_losses(finals: Finals, arm: str, field: str) -> dict[int, float]:
     """Seed → the arm's last loss of that field, where it has one."""
     return {
@@ -91,6 +100,10 @@ def _select_losses(finals: Finals, arm: str, field: str) -> dict[int, float]:
         for (name, seed), final in finals.items()
         if name == arm and final is not None and final[field] is not None  # type: ignore[literal-required]
     }
+
+
+def _get_loss(losses: Mapping[int, float], run: PlannedRun) -> float:
+    return losses.get(run.seed, next(iter(losses.values())))
 
 
 def _load_titles(

@@ -8,7 +8,7 @@ from typing import Any
 
 from harness.analyse.ablation import describe_ablation
 from harness.analyse.arms import average_costs, describe_arm, describe_cost, measure_last
-from harness.analyse.certainty import describe_certainty
+from harness.analyse.certainty import describe_certainty, has_other_code
 from harness.analyse.command import describe_command
 from harness.analyse.doubts import find_unseen
 from harness.analyse.examine import examine_all
@@ -100,7 +100,7 @@ def describe_comparison(
         pair = describe_pair(baseline, candidate, rows_by_arm, official=official, kept_rules=kept_rules)
         runs = headlines[baseline["name"]], headlines[candidate["name"]]
         pair["time_doubts"] = find_time_doubts((baseline, candidate), document["runs"])
-        pair |= _describe_code_changes(comparison, baseline["name"], candidate["name"])
+        pair |= _describe_code_changes(comparison, *runs)
         pair["doubts"] += find_unseen(findings["integrity"], [run.folder_name for run in runs])
         pair |= describe_certainty(comparison, *runs, finals, pair["basis"], pair["doubts"], len(measured))
         if pair["coverage_differs"] and pair["basis"]["field"] == FULL:
@@ -134,12 +134,15 @@ def group_arms(arms: Sequence[Arm], *fields: str) -> list[Group]:
     return list(groups.values())
 
 
-def _describe_code_changes(comparison: StoredComparison, baseline: str, candidate: str) -> dict[str, Any]:
-    """The files in which the programs of two arms differ; nothing where all arms have one program."""
+def _describe_code_changes(comparison: StoredComparison, baseline: PlannedRun, candidate: PlannedRun) -> dict[str, Any]:
+    """The files in which the programs of two arms differ, or that they do; nothing where both have one program.
+
+    The plan holds the files of arms that it had trained, against the first of them.
+    """
     for change in comparison.plan.code_changes or ():
-        if (change.baseline, change.candidate) == (baseline, candidate):
+        if (change.baseline, change.candidate) == (baseline.arm, candidate.arm):
             return {"code_changes": [asdict(file) for file in change.files]}
-    return {}
+    return {"has_other_code": True} if has_other_code(comparison, baseline, candidate) else {}
 
 
 def _describe(comparison: StoredComparison, run: PlannedRun, rows: Rows, finals: Finals) -> Arm:

@@ -29,7 +29,8 @@ BASES = {
     PER_TOKEN: "validation loss per token",
 }
 """Field of a final measurement → its name; the first one that both arms have decides."""
-_NOT_SETTINGS = frozenset({"log_file", "seed", "timestamp", "num_runs"})
+NOT_SETTINGS = frozenset({"log_file", "seed", "timestamp", "num_runs"})
+"""What logs of other programs name among their settings."""
 
 Described = dict[str, Any]
 
@@ -70,7 +71,7 @@ def describe_pair(
         "changes": [
             {"key": key, "baseline": before, "candidate": after}
             for key, (before, after) in find_changes(baseline["config"], candidate["config"]).items()
-            if key not in _NOT_SETTINGS
+            if key not in NOT_SETTINGS
         ],
         "mismatch": find_mismatch(baseline, candidate),
         "text_is_shared": share_text(baseline, candidate),
@@ -135,11 +136,14 @@ def _describe_target(baseline: Arm, candidate: Arm, *, official: bool, kept_rule
         return None
     if baseline["evaluate_sha256"] and candidate["evaluate_sha256"] and first["loss_nats_per_char"] is not None:
         is_official = official and kept_rules
-        return {
+        target: Target = {
             "loss_nats_per_char": OFFICIAL_TARGET_NATS_PER_CHAR if is_official else first["loss_nats_per_char"],
             "is_official": is_official,
             "matched_loss_nats_per_char": None,
         }
+        if is_official:
+            target["coverage_percent"] = 100 * OFFICIAL_TARGET_COVERAGE
+        return target
     by_counts = all(arm["forensics"] and arm["forensics"]["is_official"] for arm in (baseline, candidate))
     if not by_counts or not kept_rules or last["matched_loss_nats_per_char"] is None:
         return None

@@ -80,10 +80,19 @@ def describe_difference(baseline: Arm, arm: Arm, pair: Mapping[str, Any] | None,
     num_files = None if pair is None else len(pair.get("code_changes", ()))
     if num_files:
         named.insert(0, f"code of {format_number_of(num_files, 'file')}")
+    elif _has_other_code(baseline, arm, pair):
+        named.insert(0, "code")
     more = len(named) - MAX_CHANGES_NAMED
     # The code of other programs is not known.
     nothing = "nothing" if all(each["origin"] in OURS for each in (baseline, arm)) else "nothing that is stated"
     return ", ".join(named[:MAX_CHANGES_NAMED]) + (f" and {more} more" if more > 0 else "") or nothing
+
+
+def _has_other_code(baseline: Arm, arm: Arm, pair: Mapping[str, Any] | None) -> bool:
+    """By the plan, and of stored runs by their records; `pair` may be one with another arm than the baseline."""
+    if "code" in baseline and "code" in arm:
+        return bool(baseline["code"]["sources_sha256"] != arm["code"]["sources_sha256"])
+    return bool(pair and pair["baseline"] == baseline["name"] and pair.get("has_other_code"))
 
 
 def _describe(

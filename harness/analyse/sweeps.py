@@ -9,6 +9,7 @@ from itertools import pairwise
 from typing import Any
 
 from harness.analyse.opponents import Finals, compute_mean_loss
+from harness.analyse.pairs import NOT_SETTINGS
 from harness.store.arm_fields import Arm
 from mainrun.config import shorten_key
 
@@ -39,15 +40,18 @@ def describe_sweeps(
 
 
 def _find_groups(arms: Sequence[Arm]) -> list[tuple[str, list[Arm]]]:
-    """Keys with the arms that are equal in all others, in the order of their values."""
-    keys = dict.fromkeys(key for arm in arms for key, value in arm["config"].items() if _is_number(value))
+    """Keys with the arms that are equal in all others and in their code, in the order of their values."""
+    keys = dict.fromkeys(
+        key for arm in arms for key, value in arm["config"].items() if _is_number(value) and key not in NOT_SETTINGS
+    )
     found = []
     for key in keys:
         groups: dict[tuple[Any, ...], dict[float, Arm]] = {}
         for arm in arms:
             if _is_number(arm["config"].get(key)):
+                code = arm["code"]["sources_sha256"] if "code" in arm else None
                 rest = tuple(sorted((other, repr(value)) for other, value in arm["config"].items() if other != key))
-                groups.setdefault(rest, {}).setdefault(arm["config"][key], arm)
+                groups.setdefault((code, *rest), {}).setdefault(arm["config"][key], arm)
         found += [(key, [by[value] for value in sorted(by)]) for by in groups.values() if len(by) >= MIN_POINTS]
     return found
 

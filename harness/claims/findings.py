@@ -132,11 +132,17 @@ GAINS = (
     Sentence(
         "target-margin",
         {
-            f"official == {official} and differs == {differs} and {condition}": f"{target} is {outcome}{tail}."
-            for official, target in (
-                (1, "The task's target of {target:loss}"),
-                (0, "The final frozen loss of {baseline}, {target:loss} (the bar here),"),
+            f"official == 1 and max(c_coverage - due, due - c_coverage) {size} {COVERAGE_TOLERANCE_POINTS} and "
+            f"{condition}": f"The task's target of {{target:loss}} is {outcome}{tail}."
+            for size, tail in (
+                ("<=", ""),
+                (">", ", which is not on equal terms: coverage {c_coverage:percent} against its {due:percent}"),
             )
+            for condition, outcome in _OUTCOMES.items()
+        }
+        | {
+            f"official == 0 and differs == {differs} and {condition}": "The final frozen loss of {baseline}, "
+            f"{{target:loss}} (the bar here), is {outcome}{tail}."
             for differs, tail in (
                 (0, ""),
                 (1, ", which is not on equal terms: coverage {c_coverage:percent} against {b_coverage:percent}"),
@@ -147,6 +153,7 @@ GAINS = (
             "target": "target/loss_nats_per_char",
             "c": "c/final/loss_nats_per_char",
             "official": "target/is_official",
+            "due": "target/coverage_percent",
             "b_coverage": "b/final/coverage_percent",
             "c_coverage": "c/final/coverage_percent",
         },

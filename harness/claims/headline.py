@@ -54,6 +54,14 @@ _UNKNOWN = "; this is about one pair of runs, and of other seeds nothing is know
 _ON_BASIS = "Decided on the {basis} with a margin of {margin:percent}: "
 
 
+def _write_margin(patterns: dict[str, str]) -> dict[str, str]:
+    """The patterns with all digits of a margin that has more than the one that is usually shown, then as they are."""
+    return {
+        f"round(margin, 1) != margin and {condition}": pattern.replace("{margin:percent}", "{margin:value} %")
+        for condition, pattern in patterns.items()
+    } | patterns
+
+
 def _write_coverage() -> dict[str, str]:
     """Both shares, each with its range where it is estimated."""
     patterns = {}
@@ -163,22 +171,24 @@ HEADLINE = (
     ),
     Sentence(
         "decision",
-        {
-            **{
-                f"len(doubts) == 0 and {pairs} and differs == {flag}": f"Decided on the {what} with a margin of "
-                f"{{margin:percent}}: {{interval:interval}}{single}{tail}"
-                for pairs, what, single in (
-                    ('pairs == 1 and word == "INCONCLUSIVE" and multiple >= 0', "{basis}", _HELD_TO),
-                    ('pairs == 1 and word == "INCONCLUSIVE"', "{basis}", _UNKNOWN),
-                    ("pairs == 1", "{basis}", ""),
-                    ("pairs > 1", "mean gain in {basis}, {gain:fine_percent},", ""),
-                )
-                for flag, tail in ((0, ""), (1, COVERAGE_DIFFERS))
-            },
-            "len(doubts) == 0": _ON_BASIS + "{reason}",
-            "len(doubts) > 0 and pairs > 1": _ON_BASIS + "{doubts:clauses}; {interval:interval}",
-            "len(doubts) > 0": _ON_BASIS + "{doubts:clauses}",
-        },
+        _write_margin(
+            {
+                **{
+                    f"len(doubts) == 0 and {pairs} and differs == {flag}": f"Decided on the {what} with a margin of "
+                    f"{{margin:percent}}: {{interval:interval}}{single}{tail}"
+                    for pairs, what, single in (
+                        ('pairs == 1 and word == "INCONCLUSIVE" and multiple >= 0', "{basis}", _HELD_TO),
+                        ('pairs == 1 and word == "INCONCLUSIVE"', "{basis}", _UNKNOWN),
+                        ("pairs == 1", "{basis}", ""),
+                        ("pairs > 1", "mean gain in {basis}, {gain:fine_percent},", ""),
+                    )
+                    for flag, tail in ((0, ""), (1, COVERAGE_DIFFERS))
+                },
+                "len(doubts) == 0": _ON_BASIS + "{reason}",
+                "len(doubts) > 0 and pairs > 1": _ON_BASIS + "{doubts:clauses}; {interval:interval}",
+                "len(doubts) > 0": _ON_BASIS + "{doubts:clauses}",
+            }
+        ),
         VERDICT,
     ),
 )

@@ -18,6 +18,11 @@ OF_PAIRS = (
         "len(files)",
     ),
     Sentence(
+        "changed-code",
+        {"other == 1": "{candidate} has other code than {baseline}: files of the training program differ."},
+        {"other": "has_other_code"},
+    ),
+    Sentence(
         "equal-arms",
         {
             "len(changes) == 0": "{baseline} and {candidate} have the same configuration and the same seeds: their "

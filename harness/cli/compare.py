@@ -145,7 +145,7 @@ def format_plan(plan: Plan, folder: Path) -> str:
         lines += [f"  {PACKAGE}/{file.name}: +{file.num_added} -{file.num_removed}" for file in change.files]
     lines += [
         "",
-        f"Decided on the full loss at the last step; margin {format_percent(plan.margin_percent)}",
+        f"Decided on the full loss at the last step; margin {plan.margin_percent:g} %",
         "Order:",
         *(f"  {place}. {folder / 'runs' / plan.describe_run(run)}" for place, run in enumerate(plan.runs, 1)),
     ]

@@ -123,6 +123,8 @@ class Target(TypedDict):
     """Whether it is the task's own target."""
     matched_loss_nats_per_char: float | None
     """The task's target on equal terms, where data is told to be the task's by its counts alone."""
+    coverage_percent: NotRequired[float]
+    """At which the task's target was measured; only where it is that of our own runs."""
 
 
 class Pair(TypedDict):
@@ -142,6 +144,8 @@ class Pair(TypedDict):
     """Settings that differ, in the baseline's order."""
     code_changes: NotRequired[list[FileChange]]
     """Files of the training program that differ; only where arms have code of their own."""
+    has_other_code: NotRequired[bool]
+    """That files do which the plan does not list: of stored runs, or against another arm than the first."""
     mismatch: str | None
     """Why the two did not train on one stream, in words."""
     text_is_shared: bool | None

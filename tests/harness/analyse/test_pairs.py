@@ -220,6 +220,7 @@ def test_the_target_is_the_tasks_own_on_its_own_data_and_the_baselines_last_loss
         "loss_nats_per_char": 1.754,
         "is_official": True,
         "matched_loss_nats_per_char": None,
+        "coverage_percent": pytest.approx(94.66, abs=0.01),
     }
     assert describe(*arms)["target"] == {
         "loss_nats_per_char": 1.9,

@@ -79,6 +79,17 @@ def test_two_values_are_no_sweep_and_neither_are_words_or_switches() -> None:
     )
 
 
+def test_seeds_are_no_sweep_of_which_one_is_best() -> None:
+    assert describe(*(arm(f"s{seed}", seed, seed=seed, lr=1) for seed in (1, 2, 3))) == []
+
+
+def test_an_arm_of_other_code_is_no_point_of_a_sweep() -> None:
+    rates = [arm(f"r{rate}", rate, lr=rate) for rate in (1, 2, 3, 4)]
+    of_code = [{**one, "code": {"sources_sha256": "ab"[place > 0]}} for place, one in enumerate(rates)]
+    [sweep] = describe(*of_code)
+    assert [point["label"] for point in sweep["points"]] == ["r2", "r3", "r4"]
+
+
 def test_a_grid_is_a_sweep_of_every_row_and_column() -> None:
     found = describe(*(arm(f"{x}{y}", x + y, x=x, y=y) for x in (1, 2, 3) for y in (1, 2, 3)))
     assert [sweep["setting"] for sweep in found] == ["x"] * 3 + ["y"] * 3

@@ -8,10 +8,13 @@ from hypothesis import strategies as st
 
 from harness.analyse.uncertainty import Interval, TitleSampling, TitleVariance
 from harness.analyse.verdict import adjust_verdicts, decide_verdict, judge_intervals
+from harness.comparison import build_document
 from harness.plan.noise import KnownNoise
 from harness.store.document import load_document
 from harness.store.measurements import load_metrics
-from tests.harness.fakes import Curve, FakeLauncher, make_comparison
+from harness.store.runs import load_comparison
+from mainrun.record.errors import RunError
+from tests.harness.fakes import Curve, FakeLauncher, Mishap, make_comparison
 
 
 def build_interval(low: float, high: float, level: float = 95.0) -> Interval:
@@ -189,6 +192,30 @@ def test_the_ranking_shows_means_over_the_seeds_of_both_losses(three_seeds: Path
         for shown, stored in (("loss", "full_loss_nats_per_char"), ("frozen_loss_nats_per_char", "loss_nats_per_char")):
             losses = [found[stored] for found in last if found["arm"] == row["arm"]]
             assert len(losses) == 3 and row[shown] == pytest.approx(np.mean(losses), rel=1e-9)
+
+
+def test_arms_that_share_no_completed_seed_are_ranked_and_nothing_is_concluded_of_them(tmp_path: Path) -> None:
+    mishaps = {"baseline-s1": Mishap("fail", step=50), "optimized-s1337": Mishap("fail", step=50)}
+    with pytest.raises(RunError, match="2 of 4 runs failed"):
+        make_comparison(tmp_path, seeds=(1337, 1), launcher=FakeLauncher(mishaps))
+    document = load_document(tmp_path / "fake")
+    assert [(row["arm"], row["num_seeds"]) for row in document["ranking"]["rows"]] == [
+        ("optimized", 1),
+        ("baseline", 1),
+    ]
+    assert document["ranking"]["open"] == ["baseline (changed)"] and document["pairs"] == []
+
+
+def test_where_each_seed_draws_its_titles_the_gain_is_a_mean_without_an_interval(
+    three_seeds: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("harness.analyse.certainty.draw_titles", lambda *_: True)
+    gains = [entry["gain_percent"] for entry in load_document(three_seeds)["pairs"][0]["robustness"]["seed_pairs"]]
+    document = build_document(load_comparison(three_seeds), load_metrics(three_seeds))
+    verdict, best = document["pairs"][0]["verdict"], document["ranking"]["rows"][0]
+    assert (verdict["word"], verdict["interval_95"], verdict["num_seed_pairs"]) == ("INCONCLUSIVE", None, 3)
+    assert verdict["gain_percent"] == best["gain_percent"] == pytest.approx(np.mean(gains), rel=1e-9)
+    assert "Losses, gain, times and memory are means over 3 seeds." in {claim["text"] for claim in document["claims"]}
 
 
 def test_a_gain_in_coverage_alone_is_no_improvement(tmp_path: Path) -> None:

@@ -228,10 +228,23 @@ def test_the_tasks_target_is_named_on_its_own_data_only(tiny_document: dict[str,
     assert "1.754" not in get_texts(tiny_document)["target-margin"]
     assert "The final frozen loss of baseline (changed), " in get_texts(tiny_document)["target-margin"]
     official = copy.deepcopy(tiny_document)
-    official["pairs"][0]["target"] = {"loss_nats_per_char": 1.754, "is_official": True}
-    official["arms"][1]["final"]["loss_nats_per_char"] = 1.328
-    texts = {claim["id"]: claim["text"] for claim in build_claims(official, 0)}
-    assert texts["target-margin"] == "The task's target of 1.7540 is beaten by 24.3 %."
+    official["pairs"][0]["target"] = {"loss_nats_per_char": 1.754, "is_official": True, "coverage_percent": 94.7}
+    for coverage, tail in (
+        (95.1, ""),
+        (54.1, ", which is not on equal terms: coverage 54.1 % against its 94.7 %"),
+    ):
+        official["arms"][1]["final"] |= {"loss_nats_per_char": 1.328, "coverage_percent": coverage}
+        texts = {claim["id"]: claim["text"] for claim in build_claims(official, 0)}
+        assert texts["target-margin"] == f"The task's target of 1.7540 is beaten by 24.3 %{tail}."
+
+
+def test_a_margin_is_said_with_all_its_digits(tiny_document: dict[str, Any]) -> None:
+    for margin, said in ((0.5, "0.5 %"), (0.25, "0.25 %"), (2, "2.0 %")):
+        document = copy.deepcopy(tiny_document)
+        document["pairs"][0]["verdict"]["margin_percent"] = margin
+        document["pairs"][0]["claims"] = build_claims(document, 0)
+        assert f" with a margin of {said}: " in get_texts(document)["decision"]
+        assert {find_flaw(claim, document) for claim in document["pairs"][0]["claims"]} == {None}
 
 
 @pytest.mark.parametrize(
@@ -278,7 +291,7 @@ def test_the_false_statements_of_the_reference_cannot_appear(
     document["pairs"][0]["claims"] = build_claims(document, 0)
     summary = render_markdown(SUMMARY, document)
     texts = get_texts(document)
-    assert texts["target-margin"] == "The task's target of 1.7540 is beaten by 24.3 %."
+    assert texts["target-margin"].startswith("The task's target of 1.7540 is beaten by 24.3 %, which is not on equal ")
     assert "30.4" not in summary
     assert "throughout" not in summary
     assert "expected" not in summary
