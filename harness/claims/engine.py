@@ -2,9 +2,8 @@
 
 A sentence is a pattern whose slots (`{loss:loss}`) are filled from named inputs, or from the value of the claim's
 formula (`{value:percent}`), by a named format. An input is a JSON pointer (RFC 6901) into `comparison.json`, in which
-`*` stands for every item of a list; a formula is arithmetic over inputs (`+ - * /`, `min`, `max`, `len`, `round`); a
-condition compares such formulas, and the sentence is made only where it holds. A pattern holds no digit outside its
-slots.
+`*` stands for every item of a list; a formula is arithmetic over inputs (`+ - * /`, `min`, `max`, `len`); a condition
+compares such formulas, and the sentence is made only where it holds. A pattern holds no digit outside its slots.
 """
 
 import ast
@@ -34,7 +33,7 @@ _COMPARISONS: dict[type[ast.cmpop], Callable[[Any, Any], bool]] = {
     ast.GtE: operator.ge,
     ast.Gt: operator.gt,
 }
-_FUNCTIONS: dict[str, Callable[..., Any]] = {"min": min, "max": max, "len": len, "round": round}
+_FUNCTIONS: dict[str, Callable[..., Any]] = {"min": min, "max": max, "len": len}
 SLOT = re.compile(r"\{(\w+)(?::(\w+))?\}")
 """A place in a pattern: a name, and the format it is filled by."""
 

@@ -51,15 +51,7 @@ _HELD_TO = (
     "beyond the margin, of {needed} times that a single seed needs"
 )
 _UNKNOWN = "; this is about one pair of runs, and of other seeds nothing is known"
-_ON_BASIS = "Decided on the {basis} with a margin of {margin:percent}: "
-
-
-def _write_margin(patterns: dict[str, str]) -> dict[str, str]:
-    """The patterns with all digits of a margin that has more than the one that is usually shown, then as they are."""
-    return {
-        f"round(margin, 1) != margin and {condition}": pattern.replace("{margin:percent}", "{margin:value} %")
-        for condition, pattern in patterns.items()
-    } | patterns
+_ON_BASIS = "Decided on the {basis} with a margin of {margin:value} %: "
 
 
 def _write_coverage() -> dict[str, str]:
@@ -171,24 +163,22 @@ HEADLINE = (
     ),
     Sentence(
         "decision",
-        _write_margin(
-            {
-                **{
-                    f"len(doubts) == 0 and {pairs} and differs == {flag}": f"Decided on the {what} with a margin of "
-                    f"{{margin:percent}}: {{interval:interval}}{single}{tail}"
-                    for pairs, what, single in (
-                        ('pairs == 1 and word == "INCONCLUSIVE" and multiple >= 0', "{basis}", _HELD_TO),
-                        ('pairs == 1 and word == "INCONCLUSIVE"', "{basis}", _UNKNOWN),
-                        ("pairs == 1", "{basis}", ""),
-                        ("pairs > 1", "mean gain in {basis}, {gain:fine_percent},", ""),
-                    )
-                    for flag, tail in ((0, ""), (1, COVERAGE_DIFFERS))
-                },
-                "len(doubts) == 0": _ON_BASIS + "{reason}",
-                "len(doubts) > 0 and pairs > 1": _ON_BASIS + "{doubts:clauses}; {interval:interval}",
-                "len(doubts) > 0": _ON_BASIS + "{doubts:clauses}",
-            }
-        ),
+        {
+            **{
+                f"len(doubts) == 0 and {pairs} and differs == {flag}": f"Decided on the {what} with a margin of "
+                f"{{margin:value}} %: {{interval:interval}}{single}{tail}"
+                for pairs, what, single in (
+                    ('pairs == 1 and word == "INCONCLUSIVE" and multiple >= 0', "{basis}", _HELD_TO),
+                    ('pairs == 1 and word == "INCONCLUSIVE"', "{basis}", _UNKNOWN),
+                    ("pairs == 1", "{basis}", ""),
+                    ("pairs > 1", "mean gain in {basis}, {gain:fine_percent},", ""),
+                )
+                for flag, tail in ((0, ""), (1, COVERAGE_DIFFERS))
+            },
+            "len(doubts) == 0": _ON_BASIS + "{reason}",
+            "len(doubts) > 0 and pairs > 1": _ON_BASIS + "{doubts:clauses}; {interval:interval}",
+            "len(doubts) > 0": _ON_BASIS + "{doubts:clauses}",
+        },
         VERDICT,
     ),
 )

@@ -239,7 +239,7 @@ def test_the_tasks_target_is_named_on_its_own_data_only(tiny_document: dict[str,
 
 
 def test_a_margin_is_said_with_all_its_digits(tiny_document: dict[str, Any]) -> None:
-    for margin, said in ((0.5, "0.5 %"), (0.25, "0.25 %"), (2, "2.0 %")):
+    for margin, said in ((0.5, "0.5 %"), (0.25, "0.25 %"), (2, "2 %")):
         document = copy.deepcopy(tiny_document)
         document["pairs"][0]["verdict"]["margin_percent"] = margin
         document["pairs"][0]["claims"] = build_claims(document, 0)
