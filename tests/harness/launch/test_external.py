@@ -93,14 +93,17 @@ def write_arms(tmp_path: Path, extra: str = "") -> Path:
     return path
 
 
-def run(tmp_path: Path, code: str, extra: str = "", seeds: tuple[int, ...] = (1337,), *, resume: bool = False) -> Path:
+def run(
+    tmp_path: Path, code: str, extra: str = "", seeds: tuple[int, ...] = (1337,), *, resume: bool = False,
+    launcher: MixedLauncher | None = None,
+) -> Path:  # fmt: skip
     (tmp_path / "run.py").write_text(code, encoding="utf-8")
     write_arms(tmp_path, extra)
     own = build_request(tmp_path / "out", ("baseline",), seeds)
     values = {**own.__dict__, "recipes": ("baseline", "mine"), "arms_file": tmp_path / "arms.toml", "resume": resume}
     request = CompareRequest(**values)
     with skip_rendering():
-        return run_comparison(request, MixedLauncher(), ProgressDisplay(lambda text: None, is_terminal=False))
+        return run_comparison(request, launcher or MixedLauncher(), ProgressDisplay(lambda text: None))
 
 
 def copy_log(tmp_path: Path, content: bytes) -> str:
@@ -347,6 +350,23 @@ def test_the_documented_trainer_runs_as_is_said(tmp_path: Path) -> None:
     mine = load_document(folder)["arms"][1]
     assert mine["status"] == "imported" and mine["final"]["is_last"]
     assert mine["min_frozen"]["loss_nats_per_char"] < 2.5
+
+
+@dataclass
+class EditingLauncher(MixedLauncher):
+    """The arms file is edited once a run has begun."""
+
+    arms: Path = field(kw_only=True)
+
+    def start(self, job: Job) -> None:
+        self.arms.write_text('[arms.other]\ncommand = ["false"]\njournal = "other.log"\n', encoding="utf-8")
+        super().start(job)
+
+
+def test_an_arms_file_that_is_edited_meanwhile_changes_no_command_that_was_planned(tmp_path: Path) -> None:
+    launcher = EditingLauncher(arms=tmp_path / "arms.toml")
+    folder = run(tmp_path, copy_log(tmp_path, write_json(SMALL.build())), seeds=(1337, 1), launcher=launcher)
+    assert load_document(folder)["num_runs_complete"] == 4
 
 
 def test_resume_runs_again_what_failed_and_nothing_else(tmp_path: Path) -> None:
