@@ -13,7 +13,7 @@ from harness.plan.changes import CodeChange, compare_code
 from harness.plan.code import Code, locate_code
 from harness.plan.folders import name_folder, refuse_filled, refuse_unstorable
 from harness.plan.plan import FILE_NAME as PLAN_NAME
-from harness.plan.plan import Plan, load_plan, save_plan
+from harness.plan.plan import Plan, check_storable, load_plan, save_plan
 from harness.plan.planning import plan_comparison, plan_external
 from harness.plan.request import CompareRequest
 from harness.plan.seeds import continue_plan, list_differences
@@ -41,7 +41,7 @@ def plan_request(request: CompareRequest) -> tuple[Plan, Path]:
     external = load_arms(request.arms_file) if request.arms_file else {}
     request = resolve_arms(request, load_recipes(request.arms_file) if request.arms_file else {}, list(external))
     if any(name in external for name in request.recipes):
-        return _add_changes(plan_external(request, folder, begun, external), request), folder
+        return _conclude(plan_external(request, folder, begun, external), request), folder
     ablation = plan_ablation(request.ablate, request.preset) if request.ablate else None
     arms = name_arms(request.recipes, request.settings)
     if ablation:
@@ -49,7 +49,7 @@ def plan_request(request: CompareRequest) -> tuple[Plan, Path]:
         arms[-1] = ArmRequest(ablation.recipe, ablation.recipe, {})
     check_against(request.against, [arm.name for arm in arms])
     plan = plan_comparison(folder.resolve().name, arms, request, begun, ablation)
-    return _add_changes(plan, request), folder
+    return _conclude(plan, request), folder
 
 
 def store_plan(folder: Path, plan: Plan) -> tuple[Plan, str]:
@@ -79,8 +79,12 @@ def save_changes(folder: Path, plan: Plan, repository: Path | None) -> None:
     save_text(folder / PATCH_NAME, "".join(patch for _, patch in compared))
 
 
-def _add_changes(plan: Plan, request: CompareRequest) -> Plan:
-    """The plan with the difference in code of each arm to the baseline, where arms have programs of their own."""
+def _conclude(plan: Plan, request: CompareRequest) -> Plan:
+    """The plan with the difference in code of each arm to the baseline, where arms have programs of their own.
+
+    Raises `RequestError` where it cannot be stored.
+    """
+    check_storable(plan)
     changes = tuple(change for change, _ in _compare(plan, request.repository))
     return replace(plan, code_changes=changes) if changes else plan
 

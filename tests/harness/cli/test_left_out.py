@@ -130,6 +130,25 @@ def test_a_folder_whose_name_cannot_be_stored_is_a_wrong_request_in_one_line(
     assert launcher.launched == []
 
 
+@pytest.mark.parametrize(
+    "arms",
+    [
+        (f"{'x' * 201}=baseline", "optimized"),
+        ("caf\udce9=baseline", "optimized"),
+        ("baseline", "mine"),  # of a file whose name is no text
+    ],
+)
+def test_an_arm_whose_name_cannot_be_stored_is_refused_before_anything_is_trained(
+    arms: tuple[str, str], launcher: FakeLauncher, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "arms\udcff.toml"
+    file.write_text('[arms.mine]\ncommand = ["true"]\njournal = "mine.log"\n')
+    tiny = [f"--set={key}={value}" for key, value in TINY.items()]
+    assert run("compare", *arms, *tiny, "--arms", file, "--out", tmp_path / "out") == 2
+    assert "bytes at most" in (said := capsys.readouterr().err) or "no text in this locale" in said
+    assert launcher.launched == [] and not (tmp_path / "out").exists()
+
+
 @pytest.mark.parametrize("verb", [("report",), ("verify",), ("gate",), ("list", "--results")])
 def test_a_name_that_is_too_long_is_no_comparison(
     verb: tuple[str, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]
