@@ -17,7 +17,7 @@ from harness.launch.progress import ProgressDisplay
 from harness.launch.reuse import load_offers
 from harness.launch.runs import launch_runs
 from harness.plan.folders import point_latest_at
-from harness.plan.from_request import plan_request, save_changes, store_plan
+from harness.plan.from_request import leave_as_it_was, plan_request, save_changes, store_plan
 from harness.plan.plan import Plan
 from harness.plan.request import CompareRequest
 from harness.report.figure_list import list_figures
@@ -49,7 +49,7 @@ def run_comparison(request: CompareRequest, launcher: Launcher, display: Progres
     plan, folder = plan_request(request)
     offers = load_offers(request.reuse, folder)
     make_folder(folder)
-    with hold(folder, is_new=True):
+    with hold(folder, is_new=True), leave_as_it_was(folder):
         plan, plan_sha256 = store_plan(folder, plan)
         save_changes(folder, plan, request.repository)
         point_latest_at(folder)

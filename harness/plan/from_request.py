@@ -1,6 +1,7 @@
 """From what was asked to the plan that is stored: which folder, which arms, and whether one was begun there already."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,8 +19,9 @@ from harness.plan.planning import plan_comparison, plan_external
 from harness.plan.request import CompareRequest
 from harness.plan.seeds import continue_plan, list_differences
 from mainrun.data.corpus import HUB
-from mainrun.record.errors import RequestError
-from mainrun.record.files import compute_file_sha256, make_folder, save_text
+from mainrun.record.errors import RequestError, StoredResultsError
+from mainrun.record.files import atomic_write, compute_file_sha256, make_folder, save_text
+from mainrun.record.run_record import FILE_NAME as RECORD_NAME
 
 
 def plan_request(request: CompareRequest) -> tuple[Plan, Path]:
@@ -67,6 +69,24 @@ def store_plan(folder: Path, plan: Plan) -> tuple[Plan, str]:
         )
     plan = continue_plan(begun, plan)
     return plan, compute_file_sha256(folder / PLAN_NAME) if plan == begun else save_plan(folder, plan)
+
+
+@contextmanager
+def leave_as_it_was(folder: Path) -> Iterator[None]:
+    """Puts the plan back where the seeds that were added to it are refused before any run wrote a record."""
+    before = _read_plan_and_records(folder)
+    try:
+        yield
+    except (RequestError, StoredResultsError):
+        after, path = _read_plan_and_records(folder), folder / PLAN_NAME
+        if path in before and after != before == {**after, path: before[path]}:
+            with atomic_write(path) as file:
+                file.write(before[path])
+        raise
+
+
+def _read_plan_and_records(folder: Path) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in (*folder.glob(PLAN_NAME), *folder.glob(f"runs/*/{RECORD_NAME}"))}
 
 
 def save_changes(folder: Path, plan: Plan, repository: Path | None) -> None:
