@@ -157,6 +157,18 @@ def test_a_name_that_is_too_long_is_no_comparison(
     assert capsys.readouterr().err == "error: The name of a file or folder is too long to be stored.\n"
 
 
+@pytest.mark.parametrize(
+    "option",
+    [["--keep-weights"], ["--keep-checkpoints"], ["--mixed-machines"], ["--address", "auto"], ["--repo", "."],
+     ["--title-column", "headline"], ["--jobs", "2"]],
+)  # fmt: skip
+def test_options_that_only_training_has_are_refused_beside_from_and_not_passed_over(
+    option: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("compare", "--from", "a.log", "b.log", *option) == 2
+    assert f"--from trains nothing and takes no {option[0]}." in capsys.readouterr().err
+
+
 def test_list_shows_a_comparison_behind_a_link_once(
     tiny_comparison: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
