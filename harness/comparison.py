@@ -1,5 +1,6 @@
 """The main job: plan, launch, collect, analyse, render. Each stage reads only what the one before it stored."""
 
+import shlex
 from functools import lru_cache
 from pathlib import Path
 from time import time
@@ -59,7 +60,8 @@ def run_comparison(request: CompareRequest, launcher: Launcher, display: Progres
                 check_comparison(load_comparison(folder), request.source.data, launcher, request.repository)
         except KeyboardInterrupt:
             raise InterruptionError(
-                f"Interrupted. Nothing finished is lost; go on with the same command and --out {folder} --resume."
+                "Interrupted. Nothing finished is lost; go on with the same command and --out "
+                f"{shlex.quote(str(folder))} --resume."
             ) from None
         if failures and not _has_measurements(plan, folder):
             raise RunError(f"No run measured anything. {' '.join(failures)}")

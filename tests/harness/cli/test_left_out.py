@@ -47,6 +47,16 @@ def test_resume_takes_arms_settings_seeds_preset_and_margin_from_the_plan(
     assert len(json.loads((out / "comparison.json").read_text())["runs"]) == 4
 
 
+def test_printed_commands_with_a_folder_of_several_words_can_be_typed(
+    launcher: FakeLauncher, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "my results"
+    interrupt(launcher, "compare", *TINY_OPTIONS, "--out", out)
+    assert f"--out '{out}' --resume." in capsys.readouterr().err
+    assert run("compare", "--out", out, "--resume") == 0
+    assert f"--logdir '{out}/logs/tensorboard'\n" in capsys.readouterr().out
+
+
 def test_resume_of_an_ablation_needs_no_recipe_and_no_verb(
     launcher: FakeLauncher, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
