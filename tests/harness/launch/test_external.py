@@ -17,6 +17,7 @@ from typing import Any, cast
 
 import pytest
 
+from harness.analyse.command import describe_command
 from harness.analyse.doubts import MISMATCH, find_mismatch
 from harness.cli.app import main
 from harness.comparison import run_comparison
@@ -27,11 +28,12 @@ from harness.launch.local import LocalLauncher
 from harness.launch.progress import ProgressDisplay
 from harness.launch.schedule import run_tasks
 from harness.plan.arms_file import load_arms
+from harness.plan.from_request import plan_request
 from harness.plan.plan import PlannedRun
 from harness.plan.request import CompareRequest
 from harness.processes import GRACE_S, end_as_by_ctrl_c, end_processes
 from harness.store.document import load_document
-from harness.store.runs import load_run
+from harness.store.runs import StoredComparison, load_run
 from harness.verify.verify import verify
 from mainrun.record.errors import InterruptionError, MachineError, RequestError, RunError
 from tests.documents import read_code
@@ -367,6 +369,15 @@ def test_an_arms_file_that_is_edited_meanwhile_changes_no_command_that_was_plann
     launcher = EditingLauncher(arms=tmp_path / "arms.toml")
     folder = run(tmp_path, copy_log(tmp_path, write_json(SMALL.build())), seeds=(1337, 1), launcher=launcher)
     assert load_document(folder)["num_runs_complete"] == 4
+
+
+def test_the_printed_command_of_commands_alone_asks_for_what_it_was_planned_from(tmp_path: Path) -> None:
+    arms = write_arms(tmp_path)
+    arms.write_text(arms.read_text() + arms.read_text().replace("arms.mine", "arms.other"), encoding="utf-8")
+    own = build_request(tmp_path / "out")
+    plan, folder = plan_request(replace(own, recipes=("mine", "other"), arms_file=arms, settings={}))
+    command = describe_command(StoredComparison(folder, plan, {}))
+    assert command == "python -m harness compare mine other --arms arms.toml --seeds 1337"
 
 
 def test_resume_runs_again_what_failed_and_nothing_else(tmp_path: Path) -> None:
