@@ -1,5 +1,6 @@
 """The main job: plan, launch, collect, analyse, render. Each stage reads only what the one before it stored."""
 
+import shlex
 from functools import lru_cache
 from pathlib import Path
 from time import time
@@ -17,7 +18,7 @@ from harness.launch.progress import ProgressDisplay
 from harness.launch.reuse import load_offers
 from harness.launch.runs import launch_runs
 from harness.plan.folders import point_latest_at
-from harness.plan.from_request import plan_request, save_changes, store_plan
+from harness.plan.from_request import leave_as_it_was, plan_request, save_changes, store_plan
 from harness.plan.plan import Plan
 from harness.plan.request import CompareRequest
 from harness.report.figure_list import list_figures
@@ -49,7 +50,7 @@ def run_comparison(request: CompareRequest, launcher: Launcher, display: Progres
     plan, folder = plan_request(request)
     offers = load_offers(request.reuse, folder)
     make_folder(folder)
-    with hold(folder, is_new=True):
+    with hold(folder, is_new=True), leave_as_it_was(folder):
         plan, plan_sha256 = store_plan(folder, plan)
         save_changes(folder, plan, request.repository)
         point_latest_at(folder)
@@ -59,7 +60,8 @@ def run_comparison(request: CompareRequest, launcher: Launcher, display: Progres
                 check_comparison(load_comparison(folder), request.source.data, launcher, request.repository)
         except KeyboardInterrupt:
             raise InterruptionError(
-                f"Interrupted. Nothing finished is lost; go on with the same command and --out {folder} --resume."
+                "Interrupted. Nothing finished is lost; go on with the same command and --out "
+                f"{shlex.quote(str(folder))} --resume."
             ) from None
         if failures and not _has_measurements(plan, folder):
             raise RunError(f"No run measured anything. {' '.join(failures)}")

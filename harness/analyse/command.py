@@ -36,8 +36,8 @@ def _describe_training(plan: Plan) -> list[str]:
     words = ["ablate", plan.ablation["recipe"]] if plan.ablation else ["compare", *arms]
     if external:
         words += ["--arms", next(iter(external.values()))["arms_file"]]
-    words += ["--preset", plan.preset]
     if plan.corpus["source"] != "imported":
+        words += ["--preset", plan.preset]
         words += ["--data", plan.corpus["name"] if plan.corpus["source"] == "file" else plan.corpus["source"]]
     if plan.title_column != "title":
         words += ["--title-column", plan.title_column]

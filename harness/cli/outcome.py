@@ -1,5 +1,6 @@
 """What the command line prints about a comparison that is done: all arms in a table, the conclusion, the checks."""
 
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,6 @@ def format_result(document: dict[str, Any], folder: Path) -> str:
             *(caveat["text"] for caveat in document["caveats"][:1]),
             "",
             f"Reports: {folder}/PERFORMANCE_SUMMARY.md, report.html, report.pdf, TRAINING_OPTIMIZATION_REPORT.md",
-            f"TensorBoard: tensorboard --host 127.0.0.1 --logdir {folder}/logs/tensorboard",
+            f"TensorBoard: tensorboard --host 127.0.0.1 --logdir {shlex.quote(f'{folder}/logs/tensorboard')}",
         ]
     )

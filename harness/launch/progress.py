@@ -178,7 +178,8 @@ class RunProgress:
         """How much of it is done, 0 to 1."""
         if self._latest is None:
             return 0.0
-        return float(self._latest["step"] / (self._latest["max_steps"] or self._latest["step"]))
+        step = self._latest["step"]
+        return float(step / (self._latest["max_steps"] or step or 1))  # other programs may begin at 0
 
     def show(self, events: Iterable[Event]) -> None:
         """Shows the newest state after some more of the journal."""

@@ -55,6 +55,8 @@ class _Stage:
 
     def __post_init__(self) -> None:
         self.alike = Alike(mixed_machines=self.request.mixed_machines)
+        # Once: the file may be edited, and a branch it names may move, while the first runs go on.
+        self.commands = load_arms(self.request.arms_file) if self.request.arms_file else {}
         self.complete = {run for run in self.plan.runs if is_complete(get_run_folder(self.folder, run))}
 
     def take_over(self, offers: Offers, launcher: Launcher) -> None:
@@ -96,9 +98,8 @@ class _Stage:
                 yield TrainingTask(self.folder, self._build_job(run), progress, self.alike, arm.code)
 
     def _build_command(self, run: PlannedRun) -> Job:
-        assert self.request.arms_file is not None
-        arm = load_arms(self.request.arms_file)[run.arm]
-        return self._share_machine(build_command_job(arm, run, get_run_folder(self.folder, run)))
+        job = build_command_job(self.commands[run.arm], run, get_run_folder(self.folder, run))
+        return self._share_machine(job)
 
     def _build_job(self, run: PlannedRun) -> Job:
         # Threads may differ where that is asked for, and a node of a cluster does not have the folder of another run.

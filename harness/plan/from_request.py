@@ -1,6 +1,7 @@
 """From what was asked to the plan that is stored: which folder, which arms, and whether one was begun there already."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,13 +14,14 @@ from harness.plan.changes import CodeChange, compare_code
 from harness.plan.code import Code, locate_code
 from harness.plan.folders import name_folder, refuse_filled, refuse_unstorable
 from harness.plan.plan import FILE_NAME as PLAN_NAME
-from harness.plan.plan import Plan, load_plan, save_plan
+from harness.plan.plan import Plan, check_storable, load_plan, save_plan
 from harness.plan.planning import plan_comparison, plan_external
 from harness.plan.request import CompareRequest
 from harness.plan.seeds import continue_plan, list_differences
 from mainrun.data.corpus import HUB
-from mainrun.record.errors import RequestError
-from mainrun.record.files import compute_file_sha256, make_folder, save_text
+from mainrun.record.errors import RequestError, StoredResultsError
+from mainrun.record.files import atomic_write, compute_file_sha256, make_folder, save_text
+from mainrun.record.run_record import FILE_NAME as RECORD_NAME
 
 
 def plan_request(request: CompareRequest) -> tuple[Plan, Path]:
@@ -41,7 +43,7 @@ def plan_request(request: CompareRequest) -> tuple[Plan, Path]:
     external = load_arms(request.arms_file) if request.arms_file else {}
     request = resolve_arms(request, load_recipes(request.arms_file) if request.arms_file else {}, list(external))
     if any(name in external for name in request.recipes):
-        return _add_changes(plan_external(request, folder, begun, external), request), folder
+        return _conclude(plan_external(request, folder, begun, external), request), folder
     ablation = plan_ablation(request.ablate, request.preset) if request.ablate else None
     arms = name_arms(request.recipes, request.settings)
     if ablation:
@@ -49,7 +51,7 @@ def plan_request(request: CompareRequest) -> tuple[Plan, Path]:
         arms[-1] = ArmRequest(ablation.recipe, ablation.recipe, {})
     check_against(request.against, [arm.name for arm in arms])
     plan = plan_comparison(folder.resolve().name, arms, request, begun, ablation)
-    return _add_changes(plan, request), folder
+    return _conclude(plan, request), folder
 
 
 def store_plan(folder: Path, plan: Plan) -> tuple[Plan, str]:
@@ -69,6 +71,24 @@ def store_plan(folder: Path, plan: Plan) -> tuple[Plan, str]:
     return plan, compute_file_sha256(folder / PLAN_NAME) if plan == begun else save_plan(folder, plan)
 
 
+@contextmanager
+def leave_as_it_was(folder: Path) -> Iterator[None]:
+    """Puts the plan back where the seeds that were added to it are refused before any run wrote a record."""
+    before = _read_plan_and_records(folder)
+    try:
+        yield
+    except (RequestError, StoredResultsError):
+        after, path = _read_plan_and_records(folder), folder / PLAN_NAME
+        if path in before and after != before == {**after, path: before[path]}:
+            with atomic_write(path) as file:
+                file.write(before[path])
+        raise
+
+
+def _read_plan_and_records(folder: Path) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in (*folder.glob(PLAN_NAME), *folder.glob(f"runs/*/{RECORD_NAME}"))}
+
+
 def save_changes(folder: Path, plan: Plan, repository: Path | None) -> None:
     """Writes `changes.patch` where arms have programs of their own; `RequestError` where one is not as planned."""
     if plan.code_changes is None or (folder / PATCH_NAME).exists():
@@ -79,8 +99,12 @@ def save_changes(folder: Path, plan: Plan, repository: Path | None) -> None:
     save_text(folder / PATCH_NAME, "".join(patch for _, patch in compared))
 
 
-def _add_changes(plan: Plan, request: CompareRequest) -> Plan:
-    """The plan with the difference in code of each arm to the baseline, where arms have programs of their own."""
+def _conclude(plan: Plan, request: CompareRequest) -> Plan:
+    """The plan with the difference in code of each arm to the baseline, where arms have programs of their own.
+
+    Raises `RequestError` where it cannot be stored.
+    """
+    check_storable(plan)
     changes = tuple(change for change, _ in _compare(plan, request.repository))
     return replace(plan, code_changes=changes) if changes else plan
 

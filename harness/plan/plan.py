@@ -160,6 +160,18 @@ def order_runs(names: Sequence[str], seeds: Sequence[int]) -> tuple[PlannedRun, 
     )
 
 
+def check_storable(plan: Plan) -> None:
+    """`RequestError` for a plan that could not be stored, or not be read again, because of a name in it."""
+    try:
+        json.dumps(plan_to_json(plan), ensure_ascii=False).encode()
+        _check_names(plan)
+    except UnicodeEncodeError as error:
+        near = error.object[max(0, error.start - 20) : error.end + 20]
+        raise RequestError(f"A name is no text in this locale, near {near!r}. Give the arm or file another.") from None
+    except ValueError as error:
+        raise RequestError(f"{error}: it takes {MAX_NAME_BYTES} bytes at most. Name the arm: NAME=RECIPE.") from None
+
+
 def save_plan(folder: Path, plan: Plan) -> str:
     """Writes `plan.json`; returns its SHA-256, which every run of the plan carries."""
     save_json(folder / FILE_NAME, plan_to_json(plan))

@@ -154,6 +154,9 @@ def load_run(folder: Path) -> StoredRun:
     missing = [key for key in fields if key not in record]
     if missing:
         raise StoredResultsError(f"{folder / RECORD_NAME} is damaged: {', '.join(missing)} missing.")
+    for name in () if own else record["source"].get("files", ()):
+        if not isinstance(name, str) or Path(name).is_absolute() or ".." in Path(name).parts:
+            raise StoredResultsError(f"{folder / RECORD_NAME} is damaged: {name!r} is no file of the run.")
     for name in HASHED_FILES if own and whole else ():
         if not (folder / name).is_file():
             raise StoredResultsError(f"{folder / name} is missing.")
@@ -188,7 +191,7 @@ def find_hash_changes(run: StoredRun) -> list[tuple[str, str, str | None]]:
     changes = []
     for name, expected in find_hashes(run).items():
         path = run.folder / name
-        found = compute_file_sha256(path) if path.exists() or not run.is_read else "none: the file is missing"
+        found = compute_file_sha256(path) if path.is_file() else "none: the file is missing"
         if found != expected:
             changes.append((name, found, expected))
     return changes

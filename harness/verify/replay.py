@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from harness.check.known_code import Code, hash_working_tree
-from harness.check.registry import NOT_VOUCHED, Result
+from harness.check.registry import NOT_VOUCHED, Result, join_results
 from harness.comparison import NO_TITLES_HERE
 from harness.formats import quote
 from harness.launch.again import train_again
@@ -50,13 +50,17 @@ def replay(
         return "NOT CHECKED", "asked for with --replay STEPS or --replay all"
     if source is None:
         return "NOT CHECKED", NO_TITLES_HERE
-    exact, stretches = True, []
+    results: list[Result] = []
     for run in runs:
         status, text = _replay_run(comparison, run, source, steps, launcher, repository)
-        if status != "PASS":
-            return status, f"{run.folder.name}{text}"
-        exact &= text.startswith("bit")
-        stretches.append(text)
+        if status == "FAIL":
+            return status, f"{run.folder.name}{text}"  # no other run could be graver
+        results.append((status, text if status == "PASS" else f"{run.folder.name}{text}"))
+    status, text = join_results(results)
+    if status != "PASS":
+        return status, text
+    stretches = [text for _, text in results]
+    exact = all(text.startswith("bit") for text in stretches)
     how = "bit for bit" if exact else f"within {OTHER_MACHINE_TOLERANCE:g} relative (not the same CPU)"
     what = "all steps" if steps == "all" else f"{steps} steps"
     also = ", losses by title and final weights" if steps == "all" else ""

@@ -70,6 +70,13 @@ def test_hashes_of_another_program_turn_no_replay_into_not_checked(own_compariso
     )  # fmt: skip
 
 
+def test_hashes_of_another_program_in_one_record_hide_no_replay_of_another_run_that_fails(own_comparison: Path) -> None:
+    edit_record(own_comparison, "baseline", "source_sha256", **{"model/gpt.py": "0" * 64})
+    other = Curve(floor=1.0, start=9.0)
+    status, evidence = find(own_comparison, 3, FakeLauncher(curves={"baseline": other, "optimized": other}))["replay"]
+    assert status == "FAIL" and evidence.startswith("optimized-s1337, training_step 1")
+
+
 def test_another_machine_in_the_record_turns_no_failed_replay_into_a_pass(own_comparison: Path) -> None:
     edit_record(own_comparison, "optimized", "machine", device_name="Another CPU")
     edit_record(own_comparison, "baseline", "machine", device_name="Another CPU")

@@ -47,6 +47,16 @@ def test_resume_takes_arms_settings_seeds_preset_and_margin_from_the_plan(
     assert len(json.loads((out / "comparison.json").read_text())["runs"]) == 4
 
 
+def test_printed_commands_with_a_folder_of_several_words_can_be_typed(
+    launcher: FakeLauncher, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "my results"
+    interrupt(launcher, "compare", *TINY_OPTIONS, "--out", out)
+    assert f"--out '{out}' --resume." in capsys.readouterr().err
+    assert run("compare", "--out", out, "--resume") == 0
+    assert f"--logdir '{out}/logs/tensorboard'\n" in capsys.readouterr().out
+
+
 def test_resume_of_an_ablation_needs_no_recipe_and_no_verb(
     launcher: FakeLauncher, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -130,12 +140,43 @@ def test_a_folder_whose_name_cannot_be_stored_is_a_wrong_request_in_one_line(
     assert launcher.launched == []
 
 
+@pytest.mark.parametrize(
+    "arms",
+    [
+        (f"{'x' * 201}=baseline", "optimized"),
+        ("caf\udce9=baseline", "optimized"),
+        ("baseline", "mine"),  # of a file whose name is no text
+    ],
+)
+def test_an_arm_whose_name_cannot_be_stored_is_refused_before_anything_is_trained(
+    arms: tuple[str, str], launcher: FakeLauncher, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "arms\udcff.toml"
+    file.write_text('[arms.mine]\ncommand = ["true"]\njournal = "mine.log"\n')
+    tiny = [f"--set={key}={value}" for key, value in TINY.items()]
+    assert run("compare", *arms, *tiny, "--arms", file, "--out", tmp_path / "out") == 2
+    assert "bytes at most" in (said := capsys.readouterr().err) or "no text in this locale" in said
+    assert launcher.launched == [] and not (tmp_path / "out").exists()
+
+
 @pytest.mark.parametrize("verb", [("report",), ("verify",), ("gate",), ("list", "--results")])
 def test_a_name_that_is_too_long_is_no_comparison(
     verb: tuple[str, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(*verb, tmp_path / ("x" * 300)) == 2
     assert capsys.readouterr().err == "error: The name of a file or folder is too long to be stored.\n"
+
+
+@pytest.mark.parametrize(
+    "option",
+    [["--keep-weights"], ["--keep-checkpoints"], ["--mixed-machines"], ["--address", "auto"], ["--repo", "."],
+     ["--title-column", "headline"], ["--jobs", "2"]],
+)  # fmt: skip
+def test_options_that_only_training_has_are_refused_beside_from_and_not_passed_over(
+    option: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("compare", "--from", "a.log", "b.log", *option) == 2
+    assert f"--from trains nothing and takes no {option[0]}." in capsys.readouterr().err
 
 
 def test_list_shows_a_comparison_behind_a_link_once(

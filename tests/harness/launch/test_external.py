@@ -17,6 +17,7 @@ from typing import Any, cast
 
 import pytest
 
+from harness.analyse.command import describe_command
 from harness.analyse.doubts import MISMATCH, find_mismatch
 from harness.cli.app import main
 from harness.comparison import run_comparison
@@ -27,11 +28,12 @@ from harness.launch.local import LocalLauncher
 from harness.launch.progress import ProgressDisplay
 from harness.launch.schedule import run_tasks
 from harness.plan.arms_file import load_arms
+from harness.plan.from_request import plan_request
 from harness.plan.plan import PlannedRun
 from harness.plan.request import CompareRequest
 from harness.processes import GRACE_S, end_as_by_ctrl_c, end_processes
 from harness.store.document import load_document
-from harness.store.runs import load_run
+from harness.store.runs import StoredComparison, load_run
 from harness.verify.verify import verify
 from mainrun.record.errors import InterruptionError, MachineError, RequestError, RunError
 from tests.documents import read_code
@@ -93,14 +95,17 @@ def write_arms(tmp_path: Path, extra: str = "") -> Path:
     return path
 
 
-def run(tmp_path: Path, code: str, extra: str = "", seeds: tuple[int, ...] = (1337,), *, resume: bool = False) -> Path:
+def run(
+    tmp_path: Path, code: str, extra: str = "", seeds: tuple[int, ...] = (1337,), *, resume: bool = False,
+    launcher: MixedLauncher | None = None,
+) -> Path:  # fmt: skip
     (tmp_path / "run.py").write_text(code, encoding="utf-8")
     write_arms(tmp_path, extra)
     own = build_request(tmp_path / "out", ("baseline",), seeds)
     values = {**own.__dict__, "recipes": ("baseline", "mine"), "arms_file": tmp_path / "arms.toml", "resume": resume}
     request = CompareRequest(**values)
     with skip_rendering():
-        return run_comparison(request, MixedLauncher(), ProgressDisplay(lambda text: None, is_terminal=False))
+        return run_comparison(request, launcher or MixedLauncher(), ProgressDisplay(lambda text: None))
 
 
 def copy_log(tmp_path: Path, content: bytes) -> str:
@@ -347,6 +352,32 @@ def test_the_documented_trainer_runs_as_is_said(tmp_path: Path) -> None:
     mine = load_document(folder)["arms"][1]
     assert mine["status"] == "imported" and mine["final"]["is_last"]
     assert mine["min_frozen"]["loss_nats_per_char"] < 2.5
+
+
+@dataclass
+class EditingLauncher(MixedLauncher):
+    """The arms file is edited once a run has begun."""
+
+    arms: Path = field(kw_only=True)
+
+    def start(self, job: Job) -> None:
+        self.arms.write_text('[arms.other]\ncommand = ["false"]\njournal = "other.log"\n', encoding="utf-8")
+        super().start(job)
+
+
+def test_an_arms_file_that_is_edited_meanwhile_changes_no_command_that_was_planned(tmp_path: Path) -> None:
+    launcher = EditingLauncher(arms=tmp_path / "arms.toml")
+    folder = run(tmp_path, copy_log(tmp_path, write_json(SMALL.build())), seeds=(1337, 1), launcher=launcher)
+    assert load_document(folder)["num_runs_complete"] == 4
+
+
+def test_the_printed_command_of_commands_alone_asks_for_what_it_was_planned_from(tmp_path: Path) -> None:
+    arms = write_arms(tmp_path)
+    arms.write_text(arms.read_text() + arms.read_text().replace("arms.mine", "arms.other"), encoding="utf-8")
+    own = build_request(tmp_path / "out")
+    plan, folder = plan_request(replace(own, recipes=("mine", "other"), arms_file=arms, settings={}))
+    command = describe_command(StoredComparison(folder, plan, {}))
+    assert command == "python -m harness compare mine other --arms arms.toml --seeds 1337"
 
 
 def test_resume_runs_again_what_failed_and_nothing_else(tmp_path: Path) -> None:

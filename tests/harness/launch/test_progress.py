@@ -56,6 +56,16 @@ def test_before_the_first_evaluation_no_loss_is_shown() -> None:
     assert "frozen" not in show(train(1), train(2), is_terminal=True)
 
 
+def test_a_log_that_begins_at_step_0_and_knows_no_last_step_is_shown() -> None:
+    written, run, _ = begin_two(is_terminal=False)
+    for step in (0, 5):
+        run.show([{**train(step), "max_steps": None}, evaluate(step, 2.0, None)])
+    assert [" ".join(line.split()[:5]) for line in written[2:]] == [
+        "baseline-s1 step 0/0 frozen 2.0000",
+        "baseline-s1 step 5/5 frozen 2.0000",
+    ]
+
+
 def begin_two(*, is_terminal: bool) -> tuple[list[str], RunProgress, RunProgress]:
     written: list[str] = []
     display = ProgressDisplay(written.append, is_terminal=is_terminal)

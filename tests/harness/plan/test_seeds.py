@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.cli.app import main
 from harness.launch.local import LocalLauncher
 from harness.plan.plan import Plan, load_plan, order_runs, save_plan
 from harness.plan.seeds import continue_plan, find_plan_hashes, list_differences, parse_seeds
@@ -10,7 +11,7 @@ from harness.store.runs import load_comparison
 from harness.verify.verify import verify
 from mainrun.record.errors import RequestError, StoredResultsError
 from mainrun.record.files import compute_file_sha256
-from tests.harness.fakes import FakeLauncher, make_comparison
+from tests.harness.fakes import SOURCE_SHA256, FakeLauncher, make_comparison
 
 
 @pytest.fixture
@@ -106,6 +107,16 @@ def test_a_comparison_resumed_with_more_seeds_trains_only_those_and_passes_its_c
     assert len(further.launched) == 2 and load_plan(folder).seeds_added == [[1]]
     with pytest.raises(RequestError, match="planned with another seeds"):
         make_comparison(tmp_path, resume=True)
+
+
+def test_seeds_that_are_refused_leave_a_finished_comparison_as_it_was(tmp_path: Path) -> None:
+    folder = make_comparison(tmp_path)
+    before = (folder / "plan.json").read_bytes()
+    with pytest.raises(StoredResultsError, match=r"changed: source\.step\.py"):
+        other = FakeLauncher(source_sha256={**SOURCE_SHA256, "step.py": "0" * 64})
+        make_comparison(tmp_path, seeds=(1337, 1), launcher=other, resume=True)
+    assert (folder / "plan.json").read_bytes() == before
+    assert main(["gate", str(folder), "--min-improvement", "1"]) == 0
 
 
 def test_a_run_of_an_added_seed_does_not_belong_to_the_plan_before_it(tmp_path: Path) -> None:

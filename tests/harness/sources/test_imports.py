@@ -15,6 +15,7 @@ from harness.store.measurements import load_metrics
 from harness.store.runs import load_comparison
 from harness.verify.verify import verify
 from mainrun.record.errors import RunError
+from mainrun.record.files import load_json, save_json
 from tests.harness.fakes import FakeLauncher, Mishap, make_comparison, rehash, skip_rendering
 from tests.harness.sources.logs import BASELINE, LARGE_BATCH, SAME_COVERAGE, Lines, Shape, write_console, write_json
 
@@ -166,6 +167,21 @@ def test_an_edited_import_is_caught(public: Path, tmp_path: Path, edit: Any, che
     edit(folder)
     findings = {finding.name: finding.status for finding in verify(folder, None, None, LocalLauncher())}
     assert findings[check] == "FAIL" and findings["reimport"] == "FAIL"
+
+
+@pytest.mark.parametrize("name", ["../../../plan.json", "/dev/zero"])
+def test_a_record_that_names_a_file_outside_of_its_run_is_damaged(
+    public: Path, tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = Path(shutil.copytree(public, tmp_path / "copy"))
+    path = next(folder.glob("runs/*/run.json"))
+    record = load_json(path, 2)
+    record["source"]["files"] = {name: "0" * 64}
+    save_json(path, record)
+    (folder / "comparison.json").unlink()
+    for verb in (["verify"], ["report"], ["gate", "--max-loss", "1"]):
+        assert main([*verb, str(folder)]) == 4
+        assert f"run.json is damaged: {name!r} is no file of the run" in capsys.readouterr().err
 
 
 def test_a_changed_denominator_fails_the_first_loss(tmp_path: Path) -> None:
