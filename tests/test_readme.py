@@ -69,6 +69,16 @@ def test_the_parts_that_help_and_harm_are_those_of_the_committed_ablation() -> N
     assert said in README.replace("\n", " ")
 
 
+def test_what_is_said_of_the_dropout_is_of_the_committed_comparison() -> None:
+    document = load_document(ROOT / "results" / "frontier-dropout")
+    assert document["preset"] == "laptop" and document["seeds"] == [1337, 1338, 1339]
+    [pair] = document["pairs"]
+    assert (pair["baseline"], pair["changes"][0]["key"], len(pair["changes"])) == ("frontier", "model.dropout", 1)
+    assert pair["verdict"]["word"] == "IMPROVED"
+    assert f"`frontier:dropout=0.1` ends {pair['verdict']['gain_percent']:.1f} % below it" in README
+    hold_part("docs/frontier.md", "dropout", describe_recipes(document))
+
+
 def test_the_committed_comparison_is_that_of_the_readmes_command() -> None:
     document = load_document(ROOT / "results" / "quick-synthetic")
     assert document["preset"] == "quick"
