@@ -1,6 +1,6 @@
 """The section on what two arms differ in."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from harness import formats
@@ -17,8 +17,9 @@ MAX_FILES = 20
 
 
 def describe_changes(document: Described, pair: Described) -> Section:
-    """What the arms differ in, with what each change was measured to be worth."""
+    """What the arms differ in, with what each change was measured to be worth: of a single one, the pair's gain."""
     arms = [arm for arm in document["arms"] if arm["name"] in (pair["baseline"], pair["candidate"])]
+    is_alone = len(pair["changes"]) == 1 and not _may_differ_otherwise(pair, arms)
     has_one_origin = len({arm["origin"] in OURS for arm in arms}) == 1 and all(arm["config"] for arm in arms)
     known = [
         change for change in pair["changes"] if has_one_origin or None not in (change["baseline"], change["candidate"])
@@ -30,7 +31,7 @@ def describe_changes(document: Described, pair: Described) -> Section:
                 Code(change["key"]),
                 formats.format_value(change["baseline"]),
                 formats.format_value(change["candidate"]),
-                format_impact(change["key"], document["ablation"]),
+                _format_worth(pair["verdict"]) if is_alone else format_impact(change["key"], document["ablation"]),
             )
             for change in known
         ],
@@ -67,6 +68,15 @@ def format_impact(key: str, ablation: Described | None) -> str:
     for kind, word in (("ladder", "added"), ("leave_one_out", "left out")):
         step = next((step for step in ablation[kind] if key in step["keys"]), None)
         if step is not None:
-            verdict = step["verdict"]
-            parts.append(f"{word}: {formats.format_percent(verdict['gain_percent'], 2)}, {verdict['label']}")
+            parts.append(f"{word}: {_format_worth(step['verdict'])}")
     return "; ".join(parts) or NOT_MEASURED
+
+
+def _format_worth(verdict: Described) -> str:
+    return f"{formats.format_percent(verdict['gain_percent'], 2)}, {verdict['label']}"
+
+
+def _may_differ_otherwise(pair: Described, arms: Sequence[Described]) -> bool:
+    """Whether the two may differ in more than their settings: in code, or in what another program does not state."""
+    has_other_code = pair.get("code_changes") or pair.get("has_other_code", False)
+    return bool(has_other_code or pair["doubts"] or any(arm["origin"] not in OURS for arm in arms))

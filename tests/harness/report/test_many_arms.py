@@ -9,11 +9,11 @@ import pytest
 
 from harness.analyse.certainty import draw_titles
 from harness.cli.app import main
-from harness.formats import ABSENT
+from harness.formats import ABSENT, format_percent
 from harness.plan.plan import PlannedRun
 from harness.report import front, ranking_table
 from harness.report.blocks import Note, Table
-from harness.report.change_section import ONE_SIDED, describe_changes
+from harness.report.change_section import NOT_MEASURED, ONE_SIDED, describe_changes
 from harness.report.curves import MAX_NAMED, Curves
 from harness.report.figures import save_figures
 from harness.report.render import MAX_SUMMARY_CHARS, render_html, render_markdown
@@ -68,6 +68,30 @@ def test_settings_that_one_of_two_programs_does_not_name_are_no_changes(tiny_doc
         assert (Note(ONE_SIDED) in section.blocks) == is_cut
         [table] = [block for block in section.blocks if isinstance(block, Table) and "Setting" in block.header]
         assert (ABSENT in [cell for row in table.rows for cell in row]) != is_cut
+
+
+@pytest.mark.parametrize(
+    ("changed", "origin", "is_alone"),
+    [
+        ({}, "trained", True),
+        ({"doubts": ["its first validation loss does not fit"]}, "trained", False),
+        ({"has_other_code": True}, "trained", False),
+        ({"code_changes": [{"name": "step.py", "num_added": 1, "num_removed": 0}]}, "trained", False),
+        ({}, "log", False),
+    ],
+)
+def test_the_gain_of_a_pair_is_the_worth_of_a_setting_only_where_nothing_else_may_differ(
+    tiny_document: dict[str, Any], changed: dict[str, Any], origin: str, is_alone: bool
+) -> None:
+    [pair], arms = tiny_document["pairs"], tiny_document["arms"]
+    changes = [{"key": "model.dropout", "baseline": 0.2, "candidate": 0.1}]
+    document = {**tiny_document, "arms": [arms[0], {**arms[1], "origin": origin}]}
+    found = [
+        describe_changes(document, {**pair, **changed, "changes": each}).blocks[0] for each in (changes, changes * 2)
+    ]
+    worths = [[row[-1] for row in table.rows] for table in found if isinstance(table, Table)]
+    worth = f"{format_percent(pair['verdict']['gain_percent'], 2)}, {pair['verdict']['label']}"
+    assert worths == [[worth if is_alone else NOT_MEASURED], [NOT_MEASURED] * 2]
 
 
 def test_of_settings_that_a_source_does_not_state_nothing_is_said(tmp_path: Path) -> None:
