@@ -269,6 +269,19 @@ def test_resume_holds_to_the_stored_commit_though_the_branch_moved(repository: P
     assert load_plan(tmp_path / "out").arms[0].code == stored
 
 
+def test_resume_goes_on_after_a_commit_that_left_the_program_as_it_was(repository: Path, tmp_path: Path) -> None:
+    compare(repository, tmp_path / "out", arms := ("optimized@HEAD~1", "optimized"))
+    shutil.rmtree(tmp_path / "out" / "runs" / "optimized-s1337")
+    stored = load_plan(tmp_path / "out")
+    (repository / "README.md").write_text("other words")
+    commit(repository, {})
+    compare(repository, tmp_path / "out", arms, resume=True)
+    assert load_plan(tmp_path / "out") == stored
+    commit(repository, {"model/gpt.py": "B = 2\n"})
+    with pytest.raises(RequestError, match="was planned with another arms, code_changes"):
+        compare(repository, tmp_path / "out", arms, resume=True)
+
+
 def test_reuse_trains_only_the_revision_that_is_new(repository: Path, tmp_path: Path) -> None:
     compare(repository, tmp_path / "first")
     middle = git(repository, "rev-parse", "HEAD")
