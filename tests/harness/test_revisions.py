@@ -302,6 +302,15 @@ def test_without_a_repository_the_reason_is_said(tmp_path: Path) -> None:
         find_commit(tmp_path, "HEAD")
 
 
+def test_a_repository_of_another_user_is_named_with_what_git_asks_for(
+    repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", "/dev/null")
+    with pytest.raises(RequestError, match=f"git config --global --add safe.directory {repository}"):
+        find_commit(repository, "HEAD")
+
+
 def test_without_git_the_reason_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(RequestError, match="git is needed"):
