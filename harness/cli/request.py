@@ -76,7 +76,7 @@ def _complete(given: argparse.Namespace) -> None:
     if not (given.out / FILE_NAME).exists():
         return
     plan: Plan = load_plan(given.out)
-    if plan.ablation is not None and given.ablate is None and not given.recipes:
+    if plan.ablation is not None and not any((given.ablate, given.recipes, given.sweeps, given.settings)):
         given.ablate = plan.ablation["recipe"]
     if given.ablate is None and not given.recipes and not given.sweeps:
         given.recipes = [arm.name if is_external(arm) else type_arm(arm) for arm in plan.arms]

@@ -12,12 +12,10 @@ from harness.plan.arms_file import ExternalArm
 from harness.plan.git import extract_tree
 from harness.plan.plan import Plan, PlannedRun
 from harness.sources.take_in import take_in_command
+from harness.store.runs import CHECKOUT_FOLDER, WORK_FOLDER
 from mainrun.record.errors import EXIT_DONE, EXIT_INTERRUPTED
 from mainrun.record.files import make_folder
 
-WORK_FOLDER = "work"
-CHECKOUT_FOLDER = "checkout"
-"""Where the files of a revision stand while its command runs."""
 OUTPUT_NAME = "output.log"
 MAX_MESSAGE_CHARS = 200
 """Of the last line that a command printed."""

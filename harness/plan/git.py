@@ -22,7 +22,7 @@ _LEFT_BY_PYTHON = "__pycache__"
 
 
 class GitError(Exception):
-    """Git does not know what it was asked for; the message is its own last line."""
+    """Git does not know what it was asked for; the message is its own."""
 
 
 def find_commit(folder: Path, revision: str) -> str:
@@ -36,10 +36,10 @@ def find_commit(folder: Path, revision: str) -> str:
         pass
     try:
         _ask(folder, "rev-parse", "--show-toplevel")
-    except GitError:
+    except GitError as error:
         raise RequestError(
-            f"'{revision}' is asked for, and {folder} is in no git repository. Name one that holds the training "
-            "program with --repo DIR."
+            f"'{revision}' is asked for, and {folder} is in no git repository that git reads: {error}. Name one that "
+            "holds the training program with --repo DIR."
         ) from None
     raise RequestError(
         f"The revision '{revision}' is no commit in the repository of {folder}. Expected a branch, a tag or a hash "
@@ -149,6 +149,6 @@ def _run(folder: Path, *arguments: str) -> bytes:
             f"git is needed for revisions of the code, and cannot be started: {error.strerror}."
         ) from None
     if done.returncode != 0:
-        lines = done.stderr.decode(errors="replace").strip().splitlines()
-        raise GitError(lines[-1] if lines else f"exit code {done.returncode}")
+        words = done.stderr.decode(errors="replace").split()
+        raise GitError(" ".join(words) or f"exit code {done.returncode}")
     return done.stdout

@@ -145,8 +145,11 @@ def _prepare_arm(arm: ArmRequest, config: Config, source: CorpusSource) -> tuple
 
 
 def _ask_program(arm: ArmRequest, resolver: Resolver) -> tuple[Arm, dict[str, Any]]:
-    found = resolver(arm)
-    return Arm(arm.name, arm.recipe, arm.settings, found.config, found.sizes, found.code), found.corpus
+    found, begun = resolver(arm), resolver.begun.get(arm.name)
+    # A commit since then that left the program as it was makes no other code.
+    is_begun = begun is not None and replace(begun, commit=found.code.commit) == found.code
+    code = begun if is_begun else found.code
+    return Arm(arm.name, arm.recipe, arm.settings, found.config, found.sizes, code), found.corpus
 
 
 def _refuse_shared_journals(arms: Sequence[ExternalArm], seeds: Sequence[int]) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from harness.plan.plan import FILE_NAME as PLAN_NAME
 from harness.store.document import FILE_NAME as DOCUMENT_NAME
 from harness.store.document import load_origin
-from harness.store.runs import COMPLETE, RUNS_FOLDER
+from harness.store.runs import CHECKOUT_FOLDER, COMPLETE, RUNS_FOLDER, WORK_FOLDER
 from mainrun.record.errors import MachineError, ProgramError, RequestError, StoredResultsError
 from mainrun.record.file_lock import lock
 from mainrun.record.files import compute_file_sha256
@@ -107,6 +107,9 @@ def blame_damage(folder: Path) -> Iterator[None]:
 def _refuse_special(folder: Path) -> None:
     """Pipes, devices and sockets would be waited for or never end; a link leads outside; a huge file fills memory."""
     for path in folder.rglob("*"):
+        top, _, part, *inside = *path.relative_to(folder).parts, "", ""
+        if top == RUNS_FOLDER and part in (WORK_FOLDER, CHECKOUT_FOLDER) and any(inside):
+            continue  # a command's own, which may be links
         state = path.lstat()
         if stat.S_ISLNK(state.st_mode):
             raise StoredResultsError(

@@ -19,6 +19,9 @@ from mainrun.record.title_losses import COLUMNS as TITLE_COLUMNS
 from mainrun.record.title_losses import SCHEMA_VERSION as TITLE_SCHEMA_VERSION
 
 RUNS_FOLDER = "runs"
+WORK_FOLDER, CHECKOUT_FOLDER = "work", "checkout"
+"""Of a command's run: for what the command writes, and for the files of its revision while it runs. Once the journal
+was taken in, nothing in them is read."""
 TAKEN_OVER = "taken_over"
 """Field of a record: where the run was trained. Absent from the record of a run that was trained where it stands."""
 _FIELDS = (

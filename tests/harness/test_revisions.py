@@ -269,6 +269,19 @@ def test_resume_holds_to_the_stored_commit_though_the_branch_moved(repository: P
     assert load_plan(tmp_path / "out").arms[0].code == stored
 
 
+def test_resume_goes_on_after_a_commit_that_left_the_program_as_it_was(repository: Path, tmp_path: Path) -> None:
+    compare(repository, tmp_path / "out", arms := ("optimized@HEAD~1", "optimized"))
+    shutil.rmtree(tmp_path / "out" / "runs" / "optimized-s1337")
+    stored = load_plan(tmp_path / "out")
+    (repository / "README.md").write_text("other words")
+    commit(repository, {})
+    compare(repository, tmp_path / "out", arms, resume=True)
+    assert load_plan(tmp_path / "out") == stored
+    commit(repository, {"model/gpt.py": "B = 2\n"})
+    with pytest.raises(RequestError, match="was planned with another arms, code_changes"):
+        compare(repository, tmp_path / "out", arms, resume=True)
+
+
 def test_reuse_trains_only_the_revision_that_is_new(repository: Path, tmp_path: Path) -> None:
     compare(repository, tmp_path / "first")
     middle = git(repository, "rev-parse", "HEAD")
@@ -287,6 +300,15 @@ def test_a_revision_that_is_not_known_is_refused_by_name(repository: Path) -> No
 def test_without_a_repository_the_reason_is_said(tmp_path: Path) -> None:
     with pytest.raises(RequestError, match=r"is in no git repository.*--repo"):
         find_commit(tmp_path, "HEAD")
+
+
+def test_a_repository_of_another_user_is_named_with_what_git_asks_for(
+    repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", "/dev/null")
+    with pytest.raises(RequestError, match=f"git config --global --add safe.directory {repository}"):
+        find_commit(repository, "HEAD")
 
 
 def test_without_git_the_reason_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

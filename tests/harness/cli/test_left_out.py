@@ -47,6 +47,16 @@ def test_resume_takes_arms_settings_seeds_preset_and_margin_from_the_plan(
     assert len(json.loads((out / "comparison.json").read_text())["runs"]) == 4
 
 
+@pytest.mark.parametrize("more", ["--set=learning_rate=1", "--sweep=optimized:learning_rate=1,2"])
+def test_what_is_asked_for_beside_a_stored_ablation_is_refused_and_not_passed_over(
+    more: str, launcher: FakeLauncher, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "a"
+    interrupt(launcher, "ablate", "--out", out)
+    assert run("compare", "--resume", "--out", out, more) == 2
+    assert "was planned with another" in capsys.readouterr().err
+
+
 def test_printed_commands_with_a_folder_of_several_words_can_be_typed(
     launcher: FakeLauncher, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

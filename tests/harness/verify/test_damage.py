@@ -209,6 +209,17 @@ def test_a_link_that_leads_outside_is_refused_and_nothing_outside_is_touched(
     assert {path.name: path.read_text() for path in outside.iterdir()} == {"file": "kept"}
 
 
+def test_links_that_a_command_left_in_its_own_folder_are_its_own(own_comparison: Path) -> None:
+    work = own_comparison / RUN / "work"
+    (work / "wandb").mkdir(parents=True)
+    (work / "latest-run").symlink_to(work / "wandb")
+    (work / "wandb" / "debug.log").symlink_to("/nowhere")
+    assert run("gate", own_comparison, "--min-improvement", "1") == 0
+    shutil.rmtree(work)
+    work.symlink_to(own_comparison.parent)
+    assert run("gate", own_comparison, "--min-improvement", "1") == 4
+
+
 def test_a_flipped_digit_of_the_verdict_does_not_pass_the_gate(
     own_comparison: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
