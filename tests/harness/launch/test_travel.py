@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from harness.launch.command import WORK_FOLDER, build_command_job
+from harness.launch.command import build_command_job
 from harness.launch.training import build_job
 from harness.launch.travel import archive_folder, build_job_there, build_order, load_file, load_packages, relocate
 from harness.plan.arms_file import ExternalArm
 from harness.plan.plan import PlannedRun
 from harness.processes import PLACE
+from harness.store.runs import WORK_FOLDER
 
 PLACES = {"results/a/runs/x-s1": "/n/x-s1", "/data/titles.txt": "/n/file/titles.txt", "/data": "/n/data"}
 
