@@ -12,8 +12,8 @@ DEBIAN_PACKAGES := libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0 fonts-de
 compare: .venv/ready .venv/pdf-ready  ## trains baseline and optimized on the embedded corpus and writes the reports
 	$(BIN)/python -m harness compare
 
-pr: .venv/ready .venv/pdf-ready  ## compares the code of BASE with the working tree: make pr BASE=origin/main
-	$(BIN)/python -m harness compare $(RECIPE)@$(BASE) $(RECIPE) --out $(OUT)
+pr: .venv/ready .venv/pdf-ready  ## compares the code of BASE with that of HEAD or of the working tree: make pr BASE=origin/main
+	$(BIN)/python -m harness compare $(RECIPE)@$(BASE) $(RECIPE)$(HEAD:%=@%) --out $(OUT)
 	$(BIN)/python -m harness verify $(OUT) --replay 3
 
 test: .venv/ready .venv/pdf-ready  ## runs the tests

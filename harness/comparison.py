@@ -19,8 +19,10 @@ from harness.launch.reuse import load_offers
 from harness.launch.runs import launch_runs
 from harness.plan.folders import point_latest_at
 from harness.plan.from_request import leave_as_it_was, plan_request, save_changes, store_plan
+from harness.plan.git import find_head
 from harness.plan.plan import Plan
 from harness.plan.request import CompareRequest
+from harness.processes import PLACE
 from harness.report.figure_list import list_figures
 from harness.report.pdf import Renderer
 from harness.report.render import render
@@ -91,8 +93,14 @@ def store_findings(evidence: Evidence, verb: str) -> None:
     """Makes every check that the evidence allows and stores what was found, with when, where and by which verb."""
     starts = [] if isinstance(evidence.fresh_starts, str) else list(evidence.fresh_starts.values())
     machine: dict[str, Any] = next((start["machine"] for start in starts if isinstance(start, dict)), {})
-    occasion = Occasion(time(), verb, machine.get("commit"), machine.get("device_name"))
+    occasion = Occasion(time(), verb, _find_commit(), machine.get("device_name"))
     save_findings(evidence.comparison, find_all(evidence, occasion))
+
+
+def _find_commit() -> str | None:
+    """Of the harness that stands here, `-dirty` where it differs; None where it is not kept by git."""
+    head = find_head(PLACE, "harness")
+    return None if head is None else head[0] + "-dirty" * head[1]
 
 
 def gather_evidence(

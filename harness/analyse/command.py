@@ -1,11 +1,16 @@
 """The command line that makes a comparison again, as its reports print it."""
 
 import shlex
-from collections.abc import Container
+from collections import Counter
+from collections.abc import Container, Iterator, Mapping, Sequence
+from pathlib import PurePath
+from typing import Any
 
 from harness.plan.arms import type_arm
 from harness.plan.plan import FIRST, MARGIN_PERCENT, Arm, Plan
-from harness.store.runs import StoredComparison
+from harness.sources.given import Given
+from harness.sources.names import make_arm_name
+from harness.store.runs import OWN_KIND, StoredComparison
 
 
 def describe_command(comparison: StoredComparison) -> str:
@@ -14,9 +19,11 @@ def describe_command(comparison: StoredComparison) -> str:
     taken_in = [source for source in plan.sources or [] if not source.get("external")]
     words = ["python", "-m", "harness"]
     if taken_in:
-        words += ["compare", "--from", *(source["name"] for source in taken_in)]
+        words += ["compare", "--from", *_describe_sources(taken_in)]
         unit = next((source["loss_unit"] for source in taken_in if source["loss_unit"]), None)
         words += ["--loss-unit", unit] if unit else []
+        given = next((source["given"] for source in taken_in if "given" in source), {})
+        words += Given(**given).to_options()
     else:
         words += _describe_training(plan)
         words += ["--seeds", ",".join(map(str, plan.seeds)), *comparison.machine_options]
@@ -28,6 +35,15 @@ def describe_command(comparison: StoredComparison) -> str:
         for key, value in arm.settings.items():
             words += ["--set", f"{arm.name}.{key}={value}"]
     return shlex.join(words)
+
+
+def _describe_sources(sources: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Each by its file's name, behind the arm's where the arm was named otherwise or the files are called alike."""
+    named, arms = (Counter(source[key] for source in sources) for key in ("name", "arm"))
+    for source in sources:
+        name, arm = source["name"], source["arm"]
+        is_plain = source["kind"] == OWN_KIND or arm == make_arm_name(PurePath(name).stem)
+        yield name if arms[arm] > 1 or (is_plain and named[name] == 1) else f"{arm}={name}"
 
 
 def _describe_training(plan: Plan) -> list[str]:

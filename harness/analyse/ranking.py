@@ -78,14 +78,13 @@ def describe_difference(baseline: Arm, arm: Arm, pair: Mapping[str, Any] | None,
         if None not in (before, after)
     ] or [f"{key} {format_value(after)}" for key, (_, after) in changes]
     num_files = None if pair is None else len(pair.get("code_changes", ()))
-    if num_files:
-        named.insert(0, f"code of {format_number_of(num_files, 'file')}")
-    elif _has_other_code(baseline, arm, pair):
-        named.insert(0, "code")
-    more = len(named) - MAX_CHANGES_NAMED
+    code = [f"code of {format_number_of(num_files, 'file')}"] if num_files else []
+    code = code or ["code"] * _has_other_code(baseline, arm, pair)
+    named = [*code, *named][:MAX_CHANGES_NAMED]
+    more = len(code) + len(changes) - len(named)
     # The code of other programs is not known.
     nothing = "nothing" if all(each["origin"] in OURS for each in (baseline, arm)) else "nothing that is stated"
-    return ", ".join(named[:MAX_CHANGES_NAMED]) + (f" and {more} more" if more > 0 else "") or nothing
+    return ", ".join(named) + (f" and {more} more" if more else "") or nothing
 
 
 def _has_other_code(baseline: Arm, arm: Arm, pair: Mapping[str, Any] | None) -> bool:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from harness.check.known_code import GUARDED, GUARDED_AT_FIRST
 from harness.check.registry import NO_CODE, Evidence, Result, find_unfinished, join_results
 from harness.check.rules import constraint
 from harness.formats import format_number_of
@@ -24,15 +25,15 @@ REQUIRED_SOURCES = (
 DECIDING_SOURCES = ("metric/", "model/", "optim/", "data/batches.py", "devices.py", "rules.py", "run.py", "sizes.py",
                     "step.py")  # fmt: skip
 """Folders and files of today's program that decide a run's numbers; of the first release's, all files count."""
-PROTECTED = ("data/", "metric/", "record/events.py", "record/journal.py", "record/parquet.py", "record/run_record.py",
+PROTECTED = (*GUARDED, "record/events.py", "record/journal.py", "record/parquet.py", "record/run_record.py",
              "record/title_losses.py")  # fmt: skip
 """Folders and files of the training program that make data, tokens and metric, and the formats they are stored in."""
-PROTECTED_IN_FIRST_RELEASE = ("corpus.py", "evaluate.py", "full_loss.py", "streams.py", "tokenizer.py")
+PROTECTED_AT_FIRST = GUARDED_AT_FIRST | {"streams.py"}
 """The same when the program had no folders."""
 NOT_PLANNED = "the runs were taken in after they were made: which others there were is not known"
 
 
-@constraint("same-code", "Same code and kind of machine in all arms")
+@constraint("same-code", "The planned code and one kind of machine in all arms")
 def check_same_code(evidence: Evidence) -> Result:
     """All runs have the same training code, torch version, device kind, precision and thread count.
 
@@ -61,11 +62,14 @@ def _compare_code(plan: Plan, runs: list[StoredRun]) -> Result:
                 return "FAIL", f"{name} differs between {first_name} and {other_name}"
     code, *used, num_threads = first.values()
     threads = format_number_of(num_threads, "thread")
-    what = f"{len(code)} source files, torch {', '.join(used)}, {threads}"
+    machine = f"torch {', '.join(used)}, {threads}"
     if plan.code_changes is None:
-        return "PASS", what
+        return "PASS", f"the same {len(code)} source files, {machine}"
     changed = {file.name for change in plan.code_changes for file in change.files}
-    return "PASS", f"{what}; the code of every run is the declared one, and differs in {len(changed)} files"
+    return (
+        "PASS",
+        f"every run has the code planned for its arm, {len(changed)} files differ; {machine}",
+    )
 
 
 def _describe_code(run: StoredRun, *, is_declared: bool) -> dict[str, Any]:
@@ -115,13 +119,17 @@ def check_known_noise(evidence: Evidence) -> Result:
     plan = evidence.comparison.plan
     taken = plan.known_noise
     assert taken is not None
-    known_here = find_known_noise(plan.preset, (arm.settings for arm in plan.arms), plan.corpus["source"])
+    configs = [arm.config for arm in plan.arms if arm.config]
+    known_here = find_known_noise(plan.preset, configs, plan.corpus["source"])
     if known_here is None:
         return "FAIL", f"its plan takes a noise of at most {taken.high_percent:g} % as known, of which nothing is known"
     if taken.high_percent < known_here.high_percent:
         known_percent = known_here.high_percent
         return "FAIL", f"its plan takes a noise of at most {taken.high_percent:g} %, known is {known_percent:g} %"
-    return "PASS", f"a gain's standard deviation from seed to seed is at most {taken.high_percent:g} %, as is known"
+    return "PASS", (
+        f"by its plan a gain's standard deviation from seed to seed is at most {taken.high_percent:g} %, and known is "
+        f"{known_here.high_percent:g} %"
+    )
 
 
 def _judge_trained(evidence: Evidence, runs: list[StoredRun]) -> Result:
@@ -215,4 +223,4 @@ def _list_missing(one: Mapping[str, str], two: Mapping[str, str]) -> list[str]:
 
 
 def _is_protected(name: str) -> bool:
-    return name.startswith(PROTECTED) or name in PROTECTED_IN_FIRST_RELEASE
+    return name.startswith(PROTECTED) or name in PROTECTED_AT_FIRST

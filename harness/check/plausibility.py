@@ -58,7 +58,8 @@ processor time for one embedding and one matrix of 300 × 16 on 256 tokens."""
 @of_runs(
     "loss-ratio",
     "The full loss is one that the training losses lead to",
-    f"full loss per token over the mean of the last training losses is within {LOSS_RATIO[0]} to {LOSS_RATIO[1]}",
+    f"full loss per token over the mean of the last training losses is within {LOSS_RATIO[0]} to {LOSS_RATIO[1]}, "
+    f"of a run with more dropout than {USUAL_DROPOUT} within {DROPOUT_LOSS_RATIO[0]} to {DROPOUT_LOSS_RATIO[1]}",
 )
 def check_loss_ratio(evidence: Evidence, run: StoredRun) -> str | None:
     """A metric that looks ahead, weights from elsewhere, a patched loss: the two losses are of different models."""

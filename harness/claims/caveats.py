@@ -5,7 +5,7 @@ from harness.claims.sentence import Sentence, of_arms, of_comparison, of_runs
 _UNADJUSTED = "their intervals and verdicts are unadjusted: each is made as if it were the only one."
 _TOGETHER = (
     " Judged together ({method}, a wrong word in at most {family:whole_percent} of comparisons): "
-    "{candidates:few} are {words:few}."
+    "the words on {candidates:few} are, in that order, {words:few}."
 )
 
 DATA = (
@@ -76,9 +76,14 @@ TRAINED = (
     ),
     of_runs(
         "resumed-run",
-        "{label} with seed {seed} was interrupted and went on after step {steps:list}, from the checkpoint "
-        "{checkpoints:list}.",
-        {"steps": "resumed/steps", "checkpoints": "resumed/checkpoints"},
+        {
+            "len(steps) == 1": "{label} with seed {seed} was interrupted and went on from its checkpoint of step "
+            "{steps:list}.",
+            "len(steps) > 1": "{label} with seed {seed} was interrupted {value:count} times and went on from its "
+            "checkpoints of steps {steps:list}.",
+        },
+        {"steps": "resumed/steps"},
+        "len(steps)",
     ),
     of_arms(
         "overlapping-titles",
@@ -95,8 +100,8 @@ TRAINED = (
     of_comparison(
         "runs-beside-others",
         {
-            "most > 0": "Runs went on at the same time, as many as {most:count} beside one in its course: they took "
-            "each other's time, so their training times and speeds do not compare. Losses do."
+            "most > 0": "Runs went on at the same time (over its course one had as many as {most:count} others beside "
+            "it): they took each other's time, so their training times and speeds do not compare. Losses do."
         },
         {"most": "most_beside"},
     ),
@@ -105,6 +110,8 @@ NUMBERS = (
     of_comparison(
         "single-seed",
         {
+            "taken_in == 0 and len(seeds) == 1": "Single seed ({seed}): how much the result varies from seed to seed "
+            "was not measured here; the noise that it is held to is of {noise}.",
             "len(seeds) == 1 and taken_in == 0": "Single seed ({seed}): how much the result varies from seed to seed "
             "was not measured.",
             "taken_in > 0 and len(pairs) > 0 and max(pairs) < 2": "One run an arm: how much the result varies from "
@@ -114,6 +121,7 @@ NUMBERS = (
             "seeds": "seeds",
             "seed": "seeds/0",
             "taken_in": "num_runs_taken_in",
+            "noise": "/pairs/0/verdict/known_noise/source",
             "pairs": "/pairs/*/verdict/num_seed_pairs",
         },
     ),

@@ -108,8 +108,8 @@ ON_COMPARISON = (
     of_comparison(
         "ranking-seed",
         {
-            "max(n) > 1 and min(own) == max(own)": "Curves, and what the tables and findings of a pair say of one run, "
-            "are of seed {seed}."
+            "max(n) > 1 and min(own) == max(own)": "What the tables and findings of a pair say of one run, and the "
+            "curves of the gain, are of seed {seed}."
         },
         {"n": "ranking/rows/*/num_seeds", "own": "/arms/*/seed", "seed": "arms/0/seed"},
         section="front",
@@ -124,8 +124,8 @@ ON_COMPARISON = (
     of_comparison(
         "ranking-open",
         {
-            "len(open) > 0 and len(rows) > 2": "? marks arms of which nothing shows whether {best} is better than "
-            "they: {open:few}."
+            "len(open) > 0 and len(rows) > 2": "? marks arms of which nothing shows whether {best} is the better "
+            "recipe: {open:few}."
         },
         _RANKING,
         unless=("impact-intervals",),

@@ -43,7 +43,7 @@ def open_cluster(address: str | None, checkpoint_minutes: float, say: Callable[[
         import ray
     except ImportError:
         raise MachineError(
-            "--launcher ray needs Ray. Install it with: pip install 'mainrun-harness[cluster]'"
+            "--launcher ray needs Ray. Install it in the checkout: pip install -c constraints.txt -e '.[cluster]'"
         ) from None
     _check_reachable(address)
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")

@@ -41,15 +41,19 @@ class ProgressDisplay:
         self._going_on: list[RunProgress] = []
         self._num_lines = 0
         self._expected: dict[str, Work | None] = {}
+        self._num_at_once = 1
         self._ended: set[str] = set()
         self._speed: Speed | None = None
         self._is_foretold = False
         self._began: float | None = None
         self._done_before = 0.0
 
-    def expect(self, works: Mapping[str, Work | None]) -> None:
-        """Says which runs there will be, by name, so that the whole can be shown; None where one's work is unknown."""
-        self._expected = dict(works)
+    def expect(self, works: Mapping[str, Work | None], num_at_once: int = 1) -> None:
+        """Says which runs there will be, by name, so that the whole can be shown; None where one's work is unknown.
+
+        `num_at_once` of them go on at the same time.
+        """
+        self._expected, self._num_at_once = dict(works), max(1, min(num_at_once, len(works)))
 
     def begin(self, name: str, place: str, tokens_per_step: int = 0) -> "RunProgress":
         """Begins to show a run; `place` says which of how many."""
@@ -121,7 +125,7 @@ class ProgressDisplay:
         self._is_foretold = True
         total = sum(estimate_run_s(work, self._speed) for name, work in self._expected.items() if work)
         what = f"all {len(self._expected)} runs" if len(self._expected) > 1 else "the run"
-        self.say(f"  about {format_duration(total)} for {what}, by the first steps of {run.name}")
+        self.say(f"  about {format_duration(total / self._num_at_once)} for {what}, by the first steps of {run.name}")
 
     def _weigh(self, name: str) -> float:
         """How much of the whole a run is."""

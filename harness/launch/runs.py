@@ -39,7 +39,7 @@ def launch_runs(
     """
     stage = _Stage(_train_alike(request, plan, folder), plan, folder, plan_sha256, display)
     stage.take_over(offers, launcher)
-    display.expect(stage.find_works())
+    display.expect(stage.find_works(), request.jobs or 1)
     failures = run_tasks(stage.build_tasks(), launcher, request.jobs or 1)
     return [f"{run.folder_name}: {failures[run.folder_name]}" for run in plan.runs if run.folder_name in failures]
 

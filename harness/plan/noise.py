@@ -1,21 +1,18 @@
 """The training noise that is known before a comparison begins; it is stored in the plan, or it does not count."""
 
 import math
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from mainrun.config import shorten_key
 from mainrun.data.corpus import SYNTHETIC
-from mainrun.recipes import PRESETS
+from mainrun.recipes import PRESETS, get_recipe
 
 NEEDED_MULTIPLE = 6.25
 """How many times the known noise, at the upper end of its interval, a single seed must lie beyond the margin.
 
 By Cantelli's inequality noise of any shape carries a gain so far up in at most 1 / (1 + 6.25²) = 2.5 % of cases.
 """
-
-_SCALE = frozenset(name for key in PRESETS["quick"].scale for name in (key, shorten_key(key)))
-"""Settings that make a preset another scale, by either name."""
 
 
 @dataclass(frozen=True)
@@ -55,15 +52,20 @@ PRIORS = {
     ),
 }
 """By preset, on titles of the preset's own kind. There is none for `mainrun`: its noise has not been measured."""
+_MEASURED = {"quick": ("baseline", "optimized"), "laptop": ("baseline", "optimized", "frontier")}
+"""By preset the recipes whose noise lies within it."""
 
 
-def find_known_noise(preset: str, settings: Iterable[Collection[str]], data: str) -> KnownNoise | None:
-    """The noise known for arms at a preset; None where none is known.
+def find_known_noise(preset: str, configs: Iterable[Mapping[str, Any]], data: str) -> KnownNoise | None:
+    """The noise known for arms with these resolved configurations; None where none is known.
 
-    `settings` are the names that each arm's `--set` gives, `data` where the titles come from (`synthetic`, `hub`,
-    `file`). Arms of another scale than the preset's, and synthetic titles in place of real ones or the other way round,
-    may have other noise: nothing is known of theirs.
+    `data` is where the titles come from (`synthetic`, `hub`, `file`). Models, titles or batches of another size than
+    those of the recipes that were measured, and synthetic titles in place of real ones or the other way round, may have
+    other noise: nothing is known of theirs.
     """
     if preset not in PRIORS or (PRESETS[preset].data == SYNTHETIC) != (data == SYNTHETIC):
         return None
-    return None if any(_SCALE & set(names) for names in settings) else PRIORS[preset]
+    scale = PRESETS[preset].scale
+    measured = [{**scale, **get_recipe(recipe, preset)} for recipe in _MEASURED[preset]]
+    sizes = [{key: config[key] for key in scale} for config in measured]
+    return PRIORS[preset] if all({key: config.get(key) for key in scale} in sizes for config in configs) else None

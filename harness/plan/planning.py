@@ -77,7 +77,7 @@ def plan_comparison(
         title_column=source.title_column,
         ablation=asdict(ablation) if ablation else None,
         margin_percent=request.margin_percent,
-        known_noise=find_known_noise(preset, (arm.settings for arm in arms), prepared[0][1]["source"]),
+        known_noise=find_known_noise(preset, (arm.config for arm, _ in prepared), prepared[0][1]["source"]),
         against=request.against,
     )
 

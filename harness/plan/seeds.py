@@ -37,7 +37,7 @@ def list_differences(begun: Plan, asked: Plan) -> list[str]:
     own = _keep_seeds(asked, len(begun.seeds)) if asked.seeds[: len(begun.seeds)] == begun.seeds else asked
     own = replace(own, name=begun.name, known_noise=begun.known_noise, seeds_added=begun.seeds_added)
     stored, found = plan_to_json(begun), plan_to_json(own)
-    return [key for key in found if stored.get(key) != found[key]]
+    return [key for key in stored | found if stored.get(key) != found.get(key)]
 
 
 def continue_plan(begun: Plan, asked: Plan) -> Plan:

@@ -11,7 +11,7 @@ from harness.report.drawing import Spot, choose_style, draw_arm, name_lines, say
 
 def draw_loss_by_step(curves: Curves, axes: Any) -> list[Spot]:
     """Frozen loss, coverage-matched where the arms' coverage differs, and the full loss where it was measured."""
-    by_share = not curves.same_steps
+    by_share = curves.has_many and not curves.same_steps
     spots = _draw_loss(curves, axes, lambda row: row["step"] / (row["max_steps"] if by_share else 1))
     with_full = False
     for place, arm in enumerate(curves.arms):

@@ -55,7 +55,7 @@ class Curves:
     @property
     def same_steps(self) -> bool:
         """Whether all runs are planned to have as many steps, so that steps compare."""
-        return len({runs[0][-1]["max_steps"] for runs in self.runs.values() if runs[0]}) <= 1 or not self.has_many
+        return len({runs[0][-1]["max_steps"] for runs in self.runs.values() if runs[0]}) <= 1
 
     @property
     def has_many(self) -> bool:

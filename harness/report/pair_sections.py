@@ -130,7 +130,8 @@ def describe_times(pair: Described) -> Section:
             return "not reached"
         parts = [f"step {point['step']:,}"]
         parts += [f"{point['tokens_seen']:,} tokens"] if point["tokens_seen"] is not None else []
-        parts += [formats.format_duration(point["elapsed_s"])] if point["elapsed_s"] is not None else []
+        if point["elapsed_s"] is not None and not pair["time_doubts"]:
+            parts.append(formats.format_duration(point["elapsed_s"]))
         return ", ".join(parts)
 
     last = f" (last of {pair['baseline_label']})"
@@ -146,7 +147,8 @@ def describe_times(pair: Described) -> Section:
         ],
         numeric=(0,),
     )
-    note = Note(f"First evaluation at or below each loss ({pair['curve_metric']}): step, tokens, training time.")
+    times = "" if pair["time_doubts"] else ", training time"
+    note = Note(f"First evaluation at or below each loss ({pair['curve_metric']}): step, tokens{times}.")
     return Section("Times to a loss", [note, table], 3)
 
 

@@ -9,12 +9,13 @@ from harness.plan.plan import FILE_NAME as PLAN_NAME
 from harness.plan.plan import load_plan
 from harness.sources.event_files import list_event_files
 from harness.sources.given import NOTHING_GIVEN, Given
-from harness.sources.names import Wish, make_arm_name, make_printable, split_name
+from harness.sources.names import Wish, make_arm_name, split_name
 from harness.sources.registry import IMPORTERS, claim, find_importer
 from harness.sources.source_log import LossUnit, SourceLog
 from harness.store.facts import read_facts
 from harness.store.runs import OWN_KIND, get_run_folder, load_run
 from mainrun.record.errors import RequestError, StoredResultsError
+from mainrun.record.inert import make_inert
 from mainrun.record.run_record import FILE_NAME as RECORD_NAME
 from mainrun.record.run_record import JOURNAL_NAME
 
@@ -98,7 +99,7 @@ def list_files(kind: str, path: Path) -> list[tuple[Path, str]]:
 
 
 def _find(path: Path, depth: int = 0) -> Iterator[Source]:
-    name = make_printable(path.resolve().name)
+    name = make_inert(path.resolve().name)
     try:
         if not path.exists():
             raise RequestError(f"--from: there is no {path}.")

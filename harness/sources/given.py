@@ -35,6 +35,10 @@ class Given:
         """What was said, as a plan stores it."""
         return {name: value for name, value in asdict(self).items() if value is not None}
 
+    def to_options(self) -> list[str]:
+        """What was said, as it is typed."""
+        return [word for name, value in self.to_json().items() for word in (_FACTS[name][0], str(value))]
+
     def give_way_to(self, other: "Given") -> "Given":
         """What the other says, and what it does not say as it is said here."""
         return Given(**{**self.to_json(), **other.to_json()})

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from itertools import chain, count, takewhile
 from pathlib import Path
 
+from mainrun.record.inert import make_inert
+
 MAX_NAME = 60
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,59}")
 
@@ -44,14 +46,9 @@ def name_arms(wishes: Sequence[Wish]) -> list[str]:
 
 def make_arm_name(text: str) -> str:
     """A name that is safe as a folder's and on a command line: letters, digits, `.`, `_` and `-`."""
-    plain = unicodedata.normalize("NFKC", make_printable(text))
+    plain = unicodedata.normalize("NFKC", make_inert(text))
     safe = re.sub(r"[^A-Za-z0-9._-]+", "_", plain).strip("._-")
     return safe[:MAX_NAME] or "log"
-
-
-def make_printable(text: str) -> str:
-    """Without surrogates, control and direction-changing characters, each shown as U+FFFD."""
-    return "".join("\ufffd" if unicodedata.category(c) in ("Cc", "Cf", "Cs", "Co", "Cn") else c for c in text)
 
 
 def _tell_apart(wish: Wish, alike: Sequence[Wish]) -> str:

@@ -208,8 +208,6 @@ def _hash_files(source: Source) -> list[tuple[int, str]]:
 
 def _find_noise_of(records: Sequence[dict[str, Any]]) -> KnownNoise | None:
     """What is known of the noise of runs of our own, where they are all of one preset."""
-    requests = [record["request"] for record in records]
-    if len({request["preset"] for request in requests}) != 1:
-        return None
-    settings = [request["settings"] for request in requests]
-    return find_known_noise(requests[0]["preset"], settings, records[0]["corpus"]["source"])
+    presets = {record["request"]["preset"] for record in records}
+    configs = [record["config"] for record in records]
+    return find_known_noise(presets.pop(), configs, records[0]["corpus"]["source"]) if len(presets) == 1 else None

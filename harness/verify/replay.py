@@ -61,7 +61,8 @@ def replay(
         return status, text
     stretches = [text for _, text in results]
     exact = all(text.startswith("bit") for text in stretches)
-    how = "bit for bit" if exact else f"within {OTHER_MACHINE_TOLERANCE:g} relative (not the same CPU)"
+    elsewhere = f"within {OTHER_MACHINE_TOLERANCE:g} relative (another CPU, device, torch or number of threads)"
+    how = "bit for bit" if exact else elsewhere
     what = "all steps" if steps == "all" else f"{steps} steps"
     also = ", losses by title and final weights" if steps == "all" else ""
     drawn = [text.partition("; ")[2] for text in stretches if "; " in text]

@@ -12,7 +12,7 @@ import mainrun  # before torch: it chooses how torch's threads wait
 from harness.plan.noise import find_known_noise
 from harness.report.pdf import check_renderer
 from mainrun.record.errors import MachineError
-from tests.harness.fakes import STARTED_AT, make_comparison
+from tests.harness.fakes import MACHINE, STARTED_AT, make_comparison
 
 assert "OMP_WAIT_POLICY" in os.environ, mainrun.__doc__
 
@@ -38,6 +38,7 @@ def _checks_are_made_at_a_known_time() -> Iterator[None]:
     """So that the same request gives the same bytes."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("harness.comparison.time", lambda: STARTED_AT + 3600.0)
+        patch.setattr("harness.comparison.find_head", lambda *_: (MACHINE["commit"], False))
         yield
 
 

@@ -352,13 +352,15 @@ def test_a_program_that_refuses_a_recipe_says_so_with_its_own_words(tmp_path: Pa
         resolver(ArmRequest("new", "new"))
 
 
-def test_the_workflow_compares_the_base_with_the_pull_request_and_gates_last() -> None:
+def test_the_workflow_compares_the_base_with_the_pull_request_by_the_base_and_gates_last() -> None:
     workflow = yaml.safe_load((OUTSIDE / ".github" / "workflows" / "benchmark.yml").read_text(encoding="utf-8"))
     steps = workflow["jobs"]["compare"]["steps"]
-    commands = [step["run"] for step in steps if "run" in step]
-    assert commands[1].startswith('make pr BASE="$BASE"') and "harness gate results/pr" in commands[-1]
-    assert "--edit-last" in commands[2] and steps[-1]["name"] == "Gate"
-    assert steps[0]["with"]["fetch-depth"] == 0
+    taken, _, compared, commented, gated = [step for step in steps if "run" in step]
+    assert taken["run"] == 'git worktree add judge "$BASE"' and steps[0]["with"]["fetch-depth"] == 0
+    assert compared["run"].startswith('make pr BASE="$BASE" HEAD="$GITHUB_SHA"')
+    assert "--edit-last" in commented["run"] and "judge/results/pr" in commented["run"]
+    assert "harness gate results/pr" in gated["run"] and steps[-1] is gated
+    assert compared["working-directory"] == gated["working-directory"] == "judge"
 
 
 TRAINER = """

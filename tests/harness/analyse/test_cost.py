@@ -13,7 +13,9 @@ from harness.claims.report_order import say_all
 from harness.cli.outcome import format_result
 from harness.comparison import make_reports
 from harness.formats import format_bytes, format_duration
+from harness.report.blocks import Note, Table
 from harness.report.front import describe_metrics
+from harness.report.pair_sections import describe_times
 from harness.report.render import render_html
 from harness.store.document import load_document
 from mainrun.record.files import save_json
@@ -120,3 +122,11 @@ def test_times_that_do_not_compare_are_called_so_and_give_no_ratio(tiny_document
         assert ("time-ratio" in ids) == (found is tiny_document) and "time-ratio-warning" not in ids
     table = describe_metrics(document, document["pairs"])
     assert ("Training time against the baseline", "not comparable") in table.rows
+
+
+@pytest.mark.parametrize("doubts", [[], ["a run was interrupted"]])
+def test_times_to_a_loss_are_given_where_times_compare(tiny_document: dict[str, Any], doubts: list[str]) -> None:
+    note, table = describe_times({**tiny_document["pairs"][0], "time_doubts": doubts}).blocks
+    assert isinstance(note, Note) and isinstance(table, Table)
+    assert ("training time" in note.text) == (not doubts)
+    assert any(" s" in cell for row in table.rows for cell in row[1:]) == (not doubts)

@@ -207,6 +207,14 @@ def test_how_long_all_will_take_is_said_once_and_other_runs_count_by_their_work(
     ]
 
 
+def test_runs_that_go_on_at_once_share_the_time_that_is_told() -> None:
+    written: list[str] = []
+    display = ProgressDisplay(written.append)
+    display.expect({name: Work(30 * 1e12, 30, 4, 2) for name in "abcd"}, num_at_once=2)
+    display.begin("a", "[1/4]").show([train(1), train(2), train(3)])
+    assert written[-1] == "  about 2 min 00 s for all 4 runs, by the first steps of a\n"
+
+
 def test_of_large_steps_three_tell_how_long_all_will_take() -> None:
     written: list[str] = []
     display = ProgressDisplay(written.append)

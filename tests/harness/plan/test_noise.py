@@ -5,18 +5,26 @@ import pytest
 
 from harness.plan.noise import NEEDED_MULTIPLE, PRIORS, KnownNoise, find_known_noise
 from harness.plan.plan import load_plan, save_plan
+from mainrun.recipes import PRESETS, get_recipe
 from mainrun.record.errors import StoredResultsError
 from tests.harness.fakes import make_comparison
 
 
 def test_noise_is_known_at_the_scale_and_kind_of_titles_it_was_measured_on_and_nowhere_else() -> None:
-    quick, laptop = PRIORS["quick"], PRIORS["laptop"]
-    assert find_known_noise("quick", [{}, {"learning_rate": "1e-3"}], "synthetic") == quick
-    assert find_known_noise("laptop", [{}, {}], "hub") == find_known_noise("laptop", [{}, {}], "file") == laptop
-    assert find_known_noise("quick", [{}, {"n_layer": "1"}], "synthetic") is None
-    assert find_known_noise("quick", [{}, {}], "file") is None
-    assert find_known_noise("laptop", [{}, {}], "synthetic") is None
-    assert find_known_noise("mainrun", [{}, {}], "hub") is None
+    quick, laptop, mainrun = ({**preset.scale, "model.dropout": 0.1} for preset in PRESETS.values())
+    assert find_known_noise("quick", [quick, {**quick, "model.dropout": 0.2}], "synthetic") == PRIORS["quick"]
+    assert [find_known_noise("laptop", [laptop] * 2, data) for data in ("hub", "file")] == [PRIORS["laptop"]] * 2
+    assert find_known_noise("quick", [quick, {**quick, "model.n_layer": 1}], "synthetic") is None
+    assert find_known_noise("quick", [quick, {**quick, "data.vocab_size": 512}], "synthetic") is None
+    assert find_known_noise("quick", [quick] * 2, "file") is None
+    assert find_known_noise("laptop", [laptop] * 2, "synthetic") is None
+    assert find_known_noise("mainrun", [mainrun] * 2, "hub") is None
+
+
+def test_a_recipe_of_another_width_has_the_noise_where_its_own_was_measured() -> None:
+    frontier = {name: {**preset.scale, **get_recipe("frontier", name)} for name, preset in PRESETS.items()}
+    assert find_known_noise("laptop", [PRESETS["laptop"].scale, frontier["laptop"]], "file") == PRIORS["laptop"]
+    assert find_known_noise("quick", [PRESETS["quick"].scale, frontier["quick"]], "synthetic") is None
 
 
 def test_noise_of_any_shape_reaches_the_needed_multiple_in_at_most_one_of_forty_cases() -> None:

@@ -69,6 +69,12 @@ def test_a_comparison_goes_on_under_the_noise_it_was_planned_with(plan: Plan) ->
     assert list_differences(plan, replace(later, margin_percent=0.1)) == ["margin_percent"]
 
 
+def test_what_a_plan_said_and_the_command_leaves_out_is_a_difference(plan: Plan) -> None:
+    """Its stored form has no `against` where that is the first arm."""
+    begun = replace(plan, against="best")
+    assert list_differences(begun, ask(plan, 1337, 1)) == ["against"] == list_differences(plan, begun)
+
+
 def test_the_hash_of_every_earlier_plan_follows_from_the_last(plan: Plan, tmp_path: Path) -> None:
     more = continue_plan(plan, ask(plan, 1337, 1, 2))
     last = continue_plan(more, ask(plan, 1337, 1, 2, 3))

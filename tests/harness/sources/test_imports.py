@@ -275,6 +275,16 @@ def test_our_own_runs_keep_their_full_loss_and_verdict(tiny_comparison: Path, tm
     assert not {name for name, status in findings.items() if status == "FAIL"}
 
 
+def test_the_printed_command_names_what_two_files_are_called_alike_and_what_was_said_of_them(tmp_path: Path) -> None:
+    for folder, shape in (("a", BASELINE), ("b", SAME_COVERAGE)):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "train.log").write_bytes(write_json(shape.build()))
+    sources = [f"old={tmp_path}/a/train.log", f"new={tmp_path}/b/train.log"]
+    assert compare([*sources, "--train-tokens", "1155851"], tmp_path / "out") == 0
+    command = load_document(tmp_path / "out")["command"]
+    assert command.endswith("compare --from old=train.log new=train.log --train-tokens 1155851")
+
+
 def test_a_run_of_ours_beside_its_copy_is_refused(
     tiny_comparison: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -64,12 +64,12 @@ def test_a_pair_that_is_missing_is_told_with_the_arm_that_it_lacks(own_compariso
 
 
 def test_a_loss_is_met_up_to_and_with_the_highest() -> None:
-    assert [judge_loss(loss, 1.4).status for loss in (1.39, 1.4, 1.41)] == ["met", "met", "missed"]
+    assert [judge_loss(loss, 1.4, 1337).status for loss in (1.39, 1.4, 1.41)] == ["met", "met", "missed"]
 
 
 def test_an_interval_that_spans_what_is_asked_never_fails_a_build_unless_a_conclusion_is_required() -> None:
     undecided = judge_improvement(build_verdict(4, 6), 5.0)
-    missed = judge_loss(2.0, 1.0)
+    missed = judge_loss(2.0, 1.0, 1337)
     assert compute_exit_code([undecided], require_conclusive=False) == 0
     assert compute_exit_code([undecided], require_conclusive=True) == 5
     assert compute_exit_code([undecided, missed], require_conclusive=True) == 1
