@@ -37,11 +37,41 @@ def launch_runs(
 
     Raises what would end every run, and `KeyboardInterrupt` where the user ended one; all that is complete is kept.
     """
-    stage = _Stage(_train_alike(request, plan, folder), plan, folder, plan_sha256, display)
+    stage = _Stage(train_alike(request, plan, folder), plan, folder, plan_sha256, display)
     stage.take_over(offers, launcher)
     display.expect(stage.find_works())
     failures = run_tasks(stage.build_tasks(), launcher, request.jobs or 1)
     return [f"{run.folder_name}: {failures[run.folder_name]}" for run in plan.runs if run.folder_name in failures]
+
+
+def train_alike(request: CompareRequest, plan: Plan, folder: Path) -> CompareRequest:
+    """The request with the device, precision and threads of the runs begun before, where it names none.
+
+    Raises `RequestError` where it names others: arms trained in different ways are not compared, but for the threads
+    where `--mixed-machines` asks for it.
+    """
+    for run in plan.runs:
+        record = get_run_folder(folder, run) / RECORD_NAME
+        machine = load_run_record(record.parent).get("machine", {}) if record.exists() else {}
+        for key, named in (("device", request.device), ("precision", request.precision)):
+            stored = machine.get(key, named)
+            if named not in ("auto", stored):
+                raise RequestError(
+                    f"{run.folder_name} was begun with --{key} {stored}, not {named}. Go on with that, or begin anew "
+                    "in another folder."
+                )
+            request = replace(request, **{key: stored})
+        threads = machine.get("num_threads")
+        if threads is None or request.mixed_machines:
+            continue
+        if request.threads not in (None, threads):
+            raise RequestError(
+                f"{run.folder_name} was begun with --threads {threads}, not {request.threads}, and its bits depend on "
+                "it. Go on with that, begin anew in another folder, or ask for both with --mixed-machines."
+            )
+        if (request.jobs or 1) > 1:  # of a run alone the environment says it
+            request = replace(request, threads=threads)
+    return request
 
 
 @dataclass
@@ -128,33 +158,3 @@ class _Stage:
 
     def _find_place(self, run: PlannedRun) -> str:
         return f"[{self.plan.runs.index(run) + 1}/{len(self.plan.runs)}]"
-
-
-def _train_alike(request: CompareRequest, plan: Plan, folder: Path) -> CompareRequest:
-    """The request with the device, precision and threads of the runs begun before, where it names none.
-
-    Raises `RequestError` where it names others: arms trained in different ways are not compared, but for the threads
-    where `--mixed-machines` asks for it.
-    """
-    for run in plan.runs:
-        record = get_run_folder(folder, run) / RECORD_NAME
-        machine = load_run_record(record.parent).get("machine", {}) if record.exists() else {}
-        for key, named in (("device", request.device), ("precision", request.precision)):
-            stored = machine.get(key, named)
-            if named not in ("auto", stored):
-                raise RequestError(
-                    f"{run.folder_name} was begun with --{key} {stored}, not {named}. Go on with that, or begin anew "
-                    "in another folder."
-                )
-            request = replace(request, **{key: stored})
-        threads = machine.get("num_threads")
-        if threads is None or request.mixed_machines:
-            continue
-        if request.threads not in (None, threads):
-            raise RequestError(
-                f"{run.folder_name} was begun with --threads {threads}, not {request.threads}, and its bits depend on "
-                "it. Go on with that, begin anew in another folder, or ask for both with --mixed-machines."
-            )
-        if (request.jobs or 1) > 1:  # of a run alone the environment says it
-            request = replace(request, threads=threads)
-    return request

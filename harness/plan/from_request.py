@@ -62,13 +62,23 @@ def store_plan(folder: Path, plan: Plan) -> tuple[Plan, str]:
     if not (folder / PLAN_NAME).exists():
         make_folder(folder / "runs")
         return plan, save_plan(folder, plan)
+    begun, plan = load_plan(folder), go_on(folder, plan)
+    return plan, compute_file_sha256(folder / PLAN_NAME) if plan == begun else save_plan(folder, plan)
+
+
+def go_on(folder: Path, plan: Plan) -> Plan:
+    """The plan as it is, or where one is stored, that by which its comparison goes on.
+
+    Raises `RequestError` where another one is stored.
+    """
+    if not (folder / PLAN_NAME).exists():
+        return plan
     begun = load_plan(folder)
     if differing := list_differences(begun, plan):
         raise RequestError(
             f"{folder} was planned with another {', '.join(differing)}. Give the command line it was begun with."
         )
-    plan = continue_plan(begun, plan)
-    return plan, compute_file_sha256(folder / PLAN_NAME) if plan == begun else save_plan(folder, plan)
+    return continue_plan(begun, plan)
 
 
 @contextmanager

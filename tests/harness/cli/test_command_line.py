@@ -181,6 +181,7 @@ def make_regular_file(folder: Path) -> Path:
         (["--threads", "-1"], 2, "--threads takes a number above 0, not -1"),
         (["--checkpoint-minutes", "nan"], 2, "--checkpoint-minutes takes a number above 0, not nan"),
         (["--address", "auto"], 2, "--address names a cluster and goes with --launcher ray"),
+        (["--address", "auto", "--dry-run"], 2, "--address names a cluster and goes with --launcher ray"),
         (["--resume"], 2, "--resume needs --out"),
         (["--data", "{tmp}/absent.txt"], 2, "absent.txt"),
         (["--data", "{csv}"], 2, "title"),
@@ -229,11 +230,12 @@ def test_a_request_that_cannot_be_met_ends_with_its_code_and_reason(
     assert not (tmp_path / "new").exists()
 
 
+@pytest.mark.parametrize("more", [[], ["--dry-run"]])
 def test_without_ray_a_cluster_is_what_the_machine_lacks(
-    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    more: list[str], run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "ray", None)
-    exit_code, _, stderr = run("compare", *TINY_OPTIONS, "--launcher", "ray", "--out", tmp_path / "a")
+    exit_code, _, stderr = run("compare", *TINY_OPTIONS, "--launcher", "ray", "--out", tmp_path / "a", *more)
     assert (exit_code, (tmp_path / "a").exists()) == (6, False)
     assert "--launcher ray needs Ray. Install it with: pip install 'mainrun-harness[cluster]'" in stderr
 

@@ -88,12 +88,22 @@ def test_resume_asks_for_what_the_plan_knows_the_name_of_alone(
     assert run("compare", "--resume", "--out", out, "--data", data) == 0
 
 
-def test_resume_with_other_arms_than_those_planned_is_refused(
-    launcher: FakeLauncher, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+@pytest.mark.parametrize("more", [[], ["--dry-run"]])
+@pytest.mark.parametrize(
+    ("other", "said"),
+    [
+        (["baseline", "baseline"], "was planned with another"),
+        (["--precision", "bfloat16"], "was begun with --precision float32, not bfloat16"),
+    ],
+)
+def test_what_is_not_as_it_was_begun_is_refused_by_resume_and_its_dry_run(
+    other: list[str], said: str, more: list[str], launcher: FakeLauncher, tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
     interrupt(launcher, "compare", *TINY_OPTIONS, "--out", tmp_path / "a")
-    assert run("compare", "baseline", "baseline", "--resume", "--out", tmp_path / "a") == 2
-    assert "was planned with another" in capsys.readouterr().err
+    assert run("compare", *other, "--resume", "--out", tmp_path / "a", *more) == 2
+    captured = capsys.readouterr()
+    assert said in captured.err and captured.out == ""
 
 
 @pytest.mark.parametrize(
