@@ -115,7 +115,7 @@ def _show_plan(request: CompareRequest, launcher: Launcher) -> Answer:
 
     plan, folder = plan_request(request)
     load_offers(request.reuse, folder)
-    plan = go_on(folder, plan)
+    plan = go_on(folder, plan) if request.resume else plan
     alike = train_alike(request, plan, folder)
     missing = [run for run in plan.runs if not is_complete(get_run_folder(folder, run))]
 

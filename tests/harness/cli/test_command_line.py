@@ -15,6 +15,7 @@ from tests.harness.fakes import MACHINE, SOURCE_SHA256, TINY, FakeLauncher, Mish
 
 VERBS = ("compare", "ablate", "report", "verify", "gate", "list")
 TINY_OPTIONS = [f"--set={arm}.{key}={value}" for arm in ("baseline", "optimized") for key, value in TINY.items()]
+SYNTHETIC = Path(__file__).parents[3] / "results" / "quick-synthetic"
 Run = Callable[..., tuple[int, str, str]]
 
 
@@ -141,6 +142,37 @@ def test_an_unwritten_default_folder_is_below_results_and_latest_points_to_it(
     assert (tmp_path / "results" / "latest").readlink() == Path(folder.name)
     assert run("compare", *TINY_OPTIONS, "--out", "results/latest", "--resume")[0] == 0
     assert (tmp_path / "results" / "latest").readlink() == Path(folder.name)
+
+
+def test_comparisons_begun_in_the_same_second_have_a_folder_each(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for place in ("plan.from_request", "cli.judge"):
+        monkeypatch.setattr(f"harness.{place}.name_folder", lambda begin: Path("results") / "then")
+    names = [f"results/{name}" for name in ("then", "then-2", "then-3")]
+    for name, arguments in zip(names, ([*TINY_OPTIONS], [*TINY_OPTIONS], ["--from", *names[:2]]), strict=True):
+        exit_code, stdout, stderr = run("compare", *arguments, "--json")
+        assert exit_code == 0, stderr
+        assert read_object(stdout)["folder"] == name
+        assert json.loads((tmp_path / name / "plan.json").read_text())["name"] == Path(name).name
+        assert (tmp_path / "results" / "latest").readlink() == Path(Path(name).name)
+
+
+@pytest.mark.parametrize("asked", [TINY_OPTIONS, ["--from", SYNTHETIC]], ids=["trained", "judged"])
+def test_a_folder_that_another_fills_while_this_one_plans_is_refused_and_not_joined(
+    asked: list[str], run: Run, launcher: FakeLauncher, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fill(folder: Path, *, is_named: bool) -> Path:
+        shutil.copytree(SYNTHETIC, folder)
+        return folder
+
+    for place in ("comparison", "cli.judge"):
+        monkeypatch.setattr(f"harness.{place}.make_own_folder", fill)
+    before = (SYNTHETIC / "plan.json").read_bytes()
+    exit_code, _, stderr = run("compare", *asked, "--out", tmp_path / "a")
+    assert exit_code == 2 and f"{tmp_path / 'a'} exists already." in stderr
+    assert (tmp_path / "a" / "plan.json").read_bytes() == before and launcher.launched == []
 
 
 def write_csv(folder: Path) -> Path:
