@@ -443,7 +443,7 @@ def test_list_shows_every_stored_comparison_and_what_is_wrong_with_one(
     assert exit_code == 0
     lines = stdout.splitlines()
     assert len(lines) == 4
-    verdict = r"IMPROVED \(single seed, beyond \d+ times the known noise\)"
+    verdict = r"IMPROVED +single seed, beyond \d+ times the known noise$"
     assert re.search(rf"^a .*optimized \(changed\) / baseline \(changed\) .*{verdict}", lines[1])
     assert "damaged" in lines[2] and "not finished" in lines[3]
     exit_code, stdout, _ = run("list", "--results", tmp_path, "--json")
