@@ -38,6 +38,7 @@ def run_import(given: argparse.Namespace) -> Answer:
         "--threads": given.threads,
         "--launcher": given.launcher != LOCAL,
         "--address": given.address,
+        "--checkpoint-minutes": given.checkpoint_minutes is not None,
         "--mixed-machines": given.mixed_machines,
         "--seeds": given.seeds is not None,
         "--device": given.device != "auto",

@@ -9,7 +9,8 @@ from harness.cli.answer import Answer
 from harness.cli.options import Verbs, build_json_option
 from harness.cli.table import find_width, format_columns
 from harness.formats import format_loss, format_percent
-from mainrun.record.errors import StoredResultsError
+from harness.plan.folders import RESULTS
+from mainrun.record.errors import RequestError, StoredResultsError
 
 HEADER = ("name", "preset", "pair", "seeds", "compared on", "loss", "gain", "verdict", "certainty")
 NAMES = ("name", "pair")
@@ -29,12 +30,14 @@ def add_to(verbs: Verbs) -> None:
     """Adds the verb's parser."""
     parser = verbs.add_parser("list", help="stored comparisons with their headline numbers",
                               parents=[build_json_option()])  # fmt: skip
-    parser.add_argument("--results", type=Path, default=Path("results"), metavar="DIR", help="default: %(default)s")
+    parser.add_argument("--results", type=Path, default=RESULTS, metavar="DIR", help="default: %(default)s")
     parser.set_defaults(run=run)
 
 
 def run(given: argparse.Namespace) -> Answer:
     """Reads the numbers of every comparison below a folder."""
+    if given.results != RESULTS and not given.results.is_dir():
+        raise RequestError(f"{given.results} is no folder. --results names the one that comparisons stand in.")
     entries = list_comparisons(given.results)
     return Answer(format_list(entries, find_width()), {"comparisons": entries})
 

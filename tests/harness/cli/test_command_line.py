@@ -212,6 +212,9 @@ def make_regular_file(folder: Path) -> Path:
         (["--jobs", "0"], 2, "--jobs takes a number above 0, not 0"),
         (["--threads", "-1"], 2, "--threads takes a number above 0, not -1"),
         (["--checkpoint-minutes", "nan"], 2, "--checkpoint-minutes takes a number above 0, not nan"),
+        (["--checkpoint-minutes", "5"], 2, "--checkpoint-minutes is of a cluster and goes with --launcher ray"),
+        (["--title-column", "headline"], 2, "names a column of a file, but --data is 'synthetic'"),
+        (["--data", "hub", "--title-column", "headline"], 2, "names a column of a file, but --data is 'hub'"),
         (["--address", "auto"], 2, "--address names a cluster and goes with --launcher ray"),
         (["--address", "auto", "--dry-run"], 2, "--address names a cluster and goes with --launcher ray"),
         (["--resume"], 2, "--resume needs --out"),
@@ -433,6 +436,8 @@ def test_list_shows_every_stored_comparison_and_what_is_wrong_with_one(
 ) -> None:
     exit_code, stdout, _ = run("list", "--results", tmp_path)
     assert (exit_code, stdout) == (0, "No comparisons yet. Make one with: python -m harness compare\n")
+    exit_code, stdout, stderr = run("list", "--results", tmp_path / "absent")
+    assert (exit_code, stdout) == (2, "") and f"{tmp_path / 'absent'} is no folder." in stderr
     shutil.copytree(tiny_comparison, tmp_path / "a")
     shutil.copytree(tiny_comparison, tmp_path / "b")
     (tmp_path / "latest").symlink_to("b")

@@ -190,7 +190,7 @@ def test_a_name_that_is_too_long_is_no_comparison(
 @pytest.mark.parametrize(
     "option",
     [["--keep-weights"], ["--keep-checkpoints"], ["--mixed-machines"], ["--address", "auto"], ["--repo", "."],
-     ["--title-column", "headline"], ["--jobs", "2"]],
+     ["--title-column", "headline"], ["--jobs", "2"], ["--checkpoint-minutes", "5"]],
 )  # fmt: skip
 def test_options_that_only_training_has_are_refused_beside_from_and_not_passed_over(
     option: list[str], capsys: pytest.CaptureFixture[str]
