@@ -1,6 +1,7 @@
 """The main job: plan, launch, collect, analyse, render. Each stage reads only what the one before it stored."""
 
 import shlex
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from time import time
@@ -17,7 +18,7 @@ from harness.launch.job import Launcher
 from harness.launch.progress import ProgressDisplay
 from harness.launch.reuse import load_offers
 from harness.launch.runs import launch_runs
-from harness.plan.folders import point_latest_at
+from harness.plan.folders import make_own_folder, point_latest_at
 from harness.plan.from_request import leave_as_it_was, plan_request, save_changes, store_plan
 from harness.plan.git import find_head
 from harness.plan.plan import Plan
@@ -36,7 +37,7 @@ from harness.store.tensorboard import FOLDER as TENSORBOARD_FOLDER
 from harness.store.tensorboard import TensorBoardLog
 from mainrun.data.corpus import CorpusSource
 from mainrun.record.errors import InterruptionError, MachineError, RequestError, RunError
-from mainrun.record.files import check_temporary_folder, make_folder, save_json
+from mainrun.record.files import check_temporary_folder, save_json
 from mainrun.record.run_record import JOURNAL_NAME
 
 NO_TITLES_HERE = "the titles are not here: give --data with the file they came from"
@@ -51,9 +52,10 @@ def run_comparison(request: CompareRequest, launcher: Launcher, display: Progres
     check_temporary_folder()
     plan, folder = plan_request(request)
     offers = load_offers(request.reuse, folder)
-    make_folder(folder)
+    folder = make_own_folder(folder, is_named=request.out is not None)
+    plan = replace(plan, name=folder.resolve().name)
     with hold(folder, is_new=True), leave_as_it_was(folder):
-        plan, plan_sha256 = store_plan(folder, plan)
+        plan, plan_sha256 = store_plan(folder, plan, resume=request.resume)
         save_changes(folder, plan, request.repository)
         point_latest_at(folder)
         try:

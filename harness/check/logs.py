@@ -1,12 +1,14 @@
 """What counts and first losses give away, and whether what was read from a log still follows from it."""
 
 import json
+from collections.abc import Sequence
 from functools import partial
 from itertools import zip_longest
 
 from harness.analyse.examine import examine_run
-from harness.analyse.same_text import judge_texts
+from harness.analyse.same_text import Word, judge_texts
 from harness.check.registry import Evidence, Registry, Result, join_results, register, register_of_runs
+from harness.formats import format_few
 from harness.sources.find import read_stored
 from harness.store.facts import AbsentError
 from harness.store.journals import NOTE
@@ -36,7 +38,8 @@ def check_first_loss(evidence: Evidence, run: StoredRun) -> str | None:
 def check_same_tokens(evidence: Evidence) -> Result:
     """Unequal counts mean other data, or another tokenizer on the same titles, which titles and characters show."""
     first: dict[int, StoredRun] = {}
-    results: list[Result] = []
+    others: dict[tuple[int, int, Word], list[StoredRun]] = {}
+    """By vocabulary, count, and whether the titles are those of the first run with that vocabulary."""
     unknown = []
     for run in evidence.comparison.runs.values():
         facts = run.facts
@@ -44,10 +47,10 @@ def check_same_tokens(evidence: Evidence) -> Result:
             unknown.append(run.folder.name)
             continue
         before = first.setdefault(facts.vocab_size, run)
-        counts = before.facts.num_train_tokens, facts.num_train_tokens
-        if counts[0] != counts[1]:
-            listed = f"{before.folder.name} {counts[0]:,}, {run.folder.name} {counts[1]:,}"
-            results.append(_judge_counts(before, run, f"with a vocabulary of {facts.vocab_size:,}: {listed}"))
+        if facts.num_train_tokens != before.facts.num_train_tokens:
+            word = judge_texts(vars(before.facts), vars(facts))
+            others.setdefault((facts.vocab_size, facts.num_train_tokens, word), []).append(run)
+    results = [_judge_counts(first[size], runs, word) for (size, _, word), runs in others.items()]
     if unknown:
         results.append(("NOT CHECKED", f"{', '.join(unknown)}: training tokens or vocabulary size are not given"))
     if len(first) > 1:
@@ -58,8 +61,11 @@ def check_same_tokens(evidence: Evidence) -> Result:
     return join_results(results)
 
 
-def _judge_counts(one: StoredRun, other: StoredRun, counts: str) -> Result:
-    word = judge_texts(vars(one.facts), vars(other.facts))
+def _judge_counts(first: StoredRun, runs: Sequence[StoredRun], word: Word) -> Result:
+    """Of runs with one count, which is not that of the first run with their vocabulary."""
+    listed = ", ".join(f"{run.folder.name} {run.facts.num_train_tokens:,}" for run in (first, runs[0]))
+    alike = f" (and {format_few([run.folder.name for run in runs[1:]])})" if len(runs) > 1 else ""
+    counts = f"with a vocabulary of {first.facts.vocab_size:,}: {listed}{alike}"
     if word == "other":
         return "FAIL", f"other data or another tokenizer: {counts}"
     if word == "same":

@@ -22,6 +22,7 @@ from mainrun.recipes import RECIPES
 from mainrun.record.errors import RequestError
 
 if TYPE_CHECKING:
+    from harness.launch.job import Launcher
     from harness.launch.probe import Forecast
     from harness.plan.plan import Arm, Plan
     from harness.plan.request import CompareRequest
@@ -84,8 +85,6 @@ def train(given: argparse.Namespace, ablate: str | None = None) -> Answer:
     request = read_request(given, ablate)
     if not request.resume and request.launcher == LOCAL:
         check_device(request.device)
-    if given.dry_run:
-        return _show_plan(request)
     display = ProgressDisplay(write_live, style=find_style())
     with open_launcher(
         given.launcher,
@@ -96,28 +95,33 @@ def train(given: argparse.Namespace, ablate: str | None = None) -> Answer:
         checkpoint_minutes=given.checkpoint_minutes,
         say=display.say,
     ) as (launcher, num_at_once, num_threads):
-        folder = run_comparison(replace(request, jobs=num_at_once, threads=num_threads), launcher, display)
+        request = replace(request, jobs=num_at_once, threads=num_threads)
+        if given.dry_run:
+            return _show_plan(request, launcher)
+        folder = run_comparison(request, launcher, display)
     document = load_document(folder)
     return Answer(format_result(document, folder), {"folder": str(folder), "pairs": document["pairs"]})
 
 
-def _show_plan(request: CompareRequest) -> Answer:
-    """The plan, and then how long it will take."""
+def _show_plan(request: CompareRequest, launcher: Launcher) -> Answer:
+    """The plan, and then how long it will take; what the comparison would refuse is refused."""
     from harness.cli.terminal import say
-    from harness.launch.local import LocalLauncher
     from harness.launch.probe import forecast
     from harness.launch.reuse import load_offers
-    from harness.plan.from_request import plan_request
+    from harness.launch.runs import train_alike
+    from harness.plan.from_request import go_on, plan_request
     from harness.plan.plan import plan_to_json
     from harness.store.runs import get_run_folder, is_complete
 
     plan, folder = plan_request(request)
-    load_offers(request.reuse, folder)  # what the comparison would refuse is refused before it is begun
+    load_offers(request.reuse, folder)
+    plan = go_on(folder, plan) if request.resume else plan
+    alike = train_alike(request, plan, folder)
     missing = [run for run in plan.runs if not is_complete(get_run_folder(folder, run))]
 
     def tell_time() -> Answer:
         is_local = request.launcher == LOCAL  # the steps of this machine say nothing of a cluster's
-        time = forecast(request, plan, missing, LocalLauncher(), say) if is_local else None
+        time = forecast(alike, plan, missing, launcher, say) if is_local else None
         values = {"folder": str(folder), "plan": plan_to_json(plan), "estimated_s": time and time.total_s}
         return Answer(format_forecast(time), values)
 

@@ -14,7 +14,7 @@ from harness.comparison import check_comparison, make_reports
 from harness.formats import format_percent
 from harness.launch.choose import LOCAL
 from harness.plan.arms import check_against
-from harness.plan.folders import name_folder, point_latest_at, refuse_filled
+from harness.plan.folders import make_own_folder, name_folder, point_latest_at, refuse_filled, refuse_unstorable
 from harness.plan.plan import FIRST, MARGIN_PERCENT, Plan, check_rule, plan_to_json, save_plan
 from harness.sources.given import Given
 from harness.sources.planned import ImportedRun, plan_import, read_runs
@@ -23,6 +23,8 @@ from harness.store.locks import hold
 from harness.store.runs import load_comparison
 from mainrun.record.errors import EXIT_DONE, RequestError, RunError
 from mainrun.record.files import make_folder
+
+ADVICE = "Choose another --out."
 
 
 def run_import(given: argparse.Namespace) -> Answer:
@@ -36,6 +38,7 @@ def run_import(given: argparse.Namespace) -> Answer:
         "--threads": given.threads,
         "--launcher": given.launcher != LOCAL,
         "--address": given.address,
+        "--checkpoint-minutes": given.checkpoint_minutes is not None,
         "--mixed-machines": given.mixed_machines,
         "--seeds": given.seeds is not None,
         "--device": given.device != "auto",
@@ -59,7 +62,8 @@ def run_import(given: argparse.Namespace) -> Answer:
     plan, folder, runs = _plan(given)
     if given.dry_run:
         return Answer(format_import(plan, runs, folder), {"folder": str(folder), "plan": plan_to_json(plan)})
-    document = _judge(plan, folder, runs)
+    folder = make_own_folder(folder, is_named=given.out is not None)
+    document = _judge(replace(plan, name=folder.resolve().name), folder, runs)
     failures = [
         f"{planned.folder_name} failed: {run.failure}"
         for planned, run in zip(plan.runs, runs, strict=True)
@@ -98,7 +102,10 @@ def _plan(given: argparse.Namespace) -> tuple[Plan, Path, list[ImportedRun]]:
     folder = given.out or name_folder("imported")
     margin_percent = MARGIN_PERCENT if given.margin is None else given.margin
     facts = Given(given.block_size, given.batch_size, given.train_tokens, given.validation_tokens)
-    refuse_filled(folder, "Choose another --out.")
+    if given.out is None:
+        refuse_unstorable(folder)
+    else:
+        refuse_filled(folder, ADVICE)
     check_rule((), margin_percent)
     runs = read_runs(given.sources, given.loss_unit, facts)
     plan = plan_import(folder.resolve().name, runs, margin_percent)
@@ -111,8 +118,8 @@ def _judge(plan: Plan, folder: Path, runs: list[ImportedRun]) -> dict[str, Any]:
     """Takes the runs in, checks them, writes data and reports, and returns the content of `comparison.json`."""
     from harness.launch.local import LocalLauncher
 
-    make_folder(folder)
     with hold(folder, is_new=True):
+        refuse_filled(folder, ADVICE)  # another may have begun there since this was planned
         make_folder(folder / "runs")
         plan_sha256 = save_plan(folder, plan)
         point_latest_at(folder)

@@ -7,10 +7,17 @@ from typing import Any
 
 from harness.cli.answer import Answer
 from harness.cli.options import Verbs, build_json_option
-from harness.cli.table import format_columns
+from harness.cli.table import find_width, format_columns
 from harness.formats import format_loss, format_percent
-from mainrun.record.errors import StoredResultsError
+from harness.plan.folders import RESULTS
+from mainrun.record.errors import RequestError, StoredResultsError
 
+HEADER = ("name", "preset", "pair", "seeds", "compared on", "loss", "gain", "verdict", "certainty")
+NAMES = ("name", "pair")
+SPARED = ("certainty", "compared on", "loss", "preset", "seeds", "pair")
+"""Columns that a narrow terminal does without, in this order."""
+MIN_NAME_CHARS = 17
+"""Of a name that is cut in the middle: it is to be typed again."""
 _OF_BASIS = ("baseline_loss", "candidate_loss", "gain_percent")
 _OF_FULL = ("baseline_full_loss_nats_per_char", "candidate_full_loss_nats_per_char", "full_gain_percent")
 """The same again where the full loss decides."""
@@ -23,14 +30,16 @@ def add_to(verbs: Verbs) -> None:
     """Adds the verb's parser."""
     parser = verbs.add_parser("list", help="stored comparisons with their headline numbers",
                               parents=[build_json_option()])  # fmt: skip
-    parser.add_argument("--results", type=Path, default=Path("results"), metavar="DIR", help="default: %(default)s")
+    parser.add_argument("--results", type=Path, default=RESULTS, metavar="DIR", help="default: %(default)s")
     parser.set_defaults(run=run)
 
 
 def run(given: argparse.Namespace) -> Answer:
     """Reads the numbers of every comparison below a folder."""
+    if given.results != RESULTS and not given.results.is_dir():
+        raise RequestError(f"{given.results} is no folder. --results names the one that comparisons stand in.")
     entries = list_comparisons(given.results)
-    return Answer(format_list(entries), {"comparisons": entries})
+    return Answer(format_list(entries, find_width()), {"comparisons": entries})
 
 
 def list_comparisons(results: Path) -> list[dict[str, Any]]:
@@ -47,26 +56,33 @@ def list_comparisons(results: Path) -> list[dict[str, Any]]:
     return [entry for folder in sorted(by_place.values()) for entry in _describe(folder)]
 
 
-def format_list(entries: Iterable[dict[str, Any]]) -> str:
-    """Stored comparisons, one a line."""
-    rows = [
-        [
-            entry["name"],
-            entry["preset"] or "",
-            entry["pair"] or entry["problem"] or "",
-            str(entry["num_seed_pairs"] or ""),
-            (entry["basis"] or "").partition(" (")[0],
-            format_loss(entry["baseline_loss"]),
-            format_loss(entry["candidate_loss"]),
-            format_percent(entry["gain_percent"]),
-            entry["verdict"] or "",
-        ]
-        for entry in entries
-    ]
+def format_list(entries: Iterable[dict[str, Any]], max_width: int | None = None) -> str:
+    """Stored comparisons, one a line, of no more than `max_width` characters where that is given."""
+    rows = [_lay_out(entry) for entry in entries]
     if not rows:
         return "No comparisons yet. Make one with: python -m harness compare"
-    header = ["name", "preset", "pair", "seeds", "compared on", "loss", "", "gain", "verdict"]
-    return "\n".join(format_columns(header, rows, numeric=(3,)))
+    names, spared = ([HEADER.index(name) for name in columns] for columns in (NAMES, SPARED))
+    lines = format_columns(
+        HEADER, rows, numeric=(HEADER.index("seeds"),), max_width=max_width, names=names, spared=spared,
+        min_name_chars=MIN_NAME_CHARS,
+    )  # fmt: skip
+    return "\n".join(lines)
+
+
+def _lay_out(entry: dict[str, Any]) -> list[str]:
+    verdict, _, certainty = (entry["verdict"] or "").partition(" (")
+    losses = (format_loss(entry[f"{side}_loss"]) for side in ("baseline", "candidate"))
+    return [
+        entry["name"],
+        entry["preset"] or "",
+        entry["pair"] or entry["problem"] or "",
+        str(entry["num_seed_pairs"] or ""),
+        (entry["basis"] or "").partition(" (")[0],
+        " → ".join(losses) if entry["pair"] else "",
+        format_percent(entry["gain_percent"]) if entry["pair"] else "",
+        verdict,
+        certainty.removesuffix(")"),
+    ]
 
 
 def _describe(folder: Path) -> list[dict[str, Any]]:

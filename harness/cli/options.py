@@ -6,7 +6,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, NoReturn, TypeAlias
 
-from harness.launch.choose import LAUNCHERS, LOCAL
+from harness.launch.choose import CHECKPOINT_MINUTES, LAUNCHERS, LOCAL
 from mainrun.devices import DEVICES, PRECISIONS
 from mainrun.recipes import PRESETS
 from mainrun.record.errors import RequestError
@@ -67,8 +67,9 @@ def build_training_options() -> Parser:
     options.add_argument("--threads", type=int, metavar="N",
                          help="of each run (default: all cores, or an equal part of them for each job)")  # fmt: skip
     add_launcher_options(options)
-    options.add_argument("--checkpoint-minutes", type=float, default=10.0, metavar="M",
-                         help="how often a checkpoint comes back from a cluster (default: %(default)g)")  # fmt: skip
+    options.add_argument("--checkpoint-minutes", type=float, metavar="M",
+                         help="how often a checkpoint comes back from a cluster (default: "
+                         f"{CHECKPOINT_MINUTES:g})")  # fmt: skip
     options.add_argument("--mixed-machines", action="store_true",
                          help="compare runs of different kinds of processors or numbers of threads")  # fmt: skip
     options.add_argument("--out", type=Path, metavar="DIR",

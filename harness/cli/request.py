@@ -6,6 +6,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from harness.cli.options import DEFAULT_PRESET, DEFAULT_TITLE_COLUMN, refuse_loose_seeds
+from harness.launch.choose import LOCAL
 from mainrun.recipes import get_preset
 from mainrun.record.errors import RequestError
 from mainrun.rules import SEED
@@ -24,6 +25,7 @@ def read_request(given: argparse.Namespace, ablate: str | None) -> CompareReques
     from harness.plan.plan import FIRST, MARGIN_PERCENT
     from harness.plan.request import CompareRequest
     from harness.plan.seeds import parse_seeds
+    from mainrun.data.corpus import HUB, SYNTHETIC
 
     refuse_loose_seeds(given, [*given.recipes, given.ablate])
     if given.resume:
@@ -34,6 +36,11 @@ def read_request(given: argparse.Namespace, ablate: str | None) -> CompareReques
         value = getattr(given, option)
         if value is not None and not value > 0:
             raise RequestError(f"--{option.replace('_', '-')} takes a number above 0, not {value}.")
+    if given.checkpoint_minutes is not None and given.launcher == LOCAL:
+        raise RequestError("--checkpoint-minutes is of a cluster and goes with --launcher ray.")
+    data = given.data or get_preset(preset).data
+    if given.title_column is not None and not given.resume and data in (HUB, SYNTHETIC):
+        raise RequestError(f"--title-column names a column of a file, but --data is {data!r}: omit it.")
     return CompareRequest(
         recipes=tuple(given.recipes) or (DEFAULT_RECIPES[:1] if given.sweeps else DEFAULT_RECIPES),
         preset=preset,

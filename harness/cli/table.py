@@ -23,15 +23,16 @@ def format_columns(
     names: Sequence[int] = (),
     longest: int | None = None,
     spared: Sequence[int] = (),
+    min_name_chars: int = MIN_NAME_CHARS,
 ) -> list[str]:
     """Lines with every column as wide as its widest cell; those at the places `numeric` are set to the right.
 
     In no more than `max_width` characters, where that is given: columns are left out in the order of `spared` until
-    those that stay have room. What is free goes to `names`, of which the longest are cut in the middle, and then to
-    the column at `longest`, whose cells are cut at the end.
+    those that stay have room. What is free goes to `names`, of which the longest are cut in the middle to no fewer than
+    `min_name_chars`, and then to the column at `longest`, whose cells are cut at the end.
     """
     widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
-    flexible = dict.fromkeys(names, MIN_NAME_CHARS) | ({} if longest is None else {longest: MIN_CELL_CHARS})
+    flexible = dict.fromkeys(names, min_name_chars) | ({} if longest is None else {longest: MIN_CELL_CHARS})
     kept = {place: min(width, flexible.get(place, width)) for place, width in enumerate(widths)}
     if max_width is None:
         kept = dict(enumerate(widths))
@@ -39,7 +40,7 @@ def format_columns(
         for place in spared:
             if _add_up(kept) > max_width:
                 del kept[place]
-        for most in range(MIN_NAME_CHARS, max_width):
+        for most in range(min_name_chars, max_width):
             wider = kept | {place: min(widths[place], most) for place in names}
             kept = wider if _add_up(wider) <= max_width else kept
         if longest in kept:

@@ -7,6 +7,8 @@ from typing import Any
 from mainrun.record.files import atomic_write, compute_file_sha256, compute_sha256, make_folder, unwritable
 
 CHECKPOINT_FOLDER = "checkpoint"
+KEEP_CHECKPOINTS = "--keep-checkpoints"
+"""Among the words of a job whose checkpoints are all kept."""
 
 
 class DamagedError(Exception):
@@ -16,8 +18,9 @@ class DamagedError(Exception):
 class Arrivals:
     """Puts what arrives into a run's folder."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, *, keep: bool = False) -> None:
+        """`keep` leaves every checkpoint where it is, as a run does that was asked to."""
+        self._folder, self._keep = folder, keep
         self._grown: set[Path] = set()
 
     def take(self, header: dict[str, Any], content: bytes) -> None:
@@ -37,7 +40,7 @@ class Arrivals:
             self._sync()  # a checkpoint counts on the journal as it was then, whatever becomes of this machine
         with atomic_write(path) as file:
             file.write(content)
-        if path.parent.name == CHECKPOINT_FOLDER:
+        if path.parent.name == CHECKPOINT_FOLDER and not self._keep:
             for older in path.parent.glob(f"*{path.suffix}"):
                 if older != path:
                     older.unlink()

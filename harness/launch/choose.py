@@ -12,6 +12,8 @@ from mainrun.record.errors import RequestError
 LOCAL, RAY = "local", "ray"
 LAUNCHERS = (LOCAL, RAY)
 """What `--launcher` takes: processes of this machine, or tasks of a Ray cluster."""
+CHECKPOINT_MINUTES = 10.0
+"""How often a checkpoint comes back from a cluster where nobody says it."""
 
 
 @contextmanager
@@ -22,7 +24,7 @@ def open_launcher(
     num_threads: int | None,
     *,
     wants_gpu: bool,
-    checkpoint_minutes: float,
+    checkpoint_minutes: float | None,
     say: Callable[[str], None],
 ) -> Iterator[tuple[Launcher, int, int | None]]:
     """The launcher of a name in `LAUNCHERS`, how many runs at once, and with how many threads each.
@@ -40,7 +42,7 @@ def open_launcher(
         return
     from harness.launch.cluster import open_cluster
 
-    with open_cluster(address, checkpoint_minutes, say) as cluster:
+    with open_cluster(address, checkpoint_minutes or CHECKPOINT_MINUTES, say) as cluster:
         num_at_once, num_threads = cluster.share(num_at_once, num_threads, wants_gpu=wants_gpu)
         yield cluster, num_at_once, num_threads
 

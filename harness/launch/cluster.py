@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.launch import relay
-from harness.launch.arrivals import Arrivals, DamagedError
+from harness.launch.arrivals import KEEP_CHECKPOINTS, Arrivals, DamagedError
 from harness.launch.job import Job, Outcome
 from harness.launch.shares import count_cores, share_nodes
 from harness.launch.travel import Content, archive_folder, build_order, load_dataset, load_file, load_packages
@@ -130,7 +130,8 @@ class Cluster:
             max_retries=0,  # a run goes on from what has come back, which Ray does not know of
         )
         frames = task.remote(order, folder, *(reference for _, reference in contents))
-        self._running[job.name] = _Running(job, frames, Arrivals(job.folder), time.monotonic(), num_gpus)
+        arrivals = Arrivals(job.folder, keep=KEEP_CHECKPOINTS in job.argv)
+        self._running[job.name] = _Running(job, frames, arrivals, time.monotonic(), num_gpus)
 
     def poll(self, wait_s: float) -> dict[str, Outcome]:
         if self._running:

@@ -13,7 +13,7 @@ from harness.plan.git import extract_tree
 from harness.plan.plan import Plan, PlannedRun
 from harness.sources.take_in import take_in_command
 from harness.store.runs import CHECKOUT_FOLDER, WORK_FOLDER
-from mainrun.record.errors import EXIT_DONE, EXIT_INTERRUPTED
+from mainrun.record.errors import EXIT_DONE
 from mainrun.record.files import make_folder
 
 OUTPUT_NAME = "output.log"
@@ -70,8 +70,6 @@ class CommandTask:
         pass
 
     def finish(self, outcome: Outcome) -> str | None:
-        if outcome.exit_code == EXIT_INTERRUPTED:
-            raise KeyboardInterrupt
         end = None if outcome.exit_code == EXIT_DONE else _describe_end(outcome)
         observed_s = time.monotonic() - self._began
         content = self._follower.read_all()

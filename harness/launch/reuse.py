@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from harness.launch.arrivals import CHECKPOINT_FOLDER, KEEP_CHECKPOINTS
 from harness.launch.job import Job, Launcher
 from harness.launch.training import train_for
 from harness.plan.plan import Plan, PlannedRun
@@ -18,7 +19,10 @@ from harness.store.runs import TAKEN_OVER, StoredComparison, StoredRun, load_com
 from mainrun.record.errors import RequestError, StoredResultsError
 from mainrun.record.files import compute_file_sha256, make_folder, make_scratch_folder, save_json, unwritable
 from mainrun.record.identity import compute_identity
-from mainrun.record.run_record import FILE_NAME, HASHED_FILES, JOURNAL_NAME
+from mainrun.record.run_record import FILE_NAME, HASHED_FILES, JOURNAL_NAME, WEIGHTS_NAME
+
+_KEPT = {"--keep-weights": WEIGHTS_NAME, KEEP_CHECKPOINTS: CHECKPOINT_FOLDER}
+"""What the job may ask to be kept, and what of a run's folder that is."""
 
 
 @dataclass
@@ -75,9 +79,12 @@ def take_over(
         where, stored = f"{run.folder.name} of {comparison.plan.name}", _identify(run.record, in_full=in_full)
         changed = sorted(key for key in stored | asked if stored.get(key) != asked.get(key))
         if not changed:
-            _copy_run(run, comparison.plan, job.folder, {"arm": planned.arm, "plan_sha256": plan_sha256})
+            asked_for = [name for option, name in _KEPT.items() if option in job.argv]
+            kept = [name for name in asked_for if (run.folder / name).exists()]
+            _copy_run(run, comparison.plan, job.folder, {"arm": planned.arm, "plan_sha256": plan_sha256}, kept)
             offers.taken.add(run.record["mainrun_log_sha256"])
-            return f"complete: taken over from {where}"
+            absent = " and ".join(name for name in asked_for if name not in kept)
+            return f"complete: taken over from {where}{absent and f', which kept no {absent}'}"
         refusals.append(f"{where} is not taken over, because it is not the same run: {', '.join(changed)}")
     return "; ".join(refusals)
 
@@ -108,8 +115,11 @@ def _same_titles(one: dict[str, Any], two: dict[str, Any]) -> bool:
     return all(one[key] == two[key] for key in ("train_sha256", "validation_sha256"))
 
 
-def _copy_run(run: StoredRun, plan: Plan, folder: Path, changes: dict[str, Any]) -> None:
-    """The run's files, its hashes checked again on the copies, under a new record; whole or not at all."""
+def _copy_run(run: StoredRun, plan: Plan, folder: Path, changes: dict[str, Any], kept: Sequence[str]) -> None:
+    """The run's files, its hashes checked again on the copies, under a new record; whole or not at all.
+
+    What it `kept` is copied as it is: verify holds it to the hashes in the record.
+    """
     origin = run.record.get(TAKEN_OVER) or {
         "comparison": plan.name,
         "run": run.folder.name,
@@ -124,6 +134,9 @@ def _copy_run(run: StoredRun, plan: Plan, folder: Path, changes: dict[str, Any])
             shutil.copyfile(run.folder / name, new / name)
             if compute_file_sha256(new / name) != run.record[key]:
                 raise StoredResultsError(f"{run.folder / name} was changed while it was taken over.")
+        for name in kept:
+            copy = shutil.copytree if (run.folder / name).is_dir() else shutil.copyfile
+            copy(run.folder / name, new / name)
         save_json(new / FILE_NAME, {**run.record, **changes, TAKEN_OVER: origin})
         new.replace(folder)
     except OSError as error:

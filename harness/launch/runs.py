@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from harness.launch.alike import Alike
+from harness.launch.arrivals import KEEP_CHECKPOINTS
 from harness.launch.choose import LOCAL
 from harness.launch.command import CommandTask, build_command_job
 from harness.launch.estimate import Work, find_work
@@ -37,11 +38,41 @@ def launch_runs(
 
     Raises what would end every run, and `KeyboardInterrupt` where the user ended one; all that is complete is kept.
     """
-    stage = _Stage(_train_alike(request, plan, folder), plan, folder, plan_sha256, display)
+    stage = _Stage(train_alike(request, plan, folder), plan, folder, plan_sha256, display)
     stage.take_over(offers, launcher)
     display.expect(stage.find_works(), request.jobs or 1)
     failures = run_tasks(stage.build_tasks(), launcher, request.jobs or 1)
     return [f"{run.folder_name}: {failures[run.folder_name]}" for run in plan.runs if run.folder_name in failures]
+
+
+def train_alike(request: CompareRequest, plan: Plan, folder: Path) -> CompareRequest:
+    """The request with the device, precision and threads of the runs begun before, where it names none.
+
+    Raises `RequestError` where it names others: arms trained in different ways are not compared, but for the threads
+    where `--mixed-machines` asks for it.
+    """
+    for run in plan.runs:
+        record = get_run_folder(folder, run) / RECORD_NAME
+        machine = load_run_record(record.parent).get("machine", {}) if record.exists() else {}
+        for key, named in (("device", request.device), ("precision", request.precision)):
+            stored = machine.get(key, named)
+            if named not in ("auto", stored):
+                raise RequestError(
+                    f"{run.folder_name} was begun with --{key} {stored}, not {named}. Go on with that, or begin anew "
+                    "in another folder."
+                )
+            request = replace(request, **{key: stored})
+        threads = machine.get("num_threads")
+        if threads is None or request.mixed_machines:
+            continue
+        if request.threads not in (None, threads):
+            raise RequestError(
+                f"{run.folder_name} was begun with --threads {threads}, not {request.threads}, and its bits depend on "
+                "it. Go on with that, begin anew in another folder, or ask for both with --mixed-machines."
+            )
+        if (request.jobs or 1) > 1:  # of a run alone the environment says it
+            request = replace(request, threads=threads)
+    return request
 
 
 @dataclass
@@ -105,7 +136,7 @@ class _Stage:
         # Threads may differ where that is asked for, and a node of a cluster does not have the folder of another run.
         arm, may_differ = self.plan.get_arm(run.arm), self.request.mixed_machines or self.request.launcher != LOCAL
         beside = None if may_differ else self._find_trained(arm)
-        kept = {"--keep-weights": self.request.keep_weights, "--keep-checkpoints": self.request.keep_checkpoints}
+        kept = {"--keep-weights": self.request.keep_weights, KEEP_CHECKPOINTS: self.request.keep_checkpoints}
         more = [option for option, is_asked in kept.items() if is_asked]
         folder = get_run_folder(self.folder, run)
         job = build_training_job(self.request, self.plan, run, folder, self.plan_sha256, beside, more)
@@ -128,33 +159,3 @@ class _Stage:
 
     def _find_place(self, run: PlannedRun) -> str:
         return f"[{self.plan.runs.index(run) + 1}/{len(self.plan.runs)}]"
-
-
-def _train_alike(request: CompareRequest, plan: Plan, folder: Path) -> CompareRequest:
-    """The request with the device, precision and threads of the runs begun before, where it names none.
-
-    Raises `RequestError` where it names others: arms trained in different ways are not compared, but for the threads
-    where `--mixed-machines` asks for it.
-    """
-    for run in plan.runs:
-        record = get_run_folder(folder, run) / RECORD_NAME
-        machine = load_run_record(record.parent).get("machine", {}) if record.exists() else {}
-        for key, named in (("device", request.device), ("precision", request.precision)):
-            stored = machine.get(key, named)
-            if named not in ("auto", stored):
-                raise RequestError(
-                    f"{run.folder_name} was begun with --{key} {stored}, not {named}. Go on with that, or begin anew "
-                    "in another folder."
-                )
-            request = replace(request, **{key: stored})
-        threads = machine.get("num_threads")
-        if threads is None or request.mixed_machines:
-            continue
-        if request.threads not in (None, threads):
-            raise RequestError(
-                f"{run.folder_name} was begun with --threads {threads}, not {request.threads}, and its bits depend on "
-                "it. Go on with that, begin anew in another folder, or ask for both with --mixed-machines."
-            )
-        if (request.jobs or 1) > 1:  # of a run alone the environment says it
-            request = replace(request, threads=threads)
-    return request

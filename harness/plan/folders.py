@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from mainrun.record.errors import RequestError
-from mainrun.record.files import unwritable
+from mainrun.record.files import make_folder, unwritable
 from mainrun.record.inert import make_inert
 
 RESULTS = Path("results")
@@ -18,8 +18,29 @@ _log = logging.getLogger(__name__)
 
 
 def name_folder(begin: str) -> Path:
-    """The folder of a comparison that is begun now."""
+    """The folder of a comparison that is begun now, as `make_own_folder` may make it."""
     return RESULTS / f"{begin}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
+
+
+def make_own_folder(folder: Path, *, is_named: bool) -> Path:
+    """Makes the folder of a comparison; one that the user has not named gets a number where another has its name.
+
+    Raises `MachineError` where that is refused.
+    """
+    if is_named:
+        make_folder(folder)
+        return folder
+    make_folder(folder.parent)
+    own, number = folder, 1
+    while True:
+        try:
+            own.mkdir()
+            return own
+        except FileExistsError:  # begun in the same second
+            number += 1
+            own = folder.with_name(f"{folder.name}-{number}")
+        except OSError as error:
+            raise unwritable(own, error) from error
 
 
 def refuse_filled(folder: Path, advice: str) -> None:

@@ -23,6 +23,8 @@ from mainrun.record.errors import RequestError, StoredResultsError
 from mainrun.record.files import atomic_write, compute_file_sha256, make_folder, save_text
 from mainrun.record.run_record import FILE_NAME as RECORD_NAME
 
+_ADVICE = "Continue it with --resume or choose another --out."
+
 
 def plan_request(request: CompareRequest) -> tuple[Plan, Path]:
     """The plan a request comes to, and the folder it would fill; nothing is written there.
@@ -31,11 +33,11 @@ def plan_request(request: CompareRequest) -> tuple[Plan, Path]:
     """
     folder = request.out or name_folder(f"{'ablate-' if request.ablate else ''}{request.preset}")
     begun: dict[str, Code] = {}
-    if request.resume:
+    if request.resume or request.out is None:
         refuse_unstorable(folder)
     else:
-        refuse_filled(folder, "Continue it with --resume or choose another --out.")
-    if (folder / PLAN_NAME).exists():
+        refuse_filled(folder, _ADVICE)
+    if request.resume and (folder / PLAN_NAME).exists():
         stored = load_plan(folder)
         begun = {arm.name: arm.code for arm in stored.arms if arm.code is not None}
         if request.source.data == HUB == stored.corpus["source"] and request.data_revision is None:
@@ -54,21 +56,33 @@ def plan_request(request: CompareRequest) -> tuple[Plan, Path]:
     return _conclude(plan, request), folder
 
 
-def store_plan(folder: Path, plan: Plan) -> tuple[Plan, str]:
-    """Writes the plan of a new comparison, or goes on by a stored one; returns it with its SHA-256.
+def store_plan(folder: Path, plan: Plan, *, resume: bool) -> tuple[Plan, str]:
+    """Writes the plan of a new comparison, or to `resume`, goes on by a stored one; returns it with its SHA-256.
+
+    Raises `RequestError` where another one is stored, also since this one was planned.
+    """
+    if not resume:
+        refuse_filled(folder, _ADVICE)
+    if not (folder / PLAN_NAME).exists():
+        make_folder(folder / "runs")
+        return plan, save_plan(folder, plan)
+    begun, plan = load_plan(folder), go_on(folder, plan)
+    return plan, compute_file_sha256(folder / PLAN_NAME) if plan == begun else save_plan(folder, plan)
+
+
+def go_on(folder: Path, plan: Plan) -> Plan:
+    """The plan as it is, or where one is stored, that by which its comparison goes on.
 
     Raises `RequestError` where another one is stored.
     """
     if not (folder / PLAN_NAME).exists():
-        make_folder(folder / "runs")
-        return plan, save_plan(folder, plan)
+        return plan
     begun = load_plan(folder)
     if differing := list_differences(begun, plan):
         raise RequestError(
             f"{folder} was planned with another {', '.join(differing)}. Give the command line it was begun with."
         )
-    plan = continue_plan(begun, plan)
-    return plan, compute_file_sha256(folder / PLAN_NAME) if plan == begun else save_plan(folder, plan)
+    return continue_plan(begun, plan)
 
 
 @contextmanager

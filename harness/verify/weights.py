@@ -30,12 +30,15 @@ def probe_all(
     comparison: StoredComparison, source: CorpusSource | None, launcher: Launcher, repository: Path | None
 ) -> Result:
     """The gravest answer over the runs that kept their weights."""
-    runs = [run for run in comparison.trained if run.is_complete and (run.folder / WEIGHTS_NAME).is_file()]
+    whole = [run for run in comparison.trained if run.is_complete]
+    runs = [run for run in whole if (run.folder / WEIGHTS_NAME).is_file()]
     if not runs:
         return "NOT CHECKED", "no run kept its weights; compare --keep-weights does"
     if source is None:
         return "NOT CHECKED", NO_TITLES_HERE
-    return join_results([_probe(comparison, run, source, launcher, repository) for run in runs])
+    status, text = join_results([_probe(comparison, run, source, launcher, repository) for run in runs])
+    absent = len(whole) - len(runs)
+    return status, f"{text}; {absent} of {len(whole)} runs kept none" if absent else text
 
 
 def _probe(

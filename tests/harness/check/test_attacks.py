@@ -21,7 +21,8 @@ from harness.store.journals import load_journal
 from harness.store.locks import hold
 from harness.store.runs import load_comparison
 from harness.verify.verify import verify
-from harness.verify.weights import find_problem
+from harness.verify.weights import find_problem, probe_all
+from mainrun.data.corpus import CorpusSource
 from mainrun.model.gpt import GPT
 from mainrun.model.initialization import init_weights
 from mainrun.probe import measure_moved_nats
@@ -190,6 +191,17 @@ def test_kept_weights_that_do_not_give_the_losses_are_found(tiny_comparison: Pat
     assert "tokens that come after" in (find_problem(run, honest | {"moved_nats": 0.5}) or "")
     assert "final weights" in (find_problem(run, honest | {"weights_sha256": "0" * 64}) or "")
     assert "validation title 0" in (find_problem(run, honest | {"title_loss_nats": [99.0, *losses[1:]]}) or "")
+
+
+@pytest.mark.parametrize("runs", [("baseline-s1337",), ("baseline-s1337", "optimized-s1337")])
+def test_runs_that_kept_no_weights_are_not_passed_over(
+    runs: tuple[str, ...], own_comparison: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("harness.verify.weights._probe", lambda *given: ("PASS", "measured again"))
+    for run in runs:
+        (own_comparison / "runs" / run / "weights.pt").touch()
+    found = probe_all(load_comparison(own_comparison), CorpusSource("synthetic"), FakeLauncher(), None)
+    assert found == ("PASS", "measured again" + ("; 1 of 2 runs kept none" if len(runs) == 1 else ""))
 
 
 @pytest.mark.parametrize("place", ["runs/pipe", "figures/pipe.svg", "plan.json"])

@@ -15,6 +15,7 @@ from tests.harness.fakes import MACHINE, SOURCE_SHA256, TINY, FakeLauncher, Mish
 
 VERBS = ("compare", "ablate", "report", "verify", "gate", "list")
 TINY_OPTIONS = [f"--set={arm}.{key}={value}" for arm in ("baseline", "optimized") for key, value in TINY.items()]
+SYNTHETIC = Path(__file__).parents[3] / "results" / "quick-synthetic"
 Run = Callable[..., tuple[int, str, str]]
 
 
@@ -143,6 +144,37 @@ def test_an_unwritten_default_folder_is_below_results_and_latest_points_to_it(
     assert (tmp_path / "results" / "latest").readlink() == Path(folder.name)
 
 
+def test_comparisons_begun_in_the_same_second_have_a_folder_each(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for place in ("plan.from_request", "cli.judge"):
+        monkeypatch.setattr(f"harness.{place}.name_folder", lambda begin: Path("results") / "then")
+    names = [f"results/{name}" for name in ("then", "then-2", "then-3")]
+    for name, arguments in zip(names, ([*TINY_OPTIONS], [*TINY_OPTIONS], ["--from", *names[:2]]), strict=True):
+        exit_code, stdout, stderr = run("compare", *arguments, "--json")
+        assert exit_code == 0, stderr
+        assert read_object(stdout)["folder"] == name
+        assert json.loads((tmp_path / name / "plan.json").read_text())["name"] == Path(name).name
+        assert (tmp_path / "results" / "latest").readlink() == Path(Path(name).name)
+
+
+@pytest.mark.parametrize("asked", [TINY_OPTIONS, ["--from", SYNTHETIC]], ids=["trained", "judged"])
+def test_a_folder_that_another_fills_while_this_one_plans_is_refused_and_not_joined(
+    asked: list[str], run: Run, launcher: FakeLauncher, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fill(folder: Path, *, is_named: bool) -> Path:
+        shutil.copytree(SYNTHETIC, folder)
+        return folder
+
+    for place in ("comparison", "cli.judge"):
+        monkeypatch.setattr(f"harness.{place}.make_own_folder", fill)
+    before = (SYNTHETIC / "plan.json").read_bytes()
+    exit_code, _, stderr = run("compare", *asked, "--out", tmp_path / "a")
+    assert exit_code == 2 and f"{tmp_path / 'a'} exists already." in stderr
+    assert (tmp_path / "a" / "plan.json").read_bytes() == before and launcher.launched == []
+
+
 def write_csv(folder: Path) -> Path:
     path = folder / "titles.csv"
     path.write_text("headline,score\none,1\ntwo,2\n")
@@ -180,7 +212,11 @@ def make_regular_file(folder: Path) -> Path:
         (["--jobs", "0"], 2, "--jobs takes a number above 0, not 0"),
         (["--threads", "-1"], 2, "--threads takes a number above 0, not -1"),
         (["--checkpoint-minutes", "nan"], 2, "--checkpoint-minutes takes a number above 0, not nan"),
+        (["--checkpoint-minutes", "5"], 2, "--checkpoint-minutes is of a cluster and goes with --launcher ray"),
+        (["--title-column", "headline"], 2, "names a column of a file, but --data is 'synthetic'"),
+        (["--data", "hub", "--title-column", "headline"], 2, "names a column of a file, but --data is 'hub'"),
         (["--address", "auto"], 2, "--address names a cluster and goes with --launcher ray"),
+        (["--address", "auto", "--dry-run"], 2, "--address names a cluster and goes with --launcher ray"),
         (["--resume"], 2, "--resume needs --out"),
         (["--data", "{tmp}/absent.txt"], 2, "absent.txt"),
         (["--data", "{csv}"], 2, "title"),
@@ -229,11 +265,12 @@ def test_a_request_that_cannot_be_met_ends_with_its_code_and_reason(
     assert not (tmp_path / "new").exists()
 
 
+@pytest.mark.parametrize("more", [[], ["--dry-run"]])
 def test_without_ray_a_cluster_is_what_the_machine_lacks(
-    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    more: list[str], run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "ray", None)
-    exit_code, _, stderr = run("compare", *TINY_OPTIONS, "--launcher", "ray", "--out", tmp_path / "a")
+    exit_code, _, stderr = run("compare", *TINY_OPTIONS, "--launcher", "ray", "--out", tmp_path / "a", *more)
     assert (exit_code, (tmp_path / "a").exists()) == (6, False)
     assert "--launcher ray needs Ray. Install it with: pip install 'mainrun-harness[cluster]'" in stderr
 
@@ -399,6 +436,8 @@ def test_list_shows_every_stored_comparison_and_what_is_wrong_with_one(
 ) -> None:
     exit_code, stdout, _ = run("list", "--results", tmp_path)
     assert (exit_code, stdout) == (0, "No comparisons yet. Make one with: python -m harness compare\n")
+    exit_code, stdout, stderr = run("list", "--results", tmp_path / "absent")
+    assert (exit_code, stdout) == (2, "") and f"{tmp_path / 'absent'} is no folder." in stderr
     shutil.copytree(tiny_comparison, tmp_path / "a")
     shutil.copytree(tiny_comparison, tmp_path / "b")
     (tmp_path / "latest").symlink_to("b")
@@ -409,7 +448,7 @@ def test_list_shows_every_stored_comparison_and_what_is_wrong_with_one(
     assert exit_code == 0
     lines = stdout.splitlines()
     assert len(lines) == 4
-    verdict = r"IMPROVED \(single seed, beyond \d+ times the known noise\)"
+    verdict = r"IMPROVED +single seed, beyond \d+ times the known noise$"
     assert re.search(rf"^a .*optimized \(changed\) / baseline \(changed\) .*{verdict}", lines[1])
     assert "damaged" in lines[2] and "not finished" in lines[3]
     exit_code, stdout, _ = run("list", "--results", tmp_path, "--json")

@@ -88,12 +88,22 @@ def test_resume_asks_for_what_the_plan_knows_the_name_of_alone(
     assert run("compare", "--resume", "--out", out, "--data", data) == 0
 
 
-def test_resume_with_other_arms_than_those_planned_is_refused(
-    launcher: FakeLauncher, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+@pytest.mark.parametrize("more", [[], ["--dry-run"]])
+@pytest.mark.parametrize(
+    ("other", "said"),
+    [
+        (["baseline", "baseline"], "was planned with another"),
+        (["--precision", "bfloat16"], "was begun with --precision float32, not bfloat16"),
+    ],
+)
+def test_what_is_not_as_it_was_begun_is_refused_by_resume_and_its_dry_run(
+    other: list[str], said: str, more: list[str], launcher: FakeLauncher, tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
     interrupt(launcher, "compare", *TINY_OPTIONS, "--out", tmp_path / "a")
-    assert run("compare", "baseline", "baseline", "--resume", "--out", tmp_path / "a") == 2
-    assert "was planned with another" in capsys.readouterr().err
+    assert run("compare", *other, "--resume", "--out", tmp_path / "a", *more) == 2
+    captured = capsys.readouterr()
+    assert said in captured.err and captured.out == ""
 
 
 @pytest.mark.parametrize(
@@ -180,7 +190,7 @@ def test_a_name_that_is_too_long_is_no_comparison(
 @pytest.mark.parametrize(
     "option",
     [["--keep-weights"], ["--keep-checkpoints"], ["--mixed-machines"], ["--address", "auto"], ["--repo", "."],
-     ["--title-column", "headline"], ["--jobs", "2"]],
+     ["--title-column", "headline"], ["--jobs", "2"], ["--checkpoint-minutes", "5"]],
 )  # fmt: skip
 def test_options_that_only_training_has_are_refused_beside_from_and_not_passed_over(
     option: list[str], capsys: pytest.CaptureFixture[str]

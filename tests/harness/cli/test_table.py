@@ -1,6 +1,7 @@
 """A table for a terminal is no wider than it, and loses what matters least first."""
 
 import copy
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 
 from harness.cli import table
 from harness.cli.ablation_text import format_ablation
+from harness.cli.app import main
 from harness.cli.outcome import format_result
 from harness.cli.table import MIN_CELL_CHARS, format_columns
 from harness.formats import format_percent
@@ -89,6 +91,28 @@ def test_the_tables_of_an_ablation_fit_any_terminal(width: int, has_joint: bool)
     assert len(rows) == 2 and max(map(len, rows)) <= width
     assert all("−11.23 %" in line and line.split()[1].endswith("rty") for line in rows)
     assert ("95 % at once" in lines[1]) == (has_joint and width > 40) and "Verdict at once" in lines[1]
+
+
+@pytest.mark.parametrize(("width", "shown"), [(40, "gain verdict"), (60, "pair gain verdict"),
+                                               (80, "preset pair seeds gain verdict")])  # fmt: skip
+def test_the_list_of_comparisons_fits_any_terminal_and_says_all_in_a_file(
+    width: int, shown: str, tiny_comparison: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    names = ["quick-20261201T020840Z", f"{LONG}-1", f"{LONG}-2"]
+    for name in names:
+        shutil.copytree(tiny_comparison, tmp_path / name)
+    (tmp_path / names[2] / "comparison.json").unlink()
+    lines = {}
+    for at_most in (width, None):
+        monkeypatch.setattr("harness.cli.list.find_width", lambda at_most=at_most: at_most)
+        assert main(["list", "--results", str(tmp_path)]) == 0
+        lines[at_most] = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines[width])) <= width
+    assert lines[width][0].split() == ["name", *shown.split()]
+    for name, short, whole in zip(sorted(names), lines[width][1:], lines[None][1:], strict=True):
+        assert whole.startswith(name) and short.startswith(name[:8]) and short.split()[0].endswith(name[-8:])
+    assert "known noise" in lines[None][1] and "not finished" in lines[None][2]
 
 
 def test_the_width_is_asked_of_a_terminal_only(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -163,6 +163,8 @@ def test_two_seeds_of_an_external_arm_are_two_runs(tmp_path: Path) -> None:
         ("open('mine.log', 'w').write('nothing to see\\n')", "no validation loss"),
         ("import time; time.sleep(60)", "did not grow for 1 s"),
         ("import os; os.kill(os.getpid(), 9)", "SIGKILL"),
+        ("import sys; sys.exit(130)", "exit code 130"),
+        ("import os, signal; signal.signal(2, signal.SIG_DFL); os.kill(os.getpid(), 2)", "SIGINT"),
     ],
 )
 def test_a_command_that_fails_is_a_failed_run_with_its_reason(tmp_path: Path, code: str, reason: str) -> None:

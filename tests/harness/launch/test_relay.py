@@ -172,6 +172,17 @@ def test_a_run_whose_node_died_goes_on_from_the_checkpoint_that_came_back(tmp_pa
     assert lines[-1] in ("step 8", "begun at 8") and not (task.job.folder / "checkpoint").exists()
 
 
+def test_every_checkpoint_of_a_run_that_keeps_them_comes_back(tmp_path: Path) -> None:
+    keeps = BEGIN + (
+        "(out / 'checkpoint').mkdir()\n"
+        "for step in range(4): (out / 'checkpoint' / f'{step}.pt').write_text(str(step)); time.sleep(0.3)"
+    )
+    job = build_job(tmp_path, keeps, "--keep-checkpoints")
+    outcome = run_alone(build_cluster(FakeRay(), checkpoint_s=0.0), job)
+    assert (outcome.exit_code, outcome.message) == (0, "")
+    assert sorted(path.name for path in job.folder.glob("checkpoint/*")) == [f"{step}.pt" for step in range(4)]
+
+
 def test_a_run_whose_node_died_before_a_checkpoint_begins_again(tmp_path: Path) -> None:
     task = Followed(build_job(tmp_path, WITH_CHECKPOINTS))
     assert run_tasks(iter([task]), build_cluster(FakeRay(faults=[3, 1, 2]))) == {}

@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -29,11 +30,12 @@ BASELINE, OPTIMIZED = "baseline-s1337", "optimized-s1337"
 
 
 def compare_with(
-    folder: Path, reuse: Sequence[Path], launcher: FakeLauncher, said: list[str] | None = None, **request: Any
-) -> Path:
+    folder: Path, reuse: Sequence[Path], launcher: FakeLauncher, said: list[str] | None = None, *, keep: bool = False,
+    **request: Any,
+) -> Path:  # fmt: skip
     """A tiny comparison that may take over runs; `said` gets what a person would see."""
     asked = build_request(folder, **request)
-    asked = type(asked)(**{**vars(asked), "reuse": tuple(reuse)})
+    asked = replace(asked, reuse=tuple(reuse), keep_weights=keep, keep_checkpoints=keep)
     with skip_rendering():
         return run_comparison(
             asked, launcher, ProgressDisplay((said if said is not None else []).append, is_terminal=False)
@@ -111,6 +113,24 @@ def test_both_reports_say_what_was_taken_over_and_that_times_are_not_back_to_bac
         assert "taken over into it" in text
     for text in [texts[1], *pages]:
         assert compute_file_sha256(tiny_comparison / "runs" / BASELINE / "run.json") in text
+
+
+@pytest.mark.parametrize("keep", [True, False])
+def test_what_a_run_kept_is_taken_over_where_it_is_asked_for_and_what_it_did_not_keep_is_told(
+    keep: bool, own_comparison: Path, tmp_path: Path
+) -> None:
+    kept = ("weights.pt", "checkpoint/0.pt")
+    for name in kept:
+        path = own_comparison / "runs" / BASELINE / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(name)
+    said: list[str] = []
+    runs = compare_with(tmp_path / "new", [own_comparison], FakeLauncher(), said, keep=keep) / "runs"
+    assert [(runs / BASELINE / name).exists() for name in kept] == [keep, keep]
+    assert not list(runs.glob(f"{OPTIMIZED}/*.pt"))
+    told = "complete: taken over from optimized-s1337 of fake, which kept no weights.pt and checkpoint\n"
+    assert (told in "".join(said)) == keep
+    assert "complete: taken over from baseline-s1337 of fake\n" in "".join(said)
 
 
 def test_without_being_asked_nothing_is_taken_over(tiny_comparison: Path, tmp_path: Path) -> None:

@@ -122,10 +122,10 @@ def test_an_arm_of_the_file_with_a_value_of_another_kind_is_refused(tmp_path: Pa
 
 def test_whom_arms_are_compared_with_is_stored_unless_it_is_the_first(tmp_path: Path) -> None:
     first = plan(tmp_path, "baseline", "optimized")
-    store_plan(tmp_path / "first", first)
+    store_plan(tmp_path / "first", first, resume=False)
     assert "against" not in (tmp_path / "first" / "plan.json").read_text()
     best = plan(tmp_path, "baseline", "optimized", against="best")
-    store_plan(tmp_path / "best", best)
+    store_plan(tmp_path / "best", best, resume=False)
     assert load_plan(tmp_path / "best").against == "best"
     with pytest.raises(RequestError, match="--against takes first, best, previous or an arm"):
         plan(tmp_path, "baseline", "optimized", against="worst")

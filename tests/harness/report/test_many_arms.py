@@ -182,6 +182,18 @@ def test_another_tokenizer_on_as_many_titles_is_no_failure(
     assert said in caveats["other-tokenizer"]
 
 
+@pytest.mark.parametrize("count", [1_103_600, 1_300_000])
+def test_what_many_runs_count_alike_is_said_once(count: int, tmp_path: Path) -> None:
+    counts = [1_102_400, *[count] * 8]
+    logs = {f"arm{n}": Shape(final=1.4 + n / 100, num_train_tokens=count) for n, count in enumerate(counts)}
+    sources = write(tmp_path, **{name: write_json(shape.build()) for name, shape in logs.items()})
+    assert compare(sources, tmp_path / "out") == 0
+    (found,) = [each for each in load_document(tmp_path / "out")["integrity"] if each["name"] == "same-tokens"]
+    said = f"with a vocabulary of 16,000: arm0-s1337 1,102,400, arm1-s1337 {count:,} (and arm2-s1337, "
+    assert found["evidence"].count("1,102,400") == 1 and said in found["evidence"]
+    assert found["evidence"].endswith("arm7-s1337 and 1 more)")
+
+
 def test_texts_that_are_not_shown_to_be_the_same_get_no_percentage_in_the_headline(tmp_path: Path) -> None:
     toy = relabel(Shape(final=0.9, vocab_size=30, first_training_loss=3.4).build(), num_titles=80)
     toy = [{key: value for key, value in line.items() if key not in ("num_titles", "titles_count")} for line in toy]
