@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,13 +9,15 @@ from hypothesis import strategies as st
 
 from harness.analyse.uncertainty import Interval, TitleSampling, TitleVariance
 from harness.analyse.verdict import adjust_verdicts, decide_verdict, judge_intervals
-from harness.comparison import build_document
+from harness.claims.engine import find_flaw
+from harness.comparison import build_document, run_comparison
+from harness.launch.progress import ProgressDisplay
 from harness.plan.noise import KnownNoise
 from harness.store.document import load_document
 from harness.store.measurements import load_metrics
 from harness.store.runs import load_comparison
 from mainrun.record.errors import RunError
-from tests.harness.fakes import Curve, FakeLauncher, Mishap, make_comparison
+from tests.harness.fakes import Curve, FakeLauncher, Mishap, build_request, make_comparison, skip_rendering
 
 
 def build_interval(low: float, high: float, level: float = 95.0) -> Interval:
@@ -104,6 +107,20 @@ def test_a_single_seed_is_said_beside_the_word() -> None:
     assert decide_verdict([24.0, 24.1], sure, 0.5, noise)["label"] == "IMPROVED"
     same = decide_verdict([0.0], sample(0.0, 0.0), 0.5)
     assert same["label"] == "EQUIVALENT (single seed, the same loss on every title)"
+
+
+@pytest.mark.parametrize("seeds", [(1337,), (1337, 1)])
+def test_where_nothing_differs_arms_are_equivalent_at_any_margin(tmp_path: Path, seeds: tuple[int, ...]) -> None:
+    request = replace(build_request(tmp_path / "same", ("baseline", "baseline"), seeds), margin_percent=0.0)
+    with skip_rendering():
+        run_comparison(request, FakeLauncher(), ProgressDisplay(lambda text: None, is_terminal=False))
+    document = load_document(tmp_path / "same")
+    [pair] = document["pairs"]
+    assert pair["verdict"]["word"] == adjust_verdicts([pair["verdict"]])[0]["word"] == "EQUIVALENT"
+    said = [claim for claim in pair["claims"] if claim["id"] == "verdict"]
+    assert said and said[0]["text"].startswith("Verdict: EQUIVALENT") and find_flaw(said[0], document) is None
+    nearly = decide_verdict([0.0, 1e-6], None, 0.0)
+    assert (nearly["word"], nearly["p_within_margin"]) == ("INCONCLUSIVE", 1.0)
 
 
 def test_one_seed_is_never_called_equivalent_for_a_small_difference() -> None:
