@@ -114,7 +114,11 @@ def describe_comparison(
     ranking = rank_arms(document["arms"], shown_beside, document["pairs"], finals, plan.seeds, judge)
     document["ranking"] = round_numbers({"against": plan.against, "time_doubts": time_doubts, **ranking})
     if plan.ablation is None:
-        found = describe_sweeps(document["arms"], document["ranking"]["field"], finals, plan.seeds, judge)
+        codes = {
+            name: comparison.runs[run].facts.source_sha256 if run in comparison.runs else None
+            for name, run in headlines.items()
+        }
+        found = describe_sweeps(document["arms"], document["ranking"]["field"], finals, plan.seeds, judge, codes)
         document["sweeps"] = round_numbers(found)
     return dict(document)
 
