@@ -85,6 +85,12 @@ ON_COMPARISON = (
         section="front",
     ),
     of_comparison(
+        "impacts-in-doubt",
+        "Nothing is concluded of what these changes are worth: {units:list}; {doubts:clauses}.",
+        {"units": "ablation/in_doubt/units", "doubts": "ablation/in_doubt/doubts"},
+        section="front",
+    ),
+    of_comparison(
         "impact-intervals",
         "Intervals of impacts: {method}, n = {n:count}; they cover {covers}.",
         {name: f"ablation/ladder/0/verdict/interval_95/{name}" for name in ("method", "n", "covers")},
