@@ -221,6 +221,21 @@ def test_arms_that_share_no_completed_seed_are_ranked_and_nothing_is_concluded_o
         ("baseline", 1),
     ]
     assert document["ranking"]["open"] == ["baseline (changed)"] and document["pairs"] == []
+    assert document["ranking"]["fewer_seeds"] == ["optimized (changed)", "baseline (changed)"]
+
+
+def test_losses_of_arms_that_completed_other_seeds_are_said_to_be(tmp_path: Path) -> None:
+    launcher = FakeLauncher({"optimized-s2": Mishap("fail", step=50)})
+    with pytest.raises(RunError, match="1 of 6 runs failed"):
+        make_comparison(tmp_path, seeds=(1337, 1, 2), launcher=launcher)
+    document = load_document(tmp_path / "fake")
+    [said] = [claim for claim in document["claims"] if claim["id"] == "ranking-means"]
+    assert said["text"] == (
+        "Losses, times and memory are means over the seeds that each arm completed, as many as 3, and not over the "
+        "same ones: a seed that another arm completed is missing of optimized (changed). A gain is of the seeds that "
+        "both arms have."
+    )
+    assert find_flaw(said, document) is None
 
 
 def test_where_each_seed_draws_its_titles_the_gain_is_a_mean_without_an_interval(
