@@ -51,7 +51,7 @@ def describe_comparison(
     for row in rows:
         by_run[row["arm"], row["seed"]].append(row)
     beside, examined = count_beside(comparison), examine_all(comparison)
-    headlines = {arm.name: plan.find_headline(arm.name) for arm in plan.arms}
+    headlines = {arm.name: comparison.find_headline(arm.name) for arm in plan.arms}
     rows_by_arm = {name: by_run[run.arm, run.seed] for name, run in headlines.items()}
     finals = {
         (run.arm, run.seed): measure_last(comparison.runs.get(run), examined.get(run), by_run[run.arm, run.seed])[0]

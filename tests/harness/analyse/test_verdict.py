@@ -224,6 +224,23 @@ def test_arms_that_share_no_completed_seed_are_ranked_and_nothing_is_concluded_o
     assert document["ranking"]["fewer_seeds"] == ["optimized (changed)", "baseline (changed)"]
 
 
+def test_an_arm_that_loses_its_first_seed_is_judged_by_the_others(tmp_path: Path) -> None:
+    mishaps = {run: Mishap("fail", step=50) for run in ("optimized-s1337", "optimized-2")}
+    with pytest.raises(RunError, match="4 of 9 runs failed"):
+        make_comparison(tmp_path, ("baseline", "optimized", "optimized"), (1337, 1, 2), FakeLauncher(mishaps))
+    document = load_document(tmp_path / "fake")
+    [pair] = document["pairs"]
+    assert (pair["candidate"], pair["verdict"]["word"], pair["verdict"]["num_seed_pairs"]) == (
+        "optimized",
+        "IMPROVED",
+        2,
+    )
+    assert [arm["seed"] for arm in document["arms"]] == [1, 1, 1337]
+    [rule] = [finding for finding in document["constraints"] if finding["name"] == "seed"]
+    assert rule["status"] == "FAIL" and "optimized-s1: the headline seed is 1, not 1337" in rule["evidence"]
+    assert [flaw for claim in pair["claims"] if (flaw := find_flaw(claim, document))] == []
+
+
 def test_losses_of_arms_that_completed_other_seeds_are_said_to_be(tmp_path: Path) -> None:
     launcher = FakeLauncher({"optimized-s2": Mishap("fail", step=50)})
     with pytest.raises(RunError, match="1 of 6 runs failed"):
