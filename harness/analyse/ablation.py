@@ -13,13 +13,16 @@ def describe_ablation(
     ablation: Mapping[str, Any],
     finals: Mapping[str, float],
     judge: Callable[[str, str, int], Verdict],
+    doubt: Callable[[str, str], Sequence[str]] = lambda before, after: (),
 ) -> dict[str, Any]:
     """What every unit was measured to be worth, alone and with all impacts judged at once.
 
-    `ablation` is an `Ablation` as stored in a plan, `finals` the full loss of every arm at the last step, and
-    `judge(before, after, num_pairs)` the verdict on two arms of so many pairs that are compared at once. Steps between
-    the same two arms are one impact, and one between equal arms is none. `ladder_nothing` and `leave_one_out_nothing`
-    name the units whose interval at once holds 0; None where there is no such interval.
+    `ablation` is an `Ablation` as stored in a plan, `finals` the full loss of every arm at the last step,
+    `judge(before, after, num_pairs)` the verdict on two arms of so many pairs that are compared at once, and
+    `doubt(before, after)` why nothing can be concluded of them. Steps between the same two arms are one impact, and one
+    between equal arms is none. `ladder_nothing` and `leave_one_out_nothing` name the units whose interval at once holds
+    0; None where there is no such interval, or an impact is in doubt. `in_doubt` names the units of such impacts, where
+    there are any.
     """
     steps = [step for kind in KINDS for step in ablation[kind]]
     pairs = list(dict.fromkeys((step["before"], step["after"]) for step in steps))
@@ -41,7 +44,11 @@ def describe_ablation(
             for step in ablation[kind]
         ]
         described[f"{kind}_sum_nats_per_char"] = sum(step["impact_nats_per_char"] for step in described[kind])
-        described[f"{kind}_nothing"] = _find_nothing(described[kind])
+        is_in_doubt = any(doubt(step["before"], step["after"]) for step in described[kind])
+        described[f"{kind}_nothing"] = None if is_in_doubt else _find_nothing(described[kind])
+    if doubted := {step["unit"]: doubts for step in steps if (doubts := doubt(step["before"], step["after"]))}:
+        said = dict.fromkeys(reason for doubts in doubted.values() for reason in doubts)
+        described["in_doubt"] = {"units": [*doubted], "doubts": [*said]}
     described["whole_nats_per_char"] = finals["baseline"] - finals[ablation["recipe"]]
     return described
 

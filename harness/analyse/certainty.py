@@ -88,9 +88,14 @@ def draw_titles(comparison: StoredComparison, arms: Sequence[str], seeds: Sequen
 
 def has_other_code(comparison: StoredComparison, baseline: PlannedRun, candidate: PlannedRun) -> bool:
     """Whether two runs state training programs that differ."""
-    runs = [comparison.runs[planned] for planned in (baseline, candidate) if planned in comparison.runs]
-    sources = [run.facts.source_sha256 for run in runs if run.facts.source_sha256 is not None]
-    return len(sources) == 2 and sources[0] != sources[1]
+    one, other = (find_code(comparison, planned) for planned in (baseline, candidate))
+    return None not in (one, other) and one != other
+
+
+def find_code(comparison: StoredComparison, planned: PlannedRun) -> dict[str, str] | None:
+    """The files of a run's training program by their hashes, as it states them."""
+    run = comparison.runs.get(planned)
+    return None if run is None else run.facts.source_sha256
 
 
 def _select_losses(finals: Finals, arm: str, field: str) -> dict[int, float]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from harness.analyse.ablation import describe_ablation
 from harness.analyse.arms import average_costs, describe_arm, describe_cost, measure_last
-from harness.analyse.certainty import describe_certainty, has_other_code
+from harness.analyse.certainty import describe_certainty, find_code, has_other_code
 from harness.analyse.command import describe_command
 from harness.analyse.doubts import find_unseen
 from harness.analyse.examine import examine_all
@@ -51,7 +51,7 @@ def describe_comparison(
     for row in rows:
         by_run[row["arm"], row["seed"]].append(row)
     beside, examined = count_beside(comparison), examine_all(comparison)
-    headlines = {arm.name: plan.find_headline(arm.name) for arm in plan.arms}
+    headlines = {arm.name: comparison.find_headline(arm.name) for arm in plan.arms}
     rows_by_arm = {name: by_run[run.arm, run.seed] for name, run in headlines.items()}
     finals = {
         (run.arm, run.seed): measure_last(comparison.runs.get(run), examined.get(run), by_run[run.arm, run.seed])[0]
@@ -96,25 +96,33 @@ def describe_comparison(
     kept_rules = all(finding["status"] != "FAIL" for finding in findings["constraints"])
     opponents = find_opponents(plan.against, document["arms"], finals, plan.seeds)
     measured = [arms for arms in (opponents[-1:] if plan.ablation else opponents) if all(arm["final"] for arm in arms)]
-    for baseline, candidate in measured:
+
+    def describe(baseline: Arm, candidate: Arm) -> dict[str, Any]:
         pair = describe_pair(baseline, candidate, rows_by_arm, official=official, kept_rules=kept_rules)
+        folders = [headlines[arm["name"]].folder_name for arm in (baseline, candidate)]
+        return {**pair, "doubts": [*pair["doubts"], *find_unseen(findings["integrity"], folders)]}
+
+    for baseline, candidate in measured:
+        pair = describe(baseline, candidate)
         runs = headlines[baseline["name"]], headlines[candidate["name"]]
         pair["time_doubts"] = find_time_doubts((baseline, candidate), document["runs"])
         pair |= _describe_code_changes(comparison, *runs)
-        pair["doubts"] += find_unseen(findings["integrity"], [run.folder_name for run in runs])
         pair |= describe_certainty(comparison, *runs, finals, pair["basis"], pair["doubts"], len(measured))
         if pair["coverage_differs"] and pair["basis"]["field"] == FULL:
             pair["verdict"]["reason"] += COVERAGE_DIFFERS
         document["pairs"].append(round_numbers(pair))
     judge_together([pair["verdict"] for pair in document["pairs"]])
     judge = _build_judge(comparison, document, headlines, finals)
-    document["ablation"] = round_numbers(_describe_ablation(comparison, document["arms"], headlines, finals))
+    by_name = {arm["name"]: arm for arm in document["arms"]}
+    doubt = cache(lambda before, after: describe(by_name[before], by_name[after])["doubts"])
+    document["ablation"] = round_numbers(_describe_ablation(comparison, document["arms"], headlines, finals, doubt))
     time_doubts = find_time_doubts(document["arms"], document["runs"])
     shown_beside = find_baseline(plan.against, document["arms"], finals, plan.seeds)
     ranking = rank_arms(document["arms"], shown_beside, document["pairs"], finals, plan.seeds, judge)
     document["ranking"] = round_numbers({"against": plan.against, "time_doubts": time_doubts, **ranking})
     if plan.ablation is None:
-        found = describe_sweeps(document["arms"], document["ranking"]["field"], finals, plan.seeds, judge)
+        codes = {name: find_code(comparison, run) for name, run in headlines.items()}
+        found = describe_sweeps(document["arms"], document["ranking"]["field"], finals, plan.seeds, judge, codes)
         document["sweeps"] = round_numbers(found)
     return dict(document)
 
@@ -216,7 +224,11 @@ def _count_findings(findings: Mapping[str, Sequence[Mapping[str, Any]]]) -> dict
 
 
 def _describe_ablation(
-    comparison: StoredComparison, arms: Sequence[Arm], headlines: Mapping[str, PlannedRun], finals: Finals
+    comparison: StoredComparison,
+    arms: Sequence[Arm],
+    headlines: Mapping[str, PlannedRun],
+    finals: Finals,
+    doubt: Callable[[str, str], list[str]],
 ) -> dict[str, Any] | None:
     """Losses are means over the seeds that every arm completed."""
     plan = comparison.plan
@@ -228,8 +240,9 @@ def _describe_ablation(
 
     def judge(before: str, after: str, num_pairs: int) -> Verdict:
         runs = headlines[before], headlines[after]
-        verdict: Verdict = describe_certainty(comparison, *runs, finals, basis, num_pairs=num_pairs)["verdict"]
+        certainty = describe_certainty(comparison, *runs, finals, basis, doubt(before, after), num_pairs)
+        verdict: Verdict = certainty["verdict"]
         return verdict
 
     known = {name: loss for name, loss in losses.items() if loss is not None}
-    return {**describe_ablation(plan.ablation, known, judge), "num_seeds": max(1, len(seeds))}
+    return {**describe_ablation(plan.ablation, known, judge, doubt), "num_seeds": max(1, len(seeds))}

@@ -32,7 +32,8 @@ def rank_arms(
     A row's losses, times and memory are means over the plan's seeds that the arm completed; its change is that from
     `baseline`.
     `is_apart` says whether the best arm is shown to be better than this one, with all others judged together with it;
-    None where nothing shows it either way. `tied` and `open` name the arms of which it is False and None.
+    None where nothing shows it either way. `tied` and `open` name the arms of which it is False and None, and
+    `fewer_seeds`, where there are any, those that lack a seed which another one completed.
     """
     by_name = {arm["name"]: arm for arm in arms}
     field = find_common_basis(arms)
@@ -58,7 +59,16 @@ def rank_arms(
         "rows": rows,
         "tied": [row["label"] for row in others if row["is_apart"] is False],
         "open": [row["label"] for row in others if row["is_apart"] is None],
+        **_find_fewer_seeds(rows, finals, seeds),
     }
+
+
+def _find_fewer_seeds(rows: Sequence[Mapping[str, Any]], finals: Finals, seeds: Sequence[int]) -> dict[str, list[str]]:
+    """`fewer_seeds`; nothing where all arms that completed seeds of the plan completed the same."""
+    completed = {row["label"]: {seed for seed in seeds if finals.get((row["arm"], seed))} for row in rows}
+    every = set[int]().union(*completed.values())
+    fewer = [label for label, own in completed.items() if own and own != every]
+    return {"fewer_seeds": fewer} if fewer else {}
 
 
 def describe_difference(baseline: Arm, arm: Arm, pair: Mapping[str, Any] | None, telling: Sequence[str]) -> str:

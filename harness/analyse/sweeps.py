@@ -22,12 +22,18 @@ Judge = Callable[[str, str], Mapping[str, Any]]
 
 
 def describe_sweeps(
-    arms: Sequence[Arm], field: str | None, finals: Finals, seeds: Sequence[int], judge: Judge
+    arms: Sequence[Arm],
+    field: str | None,
+    finals: Finals,
+    seeds: Sequence[int],
+    judge: Judge,
+    codes: Mapping[str, Mapping[str, str] | None],
 ) -> list[dict[str, Any]]:
     """One entry for every setting of which three values or more were tried with nothing else changed.
 
-    `field` is the loss that decides. A point's `low` and `high` are where its loss is by the 95 % interval of its
-    difference from the best point, nats per character; None for the best, and where nothing gives an interval.
+    `field` is the loss that decides, `codes` the files of every arm's program by their hashes, as its run states them.
+    A point's `low` and `high` are where its loss is by the 95 % interval of its difference from the best point, nats
+    per character; None for the best, and where nothing gives an interval.
     """
     if field is None:
         return []
@@ -35,11 +41,11 @@ def describe_sweeps(
     measured = [arm for arm in arms if losses.get(arm["name"]) is not None]
     return [
         _describe(key, members, {name: loss for name, loss in losses.items() if loss is not None}, judge)
-        for key, members in _find_groups(measured)
+        for key, members in _find_groups(measured, codes)
     ]
 
 
-def _find_groups(arms: Sequence[Arm]) -> list[tuple[str, list[Arm]]]:
+def _find_groups(arms: Sequence[Arm], codes: Mapping[str, Mapping[str, str] | None]) -> list[tuple[str, list[Arm]]]:
     """Keys with the arms that are equal in all others and in their code, in the order of their values."""
     keys = dict.fromkeys(
         key for arm in arms for key, value in arm["config"].items() if _is_number(value) and key not in NOT_SETTINGS
@@ -49,7 +55,7 @@ def _find_groups(arms: Sequence[Arm]) -> list[tuple[str, list[Arm]]]:
         groups: dict[tuple[Any, ...], dict[float, Arm]] = {}
         for arm in arms:
             if _is_number(arm["config"].get(key)):
-                code = arm["code"]["sources_sha256"] if "code" in arm else None
+                code = tuple(sorted((codes[arm["name"]] or {}).items()))
                 rest = tuple(sorted((other, repr(value)) for other, value in arm["config"].items() if other != key))
                 groups.setdefault((code, *rest), {}).setdefault(arm["config"][key], arm)
         found += [(key, [by[value] for value in sorted(by)]) for by in groups.values() if len(by) >= MIN_POINTS]

@@ -70,6 +70,7 @@ def _decide_by_seeds(estimate: GainEstimate, margin_percent: float, num_pairs: i
     near_margin = math.copysign(margin_percent, estimate.mean_percent)
     p_value = compute_p_value(estimate, near_margin)
     is_within = abs(estimate.mean_percent) < margin_percent
+    p_within = p_value / 2 if is_within else 1.0
     return {
         "word": word,
         "label": word,
@@ -78,7 +79,7 @@ def _decide_by_seeds(estimate: GainEstimate, margin_percent: float, num_pairs: i
         "interval_joint": asdict(compute_interval(estimate, compute_joint_level(num_pairs))) if num_pairs > 1 else None,
         "reason": format_interval(asdict(wide)),
         "p_beyond_margin": 1.0 if is_within else p_value,
-        "p_within_margin": p_value / 2 if is_within else 1.0,
+        "p_within_margin": 0.0 if _shows_nothing(wide) else p_within,
     }
 
 
@@ -91,7 +92,7 @@ def _decide_by_noise(titles: TitleSampling, margin_percent: float, known_noise: 
     runs_word = judge_intervals(wide, narrow, margin_percent)
     beyond = max(wide.low_percent - margin_percent, -margin_percent - wide.high_percent)
     multiple = max(0.0, beyond / known_noise.high_percent) if known_noise else None
-    are_same = wide.low_percent == wide.high_percent == 0
+    are_same = _shows_nothing(wide)
     word: Word = "INCONCLUSIVE"
     note = "single seed"
     reason = format_interval(asdict(wide))
@@ -133,14 +134,19 @@ def _bound_p(beyond: float, multiple: float, wide: Interval, titles: TitleVarian
 
 
 def judge_intervals(wide: Interval, narrow: Interval, margin_percent: float) -> Word:
-    """The word for a 95 % and a 90 % interval of a gain in percent."""
+    """The word for a 95 % and a 90 % interval of a gain in percent; where nothing differs no margin is too small."""
     if wide.low_percent > margin_percent:
         return "IMPROVED"
     if wide.high_percent < -margin_percent:
         return "REGRESSED"
-    if -margin_percent < narrow.low_percent and narrow.high_percent < margin_percent:
+    if _shows_nothing(wide) or (-margin_percent < narrow.low_percent and narrow.high_percent < margin_percent):
         return "EQUIVALENT"
     return "INCONCLUSIVE"
+
+
+def _shows_nothing(wide: Interval) -> bool:
+    """Whether nothing at all differs, so that the interval is 0 alone."""
+    return wide.low_percent == wide.high_percent == 0
 
 
 def judge_together(verdicts: Sequence[Verdict]) -> None:

@@ -62,10 +62,10 @@ def check_epochs(evidence: Evidence, run: StoredRun) -> str | None:
 @of_runs("seed", f"Fixed random seed: {SEED}", f"the headline runs have seed {SEED}, every run the seed of its plan")
 def check_seed(evidence: Evidence, run: StoredRun) -> str | None:
     """The headline run of every arm has the task's seed, and every run the seed its plan gave it."""
-    stated, plan = known(run.facts.seed, "the seed is not given"), evidence.comparison.plan
+    stated, headline = known(run.facts.seed, "the seed is not given"), evidence.comparison.find_headline(run.arm)
     if not stated == run.record["seed"] == run.seed:
         return f"it says seed {stated}, and is filed under {run.seed}"
-    is_other = run.seed != SEED and plan.find_headline(run.arm).seed == run.seed
+    is_other = run.seed != SEED and headline.seed == run.seed
     return f"the headline seed is {run.seed}, not {SEED}" if is_other else None
 
 

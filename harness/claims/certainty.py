@@ -1,6 +1,6 @@
 """The sentences on how sure a gain is: what seeds and titles say, and the view by title."""
 
-from harness.claims.headline import VERDICT, VERDICT_RULES
+from harness.claims.headline import NOTHING_DIFFERS, VERDICT, VERDICT_RULES
 from harness.claims.sentence import Sentence
 
 _SEEDS = {
@@ -24,7 +24,8 @@ CERTAIN = (
         {
             f'pairs == 1 and runs_word == "{word}" and {rule}': "Of this pair of runs alone, for other titles of the "
             "same kind: {runs_word}"
-            for word, rule in VERDICT_RULES.items()
+            for rules in (VERDICT_RULES, NOTHING_DIFFERS)
+            for word, rule in rules.items()
         },
         VERDICT,
     ),

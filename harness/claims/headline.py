@@ -13,14 +13,16 @@ VERDICT_RULES = {
     "INCONCLUSIVE": "low <= margin and high >= 0 - margin and max(0 - narrow_low, narrow_high) >= margin",
 }
 """What must hold of the 95 % and the (narrow) 90 % interval for a verdict's word to be the right one."""
+NOTHING_DIFFERS = {"EQUIVALENT": "low == 0 and high == 0"}
+"""Or this, at any margin."""
 SINGLE_SEED_RULES = {
     "IMPROVED": "low - margin >= needed * noise",
     "REGRESSED": "0 - margin - high >= needed * noise",
-    "EQUIVALENT": "low == 0 and high == 0",
+    **NOTHING_DIFFERS,
     "INCONCLUSIVE": "max(low - margin, 0 - margin - high) < needed * noise",
 }
 """The same with one seed, whose interval covers titles only, where noise of training is known."""
-SINGLE_SEED_RULES_WITHOUT_NOISE = {"EQUIVALENT": "low == 0 and high == 0", "INCONCLUSIVE": "max(high, 0 - low) > 0"}
+SINGLE_SEED_RULES_WITHOUT_NOISE = {**NOTHING_DIFFERS, "INCONCLUSIVE": "max(high, 0 - low) > 0"}
 VERDICT = {
     "word": "verdict/word",
     "margin": "verdict/margin_percent",
@@ -152,6 +154,7 @@ HEADLINE = (
                 f'word == "{word}" and len(doubts) == 0 and pairs {symbol} 1 and {rule}': "Verdict: {verdict_label}"
                 for symbol, rules in (
                     (">", VERDICT_RULES),
+                    (">", NOTHING_DIFFERS),
                     ("==", SINGLE_SEED_RULES),
                     ("==", SINGLE_SEED_RULES_WITHOUT_NOISE),
                 )

@@ -15,6 +15,7 @@ _SWEEP = {
 } | {"loss": "best_loss_nats_per_char"}
 _RANKING = {"tied": "ranking/tied", "open": "ranking/open", "rows": "ranking/rows", "best": "ranking/rows/0/label"}
 _NOTHING = "Cannot be told from nothing, by intervals that hold for all {impacts:count} impacts at once, when "
+_MEANS = "gain, times and memory"
 _NOT_COMPARABLE = "raining times are not comparable: {doubts:clauses}."
 
 ON_COMPARISON = (
@@ -85,6 +86,12 @@ ON_COMPARISON = (
         section="front",
     ),
     of_comparison(
+        "impacts-in-doubt",
+        "Nothing is concluded of what these changes are worth: {units:list}; {doubts:clauses}.",
+        {"units": "ablation/in_doubt/units", "doubts": "ablation/in_doubt/doubts"},
+        section="front",
+    ),
+    of_comparison(
         "impact-intervals",
         "Intervals of impacts: {method}, n = {n:count}; they cover {covers}.",
         {name: f"ablation/ladder/0/verdict/interval_95/{name}" for name in ("method", "n", "covers")},
@@ -93,15 +100,26 @@ ON_COMPARISON = (
     of_comparison(
         "ranking-means",
         {
-            f"{condition}{doubted}": f"Losses, gain, times and memory are means over {seeds}.{said}"
+            f"{condition}{doubted}": f"Losses, {what} are means over {seeds}.{said}"
             for doubted, said in ((" and len(doubts) > 0", f" T{_NOT_COMPARABLE}"), ("", ""))
-            for condition, seeds in (
-                ("min(n) > 1 and min(n) == max(n)", "{value:count} seeds"),
-                ("max(n) > 1", "the seeds that each arm completed, as many as {value:count}"),
+            for condition, what, seeds in (
+                (
+                    "len(fewer) > 0",
+                    "times and memory",
+                    "the seeds that each arm completed, as many as {value:count}, and not over the same ones: a seed "
+                    "that another arm completed is missing of {fewer:few}. A gain is of the seeds that both arms have",
+                ),
+                ("min(n) > 1 and min(n) == max(n)", _MEANS, "{value:count} seeds"),
+                ("max(n) > 1", _MEANS, "the seeds that each arm completed, as many as {value:count}"),
             )
         }
         | {"len(doubts) > 0 and max(times) > 0": f"T{_NOT_COMPARABLE}"},
-        {"n": "ranking/rows/*/num_seeds", "doubts": "ranking/time_doubts", "times": "ranking/rows/*/train_elapsed_s"},
+        {
+            "n": "ranking/rows/*/num_seeds",
+            "doubts": "ranking/time_doubts",
+            "times": "ranking/rows/*/train_elapsed_s",
+            "fewer": "ranking/fewer_seeds",
+        },
         "max(n)",
         section="front",
     ),

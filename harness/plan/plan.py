@@ -88,7 +88,7 @@ class Plan:
     """`mainrun.data.corpus.CorpusRecord` of the titles all arms share."""
     arms: tuple[Arm, ...]
     seeds: tuple[int, ...]
-    """The first one is the headline's; the others show how far the result carries."""
+    """The first one is the headline's, unless an arm loses it; the others show how far the result carries."""
     runs: tuple[PlannedRun, ...]
     """In the order in which they are trained."""
     title_column: str = "title"
@@ -114,7 +114,7 @@ class Plan:
         return next(arm for arm in self.arms if arm.name == name)
 
     def find_headline(self, name: str) -> PlannedRun:
-        """The run that stands for an arm: that of the first seed of the plan which the arm has, else its first."""
+        """The run that is to stand for an arm: that of the first seed of the plan which the arm has, else its first."""
         seeds = [run.seed for run in self.runs if run.arm == name]
         return PlannedRun(name, next((seed for seed in self.seeds if seed in seeds), seeds[0]))
 

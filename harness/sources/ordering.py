@@ -13,6 +13,7 @@ MAX_NAMED = 5
 MAX_STRETCHES = 1_000
 """A source whose steps go back more often is shuffled, and no run that was resumed."""
 _GET_STEP = itemgetter("step")
+_LOSSES = ("loss", "full_loss_nats_per_char")
 
 
 @dataclass(frozen=True)
@@ -153,6 +154,7 @@ def _order(
     if all(map(lt, numbers, numbers[1:])) and (max_steps is None or not numbers or numbers[-1] <= max_steps):
         return chosen, []
     by_step: dict[int, Event] = {}
+    other: dict[int, str] = {}
     beyond, again, backwards, previous = [], [], [], -1
     for event in chosen:
         step = event["step"]
@@ -160,7 +162,10 @@ def _order(
             beyond.append(places.show(event["line"]))
             continue
         if step in by_step:
-            again.append(places.show(event["line"]))
+            if all(by_step[step].get(field) == event.get(field) for field in _LOSSES):
+                again.append(places.show(event["line"]))
+            else:
+                other[step] = f"step {step:,} at {places.name(event['line'])}"
         elif step < previous:
             backwards.append(places.show(event["line"]))
         previous = step
@@ -173,6 +178,9 @@ def _order(
     ):
         if lines:
             notes.append(f"{what}: {count(len(lines), places.noun)} ({list_some(lines)})")
+    if other:  # the last step first, as it is the one that is judged
+        named = list_some([other[step] for step in sorted(other, reverse=True)])
+        notes.append(f"{kind} of a step that was there before with another loss, the later one is taken: {named}")
     numbers = sorted(by_step)
     return [by_step[step] for step in numbers], notes
 

@@ -64,7 +64,7 @@ class Document(TypedDict):
     margin_percent: float
     """Gains smaller than this count as no difference."""
     seeds: list[int]
-    """Of the plan; the first one is the headline's."""
+    """Of the plan; the first one is the headline's, unless an arm lost it."""
     seeds_added: list[int] | None
     """Those of them that were asked for after the first run; None where none was."""
     num_runs_complete: int

@@ -105,6 +105,16 @@ class StoredComparison:
         """Planned runs that are absent or not complete."""
         return [run for run in self.plan.runs if run not in self.runs or not self.runs[run].is_complete]
 
+    def find_headline(self, name: str) -> PlannedRun:
+        """The run that stands for an arm: that of the first seed which all arms have whole that have any, else the
+        plan's; the two are one where no run was lost.
+        """
+        whole = {arm.name: {run.seed for run in self.runs if run.arm == arm.name and self.runs[run].is_complete}
+                 for arm in self.plan.arms}  # fmt: skip
+        has_any = [seeds for seeds in whole.values() if seeds]
+        shared = next((seed for seed in self.plan.seeds if all(seed in seeds for seeds in has_any)), None)
+        return PlannedRun(name, shared) if shared in whole[name] else self.plan.find_headline(name)
+
     @property
     def machine_options(self) -> list[str]:
         """The options that ask for the device, precision and threads which all runs trained here had in common."""

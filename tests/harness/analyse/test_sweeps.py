@@ -1,5 +1,7 @@
 """What many arms show: sweeps, whom each is compared with, marks of the ranking, all pairs judged together."""
 
+import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +11,13 @@ from harness.analyse.opponents import find_opponents
 from harness.analyse.sweeps import describe_sweeps
 from harness.claims.engine import find_flaw
 from harness.claims.report_order import say_all
-from harness.comparison import run_comparison
+from harness.comparison import build_document, run_comparison
 from harness.formats import format_ends
 from harness.launch.progress import ProgressDisplay
 from harness.plan.request import CompareRequest
 from harness.store.document import load_document
+from harness.store.measurements import load_metrics
+from harness.store.runs import load_comparison
 from tests.harness.fakes import TINY, Curve, FakeLauncher, make_comparison, skip_rendering
 
 FLOORS = {"1e-4": 3.1, "3e-4": 2.95, "1e-3": 2.9, "3e-3": 2.899}
@@ -53,9 +57,10 @@ def judge(before: str, after: str) -> dict[str, Any]:
     return {"word": "REGRESSED", "interval_95": {"low_percent": -12.0, "high_percent": -8.0}}
 
 
-def describe(*arms: Any) -> list[dict[str, Any]]:
+def describe(*arms: Any, codes: dict[str, Any] | None = None) -> list[dict[str, Any]]:
     finals = {(one["name"], 1): one["final"] for one in arms}
-    return describe_sweeps(arms, "full_loss_nats_per_char", finals, [1], judge)
+    codes = codes or dict.fromkeys(one["name"] for one in arms)
+    return describe_sweeps(arms, "full_loss_nats_per_char", finals, [1], judge, codes)
 
 
 def test_a_sweep_is_found_where_arms_differ_in_one_number_alone() -> None:
@@ -85,9 +90,19 @@ def test_seeds_are_no_sweep_of_which_one_is_best() -> None:
 
 def test_an_arm_of_other_code_is_no_point_of_a_sweep() -> None:
     rates = [arm(f"r{rate}", rate, lr=rate) for rate in (1, 2, 3, 4)]
-    of_code = [{**one, "code": {"sources_sha256": "ab"[place > 0]}} for place, one in enumerate(rates)]
-    [sweep] = describe(*of_code)
+    [sweep] = describe(*rates, codes={f"r{rate}": {"step.py": "ab"[rate > 1]} for rate in (1, 2, 3, 4)})
     assert [point["label"] for point in sweep["points"]] == ["r2", "r3", "r4"]
+
+
+def test_a_stored_run_that_records_other_code_is_no_point_of_a_sweep(swept: Path, tmp_path: Path) -> None:
+    """The plan says nothing of the code of runs that were taken in."""
+    folder = shutil.copytree(swept, tmp_path / "changed")
+    for path in folder.glob("runs/optimized-learning_rate-1e-4-*/run.json"):
+        record = json.loads(path.read_text(encoding="utf-8"))
+        record["source_sha256"]["model/gpt.py"] = "0" * 64
+        path.write_text(json.dumps(record), encoding="utf-8")
+    [sweep] = build_document(load_comparison(folder), load_metrics(folder))["sweeps"]
+    assert [point["value"] for point in sweep["points"]] == [3e-4, 1e-3, 3e-3]
 
 
 def test_a_grid_is_a_sweep_of_every_row_and_column() -> None:

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,13 +9,15 @@ from hypothesis import strategies as st
 
 from harness.analyse.uncertainty import Interval, TitleSampling, TitleVariance
 from harness.analyse.verdict import adjust_verdicts, decide_verdict, judge_intervals
-from harness.comparison import build_document
+from harness.claims.engine import find_flaw
+from harness.comparison import build_document, run_comparison
+from harness.launch.progress import ProgressDisplay
 from harness.plan.noise import KnownNoise
 from harness.store.document import load_document
 from harness.store.measurements import load_metrics
 from harness.store.runs import load_comparison
 from mainrun.record.errors import RunError
-from tests.harness.fakes import Curve, FakeLauncher, Mishap, make_comparison
+from tests.harness.fakes import Curve, FakeLauncher, Mishap, build_request, make_comparison, skip_rendering
 
 
 def build_interval(low: float, high: float, level: float = 95.0) -> Interval:
@@ -104,6 +107,20 @@ def test_a_single_seed_is_said_beside_the_word() -> None:
     assert decide_verdict([24.0, 24.1], sure, 0.5, noise)["label"] == "IMPROVED"
     same = decide_verdict([0.0], sample(0.0, 0.0), 0.5)
     assert same["label"] == "EQUIVALENT (single seed, the same loss on every title)"
+
+
+@pytest.mark.parametrize("seeds", [(1337,), (1337, 1)])
+def test_where_nothing_differs_arms_are_equivalent_at_any_margin(tmp_path: Path, seeds: tuple[int, ...]) -> None:
+    request = replace(build_request(tmp_path / "same", ("baseline", "baseline"), seeds), margin_percent=0.0)
+    with skip_rendering():
+        run_comparison(request, FakeLauncher(), ProgressDisplay(lambda text: None, is_terminal=False))
+    document = load_document(tmp_path / "same")
+    [pair] = document["pairs"]
+    assert pair["verdict"]["word"] == adjust_verdicts([pair["verdict"]])[0]["word"] == "EQUIVALENT"
+    said = [claim for claim in pair["claims"] if claim["id"] == "verdict"]
+    assert said and said[0]["text"].startswith("Verdict: EQUIVALENT") and find_flaw(said[0], document) is None
+    nearly = decide_verdict([0.0, 1e-6], None, 0.0)
+    assert (nearly["word"], nearly["p_within_margin"]) == ("INCONCLUSIVE", 1.0)
 
 
 def test_one_seed_is_never_called_equivalent_for_a_small_difference() -> None:
@@ -204,6 +221,38 @@ def test_arms_that_share_no_completed_seed_are_ranked_and_nothing_is_concluded_o
         ("baseline", 1),
     ]
     assert document["ranking"]["open"] == ["baseline (changed)"] and document["pairs"] == []
+    assert document["ranking"]["fewer_seeds"] == ["optimized (changed)", "baseline (changed)"]
+
+
+def test_an_arm_that_loses_its_first_seed_is_judged_by_the_others(tmp_path: Path) -> None:
+    mishaps = {run: Mishap("fail", step=50) for run in ("optimized-s1337", "optimized-2")}
+    with pytest.raises(RunError, match="4 of 9 runs failed"):
+        make_comparison(tmp_path, ("baseline", "optimized", "optimized"), (1337, 1, 2), FakeLauncher(mishaps))
+    document = load_document(tmp_path / "fake")
+    [pair] = document["pairs"]
+    assert (pair["candidate"], pair["verdict"]["word"], pair["verdict"]["num_seed_pairs"]) == (
+        "optimized",
+        "IMPROVED",
+        2,
+    )
+    assert [arm["seed"] for arm in document["arms"]] == [1, 1, 1337]
+    [rule] = [finding for finding in document["constraints"] if finding["name"] == "seed"]
+    assert rule["status"] == "FAIL" and "optimized-s1: the headline seed is 1, not 1337" in rule["evidence"]
+    assert [flaw for claim in pair["claims"] if (flaw := find_flaw(claim, document))] == []
+
+
+def test_losses_of_arms_that_completed_other_seeds_are_said_to_be(tmp_path: Path) -> None:
+    launcher = FakeLauncher({"optimized-s2": Mishap("fail", step=50)})
+    with pytest.raises(RunError, match="1 of 6 runs failed"):
+        make_comparison(tmp_path, seeds=(1337, 1, 2), launcher=launcher)
+    document = load_document(tmp_path / "fake")
+    [said] = [claim for claim in document["claims"] if claim["id"] == "ranking-means"]
+    assert said["text"] == (
+        "Losses, times and memory are means over the seeds that each arm completed, as many as 3, and not over the "
+        "same ones: a seed that another arm completed is missing of optimized (changed). A gain is of the seeds that "
+        "both arms have."
+    )
+    assert find_flaw(said, document) is None
 
 
 def test_where_each_seed_draws_its_titles_the_gain_is_a_mean_without_an_interval(

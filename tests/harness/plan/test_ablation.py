@@ -32,6 +32,8 @@ FLOORS = {
     "without-schedule": 3.05,
     "optimized": 2.95,
 }
+FRESH = 6.93
+"""Nats per token of a fresh model with the vocabulary of `quick`, ln 1,024."""
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +47,7 @@ def ablated(_private_cache: None, tmp_path_factory: pytest.TempPathFactory) -> P
         device="cpu",
         out=tmp_path_factory.mktemp("ablated") / "ablation",
     )
-    launcher = FakeLauncher(curves={arm: Curve(floor=floor, seed_sd=0) for arm, floor in FLOORS.items()})
+    launcher = FakeLauncher(curves={arm: Curve(start=FRESH, floor=floor, seed_sd=0) for arm, floor in FLOORS.items()})
     with skip_rendering():
         return run_comparison(request, launcher, ProgressDisplay(lambda text: None, is_terminal=False))
 
@@ -148,6 +150,13 @@ def test_the_summary_gives_the_measured_impact_of_each_setting(ablated: Path) ->
 @pytest.fixture(scope="module")
 def thrice(_private_cache: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Three seeds, of which the one that weight decay is worth goes up and down around nothing."""
+    floors = ((1337, 2.96), (1, 2.94), (2, 2.95))
+    changed = {f"with-2-schedule-s{seed}": Curve(start=FRESH, floor=floor) for seed, floor in floors}
+    return ablate(tmp_path_factory.mktemp("thrice"), changed)
+
+
+def ablate(folder: Path, changed: dict[str, Curve]) -> Path:
+    """Three seeds of each arm; `changed` are the curves that are not those of `FLOORS`."""
     request = CompareRequest(
         recipes=(),
         preset="quick",
@@ -156,11 +165,9 @@ def thrice(_private_cache: None, tmp_path_factory: pytest.TempPathFactory) -> Pa
         ablate="optimized",
         set_texts=tuple(f"{key}={value}" for key, value in TINY.items()),
         device="cpu",
-        out=tmp_path_factory.mktemp("thrice") / "ablation",
+        out=folder / "ablation",
     )
-    curves = {arm: Curve(floor=floor, seed_sd=0.001) for arm, floor in FLOORS.items()}
-    for seed, floor in ((1337, 2.96), (1, 2.94), (2, 2.95)):
-        curves[f"with-2-schedule-s{seed}"] = Curve(floor=floor)
+    curves = {arm: Curve(start=FRESH, floor=floor, seed_sd=0.001) for arm, floor in FLOORS.items()} | changed
     with skip_rendering():
         return run_comparison(request, FakeLauncher(curves=curves), ProgressDisplay(lambda text: None))
 
@@ -192,6 +199,21 @@ def test_the_changes_that_cannot_be_told_from_nothing_are_said_in_one_sentence_e
     assert "pale: cannot be told from nothing" in figure
     ends = format_ends(document["ablation"]["ladder"][-1]["verdict"]["interval_joint"])
     assert f"({ends}, all at once)" in figure and ends in (thrice / REPORT_NAME).read_text()
+
+
+def test_nothing_is_concluded_of_the_impacts_of_an_arm_in_doubt(tmp_path: Path) -> None:
+    """One whose first loss is not that of a fresh model on this text."""
+    document = load_document(ablate(tmp_path, {"with-2-schedule": Curve(start=3.0, floor=2.0)}))
+    ablation = document["ablation"]
+    words = {
+        kind: [(step["verdict"]["word"], step["verdict"]["adjusted"]["word"]) for step in ablation[kind]]
+        for kind in ("ladder", "leave_one_out")
+    }
+    sure, doubted = ("IMPROVED", "IMPROVED"), ("INCONCLUSIVE", "INCONCLUSIVE")
+    assert words == {"ladder": [sure, doubted, doubted], "leave_one_out": [sure, sure, doubted]}
+    assert ablation["ladder_nothing"] is ablation["leave_one_out_nothing"] is None
+    [said] = [claim["text"] for claim in document["claims"] if claim["id"] == "impacts-in-doubt"]
+    assert "worth: schedule, weight_decay; with-2-schedule: its first validation loss does not fit" in said
 
 
 def test_only_the_two_ends_of_an_ablation_are_named_in_its_curves(thrice: Path) -> None:

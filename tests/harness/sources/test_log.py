@@ -96,6 +96,18 @@ def test_shapes_that_are_stated(shape: str) -> None:
     assert note in " ".join(log.notes)
 
 
+@pytest.mark.parametrize("field", ["loss", "full_loss_nats_per_char"])
+def test_a_last_evaluation_that_is_given_again_with_another_loss_is_told_from_a_copy(field: str) -> None:
+    lines = BASELINE.build()
+    copied, changed = (read_log(write_json([*lines, last]), "x.log") for last in (lines[-1], lines[-1] | {field: 1.5}))
+    assert "another loss" not in " ".join(copied.notes)
+    assert changed.events[-1][field] == 1.5
+    assert changed.notes == [
+        f"validation_step of a step that was there before with another loss, the later one is taken: step 938 at line "
+        f"{len(lines) + 1}"
+    ]
+
+
 def test_console_text_among_progress_bars() -> None:
     log = read_log(write_console(BASELINE.build()), "console.txt")
     assert losses(log) == pytest.approx(PLAIN, abs=1e-6)
