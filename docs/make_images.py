@@ -19,7 +19,7 @@ from matplotlib.figure import Figure
 
 ROOT = Path(__file__).parents[1]
 IMAGES = ROOT / "docs" / "images"
-COMPARISON = Path("results") / "mainrun-hn-titles"
+COMPARISON = Path("results") / "mainrun-frontier"
 PAGE_DPI = 110
 TERMINAL_COLUMNS = 120
 FONT_SIZE_POINTS = 10.0

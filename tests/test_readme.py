@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from harness.cli.app import build_parser, main
-from harness.formats import format_ends
+from harness.formats import format_ends, format_percent
 from harness.store.document import load_document
 from tests.documents import ROOT, describe_recipes, hold_part, list_commands, read_document
 from tests.test_docs import list_parts
@@ -17,49 +17,56 @@ MAX_BYTES = 8_000
 
 
 def describe_result(document: dict[str, Any]) -> str:
-    """The README's one result."""
+    """What the README says of `optimized` on the whole task."""
     before, after = (arm["final"] for arm in document["arms"])
     [pair] = document["pairs"]
-    interval = pair["verdict"]["interval_95"]
+    ends = format_ends(pair["verdict"]["interval_95"])
+    return (
+        f"The task's own `optimized` (AdamW) was trained before, beside a baseline of its own: "
+        f"{pair['full_gain_percent']:.2f} % lower ({ends}), from "
+        f"{before['full_loss_nats_per_char']:.4f} to {after['full_loss_nats_per_char']:.4f},\nthe frozen loss from "
+        f"{before['loss_nats_per_char']:.4f} to {after['loss_nats_per_char']:.4f}: "
+        "[`results/mainrun-hn-titles`](results/mainrun-hn-titles/PERFORMANCE_SUMMARY.md)."
+    )
+
+
+def describe_laptop(document: dict[str, Any]) -> str:
+    """What the README says of the recipes with several seeds."""
+    rows = {row["label"]: row for row in document["ranking"]["rows"]}
+    gains = {
+        label: f"{format_percent(row['gain_percent'], 2)} ({format_ends(row['interval_95'])})"
+        for label, row in rows.items()
+        if not row["is_baseline"]
+    }
+    assert gains.keys() == {"frontier", "optimized"}
+    assert all(rows[label]["verdict"] == "IMPROVED" for label in gains)
     titles = document["corpus"]["num_train_titles"] + document["corpus"]["num_validation_titles"]
-    coverages = {f"{final['coverage_percent']:.1f} %" for final in (before, after)}
-    assert len(coverages) == 1
+    first, *_, last = document["seeds"]
     return (
-        f"The whole task on {titles:,} real headlines (stand-ins for its own, two CPU cores, seed "
-        f"{document['seeds'][0]}): the full loss falls from {before['full_loss_nats_per_char']:.4f} to "
-        f"{after['full_loss_nats_per_char']:.4f}, by {pair['full_gain_percent']:.1f} %\n"
-        f"(95 % interval {interval['low_percent']:.2f} % to {interval['high_percent']:.2f} %), the frozen loss from "
-        f"{before['loss_nats_per_char']:.4f} to {after['loss_nats_per_char']:.4f}, at coverage {coverages.pop()} in "
-        f"both arms. The verdict is {pair['verdict']['label']}."
-    )
-
-
-def describe_whole_task(document: dict[str, Any]) -> str:
-    """What the README says of `frontier` at the task's own size."""
-    row, baseline = (
-        next(row for row in document["ranking"]["rows"] if row["arm"] == arm) for arm in ("frontier", "baseline")
-    )
-    return (
-        f"At the task's own size, seed {document['seeds'][0]}, `frontier` ends at a full loss of {row['loss']:.4f}, "
-        f"{row['gain_percent']:.2f} % below `baseline`'s {baseline['loss']:.4f} ({format_ends(row['interval_95'])}):"
+        f"With three seeds both are IMPROVED, at `{document['preset']}`, a quarter of that size ({titles:,} real "
+        f"headlines, seeds {first} to {last}): `frontier` is\n{gains['frontier']} below `baseline`, `optimized` "
+        f"{gains['optimized']}: [`results/frontier-laptop`](results/frontier-laptop/PERFORMANCE_SUMMARY.md)."
     )
 
 
 def test_what_is_said_of_the_whole_task_is_of_the_committed_comparison() -> None:
     document = load_document(ROOT / "results" / "mainrun-frontier")
-    assert document["preset"] == "mainrun" and document["corpus"]["num_train_titles"] == 90_000
-    hold_part("README.md", "whole", describe_whole_task(document))
-    hold_part("docs/frontier.md", "whole", describe_recipes(document))
+    assert document["preset"] == "mainrun" and document["seeds"] == [1337]
+    assert document["corpus"]["num_train_titles"] == 90_000
+    hold_part("README.md", "whole", describe_recipes(document))
 
 
-def test_the_table_of_recipes_is_that_of_the_committed_comparison() -> None:
+def test_what_is_said_of_optimized_is_of_the_committed_comparison() -> None:
+    document = load_document(ROOT / "results" / "mainrun-hn-titles")
+    assert document["preset"] == "mainrun" and document["arms"][1]["name"] == "optimized"
+    hold_part("README.md", "result", describe_result(document))
+
+
+def test_what_is_said_of_several_seeds_is_of_the_committed_comparison() -> None:
     document = load_document(ROOT / "results" / "frontier-laptop")
     assert document["preset"] == "laptop" and document["seeds"] == [1337, 1338, 1339]
-    hold_part("README.md", "recipes", describe_recipes(document))
-
-
-def test_the_one_result_is_that_of_the_committed_comparison() -> None:
-    hold_part("README.md", "result", describe_result(load_document(ROOT / "results" / "mainrun-hn-titles")))
+    hold_part("README.md", "laptop", describe_laptop(document))
+    hold_part("docs/frontier.md", "recipes", describe_recipes(document))
 
 
 def test_the_parts_that_help_and_harm_are_those_of_the_committed_ablation() -> None:

@@ -17,8 +17,6 @@ REFERENCES = (
     "frontier-dropout",
 )  # fmt: skip
 """Committed comparisons; a folder of results may hold others that stay on their machine."""
-FAILED = {"mainrun-frontier": {"equal-terms"}}
-"""Its older arms were trained with a program whose files for data, tokens and metric are others, as README says."""
 ANYWHERE = {"official-data", "pre-trained-weights", "pdf-attachments", "replay", "kept-weights", "stored-findings"}
 """The last one since they were made before findings were stored."""
 OF_A_FILE = {
@@ -29,10 +27,10 @@ OF_A_FILE = {
 
 
 @pytest.mark.parametrize("name", REFERENCES)
-def test_a_committed_comparison_fails_no_check_but_what_is_told(name: str) -> None:
+def test_a_committed_comparison_fails_no_check(name: str) -> None:
     findings = {finding.name: finding for finding in verify(RESULTS / name, None, None, LocalLauncher())}
     failed = {finding.name: finding.evidence for finding in findings.values() if finding.status == "FAIL"}
-    assert failed.keys() == FAILED.get(name, set()), failed
+    assert not failed
     not_checked = {name for name, finding in findings.items() if finding.status == "NOT CHECKED"}
     assert not_checked <= ANYWHERE | (set() if name == "quick-synthetic" else OF_A_FILE)
 
@@ -56,7 +54,7 @@ def test_list_gives_the_numbers_that_the_summary_gives(name: str) -> None:
 def test_the_full_task_has_the_numbers_that_are_given(name: str) -> None:
     comparison = load_comparison(RESULTS / name)
     document = (RESULTS.parent / "docs" / "metric.md").read_text(encoding="utf-8")
-    assert [planned.arm for planned in comparison.runs][:2] == ["baseline", "optimized"]
+    assert len(comparison.runs) == 2
     for run in comparison.runs.values():
         evaluations = run.select("validation_step")
         last = evaluations[-1]
