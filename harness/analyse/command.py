@@ -22,7 +22,7 @@ def describe_command(comparison: StoredComparison) -> str:
         words += ["compare", "--from", *_describe_sources(taken_in)]
         unit = next((source["loss_unit"] for source in taken_in if source["loss_unit"]), None)
         words += ["--loss-unit", unit] if unit else []
-        given = next((source["given"] for source in taken_in if "given" in source), {})
+        given: dict[str, int] = next((source["given"] for source in taken_in if "given" in source), {})
         words += Given(**given).to_options()
     else:
         words += _describe_training(plan)

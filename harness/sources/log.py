@@ -12,10 +12,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
+from harness.formats import format_number_of
 from harness.sources.event_lines import COMMAS, Found, parse_line, parse_lines, read_event, read_label
 from harness.sources.json_array import is_array, iterate_array
 from harness.sources.lines import RENAMED, RENAMED_FIELDS
-from harness.sources.ordering import count, list_some
+from harness.sources.ordering import list_some
 from harness.sources.runs import Runs
 from harness.sources.source_log import Importer, LossUnit, SourceLog
 from harness.sources.text import Text, read_beginning
@@ -127,14 +128,16 @@ def _without_collection(items: Iterator[T]) -> Iterator[T]:
 def _describe_reading(reading: _Reading, repeated_headers: list[str]) -> list[str]:
     notes = []
     if reading.bad:
-        notes.append(f"{count(len(reading.bad), 'line')} left out because unreadable: {list_some(reading.bad, '; ')}")
+        notes.append(
+            f"{format_number_of(len(reading.bad), 'line')} left out because unreadable: {list_some(reading.bad, '; ')}"
+        )
     if repeated_headers:
         notes.append(f"given again with other values, the later ones are taken: {list_some(repeated_headers)}")
     if reading.unused:
         names = [f"{_tame(name)} ({number:,})" for name, number in reading.unused.most_common()]
         notes.append(f"events that are not used: {list_some(names)}")
     if reading.num_text_lines:
-        notes.append(f"{count(reading.num_text_lines, 'line')} of other text ignored")
+        notes.append(f"{format_number_of(reading.num_text_lines, 'line')} of other text ignored")
     ours = {**RENAMED, **RENAMED_FIELDS, COMMAS: "decimal points"}
     renamed = [name for name in ours if name in reading.renamed]
     if renamed:

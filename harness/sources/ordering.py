@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from operator import itemgetter, lt
 
+from harness.formats import format_number_of
 from harness.store.journals import Event
 
 MAX_NAMED = 5
@@ -53,11 +54,6 @@ def differ(one: Event, other: Event) -> bool:
     return {**one, "line": 0, "timestamp": 0} != {**other, "line": 0, "timestamp": 0}
 
 
-def count(number: int, what: str) -> str:
-    """A number with its noun."""
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
-
-
 def list_some(items: Sequence[str], separator: str = ", ") -> str:
     """The first items, and how many more there are."""
     text = separator.join(items[:MAX_NAMED])
@@ -76,7 +72,7 @@ def _drop_what_was_trained_again(steps: Sequence[Event], places: Places) -> tupl
     attempts = _group_by_attempt(returns)
     kept = [event for event in steps if not any(_is_trained_again(event, attempt) for attempt in attempts)]
     where = list_some([f"to step {first['step']:,} at {places.name(first['line'])}" for first, *_ in attempts])
-    dropped = count(len(steps) - len(kept), "measurement")
+    dropped = format_number_of(len(steps) - len(kept), "measurement")
     return kept, [f"the run goes back {where} and is trained from there again: {dropped} of before left out"]
 
 
@@ -177,7 +173,7 @@ def _order(
         (backwards, f"{kind} out of order, put in order"),
     ):
         if lines:
-            notes.append(f"{what}: {count(len(lines), places.noun)} ({list_some(lines)})")
+            notes.append(f"{what}: {format_number_of(len(lines), places.noun)} ({list_some(lines)})")
     if other:  # the last step first, as it is the one that is judged
         named = list_some([other[step] for step in sorted(other, reverse=True)])
         notes.append(f"{kind} of a step that was there before with another loss, the later one is taken: {named}")

@@ -4,9 +4,10 @@ A run begins anew with a configuration after steps, with the header of a table w
 before the run's first one after later ones. What goes back less far is a run that was resumed; see `ordering`.
 """
 
+from harness.formats import format_number_of
 from harness.sources.lines import LostStep
 from harness.sources.one_run import OneRun
-from harness.sources.ordering import LINES, Places, count, differ, list_some, put_in_order
+from harness.sources.ordering import LINES, Places, differ, list_some, put_in_order
 from harness.sources.source_log import SourceLog
 from harness.store.journals import HEADERS, Event
 from mainrun.record.errors import RequestError
@@ -110,7 +111,7 @@ class Runs:
                 f"{list_some(begun)}; the last one is judged"
             )
         if idle:
-            left_out = f"{count(len(idle), self._places.noun)} ({list_some(idle)})"
+            left_out = f"{format_number_of(len(idle), self._places.noun)} ({list_some(idle)})"
             notes.append(f"a configuration without a step after it, left out: {left_out}")
         return notes
 

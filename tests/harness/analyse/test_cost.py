@@ -129,4 +129,4 @@ def test_times_to_a_loss_are_given_where_times_compare(tiny_document: dict[str, 
     note, table = describe_times({**tiny_document["pairs"][0], "time_doubts": doubts}).blocks
     assert isinstance(note, Note) and isinstance(table, Table)
     assert ("training time" in note.text) == (not doubts)
-    assert any(" s" in cell for row in table.rows for cell in row[1:]) == (not doubts)
+    assert any(" s" in str(cell) for row in table.rows for cell in row[1:]) == (not doubts)
