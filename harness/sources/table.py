@@ -6,13 +6,13 @@ per token compares between equal tokenizers only.
 
 from pathlib import Path
 
-from harness.formats import quote
+from harness.formats import format_number_of, quote
 from harness.sources.cells import INFINITIES, NO_NUMBERS, Marks, read_count, read_number
 from harness.sources.columns import Columns, choose_columns, list_bounds
 from harness.sources.curves import enter_step, make_training_step, make_validation_step
 from harness.sources.layout import Layout, find_layout
 from harness.sources.lines import LostStep
-from harness.sources.ordering import count, list_some
+from harness.sources.ordering import list_some
 from harness.sources.rows import Row, Rows, find_dialect
 from harness.sources.runs import Runs
 from harness.sources.source_log import Importer, LossUnit, SourceLog
@@ -38,7 +38,7 @@ def read_table(path: Path, name: str, unit: LossUnit | None) -> SourceLog:
     if rows.open_end:
         notes += _describe_end(rows, name, layout, columns)
     if rows.num_ignored:
-        notes.append(f"{count(rows.num_ignored, 'line')} of other text ignored")
+        notes.append(f"{format_number_of(rows.num_ignored, 'line')} of other text ignored")
     return table.runs.conclude(notes)
 
 
@@ -151,11 +151,10 @@ class _Table:
         if self._comma:
             notes.append("decimal commas are read as decimal points")
         if self._left_out:
-            notes.append(
-                f"{count(len(self._left_out), 'cell')} left out, without a number: {list_some(self._left_out)}"
-            )
+            cells = format_number_of(len(self._left_out), "cell")
+            notes.append(f"{cells} left out, without a number: {list_some(self._left_out)}")
         if self._num_without_step:
-            notes.append(f"{count(self._num_without_step, 'row')} without a step left out")
+            notes.append(f"{format_number_of(self._num_without_step, 'row')} without a step left out")
         return notes
 
     def _take_training(self, step: int, line: int, cells: dict[str, str], epoch: float | None) -> None:
