@@ -100,8 +100,8 @@ TRAINED = (
     of_comparison(
         "runs-beside-others",
         {
-            "most > 0": "Runs went on at the same time (over its course one had as many as {most:count} others beside "
-            "it): they took each other's time, so their training times and speeds do not compare. Losses do."
+            "most > 0": "Runs went on at the same time, beside one of them as many as {most:count} over its course: "
+            "they took each other's time, so their training times and speeds do not compare. Losses do."
         },
         {"most": "most_beside"},
     ),

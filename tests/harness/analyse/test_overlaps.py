@@ -60,7 +60,7 @@ def test_the_reports_warn_of_runs_at_the_same_time_and_of_none_that_were_back_to
     with skip_rendering():
         make_reports(own_comparison)
         caveats = [caveat["text"] for caveat in load_document(own_comparison)["caveats"]]
-        assert [text for text in caveats if SAID in text and "as many as 1 beside one in its course:" in text]
+        assert [text for text in caveats if SAID in text and "beside one of them as many as 1 over its course:" in text]
         findings = {finding.name: finding.status for finding in verify(own_comparison, None, None, FakeLauncher())}
     assert findings["numbers"] == findings["claims"] == "PASS"
     assert json.loads((own_comparison / "comparison.json").read_text())["runs"][0]["num_runs_beside"] == 1

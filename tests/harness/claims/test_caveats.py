@@ -114,7 +114,7 @@ EXPECTED = {
     "warn_of_missing_runs": "optimized with seed 1337 is not complete: failed (it stopped).",
     "warn_of_taken_over_runs": "taken over from comparison monday",
     "warn_of_left_out_seeds": "optimized with seed 1337 is left out",
-    "warn_of_runs_beside_others": "as many as 2 beside one in its course:",
+    "warn_of_runs_beside_others": "beside one of them as many as 2 over its course:",
     "warn_of_clocks": "set back by 1 min 30 s during optimized with seed 1337",
     "warn_of_many_intervals": "2 arms are compared with baseline; their intervals and verdicts are unadjusted",
     "warn_of_unusable_arms": "optimized cannot be compared: its last evaluation is missing.",

@@ -60,7 +60,7 @@ def test_a_loss_is_said_of_the_seed_of_its_own_run(tiny_document: dict[str, Any]
 def test_of_several_seeds_it_is_said_which_one_the_findings_are_of(
     of_three_seeds: dict[str, Any], tiny_document: dict[str, Any]
 ) -> None:
-    said = "Curves, and what the tables and findings of a pair say of one run, are of seed 1337."
+    said = "What the tables and findings of a pair say of one run, and the curves of the gain, are of seed 1337."
     assert said in [claim["text"] for claim in of_three_seeds["claims"]]
     assert said not in [claim["text"] for claim in tiny_document["claims"]]
 

@@ -272,7 +272,9 @@ def test_without_ray_a_cluster_is_what_the_machine_lacks(
     monkeypatch.setitem(sys.modules, "ray", None)
     exit_code, _, stderr = run("compare", *TINY_OPTIONS, "--launcher", "ray", "--out", tmp_path / "a", *more)
     assert (exit_code, (tmp_path / "a").exists()) == (6, False)
-    assert "--launcher ray needs Ray. Install it with: pip install 'mainrun-harness[cluster]'" in stderr
+    assert (
+        "--launcher ray needs Ray. Install it in the checkout: pip install -c constraints.txt -e '.[cluster]'" in stderr
+    )
 
 
 def test_jobs_and_threads_reach_every_run(run: Run, tmp_path: Path) -> None:
