@@ -167,6 +167,7 @@ FORMATS: dict[str, Callable[..., str]] = {
     "settings": format_settings,
     "list": format_list,
     "few": format_few,
+    "hashes": lambda value: format_list([f"{digest[:16]}…" for digest in value]),
     "clauses": lambda value: format_list(value, "; "),
 }
 """By the name that templates and the slots of claims use."""

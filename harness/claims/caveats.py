@@ -77,12 +77,12 @@ TRAINED = (
     of_runs(
         "resumed-run",
         {
-            "len(steps) == 1": "{label} with seed {seed} was interrupted and went on from its checkpoint of step "
-            "{steps:list}.",
-            "len(steps) > 1": "{label} with seed {seed} was interrupted {value:count} times and went on from its "
-            "checkpoints of steps {steps:list}.",
+            "len(steps) == 1": "{label} with seed {seed} was interrupted and went on after step {steps:list}, from the "
+            "checkpoint {checkpoints:hashes}.",
+            "len(steps) > 1": "{label} with seed {seed} was interrupted {value:count} times and went on after steps "
+            "{steps:list}, from the checkpoints {checkpoints:hashes}.",
         },
-        {"steps": "resumed/steps"},
+        {"steps": "resumed/steps", "checkpoints": "resumed/checkpoints"},
         "len(steps)",
     ),
     of_arms(
