@@ -86,6 +86,16 @@ def test_what_is_said_of_the_dropout_is_of_the_committed_comparison() -> None:
     hold_part("docs/frontier.md", "dropout", describe_recipes(document))
 
 
+def test_what_is_said_of_r_drop_is_of_the_committed_comparison() -> None:
+    document = load_document(ROOT / "results" / "frontier-rdrop")
+    assert document["preset"] == "laptop" and document["seeds"] == [1337, 1338, 1339]
+    [pair] = document["pairs"]
+    assert (pair["baseline"], pair["changes"][0]["key"], len(pair["changes"])) == ("frontier", "training.rdrop", 1)
+    assert pair["verdict"]["word"] == "REGRESSED"
+    assert f"`frontier:rdrop=0` ends {-pair['verdict']['gain_percent']:.1f} % above" in README
+    hold_part("docs/frontier.md", "rdrop", describe_recipes(document))
+
+
 def test_the_committed_comparison_is_that_of_the_readmes_command() -> None:
     document = load_document(ROOT / "results" / "quick-synthetic")
     assert document["preset"] == "quick"
