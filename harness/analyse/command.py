@@ -22,8 +22,8 @@ def describe_command(comparison: StoredComparison) -> str:
         words += ["compare", "--from", *_describe_sources(taken_in)]
         unit = next((source["loss_unit"] for source in taken_in if source["loss_unit"]), None)
         words += ["--loss-unit", unit] if unit else []
-        given: dict[str, int] = next((source["given"] for source in taken_in if "given" in source), {})
-        words += Given(**given).to_options()
+        given = [Given(**source.get("given", {})) for source in taken_in if source["kind"] != OWN_KIND]
+        words += given[0].to_options() if len({*given}) == 1 else []
     else:
         words += _describe_training(plan)
         words += ["--seeds", ",".join(map(str, plan.seeds)), *comparison.machine_options]

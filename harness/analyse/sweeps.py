@@ -12,6 +12,7 @@ from harness.analyse.opponents import Finals, compute_mean_loss
 from harness.analyse.pairs import NOT_SETTINGS
 from harness.store.arm_fields import Arm
 from mainrun.config import shorten_key
+from mainrun.record.identity import decides_numbers
 
 MIN_POINTS = 3
 """With fewer values there is no inside, of which the best could lie at the edge."""
@@ -55,11 +56,17 @@ def _find_groups(arms: Sequence[Arm], codes: Mapping[str, Mapping[str, str] | No
         groups: dict[tuple[Any, ...], dict[float, Arm]] = {}
         for arm in arms:
             if _is_number(arm["config"].get(key)):
-                code = tuple(sorted((codes[arm["name"]] or {}).items()))
+                code = _select_code(arm, codes[arm["name"]] or {})
                 rest = tuple(sorted((other, repr(value)) for other, value in arm["config"].items() if other != key))
                 groups.setdefault((code, *rest), {}).setdefault(arm["config"][key], arm)
         found += [(key, [by[value] for value in sorted(by)]) for by in groups.values() if len(by) >= MIN_POINTS]
     return found
+
+
+def _select_code(arm: Arm, code: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    """What of an arm's program tells it from another's: all where the plan declares it, else what decides numbers."""
+    decides_all = "code" in arm or not any(map(decides_numbers, code))
+    return tuple(sorted(item for item in code.items() if decides_all or decides_numbers(item[0])))
 
 
 def _describe(key: str, arms: Sequence[Arm], losses: Mapping[str, float], judge: Judge) -> dict[str, Any]:

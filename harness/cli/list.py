@@ -16,6 +16,8 @@ HEADER = ("name", "preset", "pair", "seeds", "compared on", "loss", "gain", "ver
 NAMES = ("name", "pair")
 SPARED = ("certainty", "compared on", "loss", "preset", "seeds", "pair")
 """Columns that a narrow terminal does without, in this order."""
+INCOMPLETE = ("not finished", "runs are missing")
+"""What is wrong with a comparison that is not damaged."""
 MIN_NAME_CHARS = 17
 """Of a name that is cut in the middle: it is to be typed again."""
 _OF_BASIS = ("baseline_loss", "candidate_loss", "gain_percent")
@@ -70,17 +72,18 @@ def format_list(entries: Iterable[dict[str, Any]], max_width: int | None = None)
 
 
 def _lay_out(entry: dict[str, Any]) -> list[str]:
+    problem = entry["problem"] or ""
     verdict, _, certainty = (entry["verdict"] or "").partition(" (")
     losses = (format_loss(entry[f"{side}_loss"]) for side in ("baseline", "candidate"))
     return [
         entry["name"],
         entry["preset"] or "",
-        entry["pair"] or entry["problem"] or "",
+        entry["pair"] or ("" if problem in INCOMPLETE else problem),
         str(entry["num_seed_pairs"] or ""),
         (entry["basis"] or "").partition(" (")[0],
         " → ".join(losses) if entry["pair"] else "",
         format_percent(entry["gain_percent"]) if entry["pair"] else "",
-        verdict,
+        verdict if not problem else problem if problem in INCOMPLETE else "damaged",
         certainty.removesuffix(")"),
     ]
 
@@ -89,7 +92,7 @@ def _describe(folder: Path) -> list[dict[str, Any]]:
     from harness.store.document import FILE_NAME, load_document
 
     if not (folder / FILE_NAME).exists():
-        return [{"name": folder.name, **_EMPTY, "problem": "not finished"}]
+        return [{"name": folder.name, **_EMPTY, "problem": INCOMPLETE[0]}]
     try:
         return _describe_document(folder.name, load_document(folder))
     except StoredResultsError as error:
@@ -111,7 +114,7 @@ def _describe_document(name: str, document: dict[str, Any]) -> list[dict[str, An
         }
         for pair in document["pairs"]
     ]
-    return entries or [{"name": name, **_EMPTY, "preset": document["preset"], "problem": "runs are missing"}]
+    return entries or [{"name": name, **_EMPTY, "preset": document["preset"], "problem": INCOMPLETE[1]}]
 
 
 def _measure(document: dict[str, Any], pair: dict[str, Any]) -> dict[str, Any]:

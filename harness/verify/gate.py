@@ -49,7 +49,9 @@ def judge(
     if max_loss_nats_per_char is not None:
         if last_arm["final"]["loss_nats_per_char"] is None or not last_arm["final"]["is_last"]:
             raise StoredResultsError(f"{folder} has no frozen loss of {last_arm['name']} at its last step.")
-        conditions.append(judge_loss(last_arm["final"]["loss_nats_per_char"], max_loss_nats_per_char, last_arm["seed"]))
+        conditions.append(
+            judge_loss(last_arm["final"]["loss_nats_per_char"], max_loss_nats_per_char, last_arm["facts"]["seed"])
+        )
     if require_conclusive:
         conditions.append(judge_conclusive(pair["verdict"]))
     return conditions
@@ -71,12 +73,13 @@ def judge_improvement(verdict: dict[str, Any], percent: float, doubts: Sequence[
     )
 
 
-def judge_loss(loss_nats_per_char: float, highest: float, seed: int) -> Condition:
-    """Whether the frozen loss of the run with this seed, the headline's, is at most `highest`."""
+def judge_loss(loss_nats_per_char: float, highest: float, seed: int | None) -> Condition:
+    """Whether the frozen loss of the headline's run, with this seed where it states one, is at most `highest`."""
     return Condition(
         f"--max-loss {highest:g}",
         "met" if loss_nats_per_char <= highest else "missed",
-        f"frozen loss at the last step, seed {seed}: {format_loss(loss_nats_per_char)} nats per character",
+        f"frozen loss at the last step{'' if seed is None else f', seed {seed}'}: {format_loss(loss_nats_per_char)} "
+        "nats per character",
     )
 
 

@@ -94,6 +94,13 @@ def test_an_arm_of_other_code_is_no_point_of_a_sweep() -> None:
     assert [point["label"] for point in sweep["points"]] == ["r2", "r3", "r4"]
 
 
+def test_a_file_that_decides_no_number_breaks_no_sweep_unless_the_plan_declares_it() -> None:
+    rates = [arm(f"r{rate}", rate, lr=rate) for rate in (1, 2, 3)]
+    codes = {f"r{rate}": {"step.py": "a", "recipes.py": "ab"[rate > 1]} for rate in (1, 2, 3)}
+    assert len(describe(*rates, codes=codes)) == 1
+    assert describe(*({**rate, "code": {}} for rate in rates), codes=codes) == []
+
+
 def test_a_stored_run_that_records_other_code_is_no_point_of_a_sweep(swept: Path, tmp_path: Path) -> None:
     """The plan says nothing of the code of runs that were taken in."""
     folder = shutil.copytree(swept, tmp_path / "changed")

@@ -3,8 +3,11 @@ from pathlib import Path
 
 import pytest
 
+from harness.check.planned import check_known_noise
+from harness.check.registry import Evidence
 from harness.plan.noise import NEEDED_MULTIPLE, PRIORS, KnownNoise, find_known_noise
 from harness.plan.plan import load_plan, save_plan
+from harness.store.runs import load_comparison
 from mainrun.recipes import PRESETS, get_recipe
 from mainrun.record.errors import StoredResultsError
 from tests.harness.fakes import make_comparison
@@ -25,6 +28,14 @@ def test_a_recipe_of_another_width_has_the_noise_where_its_own_was_measured() ->
     frontier = {name: {**preset.scale, **get_recipe("frontier", name)} for name, preset in PRESETS.items()}
     assert find_known_noise("laptop", [PRESETS["laptop"].scale, frontier["laptop"]], "file") == PRIORS["laptop"]
     assert find_known_noise("quick", [PRESETS["quick"].scale, frontier["quick"]], "synthetic") is None
+
+
+def test_noise_that_is_not_known_is_no_fault_where_every_pair_has_two_seeds(
+    tiny_comparison: Path, three_seeds: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("harness.check.planned.find_known_noise", lambda *_: None)
+    found = [check_known_noise(Evidence(load_comparison(folder)))[0] for folder in (tiny_comparison, three_seeds)]
+    assert found == ["FAIL", "PASS"]
 
 
 def test_noise_of_any_shape_reaches_the_needed_multiple_in_at_most_one_of_forty_cases() -> None:

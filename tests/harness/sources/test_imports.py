@@ -15,7 +15,7 @@ from harness.store.measurements import load_metrics
 from harness.store.runs import load_comparison
 from harness.verify.verify import verify
 from mainrun.record.errors import RunError
-from mainrun.record.files import load_json, save_json
+from mainrun.record.files import compute_file_sha256, load_json, save_json
 from tests.harness.fakes import FakeLauncher, Mishap, make_comparison, rehash, skip_rendering
 from tests.harness.sources.logs import BASELINE, LARGE_BATCH, SAME_COVERAGE, Lines, Shape, write_console, write_json
 
@@ -151,10 +151,22 @@ def edit_journal(folder: Path) -> None:
     run = folder / "runs/adamw-s1337"
     path = run / "mainrun.log"
     path.write_text(path.read_text(encoding="utf-8").replace("1.328", "1.228"), encoding="utf-8")
-    record = json.loads((run / "run.json").read_text(encoding="utf-8"))
-    from mainrun.record.files import compute_file_sha256
+    make_consistent(folder)
 
-    record["mainrun_log_sha256"] = compute_file_sha256(path)
+
+def edit_note(folder: Path) -> None:
+    """As another version reads the same source."""
+    path = folder / "runs/adamw-s1337" / "mainrun.log"
+    note = {"event": "import_note", "timestamp": None, "text": "said otherwise"}
+    path.write_text(f"{path.read_text(encoding='utf-8')}{json.dumps(note)}\n", encoding="utf-8")
+    make_consistent(folder)
+
+
+def make_consistent(folder: Path) -> None:
+    """All that follows from the journal made again, its hash first."""
+    run = folder / "runs/adamw-s1337"
+    record = json.loads((run / "run.json").read_text(encoding="utf-8"))
+    record["mainrun_log_sha256"] = compute_file_sha256(run / "mainrun.log")
     (run / "run.json").write_text(json.dumps(record), encoding="utf-8")
     (folder / "comparison.json").unlink()
     with skip_rendering():
@@ -167,6 +179,13 @@ def test_an_edited_import_is_caught(public: Path, tmp_path: Path, edit: Any, che
     edit(folder)
     findings = {finding.name: finding.status for finding in verify(folder, None, None, LocalLauncher())}
     assert findings[check] == "FAIL" and findings["reimport"] == "FAIL"
+
+
+def test_a_note_in_other_words_is_not_vouched_for_and_fails_nothing(public: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(public, tmp_path / "out"))
+    edit_note(folder)
+    findings = {finding.name: finding.status for finding in verify(folder, None, None, LocalLauncher())}
+    assert findings["reimport"] == "NOT VOUCHED"
 
 
 @pytest.mark.parametrize("name", ["../../../plan.json", "/dev/zero"])

@@ -65,6 +65,8 @@ def test_a_pair_that_is_missing_is_told_with_the_arm_that_it_lacks(own_compariso
 
 def test_a_loss_is_met_up_to_and_with_the_highest() -> None:
     assert [judge_loss(loss, 1.4, 1337).status for loss in (1.39, 1.4, 1.41)] == ["met", "met", "missed"]
+    said = [judge_loss(1.39, 1.4, seed).text.partition(":")[0] for seed in (1337, None)]
+    assert said == ["frozen loss at the last step, seed 1337", "frozen loss at the last step"]
 
 
 def test_an_interval_that_spans_what_is_asked_never_fails_a_build_unless_a_conclusion_is_required() -> None:
