@@ -66,10 +66,7 @@ def _compare_code(plan: Plan, runs: list[StoredRun]) -> Result:
     if plan.code_changes is None:
         return "PASS", f"the same {len(code)} source files, {machine}"
     changed = {file.name for change in plan.code_changes for file in change.files}
-    return (
-        "PASS",
-        f"every run has the code planned for its arm, {len(changed)} files differ; {machine}",
-    )
+    return "PASS", f"every run has the code planned for its arm, {len(changed)} files differ; {machine}"
 
 
 def _describe_code(run: StoredRun, *, is_declared: bool) -> dict[str, Any]:
@@ -121,8 +118,7 @@ def check_known_noise(evidence: Evidence) -> Result:
     assert taken is not None
     configs = [arm.config for arm in plan.arms if arm.config]
     known_here = find_known_noise(plan.preset, configs, plan.corpus["source"])
-    seeds = [{run.seed for run in evidence.comparison.runs.values() if run.arm == arm.name and run.is_complete}
-             for arm in plan.arms]  # fmt: skip
+    seeds = evidence.comparison.find_whole_seeds().values()
     if all(len(one & other) > 1 for one, other in combinations(seeds, 2)):
         return "PASS", "every pair has two seeds or more, and is judged by what they show"
     if known_here is None:

@@ -16,7 +16,7 @@ HEADER = ("name", "preset", "pair", "seeds", "compared on", "loss", "gain", "ver
 NAMES = ("name", "pair")
 SPARED = ("certainty", "compared on", "loss", "preset", "seeds", "pair")
 """Columns that a narrow terminal does without, in this order."""
-INCOMPLETE = ("not finished", "runs are missing")
+NOT_FINISHED, RUNS_MISSING = "not finished", "runs are missing"
 """What is wrong with a comparison that is not damaged."""
 MIN_NAME_CHARS = 17
 """Of a name that is cut in the middle: it is to be typed again."""
@@ -73,17 +73,18 @@ def format_list(entries: Iterable[dict[str, Any]], max_width: int | None = None)
 
 def _lay_out(entry: dict[str, Any]) -> list[str]:
     problem = entry["problem"] or ""
+    is_damaged = problem not in ("", NOT_FINISHED, RUNS_MISSING)
     verdict, _, certainty = (entry["verdict"] or "").partition(" (")
     losses = (format_loss(entry[f"{side}_loss"]) for side in ("baseline", "candidate"))
     return [
         entry["name"],
         entry["preset"] or "",
-        entry["pair"] or ("" if problem in INCOMPLETE else problem),
+        entry["pair"] or (problem if is_damaged else ""),
         str(entry["num_seed_pairs"] or ""),
         (entry["basis"] or "").partition(" (")[0],
         " → ".join(losses) if entry["pair"] else "",
         format_percent(entry["gain_percent"]) if entry["pair"] else "",
-        verdict if not problem else problem if problem in INCOMPLETE else "damaged",
+        "damaged" if is_damaged else problem or verdict,
         certainty.removesuffix(")"),
     ]
 
@@ -92,7 +93,7 @@ def _describe(folder: Path) -> list[dict[str, Any]]:
     from harness.store.document import FILE_NAME, load_document
 
     if not (folder / FILE_NAME).exists():
-        return [{"name": folder.name, **_EMPTY, "problem": INCOMPLETE[0]}]
+        return [{"name": folder.name, **_EMPTY, "problem": NOT_FINISHED}]
     try:
         return _describe_document(folder.name, load_document(folder))
     except StoredResultsError as error:
@@ -114,7 +115,7 @@ def _describe_document(name: str, document: dict[str, Any]) -> list[dict[str, An
         }
         for pair in document["pairs"]
     ]
-    return entries or [{"name": name, **_EMPTY, "preset": document["preset"], "problem": INCOMPLETE[1]}]
+    return entries or [{"name": name, **_EMPTY, "preset": document["preset"], "problem": RUNS_MISSING}]
 
 
 def _measure(document: dict[str, Any], pair: dict[str, Any]) -> dict[str, Any]:

@@ -109,11 +109,18 @@ class StoredComparison:
         """The run that stands for an arm: that of the first seed which all arms have whole that have any, else the
         plan's; the two are one where no run was lost.
         """
-        whole = {arm.name: {run.seed for run in self.runs if run.arm == arm.name and self.runs[run].is_complete}
-                 for arm in self.plan.arms}  # fmt: skip
+        whole = self.find_whole_seeds()
         has_any = [seeds for seeds in whole.values() if seeds]
         shared = next((seed for seed in self.plan.seeds if all(seed in seeds for seeds in has_any)), None)
         return PlannedRun(name, shared) if shared in whole[name] else self.plan.find_headline(name)
+
+    def find_whole_seeds(self) -> dict[str, set[int]]:
+        """By arm the seeds whose runs are complete."""
+        seeds: dict[str, set[int]] = {arm.name: set() for arm in self.plan.arms}
+        for planned, run in self.runs.items():
+            if run.is_complete:
+                seeds[planned.arm].add(planned.seed)
+        return seeds
 
     @property
     def machine_options(self) -> list[str]:
