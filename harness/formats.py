@@ -135,6 +135,11 @@ def quote(value: Any) -> str:
     return text if len(text) <= MAX_QUOTED else f"{text[: MAX_QUOTED - 3]}..."
 
 
+def format_hash(digest: str) -> str:
+    """The beginning of a SHA-256 that stands in full elsewhere."""
+    return f"{digest[:16]}…"
+
+
 def format_list(items: Sequence[Any], separator: str = ", ") -> str:
     """All items, `a, b, c`."""
     return separator.join(map(format_value, items))
@@ -167,7 +172,7 @@ FORMATS: dict[str, Callable[..., str]] = {
     "settings": format_settings,
     "list": format_list,
     "few": format_few,
-    "hashes": lambda value: format_list([f"{digest[:16]}…" for digest in value]),
+    "hashes": lambda value: format_list([*map(format_hash, value)]),
     "clauses": lambda value: format_list(value, "; "),
 }
 """By the name that templates and the slots of claims use."""

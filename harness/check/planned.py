@@ -7,7 +7,7 @@ from typing import Any
 
 from harness.check.registry import NO_CODE, Evidence, Result, find_unfinished, join_results
 from harness.check.rules import constraint
-from harness.formats import format_number_of
+from harness.formats import format_hash, format_number_of
 from harness.plan.code import compute_sources_sha256
 from harness.plan.noise import find_known_noise
 from harness.plan.plan import Arm, Plan, order_runs
@@ -152,11 +152,11 @@ def _judge_trained(evidence: Evidence, runs: list[StoredRun]) -> Result:
                 return "FAIL", f"{name} {what} {twin}: one run presented as two"
         if TAKEN_OVER in record:
             origin = record[TAKEN_OVER]
-            elsewhere.append(f"{name} (of {origin['comparison']}, plan {origin['plan_sha256'][:16]}…)")
+            elsewhere.append(f"{name} (of {origin['comparison']}, plan {format_hash(origin['plan_sha256'])})")
     text = f"{len(finals)} of {len(runs)} runs complete"
     if not elsewhere:
-        return "PASS", f"{text}, all under plan {plan_sha256[:16]}…"
-    here = f"{len(finals) - len(elsewhere)} trained under plan {plan_sha256[:16]}…"
+        return "PASS", f"{text}, all under plan {format_hash(plan_sha256)}"
+    here = f"{len(finals) - len(elsewhere)} trained under plan {format_hash(plan_sha256)}"
     return "PASS", f"{text}, {here}, {len(elsewhere)} taken over into it: {', '.join(elsewhere)}"
 
 

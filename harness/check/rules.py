@@ -19,6 +19,7 @@ from harness.check.registry import (
     register,
     register_of_runs,
 )
+from harness.formats import format_hash
 from harness.sources.runs import NO_PLAN
 from harness.store.facts import AbsentError, known
 from harness.store.journals import NOTE
@@ -71,7 +72,8 @@ def check_seed(evidence: Evidence, run: StoredRun) -> str | None:
 
 def _format_fingerprints(evidence: Evidence) -> str:
     first = _find_fingerprinted(evidence).facts
-    return f"training fingerprint {str(first.train_sha256)[:16]}…, validation {str(first.validation_sha256)[:16]}…"
+    train, validation = (format_hash(str(digest)) for digest in (first.train_sha256, first.validation_sha256))
+    return f"training fingerprint {train}, validation {validation}"
 
 
 def _find_fingerprinted(evidence: Evidence) -> StoredRun:

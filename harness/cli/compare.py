@@ -13,7 +13,15 @@ from harness.cli.answer import Answer
 from harness.cli.options import Verbs, add_source_options, build_json_option, build_training_options
 from harness.cli.request import DEFAULT_RECIPES, read_request
 from harness.cli.table import format_columns
-from harness.formats import format_count, format_duration, format_flops, format_percent, format_settings, format_value
+from harness.formats import (
+    format_count,
+    format_duration,
+    format_flops,
+    format_hash,
+    format_percent,
+    format_settings,
+    format_value,
+)
 from harness.launch.choose import LOCAL
 from harness.plan.arguments import PACKAGE
 from harness.plan.arm_syntax import FORM
@@ -138,7 +146,8 @@ def format_plan(plan: Plan, folder: Path) -> str:
         f"Titles: {plan.describe_corpus()}; {format_count(corpus['num_train_titles'])} training, "
         f"{format_count(corpus['num_validation_titles'])} validation, "
         f"{format_count(corpus['num_available'])} available",
-        f"Fingerprints: training {corpus['train_sha256'][:16]}…, validation {corpus['validation_sha256'][:16]}…",
+        f"Fingerprints: training {format_hash(corpus['train_sha256'])}, "
+        f"validation {format_hash(corpus['validation_sha256'])}",
         "",
         *format_columns(["", *(arm.label for arm in plan.arms)], _describe_sizes(plan.arms)),
         "",
