@@ -33,7 +33,21 @@ def format_interval(interval: dict[str, Any] | None) -> str:
 
 def format_span(interval: dict[str, Any]) -> str:
     """An interval without what it rests on: `95 % interval 27.95 % to 28.35 %`."""
-    return f"{interval['level_percent']:.0f} % interval {format_ends(interval)}"
+    return f"{_format_level(interval)} {format_ends(interval)}"
+
+
+def format_gain_span(interval: dict[str, Any]) -> str:
+    """The same behind a gain in words: `95 % interval 2.10 % to 2.48 % higher`, `… 0.35 % higher to 0.12 % lower`."""
+    low, high = (interval[f"{end}_percent"] for end in ("low", "high"))
+    if low >= 0:
+        return format_span(interval)
+    if high <= 0:
+        return f"{_format_level(interval)} {format_percent(-high, 2)} to {format_percent(-low, 2)} higher"
+    return f"{_format_level(interval)} {format_percent(-low, 2)} higher to {format_percent(high, 2)} lower"
+
+
+def _format_level(interval: dict[str, Any]) -> str:
+    return f"{interval['level_percent']:.0f} % interval"
 
 
 def format_ends(interval: dict[str, Any] | None) -> str:
@@ -161,7 +175,7 @@ FORMATS: dict[str, Callable[..., str]] = {
     "points": lambda value: f"{abs(value):.1f}",
     "gain": format_gain,
     "interval": format_interval,
-    "span": format_span,
+    "gain_span": format_gain_span,
     "count": format_count,
     "duration": format_duration,
     "size": format_bytes,

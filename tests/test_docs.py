@@ -66,17 +66,17 @@ def describe_parts(document: dict[str, Any]) -> str:
         cells = [f"{format_percent(one['gain_percent'], 2)} ({format_ends(one['interval_95'])})" for one in verdicts]
         lines.append(f"| {steps[0]['unit']} | {' | '.join(cells)} |")
     ladder, left_out = document["ablation"]["ladder"], document["ablation"]["leave_one_out"]
-    helps, harms = list_parts(left_out, "interval_95")
-    neither = [step["unit"] for step in left_out if step["unit"] not in helps + harms]
-    surely_helps, surely_harms = list_parts(left_out, "interval_joint")
     return "\n".join(
         [
             *lines,
             "",
-            f"Left out, each by its own interval: help {', '.join(helps)}; harm {', '.join(harms)}; "
-            f"cannot be told from nothing {', '.join(neither)}.",
-            f"By intervals that hold for all impacts at once: help {', '.join(surely_helps)}; harm "
-            f"{', '.join(surely_harms)}.",
+            *(
+                f"- {kind}, by intervals that {what}: above zero {', '.join(above)}; below zero {', '.join(below)}."
+                for kind, steps in (("Left out", left_out), ("Added", ladder))
+                for what, interval in (("hold one by one", "interval_95"), ("hold for all at once", "interval_joint"))
+                for above, below in [list_parts(steps, interval)]
+            ),
+            "",
             f"The ladder's second step, {ladder[0]['unit']} and {ladder[1]['unit']} alone, ends at "
             f"{ladder[1]['after_full_loss_nats_per_char']:.4f} nats per character, the whole recipe at "
             f"{ladder[-1]['after_full_loss_nats_per_char']:.4f}.",

@@ -21,8 +21,8 @@ def describe_ablation(
     `judge(before, after, num_pairs)` the verdict on two arms of so many pairs that are compared at once, and
     `doubt(before, after)` why nothing can be concluded of them. Steps between the same two arms are one impact, and one
     between equal arms is none. `ladder_nothing` and `leave_one_out_nothing` name the units whose interval at once holds
-    0; None where there is no such interval, or an impact is in doubt. `in_doubt` names the units of such impacts, where
-    there are any.
+    0; None where there is no such interval, or an impact is in doubt. `lower` names the arms that end below the whole
+    recipe, the lowest first. `in_doubt` names the units of impacts in doubt, where there are any.
     """
     steps = [step for kind in KINDS for step in ablation[kind]]
     pairs = list(dict.fromkeys((step["before"], step["after"]) for step in steps))
@@ -49,6 +49,12 @@ def describe_ablation(
     if doubted := {step["unit"]: doubts for step in steps if (doubts := doubt(step["before"], step["after"]))}:
         said = dict.fromkeys(reason for doubts in doubted.values() for reason in doubts)
         described["in_doubt"] = {"units": [*doubted], "doubts": [*said]}
+    lower = sorted(
+        (name for name in finals if finals[name] < finals[ablation["recipe"]]), key=lambda name: finals[name]
+    )
+    described["lower"] = lower
+    described["lowest_nats_per_char"] = finals[lower[0]] if lower else None
+    described["recipe_nats_per_char"] = finals[ablation["recipe"]]
     described["whole_nats_per_char"] = finals["baseline"] - finals[ablation["recipe"]]
     return described
 

@@ -13,7 +13,7 @@ from harness.analyse.command import describe_command
 from harness.analyse.doubts import find_unseen
 from harness.analyse.examine import examine_all
 from harness.analyse.opponents import Finals, compute_mean_loss, find_baseline, find_common_basis, find_opponents
-from harness.analyse.overlaps import RESUMED, count_beside, find_time_doubts
+from harness.analyse.overlaps import RESUMED, count_beside, find_time_doubts, list_taken_over
 from harness.analyse.pairs import BASES, COVERAGE_DIFFERS, FULL, describe_pair
 from harness.analyse.ranking import rank_arms
 from harness.analyse.sweeps import describe_sweeps
@@ -50,7 +50,7 @@ def describe_comparison(
     by_run: Rows = {(run.arm, run.seed): [] for run in plan.runs}
     for row in rows:
         by_run[row["arm"], row["seed"]].append(row)
-    beside, examined = count_beside(comparison), examine_all(comparison)
+    (beside, most_at_once), examined = count_beside(comparison), examine_all(comparison)
     headlines = {arm.name: comparison.find_headline(arm.name) for arm in plan.arms}
     rows_by_arm = {name: by_run[run.arm, run.seed] for name, run in headlines.items()}
     finals = {
@@ -78,7 +78,8 @@ def describe_comparison(
             "finished_at": max(times, default=None),
             "sha256": comparison.compute_hashes(),
             "runs": [_describe_run(comparison, planned, beside) for planned in plan.runs],
-            "most_beside": max(beside.values(), default=0),
+            "most_at_once": most_at_once,
+            "taken_over": {"runs": [], "comparisons": []},
             "arms": arms,
             "scoring": group_arms(arms, "coverage_percent", "num_spans", "num_unscored_tokens"),
             "tokenizers": group_arms(arms, "tokenizer_trained_on"),
@@ -111,6 +112,7 @@ def describe_comparison(
         if pair["coverage_differs"] and pair["basis"]["field"] == FULL:
             pair["verdict"]["reason"] += COVERAGE_DIFFERS
         document["pairs"].append(round_numbers(pair))
+    document["taken_over"] = list_taken_over(document["runs"], {arm["name"] for arms in measured for arm in arms})
     judge_together([pair["verdict"] for pair in document["pairs"]])
     judge = _build_judge(comparison, document, headlines, finals)
     by_name = {arm["name"]: arm for arm in document["arms"]}

@@ -1,7 +1,8 @@
 """Which training times do not compare: of runs at the same time, by their journals, and of runs that stood still."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
+from harness.formats import format_hash
 from harness.plan.plan import PlannedRun
 from harness.store.arm_fields import Arm
 from harness.store.document import RunEntry
@@ -11,10 +12,10 @@ RESUMED = "run_resumed"
 """The event before which a run stood still."""
 
 
-def count_beside(comparison: StoredComparison) -> dict[PlannedRun, int]:
+def count_beside(comparison: StoredComparison) -> tuple[dict[PlannedRun, int], int]:
     """How many other runs went on while a run did, of those trained here by our program; runs beside none are absent.
 
-    A run that was cut off and went on later did not go on in between.
+    Then how many went on at once at most. A run that was cut off and went on later did not go on in between.
     """
     spans = [
         (start, end, planned)
@@ -24,6 +25,7 @@ def count_beside(comparison: StoredComparison) -> dict[PlannedRun, int]:
     ]
     beside: dict[PlannedRun, set[PlannedRun]] = {}
     going_on: list[tuple[float, PlannedRun]] = []
+    most = 0
     for start, end, planned in sorted(spans, key=lambda span: span[:2]):
         going_on = [(until, other) for until, other in going_on if until > start]
         for _, other in going_on:
@@ -31,7 +33,8 @@ def count_beside(comparison: StoredComparison) -> dict[PlannedRun, int]:
                 beside.setdefault(planned, set()).add(other)
                 beside.setdefault(other, set()).add(planned)
         going_on.append((end, planned))
-    return {planned: len(others) for planned, others in beside.items()}
+        most = max(most, len({other for _, other in going_on}))
+    return {planned: len(others) for planned, others in beside.items()}, most
 
 
 def find_time_doubts(arms: Sequence[Arm], runs: Sequence[RunEntry]) -> list[str]:
@@ -46,6 +49,16 @@ def find_time_doubts(arms: Sequence[Arm], runs: Sequence[RunEntry]) -> list[str]
         "machines or threads differ": len(machines) > 1,
     }
     return [words for words, is_so in found.items() if is_so]
+
+
+def list_taken_over(runs: Sequence[RunEntry], compared: Collection[str]) -> dict[str, list[str]]:
+    """The `runs` that were trained in other comparisons, those of `compared` arms first; and these `comparisons`."""
+    taken = sorted((run for run in runs if TAKEN_OVER in run), key=lambda run: run["arm"] not in compared)
+    origins = [(run["taken_over"]["comparison"], run["taken_over"]["plan_sha256"]) for run in taken]
+    return {
+        "runs": [f"{run['label']} with seed {run['seed']}" for run in taken],
+        "comparisons": [f"{name} (plan {format_hash(digest)})" for name, digest in dict.fromkeys(origins)],
+    }
 
 
 def _find_spans(run: StoredRun) -> Sequence[tuple[float, float]]:

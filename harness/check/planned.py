@@ -64,7 +64,7 @@ def _compare_code(plan: Plan, runs: list[StoredRun]) -> Result:
     threads = format_number_of(num_threads, "thread")
     machine = f"torch {', '.join(used)}, {threads}"
     if plan.code_changes is None:
-        return "PASS", f"the same {len(code)} source files, {machine}"
+        return "PASS", f"the same {len(code)} source files that decide numbers, {machine}"
     changed = {file.name for change in plan.code_changes for file in change.files}
     return "PASS", f"every run has the code planned for its arm, {len(changed)} files differ; {machine}"
 

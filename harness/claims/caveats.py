@@ -54,17 +54,14 @@ TRAINED = (
         },
         {"changed": "code/is_changed", "commit": "code/commit", "sources": "code/sources_sha256"},
     ),
-    of_runs(
-        "taken-over-run",
-        "{label} with seed {seed} was not trained in this comparison but taken over from comparison {comparison}, "
-        "measured from {start:time} to {end:time}. Configuration, titles, seed, code, torch version, device, "
-        "precision, threads and first weights are the same; its training time was not measured back to back with those "
-        "of other runs.",
+    of_comparison(
+        "taken-over-runs",
         {
-            "comparison": "taken_over/comparison",
-            "start": "taken_over/started_at",
-            "end": "taken_over/finished_at",
+            "len(taken) > 0": "Not trained under this plan but taken over from {comparisons:list}: {taken:few}. "
+            "Configuration, titles, seed, code, torch version, device, precision, threads and first weights are those "
+            "that this plan asks for; training times were not measured back to back with those of other runs."
         },
+        {"taken": "taken_over/runs", "comparisons": "taken_over/comparisons"},
     ),
     of_runs(
         "clock-set-back",
@@ -100,19 +97,19 @@ TRAINED = (
     of_comparison(
         "runs-beside-others",
         {
-            "most > 0": "Runs went on at the same time, beside one of them as many as {most:count} over its course: "
-            "they took each other's time, so their training times and speeds do not compare. Losses do."
+            "most > 1": "Runs went on at the same time, at most {most:count} at once: they took "
+            "each other's time, so their training times and speeds do not compare. Losses do."
         },
-        {"most": "most_beside"},
+        {"most": "most_at_once"},
     ),
 )
 NUMBERS = (
     of_comparison(
         "single-seed",
         {
+            "taken_in == 0 and len(seeds) == 1 and noise > 0": "Single seed ({seed}): how much the result "
+            "varies from seed to seed was not measured here; the noise that it is held to is of {source}.",
             "taken_in == 0 and len(seeds) == 1": "Single seed ({seed}): how much the result varies from seed to seed "
-            "was not measured here; the noise that it is held to is of {noise}.",
-            "len(seeds) == 1 and taken_in == 0": "Single seed ({seed}): how much the result varies from seed to seed "
             "was not measured.",
             "taken_in > 0 and len(pairs) > 0 and max(pairs) < 2": "One run an arm: how much the result varies from "
             "seed to seed was not measured.",
@@ -121,7 +118,8 @@ NUMBERS = (
             "seeds": "seeds",
             "seed": "seeds/0",
             "taken_in": "num_runs_taken_in",
-            "noise": "/pairs/0/verdict/known_noise/source",
+            "noise": "/pairs/0/verdict/known_noise/high_percent",
+            "source": "/pairs/0/verdict/known_noise/source",
             "pairs": "/pairs/*/verdict/num_seed_pairs",
         },
     ),
@@ -175,8 +173,8 @@ NUMBERS = (
             for condition, beside in (
                 (
                     "family > 0 and ",
-                    " Beside them stands what holds of all at once: words by {method}'s method, intervals, where there "
-                    "are any, by Bonferroni's.",
+                    " The word that holds of all at once, by {method}'s method, stands beside a word that is another; "
+                    "the tables of the impacts have all of them, with intervals by Bonferroni's.",
                 ),
                 ("", ""),
             )

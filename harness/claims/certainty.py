@@ -60,8 +60,9 @@ CERTAIN = (
     ),
     Sentence(
         "detectable-gain",
-        f"Smallest gain that {{n}} seed pairs can detect {_FOR_POWER}: {{gain:fine_percent}}",
-        _SEEDS,
+        f"Smallest gain that {{n}} seed pairs can tell from the margin of {{margin:value}} % {_FOR_POWER}: "
+        "{gain:fine_percent}",
+        {**_SEEDS, "margin": "/margin_percent"},
     ),
     Sentence(
         "needed-pairs",

@@ -15,7 +15,6 @@ _SWEEP = {
 } | {"loss": "best_loss_nats_per_char"}
 _RANKING = {"tied": "ranking/tied", "open": "ranking/open", "rows": "ranking/rows", "best": "ranking/rows/0/label"}
 _NOTHING = "Cannot be told from nothing, by intervals that hold for all {impacts:count} impacts at once, when "
-_MEANS = "gain, times and memory"
 _NOT_COMPARABLE = "raining times are not comparable: {doubts:clauses}."
 
 ON_COMPARISON = (
@@ -86,6 +85,21 @@ ON_COMPARISON = (
         section="front",
     ),
     of_comparison(
+        "ablation-lower",
+        {
+            "len(lower) > 0": "Arms that end lower than {recipe}, which is at {whole:loss}: {value:count}, the lowest "
+            "at {lowest:loss} ({lower:few})."
+        },
+        {
+            "lower": "ablation/lower",
+            "lowest": "ablation/lowest_nats_per_char",
+            "recipe": "ablation/recipe",
+            "whole": "ablation/recipe_nats_per_char",
+        },
+        "len(lower)",
+        section="front",
+    ),
+    of_comparison(
         "impacts-in-doubt",
         "Nothing is concluded of what these changes are worth: {units:list}; {doubts:clauses}.",
         {"units": "ablation/in_doubt/units", "doubts": "ablation/in_doubt/doubts"},
@@ -100,17 +114,16 @@ ON_COMPARISON = (
     of_comparison(
         "ranking-means",
         {
-            f"{condition}{doubted}": f"Losses, {what} are means over {seeds}.{said}"
+            f"{condition}{doubted}": f"The ranking gives means over {seeds}.{said}"
             for doubted, said in ((" and len(doubts) > 0", f" T{_NOT_COMPARABLE}"), ("", ""))
-            for condition, what, seeds in (
+            for condition, seeds in (
                 (
                     "len(fewer) > 0",
-                    "times and memory",
                     "the seeds that each arm completed, as many as {value:count}, and not over the same ones: a seed "
                     "that another arm completed is missing of {fewer:few}. A gain is of the seeds that both arms have",
                 ),
-                ("min(n) > 1 and min(n) == max(n)", _MEANS, "{value:count} seeds"),
-                ("max(n) > 1", _MEANS, "the seeds that each arm completed, as many as {value:count}"),
+                ("min(n) > 1 and min(n) == max(n)", "{value:count} seeds"),
+                ("max(n) > 1", "the seeds that each arm completed, as many as {value:count}"),
             )
         }
         | {"len(doubts) > 0 and max(times) > 0": f"T{_NOT_COMPARABLE}"},

@@ -8,7 +8,6 @@ from harness.formats import ABSENT, format_ends, format_loss, format_percent
 
 HEADER = ("Change", "nats/char", "Gain", "95 % interval", "95 % at once", "Verdict", "Verdict at once")
 NUMERIC = (1, 2)
-KINDS = ("ladder", "leave_one_out")
 SPARED = (3, 5, 1, 4, 6)
 """Columns that a narrow terminal does without, in this order."""
 
@@ -24,7 +23,10 @@ def format_ablation(ablation: Mapping[str, Any], max_width: int | None) -> list[
         max_width,
     )
     seeds = " (one seed)" if ablation["num_seeds"] == 1 else ""
-    sums = [f"Sum: {format_loss(ablation[f'{kind}_sum_nats_per_char'])} nats per character" for kind in KINDS]
+    sums = [
+        f"Sum: {format_loss(ablation[f'{kind}_sum_nats_per_char'])} nats per character"
+        for kind in ("ladder", "leave_one_out")
+    ]
     return [
         *(f"Added one more at a time{seeds}", header, *rows[: len(ladder)], sums[0], ""),
         *(f"Left out of the whole{seeds}", header, *rows[len(ladder) :], sums[1], ""),

@@ -7,8 +7,6 @@ from typing import Any
 from mainrun.record.files import atomic_write, compute_file_sha256, compute_sha256, make_folder, unwritable
 
 CHECKPOINT_FOLDER = "checkpoint"
-KEEP_CHECKPOINTS = "--keep-checkpoints"
-"""Among the words of a job whose checkpoints are all kept."""
 
 
 class DamagedError(Exception):

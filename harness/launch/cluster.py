@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from harness.launch import relay
-from harness.launch.arrivals import KEEP_CHECKPOINTS, Arrivals, DamagedError
-from harness.launch.job import Job, Outcome
+from harness.launch.arrivals import Arrivals, DamagedError
+from harness.launch.job import KEEP_CHECKPOINTS, Job, Outcome
 from harness.launch.shares import count_cores, share_nodes
 from harness.launch.travel import Content, archive_folder, build_order, load_dataset, load_file, load_packages
 from harness.processes import PLACE, end_as_by_ctrl_c

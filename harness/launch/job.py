@@ -8,6 +8,9 @@ from typing import Protocol
 
 from harness.processes import POLL_S
 
+KEEP_WEIGHTS, KEEP_CHECKPOINTS = "--keep-weights", "--keep-checkpoints"
+"""Words of a job whose last weights, or all of its checkpoints, are kept."""
+
 
 @dataclass(frozen=True)
 class Job:

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from harness.launch.arrivals import CHECKPOINT_FOLDER, KEEP_CHECKPOINTS
-from harness.launch.job import Job, Launcher
+from harness.launch.arrivals import CHECKPOINT_FOLDER
+from harness.launch.job import KEEP_CHECKPOINTS, KEEP_WEIGHTS, Job, Launcher
 from harness.launch.training import train_for
 from harness.plan.plan import Plan, PlannedRun
 from harness.store.runs import TAKEN_OVER, StoredComparison, StoredRun, load_comparison
@@ -21,7 +21,7 @@ from mainrun.record.files import compute_file_sha256, make_folder, make_scratch_
 from mainrun.record.identity import compute_identity
 from mainrun.record.run_record import FILE_NAME, HASHED_FILES, JOURNAL_NAME, WEIGHTS_NAME
 
-_KEPT = {"--keep-weights": WEIGHTS_NAME, KEEP_CHECKPOINTS: CHECKPOINT_FOLDER}
+_KEPT = {KEEP_WEIGHTS: WEIGHTS_NAME, KEEP_CHECKPOINTS: CHECKPOINT_FOLDER}
 """What the job may ask to be kept, and what of a run's folder that is."""
 
 

@@ -5,11 +5,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from harness.launch.alike import Alike
-from harness.launch.arrivals import KEEP_CHECKPOINTS
 from harness.launch.choose import LOCAL
 from harness.launch.command import CommandTask, build_command_job
 from harness.launch.estimate import Work, find_work
-from harness.launch.job import Job, Launcher
+from harness.launch.job import KEEP_CHECKPOINTS, KEEP_WEIGHTS, Job, Launcher
 from harness.launch.progress import ProgressDisplay
 from harness.launch.reuse import Offers, take_over
 from harness.launch.schedule import Task, run_tasks
@@ -136,7 +135,7 @@ class _Stage:
         # Threads may differ where that is asked for, and a node of a cluster does not have the folder of another run.
         arm, may_differ = self.plan.get_arm(run.arm), self.request.mixed_machines or self.request.launcher != LOCAL
         beside = None if may_differ else self._find_trained(arm)
-        kept = {"--keep-weights": self.request.keep_weights, KEEP_CHECKPOINTS: self.request.keep_checkpoints}
+        kept = {KEEP_WEIGHTS: self.request.keep_weights, KEEP_CHECKPOINTS: self.request.keep_checkpoints}
         more = [option for option, is_asked in kept.items() if is_asked]
         folder = get_run_folder(self.folder, run)
         job = build_training_job(self.request, self.plan, run, folder, self.plan_sha256, beside, more)

@@ -64,16 +64,23 @@ def format_impact(key: str, ablation: Described | None) -> str:
     """What an ablation measured of the unit a setting belongs to, or that it was not measured."""
     if ablation is None:
         return NOT_MEASURED
-    parts = []
+    parts, keys = [], []
     for kind, word in (("ladder", "added"), ("leave_one_out", "left out")):
         step = next((step for step in ablation[kind] if key in step["keys"]), None)
         if step is not None:
+            keys = step["keys"]
             parts.append(f"{word}: {_format_worth(step['verdict'])}")
-    return "; ".join(parts) or NOT_MEASURED
+    if keys and key != keys[0]:
+        return f"only with {keys[0]}"
+    alike = f" ({formats.format_number_of(len(keys), 'setting')} at once)" if len(keys) > 1 else ""
+    return f"{'; '.join(parts)}{alike}" if parts else NOT_MEASURED
 
 
 def _format_worth(verdict: Described) -> str:
-    return f"{formats.format_percent(verdict['gain_percent'], 2)}, {verdict['label']}"
+    """The gain and its word, and the word that holds of all impacts at once where that is another."""
+    adjusted = verdict["adjusted"]
+    together = f", {adjusted['word']} of all at once" if adjusted and adjusted["word"] != verdict["word"] else ""
+    return f"{formats.format_percent(verdict['gain_percent'], 2)}, {verdict['label']}{together}"
 
 
 def _may_differ_otherwise(pair: Described, arms: Sequence[Described]) -> bool:

@@ -134,7 +134,7 @@ def _say_checked(document: Described, commits: Sequence[str]) -> str:
     first = next(iter(document["constraints"]), None)
     if first is None or first["made_at"] is None:
         return ""
-    commit = "" if first["commit"] is None else f", {_format_commit(first)}"
+    commit = "" if first["commit"] is None else f", with the code of {_format_commit(first)}"
     if [_format_commit(first)] == commits:
         commit = " with the same code"
     device = "" if first["device_name"] is None else f", {first['device_name']}"

@@ -10,8 +10,8 @@ from harness.report.ranking_table import describe_ranking
 Described = Mapping[str, Any]
 ALONE_AND_AT_ONCE = ("Gain", "Interval alone", "Interval at once", "Verdict alone", "Verdict at once")
 AT_ONCE = (
-    "At once: intervals by Bonferroni's method, wider so that all of them hold as often as one alone, and the words "
-    "that stand by Holm's."
+    "At once: intervals by Bonferroni's method, wider so that all of them hold as often as one alone (where seeds "
+    "vary normally), and the words that stand by Holm's."
 )
 TOO_MANY = "Of one seed, intervals of so many at once would take more resamples of the titles than are drawn."
 IMPACT = "Impact in full loss at the last step: how much lower it is with the change than without."

@@ -67,13 +67,13 @@ def describe_ranking(
         columns = [column for column in columns if column[0] != name or len(columns) <= MAX_ON_PAPER]
     cells = [
         (
-            "" if row["rank"] is None else f"{rank}{'' if document['ablation'] else _mark(row, rows)}",
+            "" if row["rank"] is None else f"{row['rank']}{'' if document['ablation'] else _mark(row, rows)}",
             row["label"],
             row["change"],
             *(_format_loss(row) if field == "loss" else show(row[field]) for _, field, show in columns),
             *(_format_gain(row) if split else [_join(*_format_gain(row))]),
         )
-        for rank, row in enumerate(rows, 1)
+        for row in rows
     ]
     gain = "Gain on the arm before" if ranking["against"] == PREVIOUS else "Gain"
     header = ("", "Arm", "What changed", *(name for name, _, _ in columns), gain, *(["Interval"] if split else []))

@@ -142,11 +142,12 @@ def describe_sources(document: Described) -> Section:
         small=True,
     )
     taken_over = Table(
-        ("Run", "Taken over from", "Its record there", "The plan it was trained under"),
+        ("Run", "Taken over from", "Ended", "Its record there", "The plan it was trained under"),
         [
             (
                 f"{run['arm']}-s{run['seed']}",
                 f"{run['taken_over']['run']} of {run['taken_over']['comparison']}",
+                formats.format_time(run["taken_over"]["finished_at"]),
                 Code(run["taken_over"]["run_json_sha256"]),
                 Code(run["taken_over"]["plan_sha256"]),
             )

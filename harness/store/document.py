@@ -83,8 +83,10 @@ class Document(TypedDict):
     """SHA-256 of the plan and of every run's record, by path."""
     runs: list[RunEntry]
     """Every planned run, in order."""
-    most_beside: int
-    """The most runs that went on beside one in its course, not all of them at one time."""
+    most_at_once: int
+    """The most runs that went on at one time, of those trained here by our program."""
+    taken_over: dict[str, list[str]]
+    """The `runs` that were trained in other comparisons, those of compared arms first, and which `comparisons`."""
     arms: list[Arm]
     """Every arm at its headline seed; the first one is the baseline."""
     scoring: list[Group]

@@ -33,6 +33,16 @@ def test_a_gain_says_lower_or_higher(gain: float, text: str) -> None:
     assert formats.format_gain(gain) == text
 
 
+@pytest.mark.parametrize(
+    ("low", "high", "text"),
+    [(30.456, 31.894, "30.46 % to 31.89 %"), (-2.48, -2.10, "2.10 % to 2.48 % higher"),
+     (-0.35, 0.12, "0.35 % higher to 0.12 % lower"), (0.0, 0.0, "0.00 % to 0.00 %")],
+)  # fmt: skip
+def test_the_interval_behind_a_gain_in_words_is_in_words_too(low: float, high: float, text: str) -> None:
+    interval = {"level_percent": 95.0, "low_percent": low, "high_percent": high}
+    assert formats.format_gain_span(interval) == f"95 % interval {text}"
+
+
 @given(st.floats(-1e4, 1e4))
 def test_a_gain_and_its_opposite_say_opposite_things(gain: float) -> None:
     there, back = formats.format_gain(gain), formats.format_gain(-gain)

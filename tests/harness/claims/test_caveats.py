@@ -74,12 +74,11 @@ def change(document: dict[str, Any], name: str) -> None:
         case "warn_of_missing_runs":
             document["runs"][1] |= {"label": "optimized", "status": "failed", "reason": "it stopped"}
         case "warn_of_taken_over_runs":
-            times = {"started_at": 1_767_225_600.0, "finished_at": 1_767_225_660.0}
-            document["runs"][1] |= {"label": "optimized", "taken_over": {"comparison": "monday", **times}}
+            document["taken_over"] = {"runs": ["optimized with seed 1337"], "comparisons": ["monday (plan 1f…)"]}
         case "warn_of_left_out_seeds":
             document["runs"][1] |= {"label": "optimized", "is_left_out": True}
         case "warn_of_runs_beside_others":
-            document["most_beside"] = 2
+            document["most_at_once"] = 2
         case "warn_of_clocks":
             document["runs"][1] |= {"label": "optimized", "clock_set_back_s": 90.0}
         case "warn_of_many_intervals":
@@ -112,9 +111,9 @@ def change(document: dict[str, Any], name: str) -> None:
 EXPECTED = {
     "warn_of_data": "The corpus is synthetic",
     "warn_of_missing_runs": "optimized with seed 1337 is not complete: failed (it stopped).",
-    "warn_of_taken_over_runs": "taken over from comparison monday",
+    "warn_of_taken_over_runs": "taken over from monday (plan 1f…): optimized with seed 1337.",
     "warn_of_left_out_seeds": "optimized with seed 1337 is left out",
-    "warn_of_runs_beside_others": "beside one of them as many as 2 over its course:",
+    "warn_of_runs_beside_others": "Runs went on at the same time, at most 2 at once:",
     "warn_of_clocks": "set back by 1 min 30 s during optimized with seed 1337",
     "warn_of_many_intervals": "2 arms are compared with baseline; their intervals and verdicts are unadjusted",
     "warn_of_unusable_arms": "optimized cannot be compared: its last evaluation is missing.",

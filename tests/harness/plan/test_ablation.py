@@ -1,5 +1,7 @@
 """What each change of a recipe is worth."""
 
+import copy
+import re
 from html import unescape
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -10,10 +12,11 @@ import pytest
 from harness.analyse.ablation import describe_ablation
 from harness.cli.outcome import format_result
 from harness.comparison import run_comparison
-from harness.formats import format_ends
+from harness.formats import format_ends, format_loss
 from harness.launch.progress import ProgressDisplay
 from harness.plan.ablation import find_units, plan_ablation
 from harness.plan.request import CompareRequest
+from harness.report.change_section import format_impact
 from harness.report.curves import build_curves
 from harness.report.figures import save_figures
 from harness.report.render import REPORT_NAME, render_html
@@ -143,8 +146,26 @@ def test_every_impact_is_between_its_two_arms_and_has_an_interval(ablated: Path)
 def test_the_summary_gives_the_measured_impact_of_each_setting(ablated: Path) -> None:
     summary = (ablated / "PERFORMANCE_SUMMARY.md").read_text(encoding="utf-8")
     rows = [line for line in summary.splitlines() if line.startswith("| `")]
+    units = load_document(ablated)["ablation"]["ladder"]
     assert len(rows) == 8
-    assert all("added: " in row and "left out: " in row for row in rows)
+    assert sum("added: " in row and "left out: " in row for row in rows) == len(units)
+    for keys in (step["keys"] for step in units):
+        first, *others = (next(row for row in rows if row.startswith(f"| `{key}` |")) for key in keys)
+        assert (f"({len(keys)} settings at once)" in first) == (len(keys) > 1)
+        assert all(f"| only with {keys[0]} |".replace("_", r"\_") in row for row in others)
+
+
+def test_arms_that_end_below_the_whole_recipe_are_named_and_numbered(tmp_path: Path) -> None:
+    folder = ablate(tmp_path, {f"with-1-optimizer-s{seed}": Curve(start=FRESH, floor=2.0) for seed in (1337, 1, 2)})
+    document = load_document(folder)
+    assert document["ablation"]["lower"] == ["with-1-optimizer"]
+    summary = (folder / "PERFORMANCE_SUMMARY.md").read_text(encoding="utf-8")
+    found = re.search(
+        r"Arms that end lower than optimized, which is at (\S+): 1, the lowest at (\S+) \((.*)\)\.", summary
+    )
+    losses = {row["label"]: format_loss(row["loss"]) for row in document["ranking"]["rows"]}
+    assert found and found.groups() == (losses["optimized"], losses["with-1-optimizer"], "with-1-optimizer")
+    assert re.search(r"^\| 2 \| optimized \|", summary, re.MULTILINE)
 
 
 @pytest.fixture(scope="module")
@@ -183,6 +204,17 @@ def test_impacts_have_intervals_and_words_that_hold_all_at_once(thrice: Path) ->
         assert joint["level_percent"] == pytest.approx(100 - 5 / len(pairs))
         assert joint["low_percent"] < plain["low_percent"] < plain["high_percent"] < joint["high_percent"]
         assert (verdict["adjusted"]["num_pairs_judged"], verdict["adjusted"]["method"]) == (len(pairs), "Holm")
+
+
+def test_the_summary_gives_the_word_of_all_at_once_where_it_is_another(thrice: Path) -> None:
+    ablation = load_document(thrice)["ablation"]
+    verdict = copy.deepcopy(ablation["ladder"][0]["verdict"])
+    assert verdict["word"] == verdict["adjusted"]["word"] == "IMPROVED"
+    key = ablation["ladder"][0]["keys"][0]
+    assert "of all at once" not in format_impact(key, ablation)
+    verdict["adjusted"]["word"] = "INCONCLUSIVE"
+    other = {**ablation, "ladder": [{**ablation["ladder"][0], "verdict": verdict}]}
+    assert "IMPROVED, INCONCLUSIVE of all at once; left out" in format_impact(key, other)
 
 
 def test_the_changes_that_cannot_be_told_from_nothing_are_said_in_one_sentence_everywhere(thrice: Path) -> None:
