@@ -14,6 +14,7 @@ from harness.plan.arms_file import load_recipes
 from harness.store.document import load_document
 from harness.verify.verify import list_checks
 from mainrun.recipes import PRESETS
+from mainrun.record.errors import RequestError
 from mainrun.train import parse_request
 from tests.documents import (
     DOCUMENTS,
@@ -168,6 +169,29 @@ def test_every_place_that_a_thing_goes_to_is_there() -> None:
     for name, path in places:
         module = import_module(path.removesuffix(".py").replace("/", "."))
         assert hasattr(module, name), f"{path} has no {name}"
+
+
+def test_the_example_of_a_log_format_reads_logs(tmp_path: Path) -> None:
+    example = read_code("docs/architecture.md", "log-format")
+    imports = (
+        "import re\nfrom pathlib import Path\n"
+        "from harness.sources.curves import enter_step, make_validation_step\n"
+        "from harness.sources.runs import Runs\n"
+        "from harness.sources.source_log import Importer, LossUnit, SourceLog\n"
+        "from harness.sources.text import Text, read_beginning\n"
+        "from mainrun.record.errors import RequestError\n"
+    )
+    names: dict[str, Any] = {}
+    exec(compile(imports + example, "notes.py", "exec"), names)
+    importer, log = names["IMPORTER"], tmp_path / "a.notes"
+    log.write_text("begun\nstep=1 val=2.9\nstep=10 val=1.5\n", encoding="utf-8")
+    assert importer.claims(log)
+    steps = importer.read(log, "a.notes", "nats_per_token").events
+    assert [(step["step"], step["loss"], step["loss_unit"]) for step in steps] == [
+        (1, 2.9, "nats_per_token"), (10, 1.5, "nats_per_token")]  # fmt: skip
+    log.write_text("begun\n", encoding="utf-8")
+    with pytest.raises(RequestError, match="no line is one such as"):
+        importer.read(log, "a.notes", None)
 
 
 def test_the_arms_file_names_a_recipe_with_its_settings(tmp_path: Path) -> None:

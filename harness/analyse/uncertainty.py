@@ -213,9 +213,9 @@ def compute_sd(values: Sequence[float]) -> float:
     return float(np.std(values, ddof=1))
 
 
-def compute_sd_interval(sd: float, num_values: int, level: float = CONFIDENCE) -> tuple[float, float]:
+def compute_sd_interval(sd: float, num_values: int) -> tuple[float, float]:
     """The interval of a standard deviation measured over two values or more with normal noise, from chi-square."""
-    tails = np.array([(1 + level) / 2, (1 - level) / 2])
+    tails = np.array([(1 + CONFIDENCE) / 2, (1 - CONFIDENCE) / 2])
     low, high = sd * np.sqrt((num_values - 1) / compute_chi_square_quantiles(num_values - 1, tails))
     return float(low), float(high)
 

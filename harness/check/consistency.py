@@ -8,6 +8,7 @@ import math
 from typing import Any
 
 from harness.check.registry import ROUNDING_TOLERANCE
+from harness.formats import quote
 from harness.store.runs import StoredRun
 
 _OF_THE_MACHINE = ("device", "precision", "num_threads", "cpu_capability")
@@ -18,8 +19,22 @@ _FIRST_SETTINGS = frozenset({
     "epochs", "grad_clip", "evals_per_epoch",
 })  # fmt: skip
 """What the first release had as settings, by today's short names."""
+_KNOWN = {
+    "model.mlp": ("gelu", "relu2", "swiglu"),
+    "optimizer.name": ("sgd", "adamw", "muon"),
+    "schedule.name": ("cosine", "wsd"),
+}
+"""Choices whose formulas stand here; one more is a formula more, and its name."""
 _CLOCK_TOLERANCE_S = 0.1
 """What two clocks of one process may differ by, beside a hundredth."""
+
+
+def find_unknown_choice(run: StoredRun) -> str | None:
+    """A setting of which no formula here says what follows from it: operations or learning rates."""
+    for key, names in _KNOWN.items():
+        if run.record["config"][key] not in names:
+            return f"what follows from {key} {quote(run.record['config'][key])} is not known to the checker"
+    return None
 
 
 def find_other_header(run: StoredRun, sizes: dict[str, Any]) -> str | None:
@@ -58,8 +73,10 @@ def find_other_sizes(run: StoredRun, sizes: dict[str, Any]) -> str | None:
         "max_steps": max_steps,
         "num_spans": num_spans,
         "coverage": num_spans * step_tokens / sizes["num_validation_tokens"],
-        "training_flops": compute_step_flops(config) * max_steps,
     }
+    step_flops = compute_step_flops(config)
+    if step_flops is not None:
+        due["training_flops"] = step_flops * max_steps
     wrong = [key for key, value in due.items() if not math.isclose(sizes[key], value, rel_tol=ROUNDING_TOLERANCE)]
     return f"its planned {wrong[0]} is {sizes[wrong[0]]}, not {due[wrong[0]]}" if wrong else None
 
@@ -101,8 +118,13 @@ def find_other_course(run: StoredRun, sizes: dict[str, Any]) -> str | None:
     return None if run.record["peak_memory_bytes"] > 0 else "its peak memory is none"
 
 
-def compute_step_flops(config: dict[str, Any]) -> int:
-    """FLOPs of one training step by the contract: products of weights three times over, attention, Newton–Schulz."""
+def compute_step_flops(config: dict[str, Any]) -> int | None:
+    """FLOPs of one training step by the contract: products of weights three times over, attention, Newton–Schulz.
+
+    None for a block or an optimizer that it does not know.
+    """
+    if not all(config[key] in _KNOWN[key] for key in ("model.mlp", "optimizer.name")):
+        return None
     width, num_layers, tokens = config["model.d_model"], config["model.n_layer"], config["model.block_size"]
     is_gated = config["model.mlp"] == "swiglu"
     hidden = 8 * math.ceil(width / 3) if is_gated else 4 * width
@@ -119,7 +141,7 @@ def compute_step_flops(config: dict[str, Any]) -> int:
 
 def compute_learning_rate(config: dict[str, Any], step: int, last_step: int) -> float | None:
     """The learning rate of a step, 1 to `last_step`, by the contract; None for a schedule it does not know."""
-    if config["schedule.name"] not in ("cosine", "wsd"):
+    if config["schedule.name"] not in _KNOWN["schedule.name"]:
         return None
     warmup = round(last_step * float(config["schedule.warmup_fraction"]))
     peak = float(config["optimizer.learning_rate"])

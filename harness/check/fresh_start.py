@@ -1,13 +1,15 @@
 """A run begun again by the checker against what its record says it began with: weights, settings and data."""
 
+from functools import partial
 from typing import Any
 
 from harness.check.known_code import is_known_elsewhere
-from harness.check.registry import NO_CODE, Evidence, UnvouchedError
-from harness.check.rules import of_runs
+from harness.check.registry import NO_CODE, Evidence, Registry, UnvouchedError, register_of_runs
 from harness.store.facts import known
 from harness.store.runs import StoredRun
 
+FRESH_START: Registry = {}
+of_runs = partial(register_of_runs, FRESH_START)
 _HASHES = {
     "tokenizer_sha256": "tokenizer",
     "train_ids_sha256": "training tokens",

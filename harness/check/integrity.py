@@ -1,7 +1,7 @@
 """Is the metric what it says it is? What a run that holds every rule by the letter can still get wrong.
 
-As in `constraints`, expected values are literals and nothing is imported from what is checked: titles are counted
-and tokenized again by this module's own code, with the tokenizer the run stored.
+As in `rules`, expected values are literals and nothing is imported from what is checked: titles are counted and
+tokenized again by the checker's own code (`encoding`), with the tokenizer the run stored.
 """
 
 import hashlib
@@ -10,7 +10,7 @@ from functools import partial
 
 from harness.analyse.coverage import MIN_LOSS
 from harness.analyse.examine import examine_run
-from harness.check.consistency import find_other_course, find_other_header, find_other_sizes
+from harness.check.consistency import find_other_course, find_other_header, find_other_sizes, find_unknown_choice
 from harness.check.encoding import SPECIAL_TOKENS, encode_titles, load_encoding
 from harness.check.registry import (
     NO_CODE,
@@ -18,6 +18,7 @@ from harness.check.registry import (
     ROUNDING_TOLERANCE,
     Evidence,
     Registry,
+    UnvouchedError,
     register_of_runs,
 )
 from harness.formats import quote
@@ -75,7 +76,10 @@ def check_journals(evidence: Evidence, run: StoredRun) -> str | None:
     """Settings, machine, counts, steps, learning rates and clocks of a journal, and the sizes that follow from it."""
     known(run.facts.machine, NO_CODE)
     sizes = evidence.comparison.plan.get_arm(run.arm).sizes
-    return find_other_header(run, sizes) or find_other_sizes(run, sizes) or find_other_course(run, sizes)
+    problem = find_other_header(run, sizes) or find_other_sizes(run, sizes) or find_other_course(run, sizes)
+    if problem is None and (unknown := find_unknown_choice(run)):
+        raise UnvouchedError(unknown)
+    return problem
 
 
 @of_runs(

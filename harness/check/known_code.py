@@ -8,13 +8,13 @@ from collections.abc import Mapping
 from functools import lru_cache
 from importlib import resources
 
-from harness.check.registry import NO_CODE, NOT_VOUCHED, Evidence, Result, join_results
-from harness.check.rules import constraint
+from harness.check.registry import NO_CODE, NOT_VOUCHED, Evidence, Registry, Result, join_results, register
 from harness.plan.code import hash_sources
 from harness.processes import PLACE
 from harness.store.runs import StoredRun
 
 TABLE_NAME = "released_code.json"
+KNOWN_CODE: Registry = {}
 GUARDED = ("data/", "metric/", "rules.py", "sizes.py")
 """Files of today's program that make titles, tokens and metric: with others of these no number can be compared."""
 GUARDED_AT_FIRST = frozenset(
@@ -40,7 +40,7 @@ def hash_working_tree() -> Code:
     return hash_sources(PLACE)
 
 
-@constraint("known-code", "The training program is one that was released")
+@register(KNOWN_CODE, "known-code", "The training program is one that was released")
 def check_known_code(evidence: Evidence) -> Result:
     """Files of data, tokens and metric have to be released ones; other changed code cannot be vouched for."""
     runs_of: dict[Result, list[str]] = {}
@@ -57,7 +57,7 @@ def check_known_code(evidence: Evidence) -> Result:
 
 def _judge(code: Code) -> Result:
     changed = find_changed_files(code)
-    guarded = [name for name in changed if _is_guarded(name)]
+    guarded = [name for name in changed if is_guarded(name)]
     if guarded:
         return "FAIL", f"files that make data, tokens or metric are none that were released: {_list(guarded)}"
     if changed:
@@ -82,7 +82,8 @@ def _compare(code: Code, other: Code) -> list[str]:
     return sorted(name for name in code.keys() | other.keys() if code.get(name) != other.get(name))
 
 
-def _is_guarded(name: str) -> bool:
+def is_guarded(name: str) -> bool:
+    """Whether a file of the training program makes titles, tokens or metric."""
     return name.startswith(GUARDED) or name in GUARDED_AT_FIRST
 
 

@@ -2,11 +2,12 @@
 
 import re
 from collections.abc import Collection, Mapping
+from functools import partial
 from itertools import combinations
 from typing import Any
 
-from harness.check.registry import NO_CODE, Evidence, Result, find_unfinished, join_results
-from harness.check.rules import constraint
+from harness.check.known_code import is_guarded
+from harness.check.registry import NO_CODE, Evidence, Registry, Result, find_unfinished, join_results, register
 from harness.formats import format_hash, format_number_of
 from harness.plan.code import compute_sources_sha256
 from harness.plan.noise import find_known_noise
@@ -25,15 +26,16 @@ REQUIRED_SOURCES = (
 DECIDING_SOURCES = ("metric/", "model/", "optim/", "data/batches.py", "devices.py", "rules.py", "run.py", "sizes.py",
                     "step.py")  # fmt: skip
 """Folders and files of today's program that decide a run's numbers; of the first release's, all files count."""
-PROTECTED = ("data/", "metric/", "rules.py", "record/events.py", "record/journal.py", "record/parquet.py",
-             "record/run_record.py", "record/title_losses.py")  # fmt: skip
-"""Folders and files of the training program that make data, tokens and metric, and the formats they are stored in."""
-PROTECTED_AT_FIRST = ("contract.py", "corpus.py", "evaluate.py", "full_loss.py", "streams.py", "tokenizer.py")
-"""The same when the program had no folders."""
+STORED_FORMATS = frozenset({"record/events.py", "record/journal.py", "record/parquet.py", "record/run_record.py",
+                            "record/title_losses.py"})  # fmt: skip
+"""Files of the training program that write what is measured; with those of data, tokens and metric all arms have them.
+"""
+PLANNED: Registry = {}
+planned = partial(register, PLANNED)
 NOT_PLANNED = "the runs were taken in after they were made: which others there were is not known"
 
 
-@constraint("same-code", "The planned code and one kind of machine in all arms")
+@planned("same-code", "The planned code and one kind of machine in all arms")
 def check_same_code(evidence: Evidence) -> Result:
     """All runs have the same training code, torch version, device kind, precision and thread count.
 
@@ -86,7 +88,7 @@ def _describe_code(run: StoredRun, *, is_declared: bool) -> dict[str, Any]:
     return {"training code": code, **used, "thread count": machine["num_threads"]}
 
 
-@constraint("planned-runs", "All planned runs are there")
+@planned("planned-runs", "All planned runs are there")
 def check_planned_runs(evidence: Evidence) -> Result:
     """Every planned run is present, complete, of this plan, and there once."""
     comparison, plan = evidence.comparison, evidence.comparison.plan
@@ -106,7 +108,7 @@ def check_planned_runs(evidence: Evidence) -> Result:
     return join_results(results)
 
 
-@constraint(
+@planned(
     "known-noise",
     "One seed is judged by no other noise than was measured",
     applies=lambda comparison: comparison.plan.known_noise is not None,
@@ -190,7 +192,7 @@ def _count_parameters(arm: Arm) -> Any:
     return arm.sizes.get("num_parameters_built", arm.sizes["num_parameters"])
 
 
-@constraint(
+@planned(
     "equal-terms",
     "Data, tokens and metric are made by the same code in all arms",
     lambda comparison: comparison.plan.code_changes is not None,
@@ -223,4 +225,4 @@ def _list_missing(one: Mapping[str, str], two: Mapping[str, str]) -> list[str]:
 
 
 def _is_protected(name: str) -> bool:
-    return name.startswith(PROTECTED) or name in PROTECTED_AT_FIRST
+    return is_guarded(name) or name in STORED_FORMATS

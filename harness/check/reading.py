@@ -4,19 +4,21 @@ That choice is what is judged, so it alone is the training program's; where the 
 """
 
 from collections import Counter
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from harness.check.encoding import EOS_ID, encode_titles
-from harness.check.integrity import of_runs
 from harness.check.known_code import find_changed_files, hash_working_tree
-from harness.check.registry import NO_CODE, Evidence, UnvouchedError
+from harness.check.registry import NO_CODE, Evidence, Registry, UnvouchedError, register_of_runs
 from harness.check.rules import EPOCHS, count_step_tokens
 from harness.store.facts import AbsentError, known
 from harness.store.runs import StoredRun
 from mainrun.data.batches import find_first, order_titles
 
+READS: Registry = {}
+of_runs = partial(register_of_runs, READS)
 READER = "data/batches.py"
 OTHER_RELEASE = "what its steps read was chosen by another release than the one that stands here"
 

@@ -4,17 +4,19 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from harness.check import fresh_start, known_code, planned, reading  # each adds its own to the registries
+from harness.check.fresh_start import FRESH_START
 from harness.check.integrity import INTEGRITY
+from harness.check.known_code import KNOWN_CODE
 from harness.check.logs import FORENSICS
+from harness.check.planned import PLANNED
 from harness.check.plausibility import PLAUSIBILITY
+from harness.check.reading import READS
 from harness.check.registry import Evidence, Registry, run_checks
 from harness.check.rules import CONSTRAINTS
 
-__all__ = ["fresh_start", "known_code", "planned", "reading"]
 GROUPS: dict[str, tuple[Registry, ...]] = {
-    "constraints": (CONSTRAINTS,),
-    "integrity": (INTEGRITY, PLAUSIBILITY, FORENSICS),
+    "constraints": (CONSTRAINTS, KNOWN_CODE, FRESH_START, PLANNED),
+    "integrity": (INTEGRITY, READS, PLAUSIBILITY, FORENSICS),
 }
 """Field of `comparison.json` → the registries whose findings it holds."""
 

@@ -4,6 +4,7 @@ not.
 
 from harness.analyse.first_losses import FIT_TOLERANCE, START_TOLERANCE
 from harness.claims.sentence import Sentence, of_arms
+from harness.sources.registry import IMPORTERS
 
 _FIT = {
     name: f"forensics/fit/{path}"
@@ -161,7 +162,7 @@ ORIGIN = (
         {
             f'origin == "{origin}"': "{label}: only what its log says is known; code, titles, machine and weights are "
             "not. What a log cannot prove is NOT CHECKED below."
-            for origin in ("log", "csv", "tensorboard", "command")
+            for origin in (*IMPORTERS, "command")
         },
         {"origin": "origin"},
     ),

@@ -7,6 +7,7 @@ import pytest
 
 from harness.check import planned
 from harness.check.consistency import find_other_header
+from harness.check.integrity import INTEGRITY
 from harness.check.registry import Evidence
 from harness.plan.plan import load_plan
 from harness.store.journals import load_journal
@@ -61,6 +62,25 @@ def judge_header(folder: Path, **changed: Any) -> str | None:
     rehash(run_folder)
     run: StoredRun = next(run for run in load_comparison(folder).runs.values() if run.arm == "optimized")
     return find_other_header(run, load_plan(folder).get_arm("optimized").sizes)
+
+
+@pytest.mark.parametrize(
+    ("key", "short", "value"),
+    [("schedule.name", "schedule", "linear"), ("model.mlp", "mlp", "geglu"), ("optimizer.name", "optimizer", "lion")],
+)
+def test_what_follows_from_a_choice_without_a_formula_here_is_not_vouched_for(
+    key: str, short: str, value: str, own_comparison: Path
+) -> None:
+    folder = own_comparison / "runs" / "optimized-s1337"
+    assert INTEGRITY["journals"].judge(Evidence(load_comparison(own_comparison)))[0] == "PASS"
+    record, events = load_json(folder / "run.json", 2), read_events(folder / "mainrun.log")
+    record["config"][key] = events[0]["config"][key] = events[0][short] = value
+    save_json(folder / "run.json", record)
+    write_events(folder / "mainrun.log", events)
+    rehash(folder)
+    status, text = INTEGRITY["journals"].judge(Evidence(load_comparison(own_comparison)))
+    assert status == "NOT VOUCHED"
+    assert text == f"optimized-s1337: what follows from {key} '{value}' is not known to the checker"
 
 
 def test_an_honest_journal_repeats_the_settings_of_its_record(own_comparison: Path) -> None:
