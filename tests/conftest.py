@@ -1,6 +1,10 @@
 """Options of the whole suite."""
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("ours", deadline=None)  # how long an example takes is the machine's
+settings.load_profile("ours")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
