@@ -31,9 +31,10 @@ of_runs = partial(register_of_runs, PLAUSIBILITY)
 
 NUM_LAST_LOSSES = 50
 LOSS_RATIO = (0.93, 1.25)
-"""Full loss per token over the mean of the last training losses. Measured: 0.990 to 1.071, with R-Drop 0.991."""
+"""Full loss per token over the mean of the last training losses. Measured: 0.990 to 1.133. Above it a run has learned
+its training titles by heart, or its loss was raised."""
 DROPOUT_LOSS_RATIO = (0.88, 1.25)
-"""Of a run with more dropout than the task's 0.1, which only training suffers from. Measured at 0.2: 0.973 to 1.079,
+"""Of a run with more dropout than the task's 0.1, which only training suffers from. Measured at 0.2: 0.973 to 1.172,
 at 0.3: 0.969."""
 USUAL_DROPOUT = 0.1
 FROZEN_OFF, FROZEN_SPREAD = 0.02, 2.0
@@ -62,14 +63,18 @@ processor time for one embedding and one matrix of 300 × 16 on 256 tokens."""
     f"of a run with more dropout than {USUAL_DROPOUT} within {DROPOUT_LOSS_RATIO[0]} to {DROPOUT_LOSS_RATIO[1]}",
 )
 def check_loss_ratio(evidence: Evidence, run: StoredRun) -> str | None:
-    """A metric that looks ahead, weights from elsewhere, a patched loss: the two losses are of different models."""
+    """A metric that looks ahead, weights from elsewhere, a patched loss: the two losses are of different models.
+
+    A full loss above the range is no proof of that, since a model that learns its titles by heart has one.
+    """
     ratio, num_last = compute_loss_ratio(run)
     low, high = LOSS_RATIO
     if (find_setting(run.facts.config, "dropout") or 0) > USUAL_DROPOUT:
         low, high = DROPOUT_LOSS_RATIO
-    if low <= ratio <= high:
-        return None
-    return f"its full loss per token is {ratio:.3f} of its last {num_last} training losses; honest: {low} to {high}"
+    said = f"its full loss per token is {ratio:.3f} of its last {num_last} training losses; honest: {low} to {high}"
+    if ratio > high:
+        raise UnvouchedError(f"{said}, and more where it has learned its training titles by heart")
+    return said if ratio < low else None
 
 
 def compute_loss_ratio(run: StoredRun) -> tuple[float, int]:

@@ -492,6 +492,11 @@ def lower_losses(folder: Path, frozen_factor: float, full_factor: float) -> None
     edit_titles(run, lambda columns: columns.update(loss_nats=[full_factor * loss for loss in columns["loss_nats"]]))
 
 
+def raise_every_loss(folder: Path) -> None:
+    """What a worse model would have, and what one that has learned its training titles by heart has."""
+    lower_losses(folder, 1.4, 1.4)
+
+
 def know_the_validation_titles(folder: Path) -> None:
     for run in run_folders(folder):
         edit_events(run, "validation_step", lambda event: event | {"num_tokens": event["num_tokens"] // 3})
@@ -761,6 +766,17 @@ def test_other_words_of_a_finding_are_not_vouched_for(
     with skip_rendering():
         make_reports(folder)
     assert not find_failed(folder) and "stored-findings" in find_failed(folder, "NOT VOUCHED")
+
+
+def test_a_full_loss_far_above_the_training_losses_is_not_vouched_for(tiny_comparison: Path, tmp_path: Path) -> None:
+    """It may be a baseline that was made worse, and a model that has learned its training titles by heart."""
+    folder = Path(shutil.copytree(tiny_comparison, tmp_path / tiny_comparison.name))
+    raise_every_loss(folder)
+    for run in run_folders(folder):
+        rehash(run)
+    with skip_rendering():
+        make_reports(folder)
+    assert not find_failed(folder) and "loss-ratio" in find_failed(folder, "NOT VOUCHED")
 
 
 @pytest.mark.parametrize("check", TRAINED_AGAINST_A_RULE)
