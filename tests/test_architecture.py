@@ -110,7 +110,7 @@ def test_the_checker_does_not_import_what_it_checks() -> None:
         for stem, modules in found.items()
     }
     assert {stem: names for stem, names in beside.items() if names} == {
-        "reading": {"mainrun.data.batches", "mainrun.data.batches.find_first", "mainrun.data.batches.order_titles"},
+        "token_reads": {"mainrun.data.batches", "mainrun.data.batches.find_first", "mainrun.data.batches.order_titles"},
         "reread": {"mainrun.data.corpus", "mainrun.data.corpus.CorpusSource", "mainrun.data.synthetic",
                    "mainrun.data.synthetic.generate_headlines"},
     }  # fmt: skip

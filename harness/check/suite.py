@@ -10,9 +10,9 @@ from harness.check.known_code import KNOWN_CODE
 from harness.check.logs import FORENSICS
 from harness.check.planned import PLANNED
 from harness.check.plausibility import PLAUSIBILITY
-from harness.check.reading import READS
 from harness.check.registry import Evidence, Registry, run_checks
 from harness.check.rules import CONSTRAINTS
+from harness.check.token_reads import READS
 
 GROUPS: dict[str, tuple[Registry, ...]] = {
     "constraints": (CONSTRAINTS, KNOWN_CODE, FRESH_START, PLANNED),

@@ -30,8 +30,8 @@ from mainrun.recipes import RECIPES
 from mainrun.record.errors import RequestError
 
 if TYPE_CHECKING:
+    from harness.launch.forecast import Forecast
     from harness.launch.job import Launcher
-    from harness.launch.probe import Forecast
     from harness.plan.plan import Arm, Plan
     from harness.plan.request import CompareRequest
 
@@ -114,7 +114,7 @@ def train(given: argparse.Namespace, ablate: str | None = None) -> Answer:
 def _show_plan(request: CompareRequest, launcher: Launcher) -> Answer:
     """The plan, and then how long it will take; what the comparison would refuse is refused."""
     from harness.cli.terminal import say
-    from harness.launch.probe import forecast
+    from harness.launch.forecast import forecast
     from harness.launch.reuse import load_offers
     from harness.launch.runs import train_alike
     from harness.plan.from_request import go_on, plan_request

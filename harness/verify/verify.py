@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from harness.check.reading import OTHER_RELEASE
 from harness.check.registry import Evidence, Finding, Registry, Result, run_checks
 from harness.check.suite import GROUPS, list_titles
+from harness.check.token_reads import OTHER_RELEASE
 from harness.comparison import find_source, gather_evidence
 from harness.launch.job import Launcher
 from harness.store.findings import load_findings
