@@ -8,7 +8,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from harness.check import reading
+from harness.check import token_reads
 from harness.check.registry import Finding
 from harness.check.rules import EPOCHS
 from harness.verify.verify import verify
@@ -43,7 +43,7 @@ def test_the_places_by_the_rule_are_those_that_a_fixed_order_reads(num_ids: int)
     ids = make_ids(num_ids)
     batches = build_batches("fixed", torch.from_numpy(ids), BLOCK, BATCH, seed=7)
     num_steps = EPOCHS * (num_ids // PER_STEP)
-    for step, place in enumerate(reading.walk(num_ids, PER_STEP, num_steps), 1):
+    for step, place in enumerate(token_reads.walk(num_ids, PER_STEP, num_steps), 1):
         inputs, targets = batches.read(step)
         assert inputs.flatten().tolist() == ids[place : place + PER_STEP].tolist()
         assert targets.flatten().tolist() == ids[place + 1 : place + PER_STEP + 1].tolist()
@@ -55,7 +55,7 @@ def test_the_targets_of_a_shuffled_epoch_are_the_order_that_is_counted() -> None
     read: Counter[int] = Counter()
     for epoch in range(EPOCHS):
         places = order_titles(ids, 7, epoch)
-        assert reading.find_other_order(ids.astype(np.int32), places) is None
+        assert token_reads.find_other_order(ids.astype(np.int32), places) is None
         targets = [batches.read(5 * epoch + step)[1].flatten() for step in range(1, 6)]
         assert torch.cat(targets).tolist() == ids[places[: 5 * PER_STEP]].tolist()
         read.update(places[: 5 * PER_STEP].tolist())
@@ -98,20 +98,20 @@ def leave_the_end_out(ids: NDArray[np.int64], seed: int, epoch: int) -> NDArray[
 def test_an_order_that_repeats_leaves_out_or_cuts_a_title_is_found(
     order: object, told: str, shuffled: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reading, "order_titles", order)
+    monkeypatch.setattr(token_reads, "order_titles", order)
     found = find(shuffled)
     assert found.status == "FAIL"
     assert found.evidence.startswith(f"optimized-s1337: {told}")
 
 
 def test_a_fixed_order_that_reads_a_row_twice_is_found(shuffled: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reading, "find_first", lambda step, num_ids, per_step: max(0, step - 2) * per_step)
+    monkeypatch.setattr(token_reads, "find_first", lambda step, num_ids, per_step: max(0, step - 2) * per_step)
     found = find(shuffled)
     assert (found.status, found.evidence) == ("FAIL", "baseline-s1337: step 2 reads from token 0, by the rule from 256")
 
 
 def test_what_other_code_reads_is_not_vouched_for(tmp_path: Path) -> None:
-    code = {**FakeLauncher().source_sha256, reading.READER: "0" * 64}
+    code = {**FakeLauncher().source_sha256, token_reads.READER: "0" * 64}
     found = find(make_comparison(tmp_path, launcher=FakeLauncher(source_sha256=code)))
     assert found.status == "NOT VOUCHED"
-    assert f"its {reading.READER} is not the one that stands here" in found.evidence
+    assert f"its {token_reads.READER} is not the one that stands here" in found.evidence
