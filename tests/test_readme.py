@@ -16,20 +16,6 @@ README = read_document("README.md")
 MAX_BYTES = 8_000
 
 
-def describe_result(document: dict[str, Any]) -> str:
-    """What the README says of `optimized` on the whole task."""
-    before, after = (arm["final"] for arm in document["arms"])
-    [pair] = document["pairs"]
-    ends = format_ends(pair["verdict"]["interval_95"])
-    return (
-        f"The task's own `optimized` (AdamW) was trained before, beside a baseline of its own: "
-        f"{pair['full_gain_percent']:.2f} % lower ({ends}), from "
-        f"{before['full_loss_nats_per_char']:.4f} to {after['full_loss_nats_per_char']:.4f},\nthe frozen loss from "
-        f"{before['loss_nats_per_char']:.4f} to {after['loss_nats_per_char']:.4f}: "
-        "[`results/mainrun-hn-titles`](results/mainrun-hn-titles/PERFORMANCE_SUMMARY.md)."
-    )
-
-
 def describe_laptop(document: dict[str, Any]) -> str:
     """What the README says of the recipes with several seeds."""
     rows = {row["label"]: row for row in document["ranking"]["rows"]}
@@ -54,12 +40,6 @@ def test_what_is_said_of_the_whole_task_is_of_the_committed_comparison() -> None
     assert document["preset"] == "mainrun" and document["seeds"] == [1337]
     assert document["corpus"]["num_train_titles"] == 90_000
     hold_part("README.md", "whole", describe_recipes(document))
-
-
-def test_what_is_said_of_optimized_is_of_the_committed_comparison() -> None:
-    document = load_document(ROOT / "results" / "mainrun-hn-titles")
-    assert document["preset"] == "mainrun" and document["arms"][1]["name"] == "optimized"
-    hold_part("README.md", "result", describe_result(document))
 
 
 def test_what_is_said_of_several_seeds_is_of_the_committed_comparison() -> None:
