@@ -63,11 +63,13 @@ def read_log(path: Path, name: str, unit: LossUnit | None = None) -> SourceLog:
         entries = ((number, line, found) for number, (line, found) in lines)
     number = 0
     for number, line, found in _without_collection(entries):
-        for kind, what in found:
-            if kind == "event" and line[-1:] != "\n" and _CUT_LOSS.search(line):
+        label = read_label(line) if line[:1] != "{" and '"event"' in line else ""
+        is_cut = line[-1:] != "\n" and _CUT_LOSS.search(line[line.rfind("\r") + 1 :]) is not None
+        for place, (kind, what) in enumerate(found, 1):
+            if kind == "event" and is_cut and place == len(found):
                 reading.bad.append(f"line {number:,}, the last, cut short: nothing shows that its loss is whole")
             elif kind == "event":
-                _enter(runs, what, number, line)
+                _enter(runs, what, number, label)
             elif kind == "lost":
                 runs.lose(what, number)
                 if not what.is_final:
@@ -105,14 +107,15 @@ def is_array_of_events(lines: list[str]) -> bool:
     return is_array(lines) and any('"event"' in line for line in lines)
 
 
-def _enter(runs: Runs, event: Event, number: int, line: str) -> None:
+def _enter(runs: Runs, event: Event, number: int, label: str) -> None:
     epoch, origin = event.pop("epoch", None), event.pop("origin", None)
-    if origin is None and line[:1] != "{" and '"event"' in line:
-        origin = read_label(line)
     if origin and "step" in event:
         runs.come_from(origin, number)
     runs.enter(event, number, epoch if "step" in event else None)
 
+    elif label and "step" in event:
+        # Parts of one program may log under names of their own, training and evaluation each under one.
+        runs.come_from(label, number, event["event"])
 
 def _without_collection(items: Iterator[T]) -> Iterator[T]:
     """The same items; nothing made on the way is garbage, and looking for some costs a third of a long log's time."""

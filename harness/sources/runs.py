@@ -26,8 +26,8 @@ class Runs:
         self._name, self._holder, self._places = name, holder, places
         self._run = OneRun(1)
         self._runs = [self._run]
-        self._origin: str | None = None
-        self._origins: set[str] = set()
+        self._origin: dict[str, str] = {}
+        self._origins: set[tuple[str, str]] = set()
         self.repeated_headers: list[str] = []
 
     def begin(self, line: int) -> None:
@@ -64,22 +64,24 @@ class Runs:
         else:
             self._run.lost.setdefault(lost.kind, lost)
 
-    def come_from(self, origin: str, line: int) -> None:
-        """What the next event says of the program it is from: another one begins a new run.
+    def come_from(self, origin: str, line: int, kind: str = "") -> None:
+        """What the next event, or those of its `kind`, say of the program they are from: another one begins a new run.
 
         `RequestError` where the first one comes again: the source holds several runs line by line.
         """
-        if origin == self._origin:
+        before = self._origin.get(kind)
+        if origin == before:
             return
-        if origin in self._origins:
+        if (kind, origin) in self._origins:
             raise RequestError(
                 f"{self._name}, line {line:,}: lines of several programs stand among each other: "
-                f"{list_some(sorted({*self._origins, origin}))}. Give each its own file."
+                f"{list_some(sorted({name for _, name in self._origins}))}. Give each its own file."
             )
-        if self._origin is not None:
+        if before is not None:
             self.begin(line)
-        self._origins.add(origin)
-        self._origin = origin
+            self._origin = {}
+        self._origins.add((kind, origin))
+        self._origin[kind] = origin
 
     def see(self, step: int) -> None:
         """Takes a step at which nothing was measured."""
