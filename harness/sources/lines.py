@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 from harness.formats import quote
+from harness.sources.cells import read_count, read_number
 from harness.store.facts import MAX_STEPS
 from harness.store.journals import HEADERS, MAX_COUNT, Event
 
@@ -54,6 +55,8 @@ RENAMED = {
 EVENTS = {name: name for name in (*HEADERS, "training_step", "validation_step")} | RENAMED
 """Our name of each event by its name in a log."""
 RENAMED_FIELDS = {"global_step": "step", "iteration": "step", "iter": "step"}
+TEXT_NUMBERS = "numbers in quotes"
+"""Among the renamed: steps or losses were written as text."""
 _OTHER_LOSS = {
     "training_step": frozenset({"train_loss", "training_loss"}),
     "validation_step": frozenset({"val_loss", "validation_loss"}),
@@ -101,15 +104,15 @@ def normalize(name: str, raw: dict[str, Any], renamed: set[str]) -> tuple[Kind, 
     if max_steps is not None and (type(max_steps) is not int or not 1 <= max_steps <= MAX_STEPS):
         return "bad", f"its max_steps is {quote(max_steps)}"
     epoch = _read_number(raw.get("epoch"))
+    step, max_steps = _read_whole(step, renamed), _read_whole(max_steps, renamed)
     loss: Any = raw.get("loss")
     for other in raw.keys() & _OTHER_LOSS[event]:
         if loss is not None and raw[other] != loss:
             return "bad", f"its loss and its {other} differ"
         loss = raw[other]
-    if isinstance(loss, str) and NO_NUMBER.fullmatch(loss.strip()):
-        loss = float(loss)
+    if isinstance(loss, str):
+        loss = _read_text(loss, renamed)
     if type(loss) not in (int, float) or -math.inf < loss < 0:
-        # A number that is said to be text may have been cut or put together, and is not believed.
         return "lost", LostStep(event, step, "null" if loss is None else quote(loss), loss is None, epoch)
     if not -math.inf < loss <= MAX_LOSS:
         return "lost", LostStep(event, step, quote(loss), True, epoch, is_final=True)
@@ -149,6 +152,28 @@ def _find_first(raw: dict[str, Any], names: tuple[str, ...]) -> Any:
 def read_time(value: Any) -> float | None:
     """Unix seconds of a time that is written as a number or as ISO 8601 (UTC where no zone is given), or None."""
     if isinstance(value, str):
+def _read_whole(value: Any, renamed: set[str]) -> Any:
+    """A count that is written as one, as `44.0` or as text, as tables have them; anything else as it is."""
+    if type(value) is float and value.is_integer():
+        return int(value)
+    count = read_count(value.strip()) if isinstance(value, str) else None
+    if count is None:
+        return value
+    renamed.add(TEXT_NUMBERS)
+    return count
+
+
+def _read_text(text: str, renamed: set[str]) -> float | str:
+    """The number of a text, or what programs write where there is none; any other text as it is."""
+    if NO_NUMBER.fullmatch(text.strip()):
+        return float(text)
+    number = read_number(text.strip(), comma=False)
+    if number is None:
+        return text
+    renamed.add(TEXT_NUMBERS)
+    return number
+
+
         try:
             parsed = datetime.fromisoformat(value)
             value = (parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).timestamp()

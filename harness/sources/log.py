@@ -15,7 +15,7 @@ from typing import TypeVar
 from harness.formats import format_number_of
 from harness.sources.event_lines import COMMAS, Found, parse_line, parse_lines, read_event, read_label
 from harness.sources.json_array import is_array, iterate_array
-from harness.sources.lines import RENAMED, RENAMED_FIELDS
+from harness.sources.lines import RENAMED, RENAMED_FIELDS, TEXT_NUMBERS
 from harness.sources.ordering import list_some
 from harness.sources.runs import Runs
 from harness.sources.source_log import Importer, LossUnit, SourceLog
@@ -141,7 +141,7 @@ def _describe_reading(reading: _Reading, repeated_headers: list[str]) -> list[st
         notes.append(f"events that are not used: {list_some(names)}")
     if reading.num_text_lines:
         notes.append(f"{format_number_of(reading.num_text_lines, 'line')} of other text ignored")
-    ours = {**RENAMED, **RENAMED_FIELDS, COMMAS: "decimal points"}
+    ours = {**RENAMED, **RENAMED_FIELDS, COMMAS: "decimal points", TEXT_NUMBERS: "numbers"}
     renamed = [name for name in ours if name in reading.renamed]
     if renamed:
         notes.append(f"read under our names: {', '.join(f'{name} as {ours[name]}' for name in renamed)}")

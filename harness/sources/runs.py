@@ -5,6 +5,7 @@ before the run's first one after later ones. What goes back less far is a run th
 """
 
 from harness.formats import format_number_of
+from harness.sources.elapsed import drop_other_times
 from harness.sources.lines import LostStep
 from harness.sources.one_run import OneRun
 from harness.sources.ordering import LINES, Places, differ, list_some, put_in_order
@@ -139,6 +140,7 @@ class Runs:
         lost = run.broken or min(run.lost.values(), key=lambda lost: lost.line, default=None)
         if lost is not None:
             return SourceLog(events, notes, "failed", self._explain(lost, run.steps))
+        notes += drop_other_times(steps)
         if not validation:
             return SourceLog(events, notes, "stopped", "no validation loss of it can be used")
         at, loss = validation[-1]["step"], validation[-1]["loss"]
