@@ -10,10 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.formats import quote
 from harness.sources.columns import TRAINING, VALIDATION, Columns, choose_columns
-from harness.sources.curves import enter_step, is_odd, make_training_step, make_validation_step
-from harness.sources.lines import LostStep, read_time
+from harness.sources.curves import enter_step, is_odd, make_lost, make_training_step, make_validation_step
+from harness.sources.lines import read_time
 from harness.sources.ordering import Places
 from harness.sources.runs import Runs
 from harness.sources.source_log import Importer, LossUnit, SourceLog
@@ -109,7 +108,7 @@ def _enter_values(points: Sequence[tuple[str, Scalar]], columns: Columns, runs: 
             rate.join(event)
         elif series == columns.full:
             if is_odd(scalar.value):
-                runs.lose(LostStep("validation_step", step, quote(scalar.value), True, is_final=True), line)
+                runs.lose(make_lost("validation_step", step, scalar.value), line)
             full.add(step, scalar.value)
         elif series == columns.rate:
             rate.add(step, scalar.value)

@@ -88,6 +88,10 @@ class Runs:
         """Takes a step at which nothing was measured."""
         self._run.last_seen = step
 
+    def fall_silent(self) -> None:
+        """The newest steps have no loss, where each of those before had one."""
+        self._run.is_silent = True
+
     @property
     def first_line(self) -> int:
         """Where the run that is judged begins."""
@@ -129,18 +133,18 @@ class Runs:
             )
         training, validation, planned, order_notes = put_in_order(run.steps, self._places, is_thinned=run.stride > 1)
         notes = [*notes, *order_notes]
-        last = max([events[-1]["step"] for events in (training, validation) if events], default=0)
+        last = filled = max([events[-1]["step"] for events in (training, validation) if events], default=0)
         if planned is None:
             last = max(last, run.last_seen)
         for event in (*training, *validation):
             event["max_steps"] = planned or last
         # Both are in order, which sorting makes use of; of one step the training comes first, as it stands first here.
         steps = sorted([*training, *validation], key=lambda event: int(event["step"]))
+        notes += drop_other_times(steps)
         events = [*sorted(run.headers.values(), key=lambda event: int(event["line"])), *steps]
         lost = run.broken or min(run.lost.values(), key=lambda lost: lost.line, default=None)
         if lost is not None:
             return SourceLog(events, notes, "failed", self._explain(lost, run.steps))
-        notes += drop_other_times(steps)
         if not validation:
             return SourceLog(events, notes, "stopped", "no validation loss of it can be used")
         at, loss = validation[-1]["step"], validation[-1]["loss"]
@@ -148,7 +152,10 @@ class Runs:
             notes.append("no training step is in it")
         if planned is None:
             notes.append(f"{NO_PLAN}; step {last:,}, the last one here, is taken for it")
-        elif last < planned:
+        if run.is_silent and filled < last:
+            reason = f"no loss is given after step {filled:,}; its last evaluation is at step {at:,}, {loss:.6g}"
+            return SourceLog(events, notes, "stopped", reason)
+        if planned is not None and last < planned:
             reason = f"the log ends at step {last:,} of {planned:,}; its last evaluation is at step {at:,}, {loss:.6g}"
             return SourceLog(events, notes, "stopped", reason)
         if at <= 1:
@@ -224,4 +231,4 @@ class Runs:
         what = f"the loss of {lost.kind} is {lost.found} {where}"
         if lost.is_no_number:
             return f"it diverged: {what}; {finite}"
-        return f"{what}, which is no loss, and none comes after it; {finite}"
+        return f"{what}, which is no loss{'' if lost.is_final else ', and none comes after it'}; {finite}"
