@@ -57,6 +57,8 @@ EVENTS = {name: name for name in (*HEADERS, "training_step", "validation_step")}
 RENAMED_FIELDS = {"global_step": "step", "iteration": "step", "iter": "step"}
 TEXT_NUMBERS = "numbers in quotes"
 """Among the renamed: steps or losses were written as text."""
+UNIT_FIELDS = ("loss_unit", "unit")
+"""Fields of an evaluation that say in what its loss is."""
 _OTHER_LOSS = {
     "training_step": frozenset({"train_loss", "training_loss"}),
     "validation_step": frozenset({"val_loss", "validation_loss"}),
@@ -86,7 +88,8 @@ def normalize(name: str, raw: dict[str, Any], renamed: set[str]) -> tuple[Kind, 
     """An event of ours from the fields a log gave it.
 
     `loss` keeps its two units: nats per token on a training step, nats per character on a validation step. Names that
-    are read as ours are added to `renamed`. A step has `epoch` and `origin` beside what a journal keeps, where given.
+    are read as ours are added to `renamed`. A step has `epoch`, `origin` and `unit_said` beside what a journal keeps,
+    where given.
     """
     event = EVENTS.get(name)
     if event is None:
@@ -99,12 +102,12 @@ def normalize(name: str, raw: dict[str, Any], renamed: set[str]) -> tuple[Kind, 
     step, max_steps = raw.get(place), raw.get("max_steps")
     if place in RENAMED_FIELDS:
         renamed.add(place)
+    step, max_steps = _read_whole(step, renamed), _read_whole(max_steps, renamed)
     if type(step) is not int or not 0 <= step <= MAX_STEPS:
         return "bad", f"its {place} is {quote(step)}"
     if max_steps is not None and (type(max_steps) is not int or not 1 <= max_steps <= MAX_STEPS):
         return "bad", f"its max_steps is {quote(max_steps)}"
     epoch = _read_number(raw.get("epoch"))
-    step, max_steps = _read_whole(step, renamed), _read_whole(max_steps, renamed)
     loss: Any = raw.get("loss")
     for other in raw.keys() & _OTHER_LOSS[event]:
         if loss is not None and raw[other] != loss:
@@ -133,6 +136,9 @@ def normalize(name: str, raw: dict[str, Any], renamed: set[str]) -> tuple[Kind, 
             if value is not None and (type(value) not in kinds or not 0 <= value < MAX_COUNT):
                 return "bad", f"its {field} is {quote(value)}"
             values[field] = value
+        said = [raw[field] for field in UNIT_FIELDS if isinstance(raw.get(field), str)]
+        if said:
+            values["unit_said"] = said[0]
         if raw.get("ema") is True:
             values["is_averaged"] = True
     values["train_elapsed_s"] = _read_elapsed(raw.get("train_elapsed_s"))
@@ -144,14 +150,6 @@ def normalize(name: str, raw: dict[str, Any], renamed: set[str]) -> tuple[Kind, 
     return "event", values
 
 
-def _find_first(raw: dict[str, Any], names: tuple[str, ...]) -> Any:
-    """The value under the first of several names that is there, or None."""
-    return next((raw[name] for name in names if name in raw), None)
-
-
-def read_time(value: Any) -> float | None:
-    """Unix seconds of a time that is written as a number or as ISO 8601 (UTC where no zone is given), or None."""
-    if isinstance(value, str):
 def _read_whole(value: Any, renamed: set[str]) -> Any:
     """A count that is written as one, as `44.0` or as text, as tables have them; anything else as it is."""
     if type(value) is float and value.is_integer():
@@ -174,6 +172,14 @@ def _read_text(text: str, renamed: set[str]) -> float | str:
     return number
 
 
+def _find_first(raw: dict[str, Any], names: tuple[str, ...]) -> Any:
+    """The value under the first of several names that is there, or None."""
+    return next((raw[name] for name in names if name in raw), None)
+
+
+def read_time(value: Any) -> float | None:
+    """Unix seconds of a time that is written as a number or as ISO 8601 (UTC where no zone is given), or None."""
+    if isinstance(value, str):
         try:
             parsed = datetime.fromisoformat(value)
             value = (parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).timestamp()
