@@ -29,15 +29,19 @@ def find_check(document: dict[str, Any], name: str) -> dict[str, Any]:
     return dict(found)
 
 
-def test_a_log_whose_losses_start_at_the_logarithm_of_its_vocabulary_is_said_to_be_per_token(tmp_path: Path) -> None:
+@pytest.mark.parametrize("without", [(), ("block_size", "tokens_per_epoch")], ids=["with counts", "without"])
+def test_a_log_whose_losses_start_at_the_logarithm_of_its_vocabulary_is_said_to_be_per_token(
+    without: tuple[str, ...], tmp_path: Path
+) -> None:
     shapes = {"one": BASELINE, "two": SAME_COVERAGE}
-    logs = {name: build_per_token(shape, "block_size", "tokens_per_epoch") for name, shape in shapes.items()}
+    logs = {name: build_per_token(shape, *without) for name, shape in shapes.items()}
     assert compare(write(tmp_path, **logs), tmp_path / "out") == 0
     document = load_document(tmp_path / "out")
     said = [claim["text"] for claim in document["caveats"] if claim["id"] == "looks-per-token"]
     assert len(said) == 2 and "about ln 16,000 = 9.68:" in said[0] and "losses per token and not per char" in said[0]
     found = find_check(document, "first-loss")
     assert found["status"] == "FAIL" and "a fresh model's loss per token" in found["evidence"]
+    assert found["evidence"].count("one-s1337: 9.774 is about") == 1 and "text of the task" not in found["evidence"]
     assert document["pairs"][0]["verdict"]["word"] == "INCONCLUSIVE"
 
 
