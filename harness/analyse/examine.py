@@ -16,7 +16,7 @@ from harness.analyse.coverage import (
     is_later_data,
     is_official,
 )
-from harness.analyse.first_losses import Fit, judge_fit, judge_start, read_first_losses
+from harness.analyse.first_losses import Fit, judge_fit, judge_start, judge_unit, read_first_losses
 from harness.analyse.texts import Text, find_texts
 from harness.plan.plan import PlannedRun
 from harness.store.facts import RunFacts
@@ -30,8 +30,8 @@ GAP_FACTOR = 50
 Forensics = dict[str, Any]
 """`is_official` and `is_later` (by its counts), `text` (equal for runs that share one), `num_runs_of_text`,
 `scaled_from` (the text that it is taken to be, in other tokens), `validation`, `coverage` or `coverage_problem`,
-`first_losses`, `fit`, `task_fit`, `start`, `clock`, `num_evaluations`, `missing_evaluations`: the dataclasses of
-`coverage` and `first_losses`, and `Clock`.
+`first_losses`, `fit`, `task_fit`, `start`, `per_token` (where the losses look like that), `clock`, `num_evaluations`,
+`missing_evaluations`: the dataclasses of `coverage` and `first_losses`, and `Clock`.
 """
 
 
@@ -80,6 +80,7 @@ def examine(events: Sequence[Event], facts: RunFacts, text: Text | None = None) 
     elif coverage and coverage.high_num_spans == 0:
         coverage, problem = None, "not one whole span fits its validation text"
     start = judge_start(first.training_nats_per_token, facts.vocab_size)
+    per_token = judge_unit(first, facts.vocab_size)
     has_clock = any(event.get("train_elapsed_s") is not None for event in training)
     clock = read_clock([event["elapsed_time"] for event in events if event.get("elapsed_time") is not None])
     return {
@@ -96,6 +97,7 @@ def examine(events: Sequence[Event], facts: RunFacts, text: Text | None = None) 
         "fit": asdict(fit) | due,
         "task_fit": asdict(task_fit) | due | {"num_chars": OFFICIAL_NUM_VALIDATION_CHARS} if task_fit else None,
         "start": asdict(start) if start else None,
+        **({"per_token": asdict(per_token)} if per_token else {}),
         "clock": None if has_clock else asdict(clock),  # a training clock of its own needs no guess at pauses
         "num_evaluations": len(evaluations),
         "missing_evaluations": _find_missing(facts, evaluations),

@@ -16,6 +16,8 @@ MAX_FIT_SPANS = 40
 """Above this many due spans the tolerance is smaller than what the losses themselves vary by."""
 START_TOLERANCE = 0.1
 """Relative distance from ln V beyond which the first training loss is no plain cross-entropy per token."""
+MIN_UNIT_VOCAB = 1_000
+"""With fewer tokens of vocabulary each may be a character, and a loss per character is one per token."""
 START_SPREAD = 0.015
 """What a fresh model's first loss may differ from ln V, relatively."""
 BATCH_SPREAD = 0.01
@@ -61,6 +63,14 @@ class OddStart:
     expected_nats_per_token: float
 
 
+@dataclass(frozen=True)
+class PerToken:
+    """A first validation loss that is a fresh model's per token, where one per character is expected."""
+
+    loss_nats: float
+    expected_nats_per_token: float
+
+
 def read_first_losses(events: Sequence[Event]) -> FirstLosses:
     """The first losses of a journal; a validation loss in another unit than nats per character is none."""
     training = [event for event in events if event["event"] == "training_step"]
@@ -100,6 +110,19 @@ def judge_start(first_training_loss: float | None, vocab_size: int | None) -> Od
     return OddStart(first_training_loss, expected) if is_odd else None
 
 
+def judge_unit(first: FirstLosses, vocab_size: int | None) -> PerToken | None:
+    """What shows that a first validation loss is per token and not per character, or None.
+
+    It is about ln V and, where there is one, about the first training loss, which is per token.
+    """
+    loss, expected = first.validation_nats_per_char, _compute_uniform_loss(vocab_size)
+    if loss is None or expected is None or vocab_size is None or vocab_size < MIN_UNIT_VOCAB:
+        return None
+    like = [expected, *([first.training_nats_per_token] if first.training_nats_per_token else [])]
+    is_near = all(abs(loss / other - 1) <= START_TOLERANCE for other in like)
+    return PerToken(loss, expected) if is_near else None
+
+
 def judge_fit(
     first: FirstLosses,
     validation: Validation | None,
@@ -116,6 +139,10 @@ def judge_fit(
         return Fit("not decidable", None, "it has one step, and how far that went is not known")
     if first.validation_nats_per_char is None:
         return Fit("not decidable", None, "there is no evaluation at step 1")
+    other = judge_unit(first, vocab_size)
+    if other is not None:
+        reason = f"{other.loss_nats:.4g} is about ln {vocab_size:,} = {other.expected_nats_per_token:.4g}"
+        return Fit("does not fit", None, f"{reason}, a fresh model's loss per token: it is not divided by characters")
     if validation is None or span_tokens is None or coverage is None:
         return Fit("not decidable", None, "block, batch or the tokens of the validation text are not known")
     if validation.num_chars is None:

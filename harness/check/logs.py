@@ -28,7 +28,8 @@ def check_first_loss(evidence: Evidence, run: StoredRun) -> str | None:
     """Another denominator, tokenizer or evaluation batch than stated gives a loss that no number of spans explains."""
     examined = examine_run(evidence.comparison, run) or {}
     fit, task_fit = examined["fit"], examined["task_fit"]
-    text = fit["reason"] + (f"; on the text of the task, {task_fit['reason']}" if task_fit else "")
+    is_other = task_fit is not None and task_fit["reason"] != fit["reason"]
+    text = fit["reason"] + (f"; on the text of the task, {task_fit['reason']}" if is_other else "")
     if fit["status"] == "not decidable":
         raise AbsentError(text)
     return None if fit["status"] == "fits" else str(text)

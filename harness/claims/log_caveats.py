@@ -120,6 +120,19 @@ FIRST_LOSSES = (
             "vocab": "facts/vocab_size",
         },
     ),
+    of_arms(
+        "looks-per-token",
+        {
+            f"max(loss / due - 1, 1 - loss / due) <= {START_TOLERANCE}": "{label}: the validation loss starts at "
+            "{loss:value}, about ln {vocab:count} = {due:value}: its validation losses look like losses per token and "
+            "not per character, which --loss-unit nats_per_token says."
+        },
+        {
+            "loss": "forensics/per_token/loss_nats",
+            "due": "forensics/per_token/expected_nats_per_token",
+            "vocab": "facts/vocab_size",
+        },
+    ),
 )
 COVERAGE = (
     of_arms(

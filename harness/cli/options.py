@@ -100,7 +100,7 @@ def add_source_options(parser: argparse.ArgumentParser) -> None:
                         help="judge stored runs and logs of other programs, without training: logs, tables, "
                         "comparisons, runs, TensorBoard folders, folders of all these")  # fmt: skip
     parser.add_argument("--loss-unit", choices=("nats_per_char", "nats_per_token"),
-                        help="unit of the validation losses of tables and TensorBoard sources")  # fmt: skip
+                        help="unit of the validation losses, which tables and event files do not say")  # fmt: skip
     parser.add_argument("--block-size", type=int, metavar="N", help="block size of sources that do not state it")
     parser.add_argument("--batch-size", type=int, metavar="N", help="the same for the batch size")
     parser.add_argument("--train-tokens", type=int, metavar="N", help="the same for the training tokens of an epoch")

@@ -1,5 +1,7 @@
 """Steps of a journal made from single values, as tables and event files hold them."""
 
+import math
+
 from harness.formats import quote
 from harness.sources.lines import MAX_LOSS, LostStep
 from harness.sources.runs import Runs
@@ -14,12 +16,17 @@ def enter_step(runs: Runs, event: Event, line: int, epoch: float | None = None) 
     if odd is None:
         runs.enter(event, line, epoch)
     else:
-        runs.lose(LostStep(event["event"], event["step"], quote(odd), True, epoch, is_final=True), line)
+        runs.lose(make_lost(event["event"], event["step"], odd, epoch), line)
 
 
 def is_odd(loss: float) -> bool:
     """Whether no training has such a loss."""
     return not 0 <= loss <= MAX_LOSS
+
+
+def make_lost(kind: str, step: int, loss: float, epoch: float | None = None) -> LostStep:
+    """A step with a loss that no training has; a finite one below zero is no loss at all, and shows no divergence."""
+    return LostStep(kind, step, quote(loss), not -math.inf < loss < 0, epoch, is_final=True)
 
 
 def make_training_step(step: int, loss: float, rate: float | None, time: float | None = None) -> Event:

@@ -10,10 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.formats import quote
-from harness.sources.columns import TRAINING, VALIDATION, Columns, choose_columns
-from harness.sources.curves import enter_step, is_odd, make_training_step, make_validation_step
-from harness.sources.lines import LostStep, read_time
+from harness.sources.columns import TRAINING, VALIDATION, Columns, choose_columns, fold_name, list_names
+from harness.sources.curves import enter_step, is_odd, make_lost, make_training_step, make_validation_step
+from harness.sources.lines import read_time
 from harness.sources.ordering import Places
 from harness.sources.runs import Runs
 from harness.sources.source_log import Importer, LossUnit, SourceLog
@@ -60,7 +59,11 @@ def read_event_files(path: Path, name: str, unit: LossUnit | None) -> SourceLog:
     odd = next((scalar for _, scalar in points if not 0 <= scalar.step <= MAX_STEPS), None)
     if odd is not None:
         raise RequestError(f"{name} has the step {odd.step} under {odd.tag!r}, which is no count of steps.")
-    columns = choose_columns(list(dict.fromkeys(series for series, _ in points)), unit, name)
+    names = list(dict.fromkeys(series for series, _ in points))
+    try:
+        columns = choose_columns(names, unit, name)
+    except RequestError as error:
+        raise RequestError(f"{error}{_advise_folders(names)}") from None
 
     def place(line: int) -> str:
         number = bisect_right(begins, line) - 1
@@ -109,7 +112,7 @@ def _enter_values(points: Sequence[tuple[str, Scalar]], columns: Columns, runs: 
             rate.join(event)
         elif series == columns.full:
             if is_odd(scalar.value):
-                runs.lose(LostStep("validation_step", step, quote(scalar.value), True, is_final=True), line)
+                runs.lose(make_lost("validation_step", step, scalar.value), line)
             full.add(step, scalar.value)
         elif series == columns.rate:
             rate.add(step, scalar.value)
@@ -154,6 +157,21 @@ def _name_series(folder: str, tag: str) -> str:
         return f"{last.removeprefix(before)}/{tag}"
     says_it_itself = tag.lower() in (*VALIDATION, *TRAINING) and last.lower() in SPLITS
     return tag if not folder or says_it_itself else f"{folder}/{tag}"
+
+
+def _advise_folders(names: Sequence[str]) -> str:
+    """Which folders in a source hold runs of their own, in a sentence behind a message; empty without one."""
+    measured = [
+        (folder, fold_name(series.removeprefix(f"{folder}/"))) for series in names for folder in _list_above(series)
+    ]
+    inner = sorted({folder for folder, series in measured if folder.lower() not in SPLITS and series in VALIDATION})
+    return f" Its folders {list_names(inner)} have one: give each by its own path." if inner else ""
+
+
+def _list_above(series: str) -> list[str]:
+    """The folders, from the outermost on, that the beginning of a series' name may stand for."""
+    parts = series.split("/")
+    return ["/".join(parts[:number]) for number in range(1, len(parts))]
 
 
 def _walk(folder: Path, below: str, depth: int) -> list[tuple[Path, str]]:

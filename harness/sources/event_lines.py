@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 
 from harness.sources.cells import COMMA, is_clear_comma
@@ -19,9 +19,14 @@ _CONSOLE_PAIR = re.compile(r"(\w+)=(\[[^\]]*\]|[^\s,]+(?:,\d[^\s,=]*(?![^\s,]*=)
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 _BARE = re.compile(r"(?<=[:\[,\s])([+-]?)(nan|inf(?:inity)?)(?=\s*[,}\]])", re.IGNORECASE)
 """What C and other languages print, and JSON does not know."""
-_NUMBERED = re.compile(r"\W*(rank|gpu|worker|node|replica|process|run|job|seed|trial)[-_:=#]?\d+\W*", re.IGNORECASE)
+_NUMBERED = re.compile(
+    r"\W*(default|rank|gpu|worker|node|replica|process|run|job|seed|trial)[-_:=#]?\d+\W*", re.IGNORECASE
+)
 """Words before a line whose number tells programs apart; any other number is a time, a count or a process."""
 _DATE_WORD = re.compile(r"(Mon|Tue|Wed|Thu|Fri|Sat|Sun|Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]*,?|T?Z?")
+_LEVEL = re.compile(r"(trace|debug|info|notice|warn|warning|error|critical|fatal|success)", re.IGNORECASE)
+_BAR = re.compile(r"\d+%\||\d+\w* \[\d+:\d\d")
+"""Where the numbers of a progress bar begin; what they are of stands before them."""
 COMMAS = "decimal commas"
 """Among the renamed: numbers of a console were read with a comma for the point."""
 
@@ -65,10 +70,15 @@ def find_object(line: str) -> tuple[str, str] | None:
 
 
 def read_label(line: str) -> str:
-    """The words before the JSON object of a line without times and numbers: of which of several programs it is."""
-    found = find_object(line)
-    words = [word if _NUMBERED.fullmatch(word) else re.sub(r"[\d\W]+", "", word) for word in (found or [""])[0].split()]
-    return " ".join(word for word in words if word and not _DATE_WORD.fullmatch(word))
+    """The words before the JSON object of a line: of which of several programs, or of which part of one, it is.
+
+    Times, numbers, levels of a logger and a progress bar are left out.
+    """
+    before = (find_object(line) or [""])[0].rpartition("\r")[2]
+    before = _BAR.split(before, maxsplit=1)[0]
+    words = ([word] if _NUMBERED.fullmatch(word) else re.split(r"[\d\W]+", word) for word in before.split())
+    left_out = (_DATE_WORD, _LEVEL)
+    return " ".join(word for word in chain(*words) if word and not any(known.fullmatch(word) for known in left_out))
 
 
 def load_object(text: str) -> Any:

@@ -32,11 +32,16 @@ def is_one_object(lines: Sequence[str]) -> bool:
     return bool(filled) and not filled[0].endswith("}") and re.match(r'\{\s*"', "\n".join(filled)) is not None
 
 
-def iterate_array(path: Path, name: str) -> Iterator[tuple[int, Any]]:
-    """Line and value of each element; `RequestError` with file and line where the array is damaged."""
+def iterate_array(path: Path, name: str, field: str | None = None) -> Iterator[tuple[int, Any]]:
+    """Line and value of each element, of the array in a `field` where one is named.
+
+    `RequestError` with file and line where the array is damaged.
+    """
     text = _load(path, name)
     decoder = json.JSONDecoder(object_pairs_hook=refuse_repeats)
-    place = text.index("[") + 1
+    begin = re.search(r"\[" if field is None else rf'"{field}"\s*:\s*\[', text)
+    assert begin is not None, "only what begins as an array is gone through"
+    place = begin.end()
     line, counted = 1, 0
     while True:
         match = _BLANK.match(text, place)

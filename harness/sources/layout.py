@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from harness.sources.cells import read_count
-from harness.sources.columns import EPOCHS, STEPS, TRAINING, VALIDATION, list_names
+from harness.sources.columns import EPOCHS, STEPS, TRAINING, VALIDATION, advise_step, fold_name, list_names
 from harness.sources.rows import DOWNLOAD, Row, Rows
 from mainrun.record.errors import RequestError
 
@@ -72,10 +72,14 @@ def find_layout(rows: Rows, name: str) -> Layout:
             raise RequestError(f"{name}: the columns {one!r} and {other!r} are both the step. Leave one of them.")
     steps = [found[step] for step in STEPS if step in found]
     if not steps:
-        raise RequestError(f"{name}: no column named step has a value. It has: {list_names(list(columns))}.")
+        raise RequestError(
+            f"{name}: no column named step has a value. It has: {list_names(list(columns))}.{advise_step(columns)}"
+        )
     # A counter that goes back beside one that goes on counts the steps of an epoch.
     steps.sort(key=lambda column: column in backwards)
     notes = [f"{steps[0]} is taken for the step, beside {', '.join(steps[1:])}"] if len(steps) > 1 else []
+    if steps[0].lower() == "_step":
+        notes.append("_step, which is taken for the step, counts the calls of wandb's log and no updates")
     epoch, run = (next((found[wanted] for wanted in names if wanted in found), None) for names in (EPOCHS, _RUNS))
     measured = tuple(column for column in columns if column not in (*steps, epoch, run))
     wide = Layout(steps[0], epoch, run, measured, tuple(notes))
@@ -87,7 +91,7 @@ def find_layout(rows: Rows, name: str) -> Layout:
 
 def _make_long(wide: Layout, name: str, found: dict[str, str], texts: dict[str, dict[str, None]]) -> Layout | None:
     """The layout of a table that names its measurements in its rows or nowhere; None for any other."""
-    known = [column for column in found if column in VALIDATION and column != "val"]
+    known = [column for column in found if fold_name(column) in VALIDATION and column != "val"]
     value = next((found[wanted] for wanted in _VALUES if wanted in found), None)
     metric = next((found[wanted] for wanted in _NAMES if wanted in found), None)
     split = next((found[wanted] for wanted in _SPLITS if wanted in found), None)

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 from harness.formats import quote
+from harness.sources.cells import read_count, read_number
 from harness.store.facts import MAX_STEPS
 from harness.store.journals import HEADERS, MAX_COUNT, Event
 
@@ -54,6 +55,10 @@ RENAMED = {
 EVENTS = {name: name for name in (*HEADERS, "training_step", "validation_step")} | RENAMED
 """Our name of each event by its name in a log."""
 RENAMED_FIELDS = {"global_step": "step", "iteration": "step", "iter": "step"}
+TEXT_NUMBERS = "numbers in quotes"
+"""Among the renamed: steps or losses were written as text."""
+UNIT_FIELDS = ("loss_unit", "unit")
+"""Fields of an evaluation that say in what its loss is."""
 _OTHER_LOSS = {
     "training_step": frozenset({"train_loss", "training_loss"}),
     "validation_step": frozenset({"val_loss", "validation_loss"}),
@@ -83,7 +88,8 @@ def normalize(name: str, raw: dict[str, Any], renamed: set[str]) -> tuple[Kind, 
     """An event of ours from the fields a log gave it.
 
     `loss` keeps its two units: nats per token on a training step, nats per character on a validation step. Names that
-    are read as ours are added to `renamed`. A step has `epoch` and `origin` beside what a journal keeps, where given.
+    are read as ours are added to `renamed`. A step has `epoch`, `origin` and `unit_said` beside what a journal keeps,
+    where given.
     """
     event = EVENTS.get(name)
     if event is None:
@@ -96,6 +102,7 @@ def normalize(name: str, raw: dict[str, Any], renamed: set[str]) -> tuple[Kind, 
     step, max_steps = raw.get(place), raw.get("max_steps")
     if place in RENAMED_FIELDS:
         renamed.add(place)
+    step, max_steps = _read_whole(step, renamed), _read_whole(max_steps, renamed)
     if type(step) is not int or not 0 <= step <= MAX_STEPS:
         return "bad", f"its {place} is {quote(step)}"
     if max_steps is not None and (type(max_steps) is not int or not 1 <= max_steps <= MAX_STEPS):
@@ -106,10 +113,9 @@ def normalize(name: str, raw: dict[str, Any], renamed: set[str]) -> tuple[Kind, 
         if loss is not None and raw[other] != loss:
             return "bad", f"its loss and its {other} differ"
         loss = raw[other]
-    if isinstance(loss, str) and NO_NUMBER.fullmatch(loss.strip()):
-        loss = float(loss)
+    if isinstance(loss, str):
+        loss = _read_text(loss, renamed)
     if type(loss) not in (int, float) or -math.inf < loss < 0:
-        # A number that is said to be text may have been cut or put together, and is not believed.
         return "lost", LostStep(event, step, "null" if loss is None else quote(loss), loss is None, epoch)
     if not -math.inf < loss <= MAX_LOSS:
         return "lost", LostStep(event, step, quote(loss), True, epoch, is_final=True)
@@ -130,6 +136,9 @@ def normalize(name: str, raw: dict[str, Any], renamed: set[str]) -> tuple[Kind, 
             if value is not None and (type(value) not in kinds or not 0 <= value < MAX_COUNT):
                 return "bad", f"its {field} is {quote(value)}"
             values[field] = value
+        said = [raw[field] for field in UNIT_FIELDS if isinstance(raw.get(field), str)]
+        if said:
+            values["unit_said"] = said[0]
         if raw.get("ema") is True:
             values["is_averaged"] = True
     values["train_elapsed_s"] = _read_elapsed(raw.get("train_elapsed_s"))
@@ -139,6 +148,28 @@ def normalize(name: str, raw: dict[str, Any], renamed: set[str]) -> tuple[Kind, 
     if origin:
         values["origin"] = ", ".join(origin)
     return "event", values
+
+
+def _read_whole(value: Any, renamed: set[str]) -> Any:
+    """A count that is written as one, as `44.0` or as text, as tables have them; anything else as it is."""
+    if type(value) is float and value.is_integer():
+        return int(value)
+    count = read_count(value.strip()) if isinstance(value, str) else None
+    if count is None:
+        return value
+    renamed.add(TEXT_NUMBERS)
+    return count
+
+
+def _read_text(text: str, renamed: set[str]) -> float | str:
+    """The number of a text, or what programs write where there is none; any other text as it is."""
+    if NO_NUMBER.fullmatch(text.strip()):
+        return float(text)
+    number = read_number(text.strip(), comma=False)
+    if number is None:
+        return text
+    renamed.add(TEXT_NUMBERS)
+    return number
 
 
 def _find_first(raw: dict[str, Any], names: tuple[str, ...]) -> Any:

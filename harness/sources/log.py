@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
-from harness.formats import format_number_of
+from harness.formats import format_number_of, quote
 from harness.sources.event_lines import COMMAS, Found, parse_line, parse_lines, read_event, read_label
 from harness.sources.json_array import is_array, iterate_array
-from harness.sources.lines import RENAMED, RENAMED_FIELDS
+from harness.sources.lines import RENAMED, RENAMED_FIELDS, TEXT_NUMBERS, UNIT_FIELDS
 from harness.sources.ordering import list_some
 from harness.sources.runs import Runs
 from harness.sources.source_log import Importer, LossUnit, SourceLog
@@ -29,6 +29,9 @@ T = TypeVar("T")
 MAX_NAME = 60
 _CUT_LOSS = re.compile(r"\]\s*\w+:[^{]*\bloss=[^\s=]*\Z")
 """A console line that ends with its loss, without an end of the line."""
+_PER_TOKEN = re.compile(r"nats?\W*_*(per|/)?\W*_*tok(en)?s?", re.IGNORECASE)
+_OTHER_UNIT = re.compile(r"tok|bit|bp[bc]|byte|word|ppl|perplex|percent|%", re.IGNORECASE)
+"""In the name of a unit that is not nats per character."""
 
 
 @dataclass
@@ -46,13 +49,9 @@ def read_log(path: Path, name: str, unit: LossUnit | None = None) -> SourceLog:
     """Reads a log; of several runs in one file the last is taken, and a note names the lines of all.
 
     Raises `RequestError` where nothing in it is a training or validation step, where lines of several programs stand
-    among each other, with file and line, and for losses per token, as which a log's are not read.
+    among each other, and where it states another unit of its losses than `unit`, by default nats per character, with
+    file and line.
     """
-    if unit == "nats_per_token":
-        raise RequestError(
-            f"{name} is a log, whose validation losses are nats per character: --loss-unit nats_per_token is for "
-            "tables and event files."
-        )
     text, reading, runs = Text(path, name), _Reading(), Runs(name)
     is_array = is_array_of_events(read_beginning(path))
     if is_array:
@@ -63,11 +62,16 @@ def read_log(path: Path, name: str, unit: LossUnit | None = None) -> SourceLog:
         entries = ((number, line, found) for number, (line, found) in lines)
     number = 0
     for number, line, found in _without_collection(entries):
-        for kind, what in found:
-            if kind == "event" and line[-1:] != "\n" and _CUT_LOSS.search(line):
+        label = read_label(line) if line[:1] != "{" and '"event"' in line else ""
+        is_cut = line[-1:] != "\n" and _CUT_LOSS.search(line[line.rfind("\r") + 1 :]) is not None
+        for place, (kind, what) in enumerate(found, 1):
+            if kind == "event" and is_cut and place == len(found):
                 reading.bad.append(f"line {number:,}, the last, cut short: nothing shows that its loss is whole")
             elif kind == "event":
-                _enter(runs, what, number, line)
+                problem = _take_unit(what, unit)
+                if problem is not None:
+                    raise RequestError(f"{name}, line {number:,}: {problem}")
+                _enter(runs, what, number, label)
             elif kind == "lost":
                 runs.lose(what, number)
                 if not what.is_final:
@@ -105,13 +109,30 @@ def is_array_of_events(lines: list[str]) -> bool:
     return is_array(lines) and any('"event"' in line for line in lines)
 
 
-def _enter(runs: Runs, event: Event, number: int, line: str) -> None:
+def _enter(runs: Runs, event: Event, number: int, label: str) -> None:
     epoch, origin = event.pop("epoch", None), event.pop("origin", None)
-    if origin is None and line[:1] != "{" and '"event"' in line:
-        origin = read_label(line)
     if origin and "step" in event:
         runs.come_from(origin, number)
+    elif label and "step" in event:
+        # Parts of one program may log under names of their own, training and evaluation each under one.
+        runs.come_from(label, number, event["event"])
     runs.enter(event, number, epoch if "step" in event else None)
+
+
+def _take_unit(event: Event, unit: LossUnit | None) -> str | None:
+    """Gives an evaluation the unit of its loss, where it is not a journal's; returns why it is none, or None."""
+    said = event.pop("unit_said", None) or event.get(UNIT_FIELDS[0])
+    is_per_token = unit == "nats_per_token"
+    if isinstance(said, str) and _OTHER_UNIT.search(said) and not (is_per_token and _PER_TOKEN.search(said)):
+        return (
+            f"the losses are in {quote(said)}. Read are nats per character and, with --loss-unit nats_per_token, nats "
+            "per token."
+        )
+    if is_per_token and event["event"] == "validation_step":
+        if event["full_loss_nats_per_char"] is not None:
+            return "a loss per character stands beside the loss: it is no loss per token."
+        event["loss_unit"] = unit
+    return None
 
 
 def _without_collection(items: Iterator[T]) -> Iterator[T]:
@@ -138,7 +159,7 @@ def _describe_reading(reading: _Reading, repeated_headers: list[str]) -> list[st
         notes.append(f"events that are not used: {list_some(names)}")
     if reading.num_text_lines:
         notes.append(f"{format_number_of(reading.num_text_lines, 'line')} of other text ignored")
-    ours = {**RENAMED, **RENAMED_FIELDS, COMMAS: "decimal points"}
+    ours = {**RENAMED, **RENAMED_FIELDS, COMMAS: "decimal points", TEXT_NUMBERS: "numbers"}
     renamed = [name for name in ours if name in reading.renamed]
     if renamed:
         notes.append(f"read under our names: {', '.join(f'{name} as {ours[name]}' for name in renamed)}")

@@ -30,6 +30,8 @@ class OneRun:
     """Of each kind the first of those lost steps after which no loss came."""
     last_seen: int = 0
     """The step that was named last, where nothing was measured at it; else 0."""
+    is_silent: bool = False
+    """Whether its newest steps have no loss, where each of those before had one."""
 
     copied: dict[tuple[str, int], Event] | None = None
     """All steps by kind and number, from where the first one came again as it was: a copy of the run, or a new one."""

@@ -35,8 +35,9 @@ LINES = Places()
 def put_in_order(
     steps: Sequence[Event], places: Places, *, is_thinned: bool = False
 ) -> tuple[list[Event], list[Event], int | None, list[str]]:
-    """Training and evaluation steps of one run in order, `max_steps` as most of them give it, and notes.
+    """Training and evaluation steps of one run in order, `max_steps`, and notes.
 
+    `max_steps` is as most steps give it or, where the run goes on to a longer plan, as the later ones do.
     Of two lines for a step the later one counts. Of training steps that were thinned out it is not said that some are
     missing.
     """
@@ -135,10 +136,21 @@ def _find_max_steps(steps: Sequence[Event], places: Places) -> tuple[int | None,
     chosen: int = counts.most_common()[0][0]
     if len(counts) == 1:
         return chosen, []
+    how = "the most frequent"
+    later = next(event["max_steps"] for event in reversed(steps) if event["max_steps"] is not None)
+    if later > chosen and _is_gone_on_with(steps, chosen, later):
+        chosen, how = later, f"to which the run goes on beyond {chosen:,}"
     odd = next(event["line"] for event in steps if event["max_steps"] not in (None, chosen))
-    return chosen, [
-        f"max_steps is not the same everywhere ({places.name(odd)}); {chosen:,}, the most frequent, is taken"
-    ]
+    return chosen, [f"max_steps is not the same everywhere ({places.name(odd)}); {chosen:,}, {how}, is taken"]
+
+
+def _is_gone_on_with(steps: Sequence[Event], planned: int, later: int) -> bool:
+    """Whether a longer plan took the place of one, once and for all, and the run went beyond the first."""
+    begin = next(place for place, event in enumerate(steps) if event["max_steps"] == later)
+    with_later = [event for event in steps[begin:] if event["max_steps"] is not None]
+    return all(event["max_steps"] == later for event in with_later) and any(
+        event["step"] > planned for event in with_later
+    )
 
 
 def _order(

@@ -146,7 +146,9 @@ def _refuse_copies(runs: Sequence[ImportedRun]) -> None:
     """Raises `RequestError` where two sources say the same: what they have in common would be no finding."""
     names: dict[str, str] = {}
     for run in runs:
-        if run.run is not None:
+        if run.failure is not None:
+            said: str | None = json.dumps(run.files)  # what it measured before it failed may be no run's alone
+        elif run.run is not None:
             said = run.run.record.get("mainrun_log_sha256")
         else:
             assert run.log is not None

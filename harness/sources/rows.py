@@ -9,13 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.sources.columns import STEPS, list_names
+from harness.sources.columns import STEPS, advise_step, list_names
 from harness.sources.event_lines import find_object, load_object
 from harness.sources.json_array import is_array, is_one_object, iterate_array, load_one_object
 from harness.sources.text import Text, read_beginning
 from mainrun.record.errors import RequestError
 
 SEPARATORS = (",", ";", "\t")
+HISTORY = "log_history"
+"""The field of one JSON object, a `trainer_state.json`, that is read: its list of steps."""
 DOWNLOAD = ("wall time", "step", "value")
 """The header of a table that TensorBoard lets its user download, and what each element of its JSON holds."""
 _SEPARATOR_LINE = re.compile(r"sep=(.)\s*", re.IGNORECASE)
@@ -67,6 +69,10 @@ class Rows:
         """Lines of other text among JSON lines, of the newest reading."""
         self.open_end = ""
         """The last line where it has no end, and may be cut short; of the newest reading of a table in CSV."""
+        self.cut_end: str | None = None
+        """A note on a last line that was cut short and left out."""
+        self._last_column = ""
+        self._object_notes: list[str] = []
 
     def keep_only(self, columns: Container[str]) -> None:
         """From the next reading on, rows of a wide table have the cells of these columns alone."""
@@ -74,7 +80,11 @@ class Rows:
 
     @property
     def notes(self) -> list[str]:
-        return self._text.notes
+        return [*self._text.notes, *([self.cut_end] if self.cut_end else []), *self._object_notes]
+
+    def ends_with(self, column: str) -> bool:
+        """Whether the lines of a table in CSV end with that column."""
+        return column == self._last_column
 
     def __iter__(self) -> Iterator[Row]:
         """`RequestError` with file and line for what is no row."""
@@ -88,10 +98,12 @@ class Rows:
                 for line, value in iterate_array(self._path, self._name):
                     yield Row(line, _flatten(self._check_element(line, value)))
             case _:
-                self._refuse_object()
+                self._check_object()
+                for line, value in iterate_array(self._path, self._name, HISTORY):
+                    yield Row(line, _flatten(self._check_element(line, value)))
 
     def _read_csv(self) -> Iterator[Row]:
-        reader = csv.reader(_part_lines(self._watch_end(self._text)), delimiter=self.dialect.separator, strict=True)
+        reader = csv.reader(self._watch_end(_part_lines(self._text)), delimiter=self.dialect.separator, strict=True)
         header: list[str] = []
         kept: list[tuple[int, str]] = []
         wanted = self._kept
@@ -106,9 +118,14 @@ class Rows:
                 stripped = [cell.strip() for cell in cells]
                 if not header:
                     header = self._check_header(line, stripped)
+                    self._last_column = header[-1]
                     kept = [(n, key) for n, key in enumerate(header) if key and (wanted is None or key in wanted)]
                 elif stripped == header:
                     yield Row(line, {}, is_header=True)
+                elif len(stripped) < len(header) and self.open_end:
+                    cells_in_it = f"{len(stripped)} of {len(header)} cells"
+                    self.cut_end = f"the last line, {line:,}, has no end and {cells_in_it}, cut short: left out"
+                    self.open_end = ""
                 elif len(stripped) != len(header):
                     raise RequestError(
                         f"{self._name}, line {line}: {len(stripped)} cells where the header has {len(header)}."
@@ -127,7 +144,9 @@ class Rows:
 
     def _check_header(self, line: int, header: list[str]) -> list[str]:
         if not any(cell.lower() in STEPS for cell in header):
-            raise RequestError(f"{self._name}, line {line}: no column named step. It has: {list_names(header)}.")
+            raise RequestError(
+                f"{self._name}, line {line}: no column named step. It has: {list_names(header)}.{advise_step(header)}"
+            )
         twice = next((cell for cell in header if cell and header.count(cell) > 1), None)
         if twice is not None:
             raise RequestError(f"{self._name}, line {line}: the column {twice!r} stands twice.")
@@ -152,9 +171,15 @@ class Rows:
             raise RequestError(f"{self._name}, line {line}: expected an object with a step, found {str(value)[:60]!r}.")
         return value
 
-    def _refuse_object(self) -> None:
+    def _check_object(self) -> None:
+        """`RequestError` for one JSON object, unless its only list of objects is a history of Hugging Face."""
         value = load_one_object(self._path, self._name)
-        fields = list_names(list(value) if isinstance(value, dict) else [])
+        values = value if isinstance(value, dict) else {}
+        lists = [name for name, found in values.items() if isinstance(found, list) and found and _is_objects(found)]
+        if lists == [HISTORY]:
+            self._object_notes = [f"only its field {HISTORY!r} is read"]
+            return
+        fields = list_names(list(values))
         raise RequestError(
             f"{self._name} is one JSON object with the fields {fields}. Expected an array with one object a step, or "
             "one object a line: write the list that holds the steps alone."
@@ -200,6 +225,10 @@ def _load_row(line: str) -> dict[str, Any] | None:
 def _is_row(values: dict[str, Any]) -> bool:
     """Whether an object has a step and is no event of a log."""
     return not isinstance(values.get("event"), str) and not {key.lower() for key in values}.isdisjoint(STEPS)
+
+
+def _is_objects(values: Sequence[Any]) -> bool:
+    return all(isinstance(value, dict) for value in values)
 
 
 def _flatten(row: dict[str, Any], before: str = "", depth: int = 0) -> dict[str, str]:

@@ -5,6 +5,7 @@ before the run's first one after later ones. What goes back less far is a run th
 """
 
 from harness.formats import format_number_of
+from harness.sources.elapsed import drop_other_times
 from harness.sources.lines import LostStep
 from harness.sources.one_run import OneRun
 from harness.sources.ordering import LINES, Places, differ, list_some, put_in_order
@@ -26,8 +27,8 @@ class Runs:
         self._name, self._holder, self._places = name, holder, places
         self._run = OneRun(1)
         self._runs = [self._run]
-        self._origin: str | None = None
-        self._origins: set[str] = set()
+        self._origin: dict[str, str] = {}
+        self._origins: set[tuple[str, str]] = set()
         self.repeated_headers: list[str] = []
 
     def begin(self, line: int) -> None:
@@ -64,26 +65,32 @@ class Runs:
         else:
             self._run.lost.setdefault(lost.kind, lost)
 
-    def come_from(self, origin: str, line: int) -> None:
-        """What the next event says of the program it is from: another one begins a new run.
+    def come_from(self, origin: str, line: int, kind: str = "") -> None:
+        """What the next event, or those of its `kind`, say of the program they are from: another one begins a new run.
 
         `RequestError` where the first one comes again: the source holds several runs line by line.
         """
-        if origin == self._origin:
+        before = self._origin.get(kind)
+        if origin == before:
             return
-        if origin in self._origins:
+        if (kind, origin) in self._origins:
             raise RequestError(
                 f"{self._name}, line {line:,}: lines of several programs stand among each other: "
-                f"{list_some(sorted({*self._origins, origin}))}. Give each its own file."
+                f"{list_some(sorted({name for _, name in self._origins}))}. Give each its own file."
             )
-        if self._origin is not None:
+        if before is not None:
             self.begin(line)
-        self._origins.add(origin)
-        self._origin = origin
+            self._origin = {}
+        self._origins.add((kind, origin))
+        self._origin[kind] = origin
 
     def see(self, step: int) -> None:
         """Takes a step at which nothing was measured."""
         self._run.last_seen = step
+
+    def fall_silent(self) -> None:
+        """The newest steps have no loss, where each of those before had one."""
+        self._run.is_silent = True
 
     @property
     def first_line(self) -> int:
@@ -126,13 +133,14 @@ class Runs:
             )
         training, validation, planned, order_notes = put_in_order(run.steps, self._places, is_thinned=run.stride > 1)
         notes = [*notes, *order_notes]
-        last = max([events[-1]["step"] for events in (training, validation) if events], default=0)
+        last = filled = max([events[-1]["step"] for events in (training, validation) if events], default=0)
         if planned is None:
             last = max(last, run.last_seen)
         for event in (*training, *validation):
             event["max_steps"] = planned or last
         # Both are in order, which sorting makes use of; of one step the training comes first, as it stands first here.
         steps = sorted([*training, *validation], key=lambda event: int(event["step"]))
+        notes += drop_other_times(steps)
         events = [*sorted(run.headers.values(), key=lambda event: int(event["line"])), *steps]
         lost = run.broken or min(run.lost.values(), key=lambda lost: lost.line, default=None)
         if lost is not None:
@@ -144,7 +152,10 @@ class Runs:
             notes.append("no training step is in it")
         if planned is None:
             notes.append(f"{NO_PLAN}; step {last:,}, the last one here, is taken for it")
-        elif last < planned:
+        if run.is_silent and filled < last:
+            reason = f"no loss is given after step {filled:,}; its last evaluation is at step {at:,}, {loss:.6g}"
+            return SourceLog(events, notes, "stopped", reason)
+        if planned is not None and last < planned:
             reason = f"the log ends at step {last:,} of {planned:,}; its last evaluation is at step {at:,}, {loss:.6g}"
             return SourceLog(events, notes, "stopped", reason)
         if at <= 1:
@@ -220,4 +231,4 @@ class Runs:
         what = f"the loss of {lost.kind} is {lost.found} {where}"
         if lost.is_no_number:
             return f"it diverged: {what}; {finite}"
-        return f"{what}, which is no loss, and none comes after it; {finite}"
+        return f"{what}, which is no loss{'' if lost.is_final else ', and none comes after it'}; {finite}"

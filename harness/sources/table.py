@@ -4,6 +4,7 @@ A table does not say its unit, so `--loss-unit` does: a validation loss per char
 per token compares between equal tokenizers only.
 """
 
+from itertools import chain
 from pathlib import Path
 
 from harness.formats import format_number_of, quote
@@ -16,6 +17,8 @@ from harness.sources.ordering import list_some
 from harness.sources.rows import Row, Rows, find_dialect
 from harness.sources.runs import Runs
 from harness.sources.source_log import Importer, LossUnit, SourceLog
+from harness.sources.sparse import Company, Strangers, is_number
+from harness.sources.table_end import describe_end
 from harness.sources.text import read_beginning
 from harness.store.facts import MAX_STEPS
 from mainrun.record.errors import RequestError
@@ -26,17 +29,21 @@ def read_table(path: Path, name: str, unit: LossUnit | None) -> SourceLog:
     rows = Rows(path, name)
     layout = find_layout(rows, name)
     columns = choose_columns(layout.names, unit, name)
+    comma, strangers = _look_through(rows, name, layout, columns)
     rows.keep_only({*layout.keys, layout.value or "", columns.rate or "", *columns.losses,
-                    *list_bounds(layout.names, columns.validation)})  # fmt: skip
-    table = _Table(name, layout, columns, _find_comma(rows, name, layout, columns), rows.dialect.form == "csv")
+                    *list_bounds(layout.names, columns.validation), *chain(*strangers.values())})  # fmt: skip
+    table = _Table(name, layout, columns, comma, rows.dialect.form == "csv", strangers)
     for row in rows:
-        table.take(row)
+        if rows.open_end and rows.ends_with(layout.step) and table.goes_back(row):
+            table.leave_out_end(row)
+        else:
+            table.take(row)
     table.end()
     if not table.runs.can_be_judged:
         raise RequestError(f"{name}: no row has a number in the column {quote(columns.validation)}.")
     notes = [*rows.notes, *layout.notes, *columns.notes, *table.runs.describe(), *table.describe()]
     if rows.open_end:
-        notes += _describe_end(rows, name, layout, columns)
+        notes += describe_end(rows, name, layout, columns)
     if rows.num_ignored:
         notes.append(f"{format_number_of(rows.num_ignored, 'line')} of other text ignored")
     return table.runs.conclude(notes)
@@ -50,10 +57,13 @@ def claims_table(path: Path) -> bool:
 IMPORTER = Importer("csv", "the table", "source.csv", claims_table, read_table, frozenset({".csv", ".tsv"}))
 
 
-def _find_comma(rows: Rows, name: str, layout: Layout, columns: Columns) -> bool:
-    """Whether the losses are written with decimal commas; `RequestError` where that is not clear."""
-    marks = Marks()
+def _look_through(rows: Rows, name: str, layout: Layout, columns: Columns) -> tuple[bool, Strangers]:
+    """Whether the losses are written with decimal commas, `RequestError` where that is not clear; and what stands in
+    rows of another kind.
+    """
+    marks, company = Marks(), Company(layout, columns)
     for row in rows:
+        company.look_at(row)
         cells = layout.get_cells(row)
         for column in columns.losses:
             if column in cells:
@@ -61,51 +71,26 @@ def _find_comma(rows: Rows, name: str, layout: Layout, columns: Columns) -> bool
     problem = marks.find_problem(rows.dialect.separator)
     if problem is not None:
         raise RequestError(f"{name}, {problem}")
-    return marks.comma is not None
-
-
-def _describe_end(rows: Rows, name: str, layout: Layout, columns: Columns) -> list[str]:
-    """A note on a table that ends with a loss and without an end of the line, which may be cut short.
-
-    `RequestError` where the loss has fewer decimals than all others of its column.
-    """
-    decimals: dict[str, list[int]] = {column: [] for column in columns.losses}
-    last: dict[str, str] = {}
-    line = 0
-    for row in rows:
-        for column, text in last.items():
-            counted = [*decimals[column], _count_decimals(text)]
-            decimals[column] = [min(counted), max(counted)]
-        cells, line = layout.get_cells(row), row.line
-        last = {column: cells[column] for column in columns.losses if column in cells}
-    for column, text in last.items():
-        found, others = _count_decimals(text), decimals[column]
-        if not others or found >= others[-1] or not rows.open_end.rstrip().endswith(text):
-            continue
-        if found < others[0]:
-            raise RequestError(
-                f"{name}, line {line:,}: the last line has no end, and {text}, its {quote(column)}, has fewer decimals "
-                "than all before: it may be cut short. Take it away, or end the line."
-            )
-        return [f"the last line, {line:,}, has no end: whether {text}, its {quote(column)}, is whole is not shown"]
-    return []
-
-
-def _count_decimals(text: str) -> int:
-    return len(text.replace(",", ".").partition(".")[2])
+    return marks.comma is not None, company.find_strangers()
 
 
 class _Table:
     """The rows of one table on their way into runs."""
 
-    def __init__(self, name: str, layout: Layout, columns: Columns, comma: bool, is_csv: bool) -> None:
+    def __init__(
+        self, name: str, layout: Layout, columns: Columns, comma: bool, is_csv: bool, strangers: Strangers
+    ) -> None:  # fmt: skip
         self._name, self._layout, self._columns, self._comma, self._is_csv = name, layout, columns, comma, is_csv
+        self._strangers = strangers
+        self._steps: list[int] = []
+        """The newest two."""
+        self._end: list[str] = []
         self._bounds = list_bounds(layout.names, columns.validation)
         self._left_out: list[str] = []
         self._num_without_step = 0
         self._num_filled = 0
-        self._blank: list[tuple[int, int]] = []
-        """Step and line of the rows without a loss that follow rows of which each has one."""
+        self._num_blank = 0
+        """Rows without a loss that follow rows of which each has one."""
         self._has_gaps = False
         self._has_no_number = False
         self._writes_no_number_for_none = False
@@ -117,6 +102,7 @@ class _Table:
         if row.is_header:
             self.runs.begin(row.line)
             self._forget_blank()
+            self._steps = []
             return
         cells = self._layout.get_cells(row)
         text = row.cells.get(self._layout.step, "")
@@ -130,24 +116,35 @@ class _Table:
         if self._layout.run is not None and self._layout.run in row.cells:
             self.runs.come_from(f"{self._layout.run} {row.cells[self._layout.run]}", row.line)
         epoch = read_number(row.cells.get(self._layout.epoch or "", ""), comma=self._comma)
-        self._watch_blank(step, row.line, is_filled)
-        if self._columns.training in cells:
+        self._steps = [*self._steps[-1:], step]
+        self._watch_blank(step, is_filled)
+        taken = [column for column in (self._columns.training, self._columns.validation)
+                 if column in cells and not self._is_of_another_kind(column, row)]  # fmt: skip
+        if self._columns.training in taken:
             self._take_training(step, row.line, cells, epoch)
-        if self._columns.validation in cells:
+        if self._columns.validation in taken:
             self._take_validation(step, row.line, cells, epoch)
-        if not is_filled:
+        if not taken:
             self.runs.see(step)
 
+    def goes_back(self, row: Row) -> bool:
+        """Whether steps that rose until now fall in a row."""
+        step = read_count(row.cells.get(self._layout.step, ""))
+        return step is not None and len(self._steps) == 2 and step < self._steps[1] >= self._steps[0]
+
+    def leave_out_end(self, row: Row) -> None:
+        """Leaves out a last line without an end, whose step may be cut short."""
+        step = quote(row.cells[self._layout.step])
+        self._end = [f"the last line, {row.line:,}, has no end and goes back to step {step}, cut short: left out"]
+
     def end(self) -> None:
-        """Rows that go on without losses after rows that all had one are those of a run that diverged."""
-        if not self._has_gaps and self._num_filled > 1 and len(self._blank) > 1 and self._layout.value is None:
-            step, line = self._blank[0]
-            kind = "validation_step" if self._columns.training is None else "training_step"
-            self.runs.lose(LostStep(kind, step, "blank, as in all rows after it,", True), line)
+        """Rows that go on without losses after rows that all had one show that something ended, and not what."""
+        if not self._has_gaps and self._num_filled > 1 and self._num_blank > 1 and self._layout.value is None:
+            self.runs.fall_silent()
 
     def describe(self) -> list[str]:
         """Notes on what was left out."""
-        notes = []
+        notes = self._end
         if self._comma:
             notes.append("decimal commas are read as decimal points")
         if self._left_out:
@@ -156,6 +153,15 @@ class _Table:
         if self._num_without_step:
             notes.append(f"{format_number_of(self._num_without_step, 'row')} without a step left out")
         return notes
+
+    def _is_of_another_kind(self, column: str, row: Row) -> bool:
+        """Whether a cell is no number because its row holds what is never measured together with its column."""
+        text = row.cells.get(column, "")
+        others = self._strangers.get(column, ())
+        if text.lower() not in NO_NUMBERS or not any(is_number(row.cells.get(other, "")) for other in others):
+            return False
+        self._left_out.append(f"{quote(text)} in line {row.line:,}, column {column}")
+        return True
 
     def _take_training(self, step: int, line: int, cells: dict[str, str], epoch: float | None) -> None:
         assert self._columns.training is not None
@@ -204,15 +210,15 @@ class _Table:
         self._left_out.append(f"{quote(text)} in line {line:,}, column {column}")
         return None
 
-    def _watch_blank(self, step: int, line: int, is_filled: bool) -> None:
+    def _watch_blank(self, step: int, is_filled: bool) -> None:
         if step <= 1:
             self._forget_blank()
         if is_filled:
-            self._has_gaps |= bool(self._blank)
-            self._blank = []
+            self._has_gaps |= self._num_blank > 0
+            self._num_blank = 0
             self._num_filled += 1
         else:
-            self._blank.append((step, line))
+            self._num_blank += 1
 
     def _forget_blank(self) -> None:
-        self._blank, self._has_gaps, self._num_filled = [], False, 0
+        self._num_blank, self._has_gaps, self._num_filled = 0, False, 0

@@ -248,8 +248,8 @@ def test_losses_of_arms_that_completed_other_seeds_are_said_to_be(tmp_path: Path
     document = load_document(tmp_path / "fake")
     [said] = [claim for claim in document["claims"] if claim["id"] == "ranking-means"]
     assert said["text"] == (
-        "The ranking gives means over the seeds that each arm completed, as many as 3, and not over the same ones: a seed that another arm completed is missing of optimized (changed). A gain is of the seeds that "
-        "both arms have."
+        "The ranking gives means over the seeds that each arm completed, as many as 3, and not over the same ones: a "
+        "seed that another arm completed is missing of optimized (changed). A gain is of the seeds that both arms have."
     )
     assert find_flaw(said, document) is None
 

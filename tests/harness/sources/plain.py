@@ -65,6 +65,8 @@ def read_plainly(content: bytes) -> Plain:
             loss = next((values[name] for name in LOSSES[kind] if name in values), None)
             plain = begun = Plain() if plain.begins_anew(kind, values) else plain
             plain.steps[kind].add(values["step"])
+            if isinstance(loss, str) and re.fullmatch(r"\d+(\.\d+)?", loss, re.ASCII):
+                loss = float(loss)
             if isinstance(loss, bool) or not isinstance(loss, int | float) or -math.inf < loss < 0:
                 continue
             if not 0 <= loss <= MAX_LOSS:

@@ -203,5 +203,27 @@ def test_what_the_dry_run_reads_is_what_the_comparison_reads_and_verify_reads_ag
     assert main(["verify", str(tmp_path / "out")]) == 0
 
 
+def test_a_folder_of_runs_with_an_event_file_of_its_own_names_the_folders_to_give(tmp_path: Path) -> None:
+    write_events(tmp_path / name_file(), [("hparam/lr", 0, 0.1)])
+    for name in ("a", "b"):
+        write_events(tmp_path / name / name_file(), RUN)
+    write_events(tmp_path / "c" / "validation" / name_file(), series("loss", 800, 1.5))
+    assert "Its folders 'a', 'b', 'c' have one: give each by its own path." in str(read(tmp_path).reason)
+    assert get_last(read(tmp_path / "a")) == get_last(read(tmp_path / "c")) == RIGHT
+
+
+def test_the_losses_that_keras_writes_for_each_epoch_are_known(tmp_path: Path) -> None:
+    write_events(tmp_path / "train" / name_file(), series("epoch_loss", 800, 2.0))
+    write_events(tmp_path / "validation" / name_file(), series("epoch_loss", 800, 1.5))
+    log = read(tmp_path)
+    assert get_last(log) == RIGHT and get_losses(log, "training_step")[800] == 2.0
+
+
+def test_a_mean_of_an_epoch_beside_the_losses_of_the_steps_is_not_used(tmp_path: Path) -> None:
+    write_events(tmp_path / name_file(), [*RUN, *series("train/epoch_loss", 800, 3.0)])
+    log = read(tmp_path)
+    assert get_last(log) == RIGHT and get_losses(log, "training_step")[800] == 2.0
+
+
 def test_one_event_file_is_a_source_as_its_folder_is(tmp_path: Path) -> None:
     assert get_last(read(write_events(tmp_path / name_file(), RUN))) == RIGHT

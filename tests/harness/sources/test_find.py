@@ -139,6 +139,26 @@ def test_with_fewer_than_two_arms_that_can_be_read_nothing_is_judged(
         assert "stub.log, lines 1 to 1" in capsys.readouterr().err and not (tmp_path / "out").exists()
 
 
+def test_runs_that_diverged_after_the_same_first_loss_are_no_copies_of_each_other(tmp_path: Path) -> None:
+    tables = [
+        put(tmp_path / f"{name}.csv", write_table("step,val_loss", [(0, 9.7), *rows]))
+        for name, rows in (
+            ("base", RUN[1:]),
+            ("lr1", [(50, "nan"), (100, "nan")]),
+            ("lr2", [(50, "inf"), (100, "nan")]),
+        )
+    ]
+    assert compare([*tables, "--loss-unit", "nats_per_char"], tmp_path / "out") == 3
+    assert list_arms(tmp_path / "out") == {"base": "imported", "lr1": "failed", "lr2": "failed"}
+
+
+def test_a_failed_run_beside_a_copy_of_its_file_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    good, *bad = [put(tmp_path / f"{name}.log", content) for name, content in
+                  (("good", CONTENT), ("a", OTHER[:90_000]), ("b", OTHER[:90_000]))]  # fmt: skip
+    assert compare([good, *bad], tmp_path / "out") == 2
+    assert "a.log and b.log hold the same run" in capsys.readouterr().err
+
+
 def test_a_table_that_may_be_cut_or_be_another_one_again_passes_no_check_of_that(tmp_path: Path) -> None:
     again = write_table("step,train_loss,val_loss", [(step, 5.0, loss) for step, loss in RUN])
     tables = [put(tmp_path / "a.csv", PLAIN), put(tmp_path / "b.csv", again)]

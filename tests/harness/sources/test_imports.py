@@ -368,14 +368,6 @@ def test_tables_and_event_files_need_a_unit(
     assert compare([tables[0], str(events / "baseline-s1337")], tmp_path / "mix", "--loss-unit", "nats_per_token") == 4
 
 
-def test_logs_are_not_judged_in_another_unit_than_the_one_that_is_asked_for(
-    public: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    logs = [str(public.parent / f"{name}.log") for name in ("baseline", "adamw")]
-    assert compare(logs, tmp_path / "out", "--loss-unit", "nats_per_token") == 2
-    assert "nats_per_token is for" in capsys.readouterr().err
-
-
 def test_json_lines_without_events_are_a_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for name, last in (("a", 1.75), ("b", 1.5)):
         rows = [{"step": 1, "train": 2.4, "val": 2.1}, {"step": 2, "train": 2.3}, {"step": 100, "val": last}]

@@ -63,6 +63,7 @@ READ: dict[str, str | bytes] = {
     "array.json": json.dumps(LINES),
     "array-over-lines.json": json.dumps(LINES, indent=2),
     "lines.jsonl": lines_of(LINES),
+    "trainer_state.json": json.dumps({"epoch": 7.0, "log_history": LINES, "callbacks": {}}, indent=2),
     "nested.jsonl": lines_of([{"step": step, "val": {"loss": loss}, "train": {"loss": 5.0}} for step, loss in RUN]),
     "prefixed.log": lines_of(LINES, "2026-01-01T00:00:00.123Z "),
     "coloured.log": lines_of(LINES, "\x1b[32mINFO:root:", "\x1b[0m"),
@@ -122,7 +123,7 @@ FAILED: dict[str, tuple[str | bytes, str]] = {
         "line 8: a quoted cell goes on to line 11",
     ),
     "no-header.csv": (write("0,2.08", RUN[1:]), "no column named step. It has: '0', '2.08'"),
-    "epochs-only.csv": (write("epoch,loss,val_loss", BOTH), "no column named step. It has: 'epoch'"),
+    "epochs-only.csv": (write("epoch,loss,val_loss", BOTH), "Name 'epoch' 'step' where each row is of one epoch"),
     "steps-of-epochs.csv": (
         write("epoch,step,val_loss", [(e, s, 2 - e / 10) for e in (0, 1) for s in (0, 50, 100)]),
         "line 5: the step goes back from 100 to 0",
@@ -163,16 +164,19 @@ FAILED: dict[str, tuple[str | bytes, str]] = {
     ),
     "blank-at-the-end.csv": (
         write("step,train_loss,val_loss", [*BOTH, (650, "", ""), (700, "", "")]),
-        "1.65, at step 600",
+        "no loss is given after step 600; its last evaluation is at step 600, 1.65",
     ),
     "infinite.csv": (
         write("step,val_loss", [*RUN[:5], (250, "inf"), *RUN[6:]]),
         "it diverged: the loss of validation_step is 'inf' at step 250",
     ),
-    "negative.csv": (write("step,val_loss", [*RUN, (650, -1.0)]), "is -1.0 at step 650"),
+    "negative.csv": (
+        write("step,val_loss", [*RUN, (650, -1.0)]),
+        "is -1.0 at step 650 (line 15), which is no loss; the",
+    ),
     "huge.csv": (write("step,val_loss", [*RUN, (650, "1e9")]), "it diverged"),
     "cut-array.json": (json.dumps(LINES, indent=1)[:-20], "the JSON array is cut short"),
-    "history.json": (json.dumps({"log_history": LINES}, indent=1), "one JSON object with the fields 'log_history'"),
+    "two-lists.json": (json.dumps({"log_history": LINES, "rows": LINES}, indent=1), "the fields 'log_history', 'rows'"),
     "columns.json": (json.dumps({"step": [0, 1], "val_loss": [2.0, 1.0]}, indent=1), "fields 'step', 'val_loss'"),
     "broken-line.jsonl": (
         lines_of(LINES[:3]) + '{"step": 150, "val\n' + lines_of(LINES[4:]),
