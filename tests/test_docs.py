@@ -175,7 +175,7 @@ def test_the_example_of_a_log_format_reads_logs(tmp_path: Path) -> None:
     example = read_code("docs/architecture.md", "log-format")
     imports = (
         "import re\nfrom pathlib import Path\n"
-        "from harness.sources.curves import enter_step, make_validation_step\n"
+        "from harness.sources.steps import enter_step, make_validation_step\n"
         "from harness.sources.runs import Runs\n"
         "from harness.sources.source_log import Importer, LossUnit, SourceLog\n"
         "from harness.sources.text import Text, read_beginning\n"

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from harness.check.forensics import FORENSICS
 from harness.check.fresh_start import FRESH_START
 from harness.check.integrity import INTEGRITY
 from harness.check.known_code import KNOWN_CODE
-from harness.check.logs import FORENSICS
 from harness.check.planned import PLANNED
 from harness.check.plausibility import PLAUSIBILITY
 from harness.check.registry import Evidence, Registry, run_checks

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.sources.columns import TRAINING, VALIDATION, Columns, choose_columns, fold_name, list_names
-from harness.sources.curves import enter_step, is_odd, make_lost, make_training_step, make_validation_step
 from harness.sources.lines import read_time
 from harness.sources.ordering import Places
 from harness.sources.runs import Runs
 from harness.sources.source_log import Importer, LossUnit, SourceLog
+from harness.sources.steps import enter_step, is_odd, make_lost, make_training_step, make_validation_step
 from harness.sources.text import open_regular
 from harness.store.facts import MAX_STEPS
 from harness.store.journals import Event

@@ -10,7 +10,6 @@ from pathlib import Path
 from harness.formats import format_number_of, quote
 from harness.sources.cells import INFINITIES, NO_NUMBERS, Marks, read_count, read_number
 from harness.sources.columns import Columns, choose_columns, list_bounds
-from harness.sources.curves import enter_step, make_training_step, make_validation_step
 from harness.sources.layout import Layout, find_layout
 from harness.sources.lines import LostStep
 from harness.sources.ordering import list_some
@@ -18,6 +17,7 @@ from harness.sources.rows import Row, Rows, find_dialect
 from harness.sources.runs import Runs
 from harness.sources.source_log import Importer, LossUnit, SourceLog
 from harness.sources.sparse import Company, Strangers, is_number
+from harness.sources.steps import enter_step, make_training_step, make_validation_step
 from harness.sources.table_end import describe_end
 from harness.sources.text import read_beginning
 from harness.store.facts import MAX_STEPS
