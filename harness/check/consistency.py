@@ -18,6 +18,8 @@ _FIRST_SETTINGS = frozenset({
     "epochs", "grad_clip", "evals_per_epoch",
 })  # fmt: skip
 """What the first release had as settings, by today's short names."""
+_TOKENIZER_TITLES = "training and validation titles"
+"""Of which the task makes every tokenizer; no released program says otherwise."""
 _CLOCK_TOLERANCE_S = 0.1
 """What two clocks of one process may differ by, beside a hundredth."""
 
@@ -34,6 +36,7 @@ def find_other_header(run: StoredRun, sizes: dict[str, Any]) -> str | None:
             "batches_per_epoch": sizes["num_train_tokens"] // _count_step_tokens(run),
             "num_validation_tokens": sizes["num_validation_tokens"],
             "num_validation_chars": sizes["num_validation_chars"],
+            "tokenizer_trained_on": _TOKENIZER_TITLES,
         },
     }
     for event, fields in due.items():
