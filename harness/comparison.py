@@ -35,7 +35,7 @@ from harness.store.rounding import round_numbers
 from harness.store.runs import StoredComparison, get_run_folder, load_comparison
 from harness.store.tensorboard import FOLDER as TENSORBOARD_FOLDER
 from harness.store.tensorboard import TensorBoardLog
-from mainrun.data.corpus import CorpusSource
+from mainrun.data.corpus import SYNTHETIC, CorpusSource
 from mainrun.record.errors import InterruptionError, MachineError, RequestError, RunError
 from mainrun.record.files import check_temporary_folder, save_json
 from mainrun.record.run_record import JOURNAL_NAME
@@ -84,8 +84,9 @@ def check_comparison(
 
     `data` is where the titles are read again from; synthetic ones are always made again.
     """
+    own = data if comparison.plan.corpus["source"] != "imported" else None
     try:
-        evidence = gather_evidence(comparison, find_source(comparison.plan, data), launcher, repository)
+        evidence = gather_evidence(comparison, find_source(comparison.plan, own), launcher, repository)
     except (RequestError, MachineError) as error:
         evidence = Evidence(comparison, f"the titles cannot be read again here: {error}", "the titles are not here")
     store_findings(evidence, "compare")
@@ -121,11 +122,20 @@ def gather_evidence(
 
 
 def find_source(plan: Plan, data: str | None) -> CorpusSource | None:
-    """Where the titles of a plan are read again from; None where there are none, or `data` does not say it."""
-    if plan.corpus["source"] == "imported":
+    """Where the titles of a plan are read again from; None where there are none, or `data` does not say it.
+
+    Raises `RequestError` for `data` of a comparison whose titles come from nowhere else.
+    """
+    origin = plan.corpus["source"]
+    if origin in ("imported", SYNTHETIC) and data not in (None, origin):
+        what = (
+            "has synthetic titles, which are made again" if origin == SYNTHETIC else "is of logs, which name no titles"
+        )
+        raise RequestError(f"--data {data} is never read: the comparison {what}. Leave --data out.")
+    if origin == "imported":
         return None
-    if plan.corpus["source"] == "synthetic":
-        return CorpusSource("synthetic")
+    if origin == SYNTHETIC:
+        return CorpusSource(SYNTHETIC)
     return None if data is None else CorpusSource(data, plan.corpus["revision"], plan.title_column)
 
 

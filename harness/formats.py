@@ -7,11 +7,13 @@ from typing import Any
 ABSENT = "n/a"
 MAX_QUOTED = 60
 MAX_FEW = 6
+MAX_DIGITS = 17
+"""Decimals that tell any two numbers near 1 apart."""
 
 
-def format_loss(value: float | None) -> str:
+def format_loss(value: float | None, digits: int = 4) -> str:
     """Four decimals with a real minus: `1.7533`."""
-    return ABSENT if value is None else f"{value:.4f}".replace("-", "−")
+    return ABSENT if value is None else f"{value:.{digits}f}".replace("-", "−")
 
 
 def format_percent(value: float | None, digits: int = 1) -> str:
@@ -22,6 +24,15 @@ def format_percent(value: float | None, digits: int = 1) -> str:
     if float(text) == 0:
         text = text.removeprefix("-")
     return f"{text.replace('-', '−')} %"
+
+
+def count_digits_apart(value: float, other: float, least: int) -> int:
+    """Decimals, `least` or more, that tell one number from another; `least` where they are the same."""
+    if value == other:
+        return least
+    return next(
+        (digits for digits in range(least, MAX_DIGITS) if f"{value:.{digits}f}" != f"{other:.{digits}f}"), MAX_DIGITS
+    )
 
 
 def format_interval(interval: dict[str, Any] | None) -> str:

@@ -25,6 +25,8 @@ _KNOWN = {
     "schedule.name": ("cosine", "wsd"),
 }
 """Choices whose formulas stand here; one more is a formula more, and its name."""
+_TOKENIZER_TITLES = "training and validation titles"
+"""Of which the task makes every tokenizer; no released program says otherwise."""
 _CLOCK_TOLERANCE_S = 0.1
 """What two clocks of one process may differ by, beside a hundredth."""
 
@@ -49,6 +51,7 @@ def find_other_header(run: StoredRun, sizes: dict[str, Any]) -> str | None:
             "batches_per_epoch": sizes["num_train_tokens"] // _count_step_tokens(run),
             "num_validation_tokens": sizes["num_validation_tokens"],
             "num_validation_chars": sizes["num_validation_chars"],
+            "tokenizer_trained_on": _TOKENIZER_TITLES,
         },
     }
     for event, fields in due.items():

@@ -124,11 +124,11 @@ def judge_official_corpus(comparison: StoredComparison) -> Result:
         journal = run.select("dataset_info")[0]
         if run.facts.corpus != corpus or any(journal[key] != value for key, value in corpus.items()):
             return "FAIL", f"the plan and {run.folder.name} do not name the same source of titles"
+    if not re.fullmatch("[0-9a-f]{40}", corpus["revision"] or ""):
+        return "FAIL", f"the titles came from the hub, but the recorded revision is {corpus['revision']}, no commit"
     num_titles = corpus["num_train_titles"] + corpus["num_validation_titles"]
     if num_titles != OFFICIAL_NUM_TITLES:
         return "NOT CHECKED", f"{num_titles:,} titles of the task's dataset; the task has {OFFICIAL_NUM_TITLES:,}"
-    if not re.fullmatch("[0-9a-f]{40}", corpus["revision"] or ""):
-        return "FAIL", f"the titles came from the hub, but the recorded revision is {corpus['revision']}, no commit"
     if corpus["validation_sha256"] in OFFICIAL_FINGERPRINTS:
         return "PASS", f"{OFFICIAL_DATASET} at revision {corpus['revision']}, by the fingerprint of its titles"
     chars = {run.select("dataset_info")[0].get("num_validation_chars") for run in comparison.trained}

@@ -9,10 +9,10 @@ from typing import Any
 from harness.analyse.examine import examine
 from harness.claims.opening import SOURCES
 from harness.cli.answer import Answer
+from harness.cli.options import build_training_options
 from harness.cli.outcome import format_result
 from harness.comparison import check_comparison, make_reports
 from harness.formats import format_percent
-from harness.launch.choose import LOCAL
 from harness.plan.arms import check_against
 from harness.plan.folders import make_own_folder, name_folder, point_latest_at, refuse_filled, refuse_unstorable
 from harness.plan.plan import FIRST, MARGIN_PERCENT, Plan, check_rule, plan_to_json, save_plan
@@ -25,6 +25,8 @@ from mainrun.record.errors import EXIT_DONE, RequestError, RunError
 from mainrun.record.files import make_folder
 
 ADVICE = "Choose another --out."
+SHARED = ("out", "margin", "dry_run")
+"""Options of training that mean the same where nothing is trained."""
 
 
 def run_import(given: argparse.Namespace) -> Answer:
@@ -33,31 +35,12 @@ def run_import(given: argparse.Namespace) -> Answer:
     Raises `RequestError` for options that only training has, for a source that cannot be read, and where the folder
     holds something already.
     """
-    trained = {
-        "--jobs": given.jobs,
-        "--threads": given.threads,
-        "--launcher": given.launcher != LOCAL,
-        "--address": given.address,
-        "--checkpoint-minutes": given.checkpoint_minutes is not None,
-        "--mixed-machines": given.mixed_machines,
-        "--seeds": given.seeds is not None,
-        "--device": given.device != "auto",
-        "--precision": given.precision != "auto",
-        "--preset": given.preset is not None,
-        "--data": given.data,
-        "--data-revision": given.data_revision,
-        "--title-column": given.title_column,
-        "--repo": given.repo,
-        "--set": given.settings,
-        "--arms": given.arms,
-        "--sweep": given.sweeps,
-        "--resume": given.resume,
-        "--reuse": given.reuse,
-        "--keep-weights": given.keep_weights,
-        "--keep-checkpoints": given.keep_checkpoints,
-        "RECIPE": given.recipes,
-    }
-    if stray := [option for option, value in trained.items() if value]:
+    stray = [action.option_strings[-1] for action in find_trainings_own() if _is_given(given, action)]
+    stray += [name for name, value in (
+        ("--repo", given.repo), ("--set", given.settings), ("--sweep", given.sweeps), ("--arms", given.arms),
+        ("ARM", given.recipes),
+    ) if value]  # fmt: skip
+    if stray:
         raise RequestError(f"--from trains nothing and takes no {', '.join(stray)}.")
     plan, folder, runs = _plan(given)
     if given.dry_run:
@@ -75,6 +58,11 @@ def run_import(given: argparse.Namespace) -> Answer:
         RunError.exit_code if failures else EXIT_DONE,
         " ".join(failures) or None,
     )
+
+
+def find_trainings_own() -> list[argparse.Action]:
+    """The options of training that `--from` does not take."""
+    return [action for action in build_training_options()._actions if action.dest not in SHARED]
 
 
 def format_import(plan: Plan, runs: Sequence[ImportedRun], folder: Path) -> str:
@@ -95,6 +83,10 @@ def format_import(plan: Plan, runs: Sequence[ImportedRun], folder: Path) -> str:
             *(f"  note: {note}" for note in run.log.notes),
         ]
     return "\n".join(lines)
+
+
+def _is_given(given: argparse.Namespace, action: argparse.Action) -> bool:
+    return bool(getattr(given, action.dest) != action.default)
 
 
 def _plan(given: argparse.Namespace) -> tuple[Plan, Path, list[ImportedRun]]:

@@ -11,6 +11,7 @@ from harness.cli.table import find_width, format_columns
 from harness.formats import format_loss, format_percent
 from harness.plan.folders import RESULTS
 from mainrun.record.errors import RequestError, StoredResultsError
+from mainrun.record.inert import make_inert
 
 HEADER = ("name", "preset", "pair", "seeds", "compared on", "loss", "gain", "verdict", "certainty")
 NAMES = ("name", "pair")
@@ -41,16 +42,20 @@ def run(given: argparse.Namespace) -> Answer:
     if given.results != RESULTS and not given.results.is_dir():
         raise RequestError(f"{given.results} is no folder. --results names the one that comparisons stand in.")
     entries = list_comparisons(given.results)
-    return Answer(format_list(entries, find_width()), {"comparisons": entries})
+    text = format_list(entries, find_width()) if entries else format_none(given.results)
+    return Answer(text, {"comparisons": entries})
 
 
 def list_comparisons(results: Path) -> list[dict[str, Any]]:
     """One entry a pair of every comparison below `results`, oldest name first; a damaged one names its problem.
 
-    A symbolic link stands for a comparison that is elsewhere: `latest` and the like lead to one that is listed anyway.
+    Where `results` is a comparison itself, it is the one. A symbolic link stands for a comparison that is elsewhere:
+    `latest` and the like lead to one that is listed anyway.
     """
     from harness.plan.plan import FILE_NAME as PLAN_NAME
 
+    if (results / PLAN_NAME).exists():
+        return _describe(results.resolve())
     folders = [path.parent for path in results.glob(f"*/{PLAN_NAME}")]
     by_place: dict[Path, Path] = {}
     for folder in sorted(folders, key=lambda folder: (folder.is_symlink(), folder)):
@@ -60,15 +65,18 @@ def list_comparisons(results: Path) -> list[dict[str, Any]]:
 
 def format_list(entries: Iterable[dict[str, Any]], max_width: int | None = None) -> str:
     """Stored comparisons, one a line, of no more than `max_width` characters where that is given."""
-    rows = [_lay_out(entry) for entry in entries]
-    if not rows:
-        return "No comparisons yet. Make one with: python -m harness compare"
+    rows = [[make_inert(cell) for cell in _lay_out(entry)] for entry in entries]
     names, spared = ([HEADER.index(name) for name in columns] for columns in (NAMES, SPARED))
     lines = format_columns(
         HEADER, rows, numeric=(HEADER.index("seeds"),), max_width=max_width, names=names, spared=spared,
         min_name_chars=MIN_NAME_CHARS,
     )  # fmt: skip
     return "\n".join(lines)
+
+
+def format_none(results: Path) -> str:
+    """What is said of a folder without comparisons."""
+    return f"No comparisons in {results} yet. Make one with: python -m harness compare"
 
 
 def _lay_out(entry: dict[str, Any]) -> list[str]:

@@ -1,6 +1,7 @@
 """Options that several verbs share, and what their texts come to."""
 
 import argparse
+import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 from pathlib import Path
@@ -15,10 +16,16 @@ from mainrun.rules import SEED
 DEFAULT_PRESET = "quick"
 DEFAULT_TITLE_COLUMN = "title"
 MIN_LIKENESS = 0.6
+NEGATIVE_NUMBER = re.compile(r"-(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+"""That of argparse knows no exponent, and takes what has one for an option."""
 
 
 class Parser(argparse.ArgumentParser):
-    """Reports a wrong command line as every other wrong request is reported."""
+    """Reports a wrong command line as every other wrong request is reported, and takes -1e-3 for a number."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._negative_number_matcher = NEGATIVE_NUMBER
 
     def error(self, message: str) -> NoReturn:
         raise RequestError(f"{message}\n{self.format_usage().rstrip()}")

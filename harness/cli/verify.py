@@ -13,7 +13,8 @@ from harness.cli.answer import Answer
 from harness.cli.options import Verbs, add_launcher_options, build_json_option
 from harness.cli.table import format_columns
 from harness.cli.terminal import say
-from mainrun.record.errors import EXIT_DONE, EXIT_NO, RequestError
+from mainrun.record.errors import EXIT_NO, RequestError
+from mainrun.record.inert import make_inert
 
 if TYPE_CHECKING:
     from harness.check.registry import Finding
@@ -65,8 +66,10 @@ def run(given: argparse.Namespace) -> Answer:
     bad = ("FAIL", "NOT VOUCHED", "NOT CHECKED") if given.strict else ("FAIL",)
     failed = [finding.name for finding in findings if finding.status in bad]
     values = {"findings": [asdict(finding) for finding in findings]}
-    exit_code, reason = (EXIT_NO, f"failed: {', '.join(failed)}") if failed else (EXIT_DONE, None)
-    return Answer(format_findings(findings), values, exit_code, reason)
+    if not failed:
+        return Answer(format_findings(findings), values)
+    reason = f"failed{' (--strict)' if given.strict else ''}: {', '.join(failed)}"
+    return Answer(f"{format_findings(findings)}\n{reason}", values, EXIT_NO, reason)
 
 
 def parse_replay(text: str | None) -> Steps:
@@ -82,7 +85,7 @@ def format_findings(findings: Sequence[Finding]) -> str:
     """Every finding with its evidence, and a last line that counts them."""
     from harness.store.findings import STATUSES
 
-    lines = [f"{finding.status:<11}  {finding.name}: {finding.evidence}" for finding in findings]
+    lines = [make_inert(f"{finding.status:<11}  {finding.name}: {finding.evidence}") for finding in findings]
     counts = {status: sum(finding.status == status for finding in findings) for status in STATUSES}
     reasons = ", ".join(f"{count} {status}" for status, count in counts.items())
     return "\n".join([*lines, f"{len(findings)} checks: {reasons}"])

@@ -1,5 +1,6 @@
 """Arms and sweeps as they are typed, and what each arm is called."""
 
+import unicodedata
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -7,13 +8,16 @@ from itertools import product
 from math import prod
 
 from mainrun.record.errors import RequestError
+from mainrun.record.inert import make_inert
 
 FORM = "[NAME=]RECIPE[@REVISION][:key=value,…]"
 SWEEP_FORM = "[NAME=]RECIPE[@REVISION]:key=v,v,…[,key=v,…]"
 MAX_ARMS = 100
 """Of one sweep: a slip in a list of lists is found before the training, not after it."""
-FORBIDDEN_IN_NAMES = frozenset("/\\\0")
+FORBIDDEN_IN_NAMES = frozenset("/\\")
 """A run's folder is named after its arm."""
+OF_CONTROL = ("Cc", "Zl", "Zp")
+"""Unicode categories of what ends a line or moves a terminal, so that a name could say more than a name."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,8 @@ def parse_arm(text: str) -> ArmRequest:
     problem = None
     if not recipe:
         problem = "names no recipe"
+    elif holds_control(head):
+        problem = "has a line end or another control character in its name"
     elif equals and (not given or "=" in given or given.startswith(".") or set(given) & FORBIDDEN_IN_NAMES):
         problem = f"gives the name '{given}', and a name is a word without '/', '=' and a '.' in front"
     elif at and (not revision or revision.startswith("-")):
@@ -49,7 +55,7 @@ def parse_arm(text: str) -> ArmRequest:
     elif set(recipe) & FORBIDDEN_IN_NAMES:
         problem = f"asks for '{recipe}', which is no recipe"
     if problem:
-        raise RequestError(f"The arm '{text}' {problem}. Expected {FORM}.")
+        raise RequestError(f"The arm '{make_inert(text)}' {problem}. Expected {FORM}.")
     named = f"{recipe}{at}{revision.replace('/', '-').replace(chr(92), '-')}"
     return ArmRequest(
         name=given or named,
@@ -58,6 +64,11 @@ def parse_arm(text: str) -> ArmRequest:
         revision=revision or None,
         is_named=bool(given),
     )
+
+
+def holds_control(name: str) -> bool:
+    """Whether a name holds a character that ends a line or controls a terminal."""
+    return any(unicodedata.category(character) in OF_CONTROL for character in name)
 
 
 def name_arms(texts: Sequence[str], settings: Mapping[str, Mapping[str, str]]) -> list[ArmRequest]:

@@ -24,6 +24,14 @@ from mainrun.record.files import atomic_write, compute_file_sha256, make_folder,
 from mainrun.record.run_record import FILE_NAME as RECORD_NAME
 
 _ADVICE = "Continue it with --resume or choose another --out."
+_OPTIONS = {
+    "preset": "--preset", "corpus": "--data", "arms": "ARM or --set", "seeds": "--seeds",
+    "title_column": "--title-column", "ablation": "RECIPE of ablate", "margin_percent": "--margin",
+    "against": "--against", "sources": "--arms", "code_changes": "code of an arm",
+}  # fmt: skip
+"""Field of a plan → what on the command line gives it."""
+_FOLLOWING = ("runs",)
+"""Fields that differ where arms or seeds do."""
 
 
 def plan_request(request: CompareRequest) -> tuple[Plan, Path]:
@@ -79,9 +87,8 @@ def go_on(folder: Path, plan: Plan) -> Plan:
         return plan
     begun = load_plan(folder)
     if differing := list_differences(begun, plan):
-        raise RequestError(
-            f"{folder} was planned with another {', '.join(differing)}. Give the command line it was begun with."
-        )
+        others = ", ".join(_describe_other(begun, name) for name in differing if name not in _FOLLOWING)
+        raise RequestError(f"{folder} was planned with another {others}. Give the command line it was begun with.")
     return continue_plan(begun, plan)
 
 
@@ -97,6 +104,16 @@ def leave_as_it_was(folder: Path) -> Iterator[None]:
             with atomic_write(path) as file:
                 file.write(before[path])
         raise
+
+
+def _describe_other(begun: Plan, name: str) -> str:
+    """What gave a field of the plan, with its stored value where that is a word or numbers."""
+    value, option = getattr(begun, name), _OPTIONS.get(name, name)
+    if name == "seeds":
+        value = ",".join(map(str, value))
+    if isinstance(value, float):
+        return f"{option} ({value:g})"
+    return f"{option} ({value})" if isinstance(value, str) else option
 
 
 def _read_plan_and_records(folder: Path) -> dict[Path, bytes]:

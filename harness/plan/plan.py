@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.plan.arm_syntax import FORBIDDEN_IN_NAMES
+from harness.plan.arm_syntax import FORBIDDEN_IN_NAMES, holds_control
 from harness.plan.changes import CodeChange, load_change
 from harness.plan.code import Code, load_code
 from harness.plan.noise import KnownNoise
@@ -222,7 +222,7 @@ def _check_names(plan: Plan) -> None:
         raise ValueError("it does not plan runs of two arms or more, each name once")
     for name in names:
         is_name = isinstance(name, str) and 0 < len(name.encode()) <= MAX_NAME_BYTES
-        if not is_name or name.startswith(".") or set(name) & FORBIDDEN_IN_NAMES:
+        if not is_name or name.startswith(".") or set(name) & FORBIDDEN_IN_NAMES or holds_control(name):
             raise ValueError(f"{name!r} cannot name the folder of a run")
     if plan.against not in (*AGAINST, *names):
         raise ValueError(f"it compares with {plan.against!r}, which is no arm")

@@ -35,7 +35,8 @@ def hold(folder: Path, *, shared: bool = False, is_new: bool = False) -> Iterato
     try:
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     except (FileNotFoundError, NotADirectoryError):
-        raise StoredResultsError(f"{folder} is no comparison: there is no such folder.") from None
+        problem = "it is a file. Name its folder" if folder.is_file() else "there is no such folder"
+        raise StoredResultsError(f"{folder} is no comparison: {problem}.") from None
     except OSError as error:
         raise MachineError(f"{folder} cannot be read: {error.strerror}.") from error
     if not (is_new or (folder / PLAN_NAME).exists()):

@@ -55,8 +55,8 @@ def list_checks() -> dict[str, str]:
 def _judge_stored(evidence: Evidence, findings: list[Finding]) -> Result:
     """A stored finding is never taken over: status and words are found again, but of checks whose means are not here.
 
-    Words are compared of what passes or fails; the others' name what this machine lacks. NOT VOUCHED where they alone
-    are others: another version of the harness may have said it so.
+    NOT VOUCHED where words alone are others, or checks of this release are not among them: another release of the
+    harness may have said it so.
     """
     stored = load_findings(evidence.comparison)
     if stored is None:
@@ -64,23 +64,24 @@ def _judge_stored(evidence: Evidence, findings: list[Finding]) -> Result:
     anew = {finding.name: finding for finding in findings}
     entries = [entry for group in stored.values() for entry in group]
     names, due = [entry["name"] for entry in entries], [name for name in list_titles(REGISTRIES[:-1]) if name in anew]
-    if sorted(names) != sorted(due):
-        other = {*names} ^ {*due} or {name for name in names if names.count(name) > 1}
-        return "FAIL", f"findings.json and the checks made here do not name the same: {', '.join(sorted(other))}"
+    if other := sorted({name for name in names if name not in due or names.count(name) > 1}):
+        return "FAIL", f"findings.json names what is not checked here, or twice: {', '.join(other)}"
     means = [text for text in (evidence.titles, evidence.fresh_starts, OTHER_RELEASE) if isinstance(text, str)]
-    absent, reworded = [], ""
+    absent, lacking, reworded = [], [name for name in due if name not in names], ""
     for entry in entries:
         name, status, found = entry["name"], entry["status"], anew[entry["name"]]
-        if found.status == "NOT CHECKED" != status and any(text in found.evidence for text in means):
+        said, again = f"{entry['title']}: {entry['evidence']}", f"{found.title}: {found.evidence}"
+        is_absent = found.status == "NOT CHECKED" and any(text in found.evidence for text in means)
+        if is_absent and said != again:
             absent.append(name)
         elif status not in ("NOT CHECKED", found.status):
             return "FAIL", f"findings.json says {status} of {name}, found anew is {found.status}"
-        is_found = status == found.status in ("PASS", "FAIL")
-        if entry["title"] != found.title or (is_found and entry["evidence"] != found.evidence):
-            said, again = f"{entry['title']}: {entry['evidence']}", f"{found.title}: {found.evidence}"
+        if entry["title"] != found.title or (status == found.status and said != again and not is_absent):
             reworded = reworded or f"findings.json says of {name} '{said}', found anew is '{again}'"
     if reworded:
         return "NOT VOUCHED", reworded
+    if lacking:
+        return "NOT VOUCHED", f"findings.json says nothing of {', '.join(lacking)}: this release checks more than it"
     if absent:
         return "NOT CHECKED", f"{len(absent)} of {len(entries)} cannot be found again here: {', '.join(absent)}"
     return "PASS", f"{len(entries)} findings made when the comparison was, none better than what is found now"

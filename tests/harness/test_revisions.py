@@ -278,7 +278,7 @@ def test_resume_goes_on_after_a_commit_that_left_the_program_as_it_was(repositor
     compare(repository, tmp_path / "out", arms, resume=True)
     assert load_plan(tmp_path / "out") == stored
     commit(repository, {"model/gpt.py": "B = 2\n"})
-    with pytest.raises(RequestError, match="was planned with another arms, code_changes"):
+    with pytest.raises(RequestError, match="was planned with another ARM or --set, code of an arm"):
         compare(repository, tmp_path / "out", arms, resume=True)
 
 

@@ -185,18 +185,19 @@ def give_one_arm_other_titles(folder: Path) -> None:
     edit_nested(run_folders(folder)[1], "corpus", validation_sha256="0" * 64)
 
 
-def claim_the_tasks_data(folder: Path) -> None:
-    plan = json.loads((folder / "plan.json").read_text(encoding="utf-8"))
-    plan["corpus"] |= {
+def claim_the_tasks_data(folder: Path, num_validation_titles: int) -> None:
+    named = {
         "source": "hub",
         "name": "julien040/hacker-news-posts",
         "revision": "main",
-        "num_train_titles": 90_000,
-        "num_validation_titles": 10_000,
+        "num_train_titles": 9 * num_validation_titles,
+        "num_validation_titles": num_validation_titles,
     }
-    save_json(folder / "plan.json", plan)
+    edit_plan(folder, lambda plan: plan["corpus"].update(named))
     for run in run_folders(folder):
-        edit_record(run, plan_sha256=compute_file_sha256(folder / "plan.json"))
+        edit_nested(run, "corpus", **named)
+        edit_events(run, "dataset_info", lambda event: event | named)
+        rehash(run)
 
 
 def present_best_as_last(folder: Path) -> None:
@@ -497,6 +498,23 @@ def raise_every_loss(folder: Path) -> None:
     lower_losses(folder, 1.4, 1.4)
 
 
+def learn_early(folder: Path) -> None:
+    """A curve whose frozen loss falls sooner than its full loss, with the honest end."""
+
+    def lower(event: dict[str, Any]) -> dict[str, Any]:
+        if event["step"] in (1, event["max_steps"]):
+            return event
+        spans = [0.8 * loss for loss in event["span_loss_nats"]]
+        return event | {"loss": sum(spans) / event["num_chars"], "span_loss_nats": spans}
+
+    edit_events(run_folders(folder)[1], "validation_step", lower)
+
+
+def say_of_which_titles_the_tokenizer_is(folder: Path) -> None:
+    for run in run_folders(folder):
+        edit_events(run, "dataset_info", lambda event: event | {"tokenizer_trained_on": "training titles"})
+
+
 def know_the_validation_titles(folder: Path) -> None:
     for run in run_folders(folder):
         edit_events(run, "validation_step", lambda event: event | {"num_tokens": event["num_tokens"] // 3})
@@ -609,6 +627,7 @@ CHEATS = [
     Cheat("a journal line dropped everywhere", drop_a_journal_line, "epochs", frozenset({"replay"})),
     Cheat("two journal lines swapped everywhere", swap_two_journal_lines, "epochs", frozenset({"replay"})),
     Cheat("a journal of other settings", say_other_settings, "journals"),
+    Cheat("a tokenizer said to be of training titles alone", say_of_which_titles_the_tokenizer_is, "journals"),
     Cheat("a journal of another precision", say_another_precision, "journals"),
     Cheat("a first evaluation called the last", call_the_first_evaluation_the_last, "journals"),
     Cheat(
@@ -617,8 +636,8 @@ CHEATS = [
         "journals",
         frozenset({"denominator", "replay", "first-loss", "characters-per-token"}),
     ),  # the other run states the characters of the same text
-    Cheat("one span on the way", score_one_span_on_the_way, "journals"),
-    Cheat("a full loss that was not due", measure_a_full_loss_more, "journals"),
+    Cheat("one span on the way", score_one_span_on_the_way, "journals", frozenset({"two-losses"})),
+    Cheat("a full loss that was not due", measure_a_full_loss_more, "journals", frozenset({"two-losses"})),
     Cheat("a learning rate of its own", learn_faster_than_said, "journals"),
     Cheat("a slower baseline", slow_the_baseline, "journals"),
     Cheat("a title that costs less than nothing", lose_less_than_nothing, "journals"),
@@ -654,6 +673,7 @@ CHEATS = [
     ),
     Cheat("an evaluation that sees the next token", lower_every_loss, "loss-ratio"),
     Cheat("a frozen loss that was lowered alone", lambda folder: lower_losses(folder, 0.8, 1.0), "two-losses"),
+    Cheat("a frozen loss that was lowered on the way", learn_early, "two-losses"),
     Cheat(
         "a tokenizer that knows the validation titles",
         know_the_validation_titles,
@@ -784,13 +804,16 @@ def test_a_training_against_a_rule_is_caught_by_its_check_alone(check: str, tmp_
     assert find_failed(make_comparison(tmp_path, **TRAINED_AGAINST_A_RULE[check])) == {check}
 
 
-def test_the_tasks_data_without_a_commit_fails_official_data(tiny_comparison: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("num_validation_titles", [10_000, 600])
+def test_the_tasks_data_without_a_commit_fails_official_data_whatever_its_size(
+    num_validation_titles: int, tiny_comparison: Path, tmp_path: Path
+) -> None:
     folder = Path(shutil.copytree(tiny_comparison, tmp_path / tiny_comparison.name))
-    claim_the_tasks_data(folder)
+    claim_the_tasks_data(folder, num_validation_titles)
     with skip_rendering():
         make_reports(folder)
-    findings = {finding.name: finding.status for finding in verify(folder, None, None, FakeLauncher())}
-    assert findings["official-data"] == "FAIL"
+    findings = {finding.name: finding for finding in verify(folder, None, None, FakeLauncher())}
+    assert findings["official-data"].status == "FAIL" and "revision is main" in findings["official-data"].evidence
 
 
 def test_other_numbers_inside_the_pdf_are_caught(tmp_path: Path) -> None:

@@ -437,7 +437,7 @@ def test_list_shows_every_stored_comparison_and_what_is_wrong_with_one(
     run: Run, tiny_comparison: Path, tmp_path: Path
 ) -> None:
     exit_code, stdout, _ = run("list", "--results", tmp_path)
-    assert (exit_code, stdout) == (0, "No comparisons yet. Make one with: python -m harness compare\n")
+    assert (exit_code, stdout) == (0, f"No comparisons in {tmp_path} yet. Make one with: python -m harness compare\n")
     exit_code, stdout, stderr = run("list", "--results", tmp_path / "absent")
     assert (exit_code, stdout) == (2, "") and f"{tmp_path / 'absent'} is no folder." in stderr
     shutil.copytree(tiny_comparison, tmp_path / "a")

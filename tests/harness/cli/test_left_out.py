@@ -1,5 +1,6 @@
 """What a command line leaves out or writes in another way: completed from the plan, or refused with the right way."""
 
+import argparse
 import json
 import os
 import subprocess
@@ -9,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from harness.cli.app import main
+from harness.cli.judge import SHARED
+from harness.cli.options import build_training_options
 from tests.harness.fakes import TINY, FakeLauncher, Mishap, skip_rendering, write_titles
 
 ROOT = Path(__file__).parents[3]
@@ -187,16 +190,58 @@ def test_a_name_that_is_too_long_is_no_comparison(
     assert capsys.readouterr().err == "error: The name of a file or folder is too long to be stored.\n"
 
 
+def give(action: argparse.Action) -> list[str]:
+    """An option with a value that is not its default."""
+    if action.nargs == 0:
+        return [action.option_strings[-1]]
+    others = [str(choice) for choice in action.choices or () if choice != action.default]
+    return [action.option_strings[-1], others[0] if others else "3"]
+
+
 @pytest.mark.parametrize(
-    "option",
-    [["--keep-weights"], ["--keep-checkpoints"], ["--mixed-machines"], ["--address", "auto"], ["--repo", "."],
-     ["--title-column", "headline"], ["--jobs", "2"], ["--checkpoint-minutes", "5"]],
+    ("option", "name"),
+    [
+        *((give(action), action.option_strings[-1]) for action in build_training_options()._actions
+          if action.dest not in SHARED),
+        (["--repo", "."], "--repo"), (["--set=dropout=0"], "--set"), (["--sweep=baseline:lr=1,2"], "--sweep"),
+        (["--arms", "a.toml"], "--arms"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
 )  # fmt: skip
 def test_options_that_only_training_has_are_refused_beside_from_and_not_passed_over(
-    option: list[str], capsys: pytest.CaptureFixture[str]
+    option: list[str], name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run("compare", "--from", "a.log", "b.log", *option) == 2
-    assert f"--from trains nothing and takes no {option[0]}." in capsys.readouterr().err
+    assert f"--from trains nothing and takes no {name}." in capsys.readouterr().err
+    assert run("compare", "baseline", *option, "--from", "a.log") == 2
+    assert capsys.readouterr().err.endswith(f"takes no {name}, ARM.\n")
+
+
+def test_what_a_comparison_was_planned_with_is_named_as_it_is_typed(
+    launcher: FakeLauncher, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = ("--out", tmp_path / "a")
+    interrupt(launcher, "compare", *TINY_OPTIONS, *out, "--seeds", "5,6")
+    for other, said in ((("--margin", "2"), "--margin (0.5)"), (("--against", "best"), "--against (first)"),
+                        (("--seeds", "7"), "--seeds (5,6)")):  # fmt: skip
+        capsys.readouterr()
+        assert run("compare", "--resume", *out, *other) == 2
+        assert f"was planned with another {said}. Give" in capsys.readouterr().err
+
+
+def test_a_file_is_told_from_a_folder_that_is_not_there(
+    tiny_comparison: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("gate", tiny_comparison / "plan.json", "--max-loss", "2") == 4
+    assert "plan.json is no comparison: it is a file. Name its folder." in capsys.readouterr().err
+    assert run("gate", tmp_path / "gone", "--max-loss", "2") == 4
+    assert "there is no such folder." in capsys.readouterr().err
+
+
+def test_list_of_a_comparison_itself_shows_that_one(tiny_comparison: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["list", "--results", str(tiny_comparison), "--json"]) == 0
+    [entry] = json.loads(capsys.readouterr().out)["comparisons"]
+    assert (entry["name"], entry["problem"]) == (tiny_comparison.name, None)
 
 
 def test_list_shows_a_comparison_behind_a_link_once(

@@ -41,11 +41,17 @@ def test_an_arm_is_read_as_it_is_typed(text: str, expected: ArmRequest) -> None:
         "a:=1",
         "a:b=1,",
         "a:b=1,b=2",
+        "a\nmet  x=b",
+        "a\r=b",
+        "a\x1b[2K=b",
+        "a\u2028=b",
+        "a@main\n",
     ],
 )
 def test_a_text_of_another_form_is_refused(text: str) -> None:
-    with pytest.raises(RequestError, match=r"^The arm '"):
+    with pytest.raises(RequestError, match=r"^The arm '") as refused:
         parse_arm(text)
+    assert not {"\n", "\r", "\x1b"} & set(str(refused.value))
 
 
 def test_a_name_that_was_not_given_is_numbered_and_never_takes_a_given_one() -> None:

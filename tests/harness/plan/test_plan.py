@@ -125,6 +125,14 @@ def test_a_plan_names_no_folder_outside_the_comparison(tmp_path: Path) -> None:
     assert plan.corpus["name"] == "titles.txt"
 
 
+def test_a_stored_plan_with_a_line_end_in_a_name_is_refused_in_one_line(tmp_path: Path) -> None:
+    plan, name = plan_tiny(), "a\n::error::b"
+    save_plan(tmp_path, dataclasses.replace(plan, arms=(plan.arms[0], dataclasses.replace(plan.arms[1], name=name))))
+    with pytest.raises(StoredResultsError, match="cannot name the folder of a run") as refused:
+        load_plan(tmp_path)
+    assert len(str(refused.value).splitlines()) == 1
+
+
 def test_every_run_carries_the_hash_of_the_plan(three_seeds: Path) -> None:
     sha256 = compute_file_sha256(three_seeds / "plan.json")
     records = [json.loads(path.read_text()) for path in sorted(three_seeds.glob("runs/*/run.json"))]
@@ -172,8 +180,8 @@ def test_resuming_a_run_whose_journal_is_written_anew_is_followed_without_error(
     ("differing", "changes"),
     [
         ("seeds", {"seeds": (1, 1337)}),
-        ("arms", {"settings": {"optimized": {"dropout": "0.3"}}}),
-        ("arms", {"recipes": ("baseline", "optimized", "baseline")}),
+        ("ARM or --set", {"settings": {"optimized": {"dropout": "0.3"}}}),
+        ("ARM or --set", {"recipes": ("baseline", "optimized", "baseline")}),
     ],
 )
 def test_resuming_another_plan_is_refused_and_what_differs_is_named(
@@ -216,7 +224,7 @@ def test_resuming_on_the_hubs_titles_keeps_their_revision_unless_one_is_named(
 
 def test_resuming_with_other_titles_is_refused(own_comparison: Path, tmp_path: Path) -> None:
     rename_plan(own_comparison)
-    with pytest.raises(RequestError, match="another corpus"):
+    with pytest.raises(RequestError, match="another --data"):
         make_comparison(
             own_comparison.parent, name="own", data=str(write_titles(tmp_path)), launcher=FakeLauncher(), resume=True
         )

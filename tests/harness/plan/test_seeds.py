@@ -111,7 +111,7 @@ def test_a_comparison_resumed_with_more_seeds_trains_only_those_and_passes_its_c
     assert {findings[name] for name in ("planned-runs", "numbers", "claims", "reports")} == {"PASS"}
     make_comparison(tmp_path, seeds=(1337, 1), launcher=further, resume=True)
     assert len(further.launched) == 2 and load_plan(folder).seeds_added == [[1]]
-    with pytest.raises(RequestError, match="planned with another seeds"):
+    with pytest.raises(RequestError, match=r"planned with another --seeds \(1337,1\)"):
         make_comparison(tmp_path, resume=True)
 
 

@@ -2,22 +2,34 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from harness.cli.app import main
-from harness.comparison import make_reports
+from harness.cli.gate import format_judgement
+from harness.comparison import make_reports, run_comparison
+from harness.launch.progress import ProgressDisplay
 from harness.store.document import load_document
 from harness.store.rounding import find_difference
-from harness.verify.gate import compute_exit_code, judge, judge_conclusive, judge_improvement, judge_loss
+from harness.verify.gate import (
+    Condition,
+    Judgement,
+    compute_exit_code,
+    judge,
+    judge_conclusive,
+    judge_improvement,
+    judge_loss,
+)
 from mainrun.record.errors import RequestError, StoredResultsError
 from mainrun.record.files import save_json
 from tests.harness.fakes import (
     Curve,
     FakeLauncher,
     Mishap,
+    build_request,
     make_comparison,
     read_events,
     rehash,
@@ -28,7 +40,7 @@ from tests.harness.fakes import (
 
 def build_verdict(low: float, high: float, word: str = "IMPROVED") -> dict[str, Any]:
     interval = {"low_percent": low, "high_percent": high}
-    said = {"word": word, "label": word, "basis": "full loss", "reason": "tested"}
+    said = {"word": word, "label": word, "basis": "full loss", "reason": "tested", "adjusted": None}
     return {**said, "gain_percent": (low + high) / 2, "interval_95": interval}
 
 
@@ -48,7 +60,7 @@ def test_where_the_arms_are_in_doubt_no_interval_meets_what_is_asked(tmp_path: P
     """An optimized arm that is better untrained than the trained baseline: of another text, tokenizer or metric."""
     launcher = FakeLauncher(curves={"optimized": Curve(start=3.0, floor=2.0)})
     folder = make_comparison(tmp_path, seeds=(1337, 1338), launcher=launcher)
-    improvement, conclusive = judge(folder, 5.0, None, True)
+    improvement, conclusive = judge(folder, 5.0, None, True).conditions
     assert improvement.status == conclusive.status == "undecided"
     assert "untrained, at step 1" in improvement.text
 
@@ -61,6 +73,74 @@ def test_a_pair_that_is_missing_is_told_with_the_arm_that_it_lacks(own_compariso
         make_reports(own_comparison)
     with pytest.raises(StoredResultsError, match=r"baseline \(changed\): it was not evaluated after its last"):
         judge(own_comparison, 0.0, None, False)
+
+
+def compare_three(folder: Path, against: str) -> Path:
+    """Three arms, of which the last is the best."""
+    recipes, out = ("baseline", "baseline", "optimized"), folder / against
+    with skip_rendering():
+        return run_comparison(
+            replace(build_request(out, recipes), against=against),
+            FakeLauncher(),
+            ProgressDisplay(lambda text: None, is_terminal=False),
+        )
+
+
+def test_against_the_best_arm_no_gain_is_judged_whoever_won(tmp_path: Path) -> None:
+    folder = compare_three(tmp_path, "best")
+    for arm in (None, "baseline", "optimized"):
+        for percent, conclusive in ((1.0, False), (None, True)):
+            with pytest.raises(RequestError, match=r"depends on the losses.*compare --from .* --against ARM"):
+                judge(folder, percent, None, conclusive, arm)
+    judged = judge(folder, None, 99.0, False)
+    assert (judged.candidate, judged.baseline, judged.conditions[0].status) == ("optimized", None, "met")
+
+
+def test_what_the_others_are_compared_with_is_no_candidate(tmp_path: Path) -> None:
+    folder = compare_three(tmp_path, "optimized")
+    with pytest.raises(RequestError, match=r"compared with no other arm.* --arm: baseline, baseline-2\."):
+        judge(folder, 1.0, None, False)
+    judged = judge(folder, 1.0, None, False, "baseline-2")
+    assert (judged.candidate, judged.baseline, judged.conditions[0].status) == ("baseline-2", "optimized", "missed")
+
+
+def test_the_arm_that_is_judged_can_be_chosen_and_both_arms_are_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, asked = str(compare_three(tmp_path, "first")), ("--max-loss", "99", "--min-improvement", "-1e-3")
+    assert main(["gate", folder, *asked]) == 0
+    assert capsys.readouterr().out.startswith("judged     optimized (changed) against baseline (changed)\n")
+    assert main(["gate", folder, *asked, "--arm", "baseline-2", "--json"]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert (answer["candidate"], answer["baseline"]) == ("baseline-2", "baseline")
+    assert main(["gate", folder, *asked, "--arm", "optimised"]) == 2
+    assert "names 'optimised', which is not compared. Arms: baseline, baseline-2, optimized." in capsys.readouterr().err
+
+
+def test_what_was_measured_is_shown_so_far_that_it_is_told_from_what_is_asked() -> None:
+    improvement = judge_improvement(build_verdict(29.98788, 30.95), 29.99)
+    assert improvement.status == "undecided" and improvement.text.endswith("; tested; its low end is 29.988 %")
+    assert judge_improvement(build_verdict(29.98, 29.9899), 29.99).text.endswith("; its high end is 29.9899 %")
+    assert judge_improvement(build_verdict(29.99, 30.95), 29.99).text.endswith("; tested")
+    assert "gain in full loss 30.000001 %" in judge_improvement(build_verdict(29.000002, 31), 30.0).text
+    assert judge_improvement(build_verdict(1, 2), 29.9999999).name == "--min-improvement 29.9999999"
+    assert judge_loss(1.40000001, 1.4, None).text.endswith(": 1.40000001 nats per character")
+    assert judge_loss(1.4, 1.4, None).text.endswith(": 1.4000 nats per character")
+
+
+def test_a_conclusion_is_required_of_the_word_that_stands_over_all_pairs() -> None:
+    verdict = build_verdict(1, 2) | {"adjusted": {"word": "INCONCLUSIVE", "num_pairs_judged": 7}}
+    conclusive = judge_conclusive(verdict)
+    assert conclusive.status == "undecided"
+    assert conclusive.text == "IMPROVED; INCONCLUSIVE where all 7 pairs are judged together"
+    verdict["adjusted"]["word"] = "IMPROVED"
+    assert (judge_conclusive(verdict).status, judge_conclusive(verdict).text) == ("met", "IMPROVED")
+
+
+def test_no_condition_or_broken_rule_begins_a_line_of_its_own() -> None:
+    condition = Condition("a\n::error::b", "met", "c\r\nd")
+    text = format_judgement(Judgement("a", "b", "a\nmet  x", [condition]), ["rule\x0b\n::warning::e"])
+    assert len(text.splitlines()) == 3
 
 
 def test_a_loss_is_met_up_to_and_with_the_highest() -> None:
@@ -81,8 +161,8 @@ def test_an_interval_that_spans_what_is_asked_never_fails_a_build_unless_a_concl
 
 def test_the_loss_is_the_frozen_one_of_the_last_named_arm(tiny_comparison: Path) -> None:
     final = load_document(tiny_comparison)["arms"][-1]["final"]["loss_nats_per_char"]
-    assert judge(tiny_comparison, None, final, False)[0].status == "met"
-    assert judge(tiny_comparison, None, final - 1e-9, False)[0].status == "missed"
+    assert judge(tiny_comparison, None, final, False).conditions[0].status == "met"
+    assert judge(tiny_comparison, None, final - 1e-9, False).conditions[0].status == "missed"
 
 
 def test_asking_nothing_is_a_wrong_request(tiny_comparison: Path) -> None:

@@ -1,13 +1,22 @@
 """The verb itself: what it says, how it ends, and what it does where titles or machine are missing."""
 
 import json
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from harness.check.registry import Finding
 from harness.cli.app import main
+from harness.cli.verify import format_findings
+from harness.comparison import find_source
+from harness.plan.plan import load_plan
 from harness.store.rounding import find_difference
 from harness.verify.verify import list_checks, verify
+from mainrun.record.errors import RequestError
 from mainrun.record.files import load_json, save_json
 from tests.harness.fakes import MACHINE, Curve, FakeLauncher, make_comparison, write_titles
 
@@ -91,6 +100,82 @@ def test_strict_fails_on_what_is_not_checked(
     answer = json.loads(capsys.readouterr().out)
     assert "official-data" in answer["reason"]
     assert {finding["name"] for finding in answer["findings"]} == set(list_checks()) - ELSEWHERE
+
+
+def test_under_strict_the_last_line_names_what_failed(
+    tiny_comparison: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("harness.launch.local.LocalLauncher", FakeLauncher)
+    assert main(["verify", str(tiny_comparison), "--strict"]) == 1
+    *_, count, last = capsys.readouterr().out.splitlines()
+    assert " checks: " in count and last == "failed (--strict): official-data, pdf-attachments, kept-weights, replay"
+
+
+def test_no_finding_begins_a_line_of_its_own() -> None:
+    finding = Finding("a", "a", "PASS", "7 epochs\n::error::b\r\nPASS         c: d")
+    assert len(format_findings([finding]).splitlines()) == 2
+
+
+@pytest.mark.parametrize("verb", ["verify", "report"])
+def test_titles_of_a_file_are_refused_where_they_are_never_read(
+    verb: str, own_comparison: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setattr("harness.launch.local.LocalLauncher", FakeLauncher)
+    assert main([verb, str(own_comparison), "--data", str(write_titles(tmp_path))]) == 2
+    assert "is never read: the comparison has synthetic titles, which are made again" in capsys.readouterr().err
+
+
+def test_the_titles_of_a_synthetic_comparison_may_be_called_so(tiny_comparison: Path) -> None:
+    assert "fingerprints" in find_by_status(tiny_comparison, "PASS", "synthetic")
+    plan = load_plan(tiny_comparison)
+    with pytest.raises(RequestError, match="is of logs, which name no titles"):
+        find_source(replace(plan, corpus=plan.corpus | {"source": "imported"}), "titles.txt")
+
+
+def judge_stored(folder: Path, change: Callable[[dict[str, Any]], None]) -> tuple[str, str]:
+    """What `stored-findings` says once findings.json was changed."""
+    stored = load_json(folder / "findings.json", 1)
+    change(stored)
+    save_json(folder / "findings.json", stored)
+    found = next(finding for finding in verify(folder, None, None, FakeLauncher()) if finding.name == "stored-findings")
+    return found.status, found.evidence
+
+
+def test_other_words_of_what_was_not_checked_are_not_vouched_for(own_comparison: Path) -> None:
+    def reword(stored: dict[str, Any]) -> None:
+        for entry in stored["constraints"]:
+            if entry["name"] == "official-data":
+                assert entry["status"] == "NOT CHECKED"
+                entry["evidence"] = "the titles are the task's own, compared title by title"
+
+    status, evidence = judge_stored(own_comparison, reword)
+    assert status == "NOT VOUCHED" and "official-data" in evidence
+
+
+def test_other_words_of_what_this_machine_lacks_do_not_pass(of_a_file: tuple[Path, Path], tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(of_a_file[0], tmp_path / of_a_file[0].name))
+
+    def reword(stored: dict[str, Any]) -> None:
+        for entry in stored["integrity"]:
+            if entry["name"] == "tokens":
+                entry.update(status="NOT CHECKED", evidence="the licence of the titles was not read")
+
+    status, evidence = judge_stored(folder, reword)
+    assert status == "NOT CHECKED" and "tokens" in evidence
+
+
+def test_findings_of_an_older_release_that_checks_less_are_not_vouched_for(own_comparison: Path) -> None:
+    status, evidence = judge_stored(own_comparison, lambda stored: stored["integrity"].pop())
+    assert (status, evidence.partition(":")[0]) == ("NOT VOUCHED", "findings.json says nothing of same-tokens")
+
+
+def test_a_finding_of_no_check_of_this_release_fails(own_comparison: Path) -> None:
+    def invent(stored: dict[str, Any]) -> None:
+        stored["integrity"].append(stored["integrity"][-1] | {"name": "peer-review"})
+
+    status, evidence = judge_stored(own_comparison, invent)
+    assert status == "FAIL" and "peer-review" in evidence
 
 
 def test_the_list_of_checks_needs_no_comparison(capsys: pytest.CaptureFixture[str]) -> None:
