@@ -76,6 +76,17 @@ def test_what_is_said_of_r_drop_is_of_the_committed_comparison() -> None:
     hold_part("docs/frontier.md", "rdrop", describe_recipes(document))
 
 
+def test_what_is_said_of_four_small_parts_is_of_the_committed_comparison() -> None:
+    document = load_document(ROOT / "results" / "frontier-plain")
+    assert document["preset"] == "laptop" and document["seeds"] == [1337, 1338, 1339]
+    [pair] = document["pairs"]
+    changed = {change["key"] for change in pair["changes"]}
+    assert changed == {"model.mlp", "model.biases", "model.residual_init", "training.order"}
+    assert pair["verdict"]["word"] == "EQUIVALENT"
+    assert "together are worth nothing there (EQUIVALENT without them)" in README.replace("\n", " ")
+    hold_part("docs/frontier.md", "plain", describe_recipes(document))
+
+
 def test_the_committed_comparison_is_that_of_the_readmes_command() -> None:
     document = load_document(ROOT / "results" / "quick-synthetic")
     assert document["preset"] == "quick"

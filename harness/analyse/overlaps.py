@@ -51,9 +51,14 @@ def find_time_doubts(arms: Sequence[Arm], runs: Sequence[RunEntry]) -> list[str]
     return [words for words, is_so in found.items() if is_so]
 
 
-def list_taken_over(runs: Sequence[RunEntry], compared: Collection[str]) -> dict[str, list[str]]:
-    """The `runs` that were trained in other comparisons, those of `compared` arms first; and these `comparisons`."""
+def list_taken_over(runs: Sequence[RunEntry], compared: Collection[str]) -> dict[str, list[str]] | None:
+    """The `runs` that were trained in other comparisons, those of `compared` arms first; and these `comparisons`.
+
+    None where all runs are the comparison's own.
+    """
     taken = sorted((run for run in runs if TAKEN_OVER in run), key=lambda run: run["arm"] not in compared)
+    if not taken:
+        return None
     origins = [(run["taken_over"]["comparison"], run["taken_over"]["plan_sha256"]) for run in taken]
     return {
         "runs": [f"{run['label']} with seed {run['seed']}" for run in taken],

@@ -56,11 +56,9 @@ TRAINED = (
     ),
     of_comparison(
         "taken-over-runs",
-        {
-            "len(taken) > 0": "Not trained under this plan but taken over from {comparisons:list}: {taken:few}. "
-            "Configuration, titles, seed, code, torch version, device, precision, threads and first weights are those "
-            "that this plan asks for; training times were not measured back to back with those of other runs."
-        },
+        "Not trained under this plan but taken over from {comparisons:list}: {taken:few}. Configuration, titles, seed, "
+        "code, torch version, device, precision, threads and first weights are those that this plan asks for; training "
+        "times were not measured back to back with those of other runs.",
         {"taken": "taken_over/runs", "comparisons": "taken_over/comparisons"},
     ),
     of_runs(

@@ -72,14 +72,14 @@ def format_impact(key: str, ablation: Described | None) -> str:
             parts.append(f"{word}: {_format_worth(step['verdict'])}")
     if keys and key != keys[0]:
         return f"only with {keys[0]}"
-    alike = f" ({formats.format_number_of(len(keys), 'setting')} at once)" if len(keys) > 1 else ""
+    alike = f" ({formats.format_number_of(len(keys), 'setting')} together)" if len(keys) > 1 else ""
     return f"{'; '.join(parts)}{alike}" if parts else NOT_MEASURED
 
 
 def _format_worth(verdict: Described) -> str:
     """The gain and its word, and the word that holds of all impacts at once where that is another."""
     adjusted = verdict["adjusted"]
-    together = f", {adjusted['word']} of all at once" if adjusted and adjusted["word"] != verdict["word"] else ""
+    together = f", at once {adjusted['word']}" if adjusted and adjusted["word"] != verdict["word"] else ""
     return f"{formats.format_percent(verdict['gain_percent'], 2)}, {verdict['label']}{together}"
 
 

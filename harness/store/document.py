@@ -85,8 +85,9 @@ class Document(TypedDict):
     """Every planned run, in order."""
     most_at_once: int
     """The most runs that went on at one time, of those trained here by our program."""
-    taken_over: dict[str, list[str]]
-    """The `runs` that were trained in other comparisons, those of compared arms first, and which `comparisons`."""
+    taken_over: dict[str, list[str]] | None
+    """The `runs` that were trained in other comparisons, those of compared arms first, and which `comparisons`; None
+    where none was."""
     arms: list[Arm]
     """Every arm at its headline seed; the first one is the baseline."""
     scoring: list[Group]

@@ -151,7 +151,7 @@ def test_the_summary_gives_the_measured_impact_of_each_setting(ablated: Path) ->
     assert sum("added: " in row and "left out: " in row for row in rows) == len(units)
     for keys in (step["keys"] for step in units):
         first, *others = (next(row for row in rows if row.startswith(f"| `{key}` |")) for key in keys)
-        assert (f"({len(keys)} settings at once)" in first) == (len(keys) > 1)
+        assert (f"({len(keys)} settings together)" in first) == (len(keys) > 1)
         assert all(f"| only with {keys[0]} |".replace("_", r"\_") in row for row in others)
 
 
@@ -211,10 +211,10 @@ def test_the_summary_gives_the_word_of_all_at_once_where_it_is_another(thrice: P
     verdict = copy.deepcopy(ablation["ladder"][0]["verdict"])
     assert verdict["word"] == verdict["adjusted"]["word"] == "IMPROVED"
     key = ablation["ladder"][0]["keys"][0]
-    assert "of all at once" not in format_impact(key, ablation)
+    assert "at once" not in format_impact(key, ablation)
     verdict["adjusted"]["word"] = "INCONCLUSIVE"
     other = {**ablation, "ladder": [{**ablation["ladder"][0], "verdict": verdict}]}
-    assert "IMPROVED, INCONCLUSIVE of all at once; left out" in format_impact(key, other)
+    assert "IMPROVED, at once INCONCLUSIVE; left out" in format_impact(key, other)
 
 
 def test_the_changes_that_cannot_be_told_from_nothing_are_said_in_one_sentence_everywhere(thrice: Path) -> None:
