@@ -51,7 +51,7 @@ def begin_again(
     with make_scratch_folder() as scratch:
         for run in runs:
             if (key := _name_request(comparison.plan, run)) not in jobs:
-                place = find_place(comparison.plan.get_arm(run.arm), repository)
+                place = find_place(run.arm, comparison.plan.get_arm(run.arm).code, repository)
                 folder = scratch / run.folder.name
                 jobs[key] = place if isinstance(place, str) else _build_job_again(
                     comparison.plan, run, source, folder, place

@@ -9,10 +9,11 @@ from harness.plan.ablation import Ablation
 from harness.plan.arm_syntax import ArmRequest, name_arms
 from harness.plan.arms import check_against
 from harness.plan.arms_file import ExternalArm
-from harness.plan.code import Code, Resolver
+from harness.plan.code import Code
 from harness.plan.noise import find_known_noise
 from harness.plan.plan import Arm, Plan, check_rule, order_runs
 from harness.plan.request import CompareRequest
+from harness.plan.resolver import Resolver
 from harness.processes import PLACE
 from mainrun.config import Config
 from mainrun.data.corpus import CorpusSource

@@ -92,7 +92,7 @@ def _replay_run(
     comparison: StoredComparison, run: StoredRun, source: CorpusSource, steps: Steps, launcher: Launcher,
     repository: Path | None,
 ) -> Result:  # fmt: skip
-    place = find_place(comparison.plan.get_arm(run.arm), repository)
+    place = find_place(run.arm, comparison.plan.get_arm(run.arm).code, repository)
     if isinstance(place, str):
         return "NOT CHECKED", f": {place}"
     with make_scratch_folder() as scratch:

@@ -30,7 +30,7 @@ def judge_revisions(comparison: StoredComparison, repository: Path | None) -> Re
     for arm in comparison.plan.arms:
         if arm.code is None:
             continue
-        place = find_place(arm, repository)
+        place = find_place(arm.name, arm.code, repository)
         if isinstance(place, str):
             results.append(("NOT CHECKED", place))
             continue

@@ -72,7 +72,7 @@ def _build_job(
     comparison: StoredComparison, run: StoredRun, source: CorpusSource, folder: Path, repository: Path | None
 ) -> Job | str:
     """The job, or why the program of the run's arm cannot do it."""
-    place = find_place(comparison.plan.get_arm(run.arm), repository)
+    place = find_place(run.arm, comparison.plan.get_arm(run.arm).code, repository)
     if isinstance(place, str):
         return place
     arguments = build_arguments_again(comparison.plan, run, source, folder, place)

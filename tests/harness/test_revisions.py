@@ -21,10 +21,11 @@ from harness.plan.arguments import MODULE, find_options, fit_arguments
 from harness.plan.arm_syntax import ArmRequest
 from harness.plan.arms_file import load_arms
 from harness.plan.changes import FILE_NAME as PATCH_NAME
-from harness.plan.code import Code, Resolved, Resolver, compute_sources_sha256
+from harness.plan.code import Code, compute_sources_sha256
 from harness.plan.git import fetch_tree, find_commit, find_head, find_tree, list_files
 from harness.plan.plan import load_plan
 from harness.plan.request import CompareRequest
+from harness.plan.resolver import Resolved, Resolver
 from harness.processes import PLACE
 from harness.store.document import load_document
 from harness.store.runs import load_comparison
