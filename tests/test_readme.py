@@ -72,7 +72,8 @@ def test_what_is_said_of_r_drop_is_of_the_committed_comparison() -> None:
     [pair] = document["pairs"]
     assert (pair["baseline"], pair["changes"][0]["key"], len(pair["changes"])) == ("frontier", "training.rdrop", 1)
     assert pair["verdict"]["word"] == "REGRESSED"
-    assert f"`frontier:rdrop=0` ends {-pair['verdict']['gain_percent']:.1f} % above" in README
+    said = f"`frontier:rdrop=0` ends {-pair['verdict']['gain_percent']:.1f} % above"
+    assert said in README.replace("\n", " ")
     hold_part("docs/frontier.md", "rdrop", describe_recipes(document))
 
 
@@ -85,6 +86,16 @@ def test_what_is_said_of_four_small_parts_is_of_the_committed_comparison() -> No
     assert pair["verdict"]["word"] == "EQUIVALENT"
     assert "together are worth nothing there (EQUIVALENT without them)" in README.replace("\n", " ")
     hold_part("docs/frontier.md", "plain", describe_recipes(document))
+
+
+def test_what_is_said_of_attention_is_of_the_committed_comparison() -> None:
+    document = load_document(ROOT / "results" / "frontier-window")
+    assert document["preset"] == "laptop" and document["seeds"] == [1337, 1338, 1339]
+    [pair] = document["pairs"]
+    assert [change["key"] for change in pair["changes"]] == ["model.attention"]
+    assert pair["verdict"]["word"] == "IMPROVED"
+    assert f"so does attention within the title ({pair['verdict']['gain_percent']:.1f} %)" in README.replace("\n", " ")
+    hold_part("docs/frontier.md", "window", describe_recipes(document))
 
 
 def test_the_committed_comparison_is_that_of_the_readmes_command() -> None:

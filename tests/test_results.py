@@ -14,7 +14,7 @@ from harness.verify.verify import verify
 RESULTS = Path(__file__).parents[1] / "results"
 REFERENCES = (
     "quick-synthetic", "mainrun-frontier", "frontier-laptop", "frontier-ablation",
-    "frontier-dropout", "frontier-rdrop", "frontier-plain",
+    "frontier-dropout", "frontier-rdrop", "frontier-plain", "frontier-window",
 )  # fmt: skip
 """Committed comparisons; a folder of results may hold others that stay on their machine."""
 ANYWHERE = {"official-data", "pre-trained-weights", "pdf-attachments", "replay", "kept-weights", "stored-findings"}
