@@ -11,6 +11,11 @@ NO_NUMBERS = frozenset({"null", "none", "nan", "na", "n/a", "-nan", "+nan", "#n/
 INFINITIES = frozenset({"inf", "+inf", "-inf", "infinity", "+infinity", "-infinity"})
 
 
+def says_none(text: str) -> bool:
+    """Whether a cell says that there is no number."""
+    return text.lower() in NO_NUMBERS
+
+
 @dataclass
 class Marks:
     """Which decimal marks the numbers of some columns have."""

@@ -74,8 +74,8 @@ class Rows:
         self._last_column = ""
         self._object_notes: list[str] = []
 
-    def keep_only(self, columns: Container[str]) -> None:
-        """From the next reading on, rows of a wide table have the cells of these columns alone."""
+    def keep_only(self, columns: Container[str] | None) -> None:
+        """From the next reading on, rows of a wide table have the cells of these columns alone; None: of all."""
         self._kept = columns
 
     @property

@@ -1,8 +1,8 @@
 """Tables that write something into every cell: which rows hold no evaluation, and which one that is no number."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
-from harness.sources.cells import NO_NUMBERS, read_number
+from harness.sources.cells import read_number, says_none
 from harness.sources.columns import Columns
 from harness.sources.layout import Layout
 from harness.sources.rows import Row
@@ -11,38 +11,28 @@ Strangers = Mapping[str, frozenset[str]]
 """By column of a loss, the columns that never have a number in a row in which it has one."""
 
 
-class Company:
-    """Which columns have numbers beside which losses, as the rows of a table show it."""
+def find_strangers(rows: Iterable[Row], layout: Layout, columns: Columns) -> Strangers:
+    """The strangers of the losses that are somewhere no number; a row with one of these is no row of that loss.
 
-    def __init__(self, layout: Layout, columns: Columns) -> None:
-        losses = (columns.validation, columns.training) if layout.value is None else ()
-        self._keys = {*layout.keys}
-        self._filled: set[str] = set()
-        self._beside: dict[str, set[str]] = {column: set() for column in losses if column is not None}
-        self._without: set[str] = set()
-        """Losses that are somewhere no number."""
-
-    def look_at(self, row: Row) -> None:
-        """Takes one row."""
-        self._filled |= _find_numbers(row, self._filled)
-        for column, beside in self._beside.items():
+    `rows` have all their cells. A run that diverges has rows without a number too. They have what stood beside the loss
+    before, or nothing, and no stranger; and a loss that never is a number has none.
+    """
+    losses = (columns.validation, columns.training) if layout.value is None else ()
+    beside: dict[str, set[str]] = {column: set() for column in losses if column is not None}
+    filled, without = set[str](), set[str]()
+    for row in rows:
+        filled |= _find_numbers(row, filled)
+        for column, there in beside.items():
             text = row.cells.get(column, "")
-            if text.lower() in NO_NUMBERS:
-                self._without.add(column)
+            if says_none(text):
+                without.add(column)
             elif is_number(text):
-                beside |= _find_numbers(row, beside)
-
-    def find_strangers(self) -> Strangers:
-        """The strangers of the losses that are somewhere no number; a row with one of these is no row of that loss.
-
-        A run that diverges has rows without a number too. They have what stood beside the loss before, or nothing, and
-        no stranger; and a loss that never is a number has none.
-        """
-        return {
-            column: frozenset(self._filled - beside - self._keys)
-            for column, beside in self._beside.items()
-            if column in self._without and beside
-        }
+                there |= _find_numbers(row, there)
+    return {
+        column: frozenset(filled - there - {*layout.keys})
+        for column, there in beside.items()
+        if column in without and there
+    }
 
 
 def is_number(text: str) -> bool:

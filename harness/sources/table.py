@@ -8,7 +8,7 @@ from itertools import chain
 from pathlib import Path
 
 from harness.formats import format_number_of, quote
-from harness.sources.cells import INFINITIES, NO_NUMBERS, Marks, read_count, read_number
+from harness.sources.cells import INFINITIES, NO_NUMBERS, Marks, read_count, read_number, says_none
 from harness.sources.columns import Columns, choose_columns, list_bounds
 from harness.sources.layout import Layout, find_layout
 from harness.sources.lines import LostStep
@@ -16,7 +16,7 @@ from harness.sources.ordering import list_some
 from harness.sources.rows import Row, Rows, find_dialect
 from harness.sources.runs import Runs
 from harness.sources.source_log import Importer, LossUnit, SourceLog
-from harness.sources.sparse import Company, Strangers, is_number
+from harness.sources.sparse import Strangers, find_strangers, is_number
 from harness.sources.steps import enter_step, make_training_step, make_validation_step
 from harness.sources.table_end import describe_end
 from harness.sources.text import read_beginning
@@ -29,9 +29,15 @@ def read_table(path: Path, name: str, unit: LossUnit | None) -> SourceLog:
     rows = Rows(path, name)
     layout = find_layout(rows, name)
     columns = choose_columns(layout.names, unit, name)
-    comma, strangers = _look_through(rows, name, layout, columns)
-    rows.keep_only({*layout.keys, layout.value or "", columns.rate or "", *columns.losses,
-                    *list_bounds(layout.names, columns.validation), *chain(*strangers.values())})  # fmt: skip
+    needed = {*layout.keys, layout.value or "", columns.rate or "", *columns.losses,
+              *list_bounds(layout.names, columns.validation)}  # fmt: skip
+    rows.keep_only(needed)
+    comma, is_sparse = _look_through(rows, name, layout, columns)
+    strangers: Strangers = {}
+    if is_sparse:
+        rows.keep_only(None)
+        strangers = find_strangers(rows, layout, columns)
+        rows.keep_only({*needed, *chain(*strangers.values())})
     table = _Table(name, layout, columns, comma, rows.dialect.form == "csv", strangers)
     for row in rows:
         if rows.open_end and rows.ends_with(layout.step) and table.goes_back(row):
@@ -57,21 +63,21 @@ def claims_table(path: Path) -> bool:
 IMPORTER = Importer("csv", "the table", "source.csv", claims_table, read_table, frozenset({".csv", ".tsv"}))
 
 
-def _look_through(rows: Rows, name: str, layout: Layout, columns: Columns) -> tuple[bool, Strangers]:
-    """Whether the losses are written with decimal commas, `RequestError` where that is not clear; and what stands in
-    rows of another kind.
+def _look_through(rows: Rows, name: str, layout: Layout, columns: Columns) -> tuple[bool, bool]:
+    """Whether the losses are written with decimal commas, `RequestError` where that is not clear; and whether a cell
+    says that there is none.
     """
-    marks, company = Marks(), Company(layout, columns)
+    marks, is_sparse = Marks(), False
     for row in rows:
-        company.look_at(row)
         cells = layout.get_cells(row)
         for column in columns.losses:
             if column in cells:
                 marks.look_at(row.line, cells[column])
+                is_sparse = is_sparse or says_none(cells[column])
     problem = marks.find_problem(rows.dialect.separator)
     if problem is not None:
         raise RequestError(f"{name}, {problem}")
-    return marks.comma is not None, company.find_strangers()
+    return marks.comma is not None, is_sparse
 
 
 class _Table:
@@ -158,7 +164,7 @@ class _Table:
         """Whether a cell is no number because its row holds what is never measured together with its column."""
         text = row.cells.get(column, "")
         others = self._strangers.get(column, ())
-        if text.lower() not in NO_NUMBERS or not any(is_number(row.cells.get(other, "")) for other in others):
+        if not says_none(text) or not any(is_number(row.cells.get(other, "")) for other in others):
             return False
         self._left_out.append(f"{quote(text)} in line {row.line:,}, column {column}")
         return True
@@ -205,7 +211,7 @@ class _Table:
             return number
         is_final = text.lower() in INFINITIES
         if is_final or not is_full:
-            is_no_number = is_final or text.lower() in NO_NUMBERS
+            is_no_number = is_final or says_none(text)
             self.runs.lose(LostStep(kind, step, quote(text), is_no_number, epoch, is_final), line)
         self._left_out.append(f"{quote(text)} in line {line:,}, column {column}")
         return None
