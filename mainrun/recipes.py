@@ -27,12 +27,7 @@ RECIPES: dict[str, Mapping[str, Value | OfPreset]] = {
         "data.tokenizer": "unigram",
         "model.n_head": OfPreset(Fraction(1, 2)),
         "model.d_model": OfPreset(Fraction(5, 8)),
-        "model.dropout": 0.2,
         "model.positions": "rope",
-        "model.attention": "title",
-        "model.mlp": "relu2",
-        "model.biases": False,
-        "model.residual_init": "scaled",
         "model.shifts": True,
         "optimizer.name": "muon",
         "optimizer.learning_rate": 0.02,
@@ -48,7 +43,7 @@ RECIPES: dict[str, Mapping[str, Value | OfPreset]] = {
 CHANGE_UNITS: dict[str, tuple[str, ...]] = {
     "optimizer": ("optimizer.name", "optimizer.learning_rate"),
     "schedule": ("schedule.name", "schedule.warmup_fraction"),
-    "width": ("model.n_head", "model.d_model"),
+    "rdrop": ("model.n_head", "model.d_model", "training.rdrop"),
 }
 """Settings that are ablated together, because one without the other is no sensible recipe; any other stands alone.
 
