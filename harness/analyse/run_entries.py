@@ -31,7 +31,7 @@ def _describe_clock(run: StoredRun) -> RunEntry:
     described: RunEntry = {}
     times = [event["timestamp"] for event in run.events if event["timestamp"] is not None]
     if TAKEN_OVER in run.record:
-        described["taken_over"] = {**run.record[TAKEN_OVER], "started_at": min(times), "finished_at": max(times)}
+        described["taken_over"] = {**run.record[TAKEN_OVER], "finished_at": max(times)}
     if resumes := [event for event in run.select(RESUMED) if "checkpoint_sha256" in event]:
         described["resumed"] = {
             "steps": [event["step"] for event in resumes],

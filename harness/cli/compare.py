@@ -32,6 +32,7 @@ from mainrun.record.errors import RequestError
 if TYPE_CHECKING:
     from harness.launch.forecast import Forecast
     from harness.launch.job import Launcher
+    from harness.launch.progress import ProgressDisplay
     from harness.plan.plan import Arm, Plan
     from harness.plan.request import CompareRequest
 
@@ -105,32 +106,38 @@ def train(given: argparse.Namespace, ablate: str | None = None) -> Answer:
     ) as (launcher, num_at_once, num_threads):
         request = replace(request, jobs=num_at_once, threads=num_threads)
         if given.dry_run:
-            return _show_plan(request, launcher)
+            return _show_plan(request, launcher, display)
         folder = run_comparison(request, launcher, display)
     document = load_document(folder)
     return Answer(format_result(document, folder), {"folder": str(folder), "pairs": document["pairs"]})
 
 
-def _show_plan(request: CompareRequest, launcher: Launcher) -> Answer:
-    """The plan, and then how long it will take; what the comparison would refuse is refused."""
+def _show_plan(request: CompareRequest, launcher: Launcher, display: ProgressDisplay) -> Answer:
+    """The plan, then what is taken over and how long the rest takes; what the comparison would refuse is refused."""
     from harness.cli.terminal import say
     from harness.launch.forecast import forecast
     from harness.launch.reuse import load_offers
-    from harness.launch.runs import train_alike
+    from harness.launch.runs import find_taken_over, train_alike
     from harness.plan.from_request import go_on, plan_request
     from harness.plan.plan import plan_to_json
     from harness.store.runs import get_run_folder, is_complete
 
     plan, folder = plan_request(request)
-    load_offers(request.reuse, folder)
+    offers = load_offers(request.reuse, folder)
     plan = go_on(folder, plan) if request.resume else plan
     alike = train_alike(request, plan, folder)
-    missing = [run for run in plan.runs if not is_complete(get_run_folder(folder, run))]
 
     def tell_time() -> Answer:
+        taken_over = find_taken_over(alike, plan, folder, offers, launcher, display)
+        missing = [run for run in plan.runs if run not in taken_over and not is_complete(get_run_folder(folder, run))]
         is_local = request.launcher == LOCAL  # the steps of this machine say nothing of a cluster's
         time = forecast(alike, plan, missing, launcher, say) if is_local else None
-        values = {"folder": str(folder), "plan": plan_to_json(plan), "estimated_s": time and time.total_s}
+        values = {
+            "folder": str(folder),
+            "plan": plan_to_json(plan),
+            "taken_over": [run.folder_name for run in plan.runs if run in taken_over],
+            "estimated_s": time and time.total_s,
+        }
         return Answer(format_forecast(time), values)
 
     return Answer(format_plan(plan, folder), {}, find_rest=tell_time)
@@ -169,6 +176,8 @@ def format_forecast(time: Forecast | None) -> str:
     """How long the runs will take."""
     if time is None:
         return "Time: not known."
+    if not time.run_s:
+        return "Time: none; nothing is left to train."
     each = ", ".join(f"{arm} {format_duration(seconds)}" for arm, seconds in time.run_s.items())
     return (
         f"Time: about {format_duration(time.total_s)} in all, by a few real steps of each kind of arm (a run: {each})"

@@ -20,6 +20,7 @@ from harness.plan.planning import is_external
 from harness.plan.request import CompareRequest
 from harness.store.runs import get_run_folder, is_complete
 from mainrun.record.errors import RequestError
+from mainrun.record.files import make_scratch_folder
 from mainrun.record.run_record import FILE_NAME as RECORD_NAME
 from mainrun.record.run_record import load_run_record
 
@@ -42,6 +43,18 @@ def launch_runs(
     display.expect(stage.find_works(), request.jobs or 1)
     failures = run_tasks(stage.build_tasks(), launcher, request.jobs or 1)
     return [f"{run.folder_name}: {failures[run.folder_name]}" for run in plan.runs if run.folder_name in failures]
+
+
+def find_taken_over(
+    request: CompareRequest, plan: Plan, folder: Path, offers: Offers, launcher: Launcher, display: ProgressDisplay
+) -> set[PlannedRun]:
+    """The runs that `launch_runs` would take over; nothing of them is kept."""
+    if not offers.comparisons:
+        return set()
+    with make_scratch_folder() as scratch:
+        stage = _Stage(request, plan, scratch, "none", display)
+        stage.take_over(offers, launcher)
+    return {run for run in stage.taken_over if not (get_run_folder(folder, run) / RECORD_NAME).exists()}
 
 
 def train_alike(request: CompareRequest, plan: Plan, folder: Path) -> CompareRequest:

@@ -117,6 +117,23 @@ def test_a_dry_run_prints_the_plan_and_keeps_nothing_of_a_few_steps_of_each_kind
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_dry_run_says_what_would_be_taken_over_and_times_only_the_rest(
+    run: Run, launcher: FakeLauncher, tiny_comparison: Path, tmp_path: Path
+) -> None:
+    words = ["compare", *TINY_OPTIONS, "--out", tmp_path / "a", "--dry-run"]
+    reusing = [*words, "--reuse", tiny_comparison]
+    exit_code, _, stderr = run(*reusing, "--seeds", "1337,1")
+    assert exit_code == 0 and list(tmp_path.iterdir()) == []
+    assert "complete: taken over from baseline-s1337 of fake" in stderr
+    some, none = (read_object(run(*asked, "--seeds", "1337,1", "--json")[1]) for asked in (reusing, words))
+    assert (some["taken_over"], none["taken_over"]) == (["baseline-s1337", "optimized-s1337"], [])
+    assert 0 < some["estimated_s"] < none["estimated_s"]
+    launcher.launched.clear()
+    exit_code, stdout, _ = run(*reusing)
+    assert (exit_code, stdout.splitlines()[-1]) == (0, "Time: none; nothing is left to train.")
+    assert not [name for name in launcher.launched if name.endswith("for 12 steps")]
+
+
 def test_of_a_dry_run_that_is_interrupted_the_plan_is_printed(
     run: Run, launcher: FakeLauncher, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
