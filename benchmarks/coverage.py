@@ -159,7 +159,7 @@ def simulate_errors(num_comparisons: int) -> list[ErrorRate]:
         decide = partial(decide_single, noise=noise, sd=prior.sd_percent)
         rates.append((f"one seed against the known noise of quick, {noise.name}", decide))
         decide = partial(decide_single, noise=noise, sd=prior.sd_percent, is_known=False)
-        rates.append((f"one seed by its titles alone, as before, {noise.name}", decide))
+        rates.append((f"one seed by its titles alone (not used), {noise.name}", decide))
     rates += [
         ("three seeds", partial(decide_by_adding, additions=0)),
         ("three seeds, two added up to twice until it is said", partial(decide_by_adding, additions=2)),

@@ -165,6 +165,12 @@ def format_hash(digest: str) -> str:
     return f"{digest[:16]}…"
 
 
+def format_commit(commit: str | None) -> str:
+    """The beginning of a commit as records hold it, and whether the checkout differed from it."""
+    changes = " with changes" if str(commit).endswith("-dirty") else ""
+    return format_value(commit)[:12] + changes
+
+
 def format_list(items: Sequence[Any], separator: str = ", ") -> str:
     """All items, `a, b, c`."""
     return separator.join(map(format_value, items))

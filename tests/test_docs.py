@@ -11,6 +11,8 @@ from docs.make_images import wrap_as_a_terminal
 from harness.cli.app import VERBS, build_parser
 from harness.formats import format_ends, format_percent
 from harness.plan.arms_file import load_recipes
+from harness.sources import columns
+from harness.sources.lines import EVENTS
 from harness.store.document import load_document
 from harness.verify.verify import list_checks
 from mainrun.recipes import PRESETS
@@ -56,6 +58,22 @@ def test_the_table_of_checks_is_the_registrys() -> None:
 
 def test_the_options_are_those_of_the_help(monkeypatch: pytest.MonkeyPatch) -> None:
     hold_part("docs/options.md", "options", format_options(monkeypatch))
+
+
+def test_the_names_in_logs_are_those_that_are_read() -> None:
+    events = {event: [name for name in EVENTS if EVENTS[name] == event] for event in dict.fromkeys(EVENTS.values())}
+    tables = {
+        "step": columns.STEPS,
+        "validation loss": columns.VALIDATION,
+        "full loss": (columns.FULL,),
+        "training loss": columns.TRAINING,
+        "learning rate": columns.RATES,
+        "epoch": columns.EPOCHS,
+    }
+    rows = [(f"event `{name}`", names) for name, names in events.items()]
+    rows += [(f"column or tag: {name}", names) for name, names in tables.items()]
+    lines = [f"| {what} | {', '.join(f'`{name}`' for name in names)} |" for what, names in rows]
+    hold_part("docs/logs.md", "names", "\n".join(["| what | its names |", "|---|---|", *lines]))
 
 
 def describe_parts(document: dict[str, Any]) -> str:

@@ -35,12 +35,12 @@ def _describe(run: StoredRun) -> str:
     often = Counter(walk(num_ids, per_step, len(run.select("training_step"))))
     least, most, left = min(often.values()), max(often.values()), num_ids - per_step * len(often)
     times = f"{most}" if least == most else f"{least} to {most}"
-    return f"of {num_ids:,} training tokens each is a target {times} times, but {left:,} that fill no step"
+    return f"of {num_ids:,} training tokens each is a target {times} times, but {left:,} that are never one"
 
 
 @of_runs("reads", "Every training token is read as often as the rules allow", _format_reads)
 def check_reads(evidence: Evidence, run: StoredRun) -> str | None:
-    """Each is a target once an epoch, but those that fill no step; none is read more often, in whatever order."""
+    """Each is a target once an epoch, but those that are left over; none is read more often, in whatever order."""
     code = known(run.facts.source_sha256, NO_CODE)
     if code.get(READER) != hash_working_tree()[READER]:
         if find_changed_files(code):

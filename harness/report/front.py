@@ -67,7 +67,7 @@ def shorten_findings(document: Described, group: str) -> list[Described]:
 def describe_trust(document: Described) -> Table:
     """When, with which code, on what machine."""
     machines = [arm["machine"] for arm in document["arms"] if arm["machine"] is not None]
-    commits = [*dict.fromkeys(map(_format_commit, machines))]
+    commits = [*dict.fromkeys(formats.format_commit(machine["commit"]) for machine in machines)]
     devices = dict.fromkeys(f"{machine['device_name']}, {machine['precision']}" for machine in machines)
     started, finished = document["started_at"], document["finished_at"]
     when = "" if started is None else f"{formats.format_time(started)} to {formats.format_time(finished)}"
@@ -134,13 +134,8 @@ def _say_checked(document: Described, commits: Sequence[str]) -> str:
     first = next(iter(document["constraints"]), None)
     if first is None or first["made_at"] is None:
         return ""
-    commit = "" if first["commit"] is None else f", with the code of {_format_commit(first)}"
-    if [_format_commit(first)] == commits:
+    commit = "" if first["commit"] is None else f", with the code of {formats.format_commit(first['commit'])}"
+    if [formats.format_commit(first["commit"])] == commits:
         commit = " with the same code"
     device = "" if first["device_name"] is None else f", {first['device_name']}"
     return f"{formats.format_time(first['made_at'])} by {first['made_by']}{commit}{device}"
-
-
-def _format_commit(machine: Described) -> str:
-    changes = " with changes" if str(machine["commit"]).endswith("-dirty") else ""
-    return formats.format_value(machine["commit"])[:12] + changes

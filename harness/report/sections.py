@@ -109,7 +109,7 @@ def describe_arms(document: Described) -> Section:
                 f"{arm['machine']['device_name']} ({arm['machine']['device']}, {arm['machine']['precision']}, "
                 f"{_format_threads(arm['machine']['num_threads'])})",
                 f"{arm['machine']['python_version']}, {arm['machine']['library_versions']['torch']}",
-                _cut_hash(arm["machine"]["commit"]),
+                Code(formats.format_commit(arm["machine"]["commit"])),
                 _cut_hash(arm["hashes"]["initial_weights_sha256"]),
                 _cut_hash(arm["hashes"]["final_weights_sha256"]),
             )

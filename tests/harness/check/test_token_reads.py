@@ -67,7 +67,7 @@ def test_an_honest_comparison_passes_and_says_how_many_are_left_out(shuffled: Pa
     assert found.status == "PASS"
     num_ids = int(found.evidence.split()[1].replace(",", ""))
     fixed, own = found.evidence.split("; ")
-    assert fixed.endswith(f"each is a target 7 times, but {(num_ids - 1) % 256 + 1:,} that fill no step")
+    assert fixed.endswith(f"each is a target 7 times, but {(num_ids - 1) % 256 + 1:,} that are never one")
     assert own.endswith(f"each is a target once an epoch, but its last {num_ids % 256:,}")
 
 
