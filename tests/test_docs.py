@@ -70,7 +70,7 @@ def test_the_names_in_logs_are_those_that_are_read() -> None:
         "learning rate": columns.RATES,
         "epoch": columns.EPOCHS,
     }
-    rows = [(f"event `{name}`", names) for name, names in events.items()]
+    rows = [(f"event `{name}`", tuple(names)) for name, names in events.items()]
     rows += [(f"column or tag: {name}", names) for name, names in tables.items()]
     lines = [f"| {what} | {', '.join(f'`{name}`' for name in names)} |" for what, names in rows]
     hold_part("docs/logs.md", "names", "\n".join(["| what | its names |", "|---|---|", *lines]))
