@@ -1,6 +1,7 @@
 """The main job: plan, launch, collect, analyse, render. Each stage reads only what the one before it stored."""
 
 import shlex
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -69,12 +70,19 @@ def run_comparison(request: CompareRequest, launcher: Launcher, display: Progres
             ) from None
         if failures and not _has_measurements(plan, folder):
             raise RunError(f"No run measured anything. {' '.join(failures)}")
-        make_reports(folder)
+        try:
+            make_reports(folder)
+        except MachineError as error:
+            if failures:
+                raise RunError(f"{_say_failures(failures, plan)} {error}") from error
+            raise
     if failures:
-        raise RunError(
-            f"{len(failures)} of {len(plan.runs)} runs failed. {' '.join(failures)} Reports are in {folder}."
-        )
+        raise RunError(f"{_say_failures(failures, plan)} Reports are in {folder}.")
     return folder
+
+
+def _say_failures(failures: Sequence[str], plan: Plan) -> str:
+    return f"{len(failures)} of {len(plan.runs)} runs failed. {' '.join(failures)}"
 
 
 def check_comparison(

@@ -195,8 +195,6 @@ FORMATS: dict[str, Callable[..., str]] = {
     "gain_span": format_gain_span,
     "count": format_count,
     "duration": format_duration,
-    "size": format_bytes,
-    "flops": format_flops,
     "ratio": format_ratio,
     "value": format_value,
     "time": format_time,

@@ -6,21 +6,22 @@ from harness.formats import format_hash
 from harness.plan.plan import PlannedRun
 from harness.store.arm_fields import Arm
 from harness.store.document import RunEntry
-from harness.store.runs import TAKEN_OVER, StoredComparison, StoredRun
+from harness.store.runs import OWN_KIND, TAKEN_OVER, StoredComparison, StoredRun
 
 RESUMED = "run_resumed"
 """The event before which a run stood still."""
 
 
 def count_beside(comparison: StoredComparison) -> tuple[dict[PlannedRun, int], int]:
-    """How many other runs went on while a run did, of those trained here by our program; runs beside none are absent.
+    """How many other runs went on while a run did, of those trained under this plan by our program.
 
-    Then how many went on at once at most. A run that was cut off and went on later did not go on in between.
+    Runs beside none are absent, and others may have been made on other machines. Then how many went on at once at most.
+    A run that was cut off and went on later did not go on in between.
     """
     spans = [
         (start, end, planned)
         for planned, run in comparison.runs.items()
-        if not run.is_read and TAKEN_OVER not in run.record
+        if run.origin == "trained" and TAKEN_OVER not in run.record
         for start, end in _find_spans(run)
     ]
     beside: dict[PlannedRun, set[PlannedRun]] = {}
@@ -46,6 +47,7 @@ def find_time_doubts(arms: Sequence[Arm], runs: Sequence[RunEntry]) -> list[str]
         "runs went on at the same time": any("num_runs_beside" in run for run in own),
         "a run was interrupted": any("resumed" in run for run in own),
         "a run was taken over from another comparison": any("taken_over" in run for run in own),
+        "a run was taken in after it was made": any(run.get("origin") == OWN_KIND for run in own),
         "machines or threads differ": len(machines) > 1,
     }
     return [words for words, is_so in found.items() if is_so]

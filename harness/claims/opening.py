@@ -15,6 +15,7 @@ _SWEEP = {
 } | {"loss": "best_loss_nats_per_char"}
 _RANKING = {"tied": "ranking/tied", "open": "ranking/open", "rows": "ranking/rows", "best": "ranking/rows/0/label"}
 _NOTHING = "Cannot be told from nothing, by intervals that hold for all {impacts:count} impacts at once, when "
+_ALL_SEEDS = "min(added) == max(added) and min(left_out) == max(left_out) and min(added) == min(left_out)"
 _NOT_COMPARABLE = "raining times are not comparable: {doubts:clauses}."
 
 ON_COMPARISON = (
@@ -107,8 +108,17 @@ ON_COMPARISON = (
     ),
     of_comparison(
         "impact-intervals",
-        "Intervals of impacts: {method}, n = {n:count}; they cover {covers}.",
-        {name: f"ablation/ladder/0/verdict/interval_95/{name}" for name in ("method", "n", "covers")},
+        {
+            _ALL_SEEDS: "Intervals of impacts: {method}, n = {n:count}; they cover {covers}.",
+            "min(added) > 0": "Intervals of impacts are each of the seeds that both arms completed, {value:count} at "
+            "most, so their methods may differ.",
+        },
+        {name: f"ablation/ladder/0/verdict/interval_95/{name}" for name in ("method", "n", "covers")}
+        | {
+            "added": "ablation/ladder/*/verdict/num_seed_pairs",
+            "left_out": "ablation/leave_one_out/*/verdict/num_seed_pairs",
+        },
+        "max(added)",
         section="ablation",
     ),
     of_comparison(

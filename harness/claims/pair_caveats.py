@@ -25,8 +25,8 @@ OF_PAIRS = (
     Sentence(
         "equal-arms",
         {
-            "len(changes) == 0": "{baseline} and {candidate} have the same configuration and the same seeds: their "
-            "difference measures reproducibility only and is no noise floor.",
+            "len(changes) == 0 and b_seed == seed": "{baseline} and {candidate} have the same configuration and the "
+            "same seeds: their difference measures reproducibility only and is no noise floor.",
         },
         {"changes": "changes"},
         needs=("b_code", "c_code"),

@@ -21,7 +21,7 @@ from harness.sources.planned import ImportedRun, plan_import, read_runs
 from harness.sources.take_in import store_runs
 from harness.store.locks import hold
 from harness.store.runs import load_comparison
-from mainrun.record.errors import EXIT_DONE, RequestError, RunError
+from mainrun.record.errors import EXIT_DONE, MachineError, RequestError, RunError
 from mainrun.record.files import make_folder
 
 ADVICE = "Choose another --out."
@@ -46,12 +46,17 @@ def run_import(given: argparse.Namespace) -> Answer:
     if given.dry_run:
         return Answer(format_import(plan, runs, folder), {"folder": str(folder), "plan": plan_to_json(plan)})
     folder = make_own_folder(folder, is_named=given.out is not None)
-    document = _judge(replace(plan, name=folder.resolve().name), folder, runs)
     failures = [
         f"{planned.folder_name} failed: {run.failure}"
         for planned, run in zip(plan.runs, runs, strict=True)
         if run.failure is not None
     ]
+    try:
+        document = _judge(replace(plan, name=folder.resolve().name), folder, runs)
+    except MachineError as error:
+        if failures:
+            raise RunError(f"{' '.join(failures)} {error}") from error
+        raise
     return Answer(
         "\n".join([format_result(document, folder), *failures]),
         {"folder": str(folder), "pairs": document["pairs"]},

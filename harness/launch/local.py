@@ -33,6 +33,7 @@ class LocalLauncher:
         try:
             self._running[job.name] = _Running(job, share)
         except OSError as error:
+            self._gpus.give_back(job.name)
             why = f"{Path(job.argv[0]).name} cannot be started: {error.strerror}"
             self._not_begun[job.name] = Outcome(RunError.exit_code, why)
 

@@ -70,7 +70,7 @@ def take_over(
     if not found:
         return None
     with make_scratch_folder() as scratch:
-        due = train_for(0, _move(job, scratch / "run"), launcher)
+        due = train_for(0, move_job(job, scratch / "run"), launcher)
     if isinstance(due, str):
         return f"nothing is taken over: the training program does not start here: {due}"
     in_full = plan.get_arm(planned.arm).code is not None
@@ -89,7 +89,7 @@ def take_over(
     return "; ".join(refusals)
 
 
-def _move(job: Job, folder: Path) -> Job:
+def move_job(job: Job, folder: Path) -> Job:
     """The job with another folder for its run."""
     kept = (word for word in job.argv if not word.startswith("--out="))
     return replace(job, folder=folder, journal=folder / JOURNAL_NAME, argv=(*kept, f"--out={folder}"))

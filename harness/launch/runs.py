@@ -10,7 +10,7 @@ from harness.launch.command import CommandTask, build_command_job
 from harness.launch.estimate import Work, find_work
 from harness.launch.job import KEEP_CHECKPOINTS, KEEP_WEIGHTS, Job, Launcher
 from harness.launch.progress import ProgressDisplay
-from harness.launch.reuse import Offers, take_over
+from harness.launch.reuse import Offers, move_job, take_over
 from harness.launch.schedule import Task, run_tasks
 from harness.launch.shares import choose_num_threads
 from harness.launch.training import TrainingTask, build_training_job
@@ -18,7 +18,7 @@ from harness.plan.arms_file import load_arms
 from harness.plan.plan import Arm, Plan, PlannedRun
 from harness.plan.planning import is_external
 from harness.plan.request import CompareRequest
-from harness.store.runs import get_run_folder, is_complete
+from harness.store.runs import RUNS_FOLDER, get_run_folder, is_complete
 from mainrun.record.errors import RequestError
 from mainrun.record.files import make_scratch_folder
 from mainrun.record.run_record import FILE_NAME as RECORD_NAME
@@ -39,7 +39,7 @@ def launch_runs(
     Raises what would end every run, and `KeyboardInterrupt` where the user ended one; all that is complete is kept.
     """
     stage = _Stage(train_alike(request, plan, folder), plan, folder, plan_sha256, display)
-    stage.take_over(offers, launcher)
+    stage.take_over(offers, launcher, folder / RUNS_FOLDER)
     display.expect(stage.find_works(), request.jobs or 1)
     failures = run_tasks(stage.build_tasks(), launcher, request.jobs or 1)
     return [f"{run.folder_name}: {failures[run.folder_name]}" for run in plan.runs if run.folder_name in failures]
@@ -51,10 +51,10 @@ def find_taken_over(
     """The runs that `launch_runs` would take over; nothing of them is kept."""
     if not offers.comparisons:
         return set()
+    stage = _Stage(request, plan, folder, "none", display)
     with make_scratch_folder() as scratch:
-        stage = _Stage(request, plan, scratch, "none", display)
-        stage.take_over(offers, launcher)
-    return {run for run in stage.taken_over if not (get_run_folder(folder, run) / RECORD_NAME).exists()}
+        stage.take_over(offers, launcher, scratch)
+    return stage.taken_over
 
 
 def train_alike(request: CompareRequest, plan: Plan, folder: Path) -> CompareRequest:
@@ -102,17 +102,18 @@ class _Stage:
         self.commands = load_arms(self.request.arms_file) if self.request.arms_file else {}
         self.complete = {run for run in self.plan.runs if is_complete(get_run_folder(self.folder, run))}
 
-    def take_over(self, offers: Offers, launcher: Launcher) -> None:
-        """Fetches the runs that another comparison has; one that was begun here goes on here."""
+    def take_over(self, offers: Offers, launcher: Launcher, place: Path) -> None:
+        """Copies the runs that another comparison has to `place`; one that was begun here goes on here."""
         offers.taken |= {
             load_run_record(get_run_folder(self.folder, run))["mainrun_log_sha256"] for run in self.complete
         }
         for run in self.plan.runs:
-            run_folder = get_run_folder(self.folder, run)
-            if is_external(self.plan.get_arm(run.arm)) or (run_folder / RECORD_NAME).exists():
+            begun = (get_run_folder(self.folder, run) / RECORD_NAME).exists()
+            if is_external(self.plan.get_arm(run.arm)) or begun:
                 continue
-            said = take_over(offers, self.plan, run, self._build_job(run), launcher, self.plan_sha256)
-            if said and is_complete(run_folder):
+            job = move_job(self._build_job(run), place / run.folder_name)
+            said = take_over(offers, self.plan, run, job, launcher, self.plan_sha256)
+            if said and is_complete(job.folder):
                 self.taken_over.add(run)
                 self.display.begin(self.plan.describe_run(run), self._find_place(run)).finish(said)
             elif said:

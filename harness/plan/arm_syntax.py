@@ -113,11 +113,11 @@ def expand_sweep(text: str) -> list[str]:
         )
     if num_arms > MAX_ARMS:
         raise RequestError(f"The sweep '{text}' comes to {num_arms:,} arms; {MAX_ARMS} are the most.")
-    base = head.partition("=")[2] or head
+    base = f"{arm.recipe}@{arm.revision}" if arm.revision else arm.recipe
     arms = []
     for combination in product(*values.values()):
         chosen = dict(zip(values, combination, strict=True))
-        name = "-".join([arm.name, *(f"{key}-{chosen[key]}" for key in varied)])
+        name = "-".join([arm.name.replace("@", "-").replace("=", "-"), *(f"{key}-{chosen[key]}" for key in varied)])
         arms.append(f"{name}={base}:{','.join(f'{key}={value}' for key, value in chosen.items())}")
     return arms
 

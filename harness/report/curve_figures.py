@@ -58,7 +58,7 @@ def draw_gain(curves: Curves, axes: Any) -> list[Spot]:
                            f"{label}, step {row['baseline_step']:,}: {format_percent(row['gain_percent'])}")
                       for row in pair["steps"]]  # fmt: skip
     axes.axhline(0, color="0.3", linewidth=0.8)
-    seed = f", seed {curves.document['seeds'][0]}" if curves.max_seeds > 1 else ""
+    seed = f", seed {curves.arms[0]['seed']}" if curves.max_seeds > 1 else ""
     axes.set(title="Gain over the baseline by step", xlabel=f"step of the baseline{seed}", ylabel="loss lower by, %")
     name_lines(axes)
     return spots

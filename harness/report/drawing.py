@@ -152,7 +152,9 @@ def use_log_scale(axes: Any) -> None:
 
 def say_seeds(curves: Curves) -> str:
     """What a curve and its band are of, where there are several seeds."""
-    return f"; mean and range of {curves.max_seeds} seeds" if curves.max_seeds > 1 else ""
+    counts = {len(runs) for runs in curves.runs.values()}
+    up_to = "up to " * (len(counts) > 1)
+    return f"; mean and range of {up_to}{curves.max_seeds} seeds" if curves.max_seeds > 1 else ""
 
 
 def _add_legend(axes: Any) -> None:

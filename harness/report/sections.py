@@ -181,7 +181,7 @@ def describe_reproduction(document: Described) -> Section:
 
 def wrap_command(command: str) -> list[str]:
     """The command in lines that a shell reads as one, broken between its words only, no option from its value."""
-    first, *words = re.findall(r"(?:--[\w-]+ (?!-))?(?:'[^']*'|\S)+", command)
+    first, *words = re.findall(r"""(?:--[\w-]+ (?!-))?(?:'[^']*'|"[^"]*"|\S)+""", command)
     lines = [first]
     for word in words:
         if len(lines[-1]) + len(word) < MAX_LINE_CHARS:

@@ -5,13 +5,14 @@ import random
 import re
 import shutil
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from harness.check.known_code import Code, hash_working_tree
 from harness.check.registry import NOT_VOUCHED, Result, join_results
 from harness.comparison import NO_TITLES_HERE
-from harness.formats import quote
+from harness.formats import format_number_of, quote
 from harness.launch.again import train_again
 from harness.launch.arrivals import CHECKPOINT_FOLDER
 from harness.launch.job import Launcher
@@ -39,6 +40,18 @@ _REPLAYED = {
 }
 
 
+@dataclass(frozen=True)
+class _Stretch:
+    """Steps of a run that came out the same when they were trained again."""
+
+    run: str
+    first: int
+    """They follow this step; 0 is the start."""
+    num_steps: int
+    is_exact: bool
+    """Bit for bit."""
+
+
 def replay(
     comparison: StoredComparison, source: CorpusSource | None, steps: Steps, launcher: Launcher, repository: Path | None
 ) -> Result:
@@ -50,27 +63,33 @@ def replay(
         return "NOT CHECKED", "asked for with --replay STEPS or --replay all"
     if source is None:
         return "NOT CHECKED", NO_TITLES_HERE
-    results: list[Result] = []
+    stretches: list[_Stretch] = []
+    refusals: list[Result] = []
     for run in runs:
-        status, text = _replay_run(comparison, run, source, steps, launcher, repository)
+        found = _replay_run(comparison, run, source, steps, launcher, repository)
+        if isinstance(found, _Stretch):
+            stretches.append(found)
+            continue
+        status, text = found
         if status == "FAIL":
             return status, f"{run.folder.name}{text}"  # no other run could be graver
-        results.append((status, text if status == "PASS" else f"{run.folder.name}{text}"))
-    status, text = join_results(results)
-    if status != "PASS":
-        return status, text
-    stretches = [text for _, text in results]
-    exact = all(text.startswith("bit") for text in stretches)
+        refusals.append((status, f"{run.folder.name}{text}"))
+    return join_results(refusals) if refusals else ("PASS", _describe_stretches(stretches, is_whole=steps == "all"))
+
+
+def _describe_stretches(stretches: Sequence[_Stretch], *, is_whole: bool) -> str:
+    counts = [stretch.num_steps for stretch in stretches]
+    least, most = min(counts), max(counts)
+    what = "all steps" if is_whole else format_number_of(most, "step") if least == most else f"{least} to {most} steps"
+    is_exact = all(stretch.is_exact for stretch in stretches)
     elsewhere = f"within {OTHER_MACHINE_TOLERANCE:g} relative (another CPU, device, torch or number of threads)"
-    how = "bit for bit" if exact else elsewhere
-    what = "all steps" if steps == "all" else f"{steps} steps"
-    also = ", losses by title and final weights" if steps == "all" else ""
-    drawn = [text.partition("; ")[2] for text in stretches if "; " in text]
+    how = "bit for bit" if is_exact else elsewhere
+    also = ", losses by title" * is_whole + " and final weights" * (is_whole and is_exact)
+    drawn = [f"{stretch.run} from its checkpoint after step {stretch.first}" for stretch in stretches if stretch.first]
     where = f" ({'; '.join(drawn)})" if drawn else ""
     return (
-        "PASS",
-        f"{what} of {len(runs)} runs trained again{where}: training, frozen and full losses, span sums, gradient "
-        f"norms{also} the same {how}",
+        f"{what} of {len(stretches)} runs trained again{where}: training, frozen and full losses, span sums, gradient "
+        f"norms{also} the same {how}"
     )
 
 
@@ -91,7 +110,7 @@ def find_other_title(run: StoredRun, again: Sequence[float], tolerance: float) -
 def _replay_run(
     comparison: StoredComparison, run: StoredRun, source: CorpusSource, steps: Steps, launcher: Launcher,
     repository: Path | None,
-) -> Result:  # fmt: skip
+) -> _Stretch | Result:  # fmt: skip
     place = find_place(run.arm, comparison.plan.get_arm(run.arm).code, repository)
     if isinstance(place, str):
         return "NOT CHECKED", f": {place}"
@@ -107,12 +126,13 @@ def _replay_run(
         events = load_journal(folder / JOURNAL_NAME, finished=True)
         is_same_machine = _describe(record) == _describe(run.record) and record["machine"]["device"] == "cpu"
         tolerance = 0.0 if is_same_machine else OTHER_MACHINE_TOLERANCE
-        difference = _find_loss_difference(_select(run.events, first, last), _select(events, first, last), tolerance)
+        stored = _select(run.events, first, last)
+        difference = _find_loss_difference(stored, _select(events, first, last), tolerance)
         if difference is None and last is None:
             difference = _find_other_end(run, record, folder, tolerance)
     if difference is None:
-        stretch = f"; {run.folder.name} from its checkpoint after step {first}" if first else ""
-        return "PASS", ("bit for bit" if is_same_machine else "about") + stretch
+        trained = {step for (event, step, _), _ in stored if event == "training_step"}
+        return _Stretch(run.folder.name, first, len(trained), is_exact=is_same_machine)
     if _is_other_code(comparison, run, record["source_sha256"]):
         return NOT_VOUCHED, f": its record names another training program than the one here; trained again{difference}"
     return "FAIL", difference
@@ -126,8 +146,10 @@ def _is_other_code(comparison: StoredComparison, run: StoredRun, here: Code) -> 
 
 
 def _draw_checkpoint(run: StoredRun) -> dict[str, Any] | None:
-    """A kept checkpoint at random, as the record names it; None is the start."""
-    kept = [entry for entry in run.record.get("checkpoints", []) if _find_checkpoint(run.folder, entry).is_file()]
+    """A kept checkpoint at random that steps follow, as the record names it; None is the start."""
+    last = run.select("training_step")[-1]["step"]
+    before_end = [entry for entry in run.record.get("checkpoints", []) if entry["step"] != last]
+    kept = [entry for entry in before_end if _find_checkpoint(run.folder, entry).is_file()]
     drawn: dict[str, Any] | None = random.SystemRandom().choice([None, *kept])
     return drawn
 

@@ -21,7 +21,7 @@ def judge_revisions(comparison: StoredComparison, repository: Path | None) -> Re
     """
     changes = comparison.plan.code_changes or ()
     patch = comparison.folder / FILE_NAME
-    text = patch.read_text(encoding="utf-8") if patch.is_file() else ""
+    text = patch.read_bytes().decode(errors="replace") if patch.is_file() else ""
     parts = re.split("(?m)^(?=# )", text)[1:]
     if [hashlib.sha256(part.encode()).hexdigest() for part in parts] != [change.patch_sha256 for change in changes]:
         return "FAIL", f"{FILE_NAME} is not the difference that was planned"

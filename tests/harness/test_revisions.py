@@ -211,6 +211,13 @@ def test_an_edited_patch_fails_revisions(repository: Path, tmp_path: Path) -> No
     assert find_statuses(tmp_path / "out", repository)["revisions"][0] == "FAIL"
 
 
+def test_lines_that_end_as_on_windows_are_no_edited_patch(repository: Path, tmp_path: Path) -> None:
+    (repository / "mainrun" / "model" / "gpt.py").write_bytes(b"A = 1\r\nB = 2\r\n")
+    compare(repository, tmp_path / "out")
+    assert b"\r\n" in (tmp_path / "out" / PATCH_NAME).read_bytes()
+    assert find_statuses(tmp_path / "out", repository)["revisions"][0] == "PASS"
+
+
 def test_code_of_another_commit_fails_revisions(repository: Path, tmp_path: Path) -> None:
     compare(repository, tmp_path / "out")
     plan_path = tmp_path / "out" / "plan.json"

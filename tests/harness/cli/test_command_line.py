@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 import pytest
 
 from harness.cli.app import main
+from mainrun.record.errors import MachineError
 from tests.harness.fakes import MACHINE, SOURCE_SHA256, TINY, FakeLauncher, Mishap, skip_rendering, write_titles
 
 VERBS = ("compare", "ablate", "report", "verify", "gate", "list")
@@ -323,6 +324,20 @@ def test_a_failing_arm_ends_with_3_and_the_reports_are_there(run: Run, launcher:
     for name in ("PERFORMANCE_SUMMARY.md", "TRAINING_OPTIMIZATION_REPORT.md", "comparison.json", "metrics.parquet"):
         assert (tmp_path / "a" / name).exists()
     assert launcher.launched == ["baseline-s1337", "optimized-s1337"]
+
+
+def test_a_run_that_failed_is_told_where_no_pdf_can_be_made_too(
+    run: Run, launcher: FakeLauncher, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any) -> NoReturn:
+        raise MachineError("no library of the PDF")
+
+    monkeypatch.setattr("harness.comparison.make_reports", refuse)
+    assert run("compare", *TINY_OPTIONS, "--out", tmp_path / "whole")[0] == 6
+    launcher.mishaps = {"optimized": Mishap("fail", step=40)}
+    exit_code, _, stderr = run("compare", *TINY_OPTIONS, "--out", tmp_path / "failed")
+    assert exit_code == 3
+    assert "1 of 2 runs failed. optimized-s1337" in stderr and "no library of the PDF" in stderr
 
 
 def test_all_runs_failing_before_they_measured_anything_is_still_a_failed_run(

@@ -1,5 +1,6 @@
 """What each of several runs gets of the machine."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -70,6 +71,14 @@ def test_a_job_alone_sees_every_gpu_and_one_of_several_its_own(tmp_path: Path, m
     one, two = (build_job(tmp_path, name, own_gpu=True) for name in ("one", "two"))
     said = run_all(build_job(tmp_path, "alone"), one, two)
     assert {name: text.split()[-1] for name, text in said.items()} == {"alone": "0,1", "one": "0", "two": "1"}
+
+
+def test_a_job_that_cannot_be_started_holds_no_gpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
+    absent = replace(build_job(tmp_path, "absent", own_gpu=True), argv=("no-such-program",))
+    said = run_all(absent, *(build_job(tmp_path, name, own_gpu=True) for name in ("one", "two")))
+    assert "cannot be started" in said.pop("absent")
+    assert {name: text.split()[-1] for name, text in said.items()} == {"one": "0", "two": "1"}
 
 
 def test_gpus_are_those_the_environment_names_or_the_machine_has(

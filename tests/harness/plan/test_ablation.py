@@ -2,9 +2,11 @@
 
 import copy
 import re
+from collections.abc import Mapping
 from html import unescape
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import MappingProxyType
 from typing import Any, cast
 
 import pytest
@@ -24,8 +26,8 @@ from harness.store.document import load_document
 from harness.store.measurements import load_metrics
 from mainrun.config import find_changes
 from mainrun.recipes import PRESETS, RECIPES, build_named_config
-from mainrun.record.errors import RequestError
-from tests.harness.fakes import TINY, Curve, FakeLauncher, skip_rendering
+from mainrun.record.errors import RequestError, RunError
+from tests.harness.fakes import TINY, Curve, FakeLauncher, Mishap, skip_rendering
 
 FLOORS = {
     "baseline": 3.4,
@@ -176,7 +178,7 @@ def thrice(_private_cache: None, tmp_path_factory: pytest.TempPathFactory) -> Pa
     return ablate(tmp_path_factory.mktemp("thrice"), changed)
 
 
-def ablate(folder: Path, changed: dict[str, Curve]) -> Path:
+def ablate(folder: Path, changed: dict[str, Curve], mishaps: Mapping[str, Mishap] = MappingProxyType({})) -> Path:
     """Three seeds of each arm; `changed` are the curves that are not those of `FLOORS`."""
     request = CompareRequest(
         recipes=(),
@@ -190,7 +192,7 @@ def ablate(folder: Path, changed: dict[str, Curve]) -> Path:
     )
     curves = {arm: Curve(start=FRESH, floor=floor, seed_sd=0.001) for arm, floor in FLOORS.items()} | changed
     with skip_rendering():
-        return run_comparison(request, FakeLauncher(curves=curves), ProgressDisplay(lambda text: None))
+        return run_comparison(request, FakeLauncher(mishaps, curves), ProgressDisplay(lambda text: None))
 
 
 def test_impacts_have_intervals_and_words_that_hold_all_at_once(thrice: Path) -> None:
@@ -204,6 +206,16 @@ def test_impacts_have_intervals_and_words_that_hold_all_at_once(thrice: Path) ->
         assert joint["level_percent"] == pytest.approx(100 - 5 / len(pairs))
         assert joint["low_percent"] < plain["low_percent"] < plain["high_percent"] < joint["high_percent"]
         assert (verdict["adjusted"]["num_pairs_judged"], verdict["adjusted"]["method"]) == (len(pairs), "Holm")
+
+
+def test_intervals_of_steps_that_lost_seeds_are_said_to_be_of_fewer(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="1 of 18 runs failed"):
+        ablate(tmp_path, {}, {"with-2-schedule-s2": Mishap("fail", step=50)})
+    document = load_document(tmp_path / "ablation")
+    pairs = [step["verdict"]["num_seed_pairs"] for step in document["ablation"]["ladder"]]
+    assert (min(pairs), max(pairs)) == (2, 3)
+    [said] = [claim["text"] for claim in document["claims"] if claim["id"] == "impact-intervals"]
+    assert said.startswith("Intervals of impacts are each of the seeds that both arms completed, 3 at most")
 
 
 def test_the_summary_gives_the_word_of_all_at_once_where_it_is_another(thrice: Path) -> None:

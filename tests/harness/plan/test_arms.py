@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.plan.arm_syntax import expand_sweep
+from harness.plan.arm_syntax import expand_sweep, parse_arm
 from harness.plan.arms import split_settings
 from harness.plan.from_request import plan_request, store_plan
 from harness.plan.plan import Plan, load_plan
@@ -80,6 +80,15 @@ def test_a_sweep_of_several_keys_is_every_combination_and_one_value_is_for_all()
         f"fast-lr-{rate}-batch_size-{size}=optimized@main:lr={rate},dropout=0.1,batch_size={size}"
         for rate in (1, 2)
         for size in (8, 16)
+    ]
+
+
+@pytest.mark.parametrize("revision", ["main", "origin/main", "a=b"])
+def test_a_sweep_of_a_revision_without_a_name_is_of_that_revision(revision: str) -> None:
+    arms = [parse_arm(text) for text in expand_sweep(f"optimized@{revision}:lr=1,2")]
+    assert [(arm.recipe, arm.revision, arm.settings) for arm in arms] == [
+        ("optimized", revision, {"lr": "1"}),
+        ("optimized", revision, {"lr": "2"}),
     ]
 
 

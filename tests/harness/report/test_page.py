@@ -18,7 +18,9 @@ ROOT = Path(__file__).parents[3]
 
 
 def test_a_long_command_is_broken_so_that_a_shell_reads_the_same_words() -> None:
-    words = ["python", "--data", "a file --of two\nlines", "--seeds", "1,2", "--set", "it's", *["--precision", "x"] * 9]
+    files = ["a file --of two\nlines", "Bob's very long list of headlines of the archive, all of 2024.csv"]
+    words = ["python", "--seeds", "1,2", "--set", "it's", *(word for file in files for word in ("--data", file))]
+    words += ["--precision", "x"] * 9
     lines = wrap_command(shlex.join(words))
     assert len(lines) > 1 and all(len(line) <= 90 for line in lines)
     assert shlex.split("\n".join(lines).replace("\\\n", "")) == words

@@ -3,7 +3,7 @@
 import json
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
@@ -14,7 +14,7 @@ from harness.store.document import load_document
 from harness.store.measurements import load_metrics
 from harness.store.runs import load_comparison
 from harness.verify.verify import verify
-from mainrun.record.errors import RunError
+from mainrun.record.errors import MachineError, RunError
 from mainrun.record.files import compute_file_sha256, load_json, save_json
 from tests.harness.fakes import FakeLauncher, Mishap, make_comparison, rehash, skip_rendering
 from tests.harness.sources.logs import BASELINE, LARGE_BATCH, SAME_COVERAGE, Lines, Shape, write_console, write_json
@@ -284,6 +284,19 @@ def test_a_log_that_stops_is_shown_and_not_compared(tmp_path: Path) -> None:
     assert "the log ends at step 484 of 938" in (tmp_path / "out" / SUMMARY).read_text(encoding="utf-8")
 
 
+def test_a_log_that_stops_is_told_where_no_pdf_can_be_made_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(*_: Any) -> NoReturn:
+        raise MachineError("no library of the PDF")
+
+    monkeypatch.setattr("harness.cli.judge.make_reports", refuse)
+    sources = write(tmp_path, baseline=write_json(BASELINE.build()), cut=write_json(SAME_COVERAGE.build()[:500]))
+    assert compare(sources, tmp_path / "out") == 3
+    said = capsys.readouterr().err
+    assert "the log ends at step 484 of 938" in said and "no library of the PDF" in said
+
+
 def test_our_own_runs_keep_their_full_loss_and_verdict(tiny_comparison: Path, tmp_path: Path) -> None:
     assert compare([str(tiny_comparison)], tmp_path / "out") == 0
     before, after = load_document(tiny_comparison), load_document(tmp_path / "out")
@@ -466,6 +479,7 @@ def test_comparisons_that_share_no_seed_are_shown_side_by_side_and_not_decided(
     undecided = dict.fromkeys(["baseline-2", "optimized-2", *(["log"] if with_log else [])], "INCONCLUSIVE")
     assert words == {"optimized": shared, **undecided} and shared != "INCONCLUSIVE"
     assert "the two runs have different seeds" in document["pairs"][1]["verdict"]["reason"]
+    assert "equal-arms" not in [claim["id"] for claim in document["caveats"]]
     report = (tmp_path / "out" / SUMMARY).read_text(encoding="utf-8")
     assert ("With runs of other programs" in report) == with_log
     findings = {finding.name: finding.status for finding in verify(tmp_path / "out", None, None, LocalLauncher())}

@@ -99,6 +99,18 @@ def test_stretches_from_the_start_and_from_checkpoints_repeat_bit_for_bit(
         assert f"{RUN} from its checkpoint after step {[None, *checkpoints][place]['step']}" in evidence
 
 
+def test_it_says_how_many_steps_were_compared_and_not_how_many_were_asked_for(
+    kept: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checkpoints = [entry["step"] for entry in read_record(kept)["checkpoints"]]
+    run = next(run for run in load_comparison(kept).trained if run.folder.name == RUN)
+    last = run.select("training_step")[-1]["step"]
+    before_end = [step for step in checkpoints if step < last]
+    monkeypatch.setattr("tests.harness.verify.test_replay.STEPS", 1000)
+    _, evidence = judge(kept, monkeypatch, -1)
+    assert evidence.startswith(f"{last - before_end[-1]} step of 2 runs trained again")
+
+
 @pytest.mark.parametrize("digits", ["", "1234567"])
 def test_a_line_in_the_middle_is_found_from_the_checkpoint_before_it_alone(
     digits: str, own: Path, monkeypatch: pytest.MonkeyPatch
