@@ -11,6 +11,7 @@ from docs.make_images import wrap_as_a_terminal
 from harness.cli.app import VERBS, build_parser
 from harness.formats import format_ends, format_percent
 from harness.plan.arms_file import load_recipes
+from harness.plan.noise import PRIORS
 from harness.sources import columns
 from harness.sources.lines import EVENTS
 from harness.store.document import load_document
@@ -74,6 +75,28 @@ def test_the_names_in_logs_are_those_that_are_read() -> None:
     rows += [(f"column or tag: {name}", names) for name, names in tables.items()]
     lines = [f"| {what} | {', '.join(f'`{name}`' for name in names)} |" for what, names in rows]
     hold_part("docs/logs.md", "names", "\n".join(["| what | its names |", "|---|---|", *lines]))
+
+
+def test_the_noise_that_is_known_is_told_with_its_gains() -> None:
+    lines = [
+        "| preset | sd of the gain of a pair | its 95 % interval | comparison | gains, % |",
+        "|---|---:|---:|---|---|",
+    ]
+    for preset, prior in PRIORS.items():
+        name = {"quick": "quick-seeds", "laptop": "frontier-laptop"}[preset]
+        pair = next(
+            pair for pair in load_document(ROOT / "results" / name)["pairs"] if pair["candidate"] == "optimized"
+        )
+        gains = [entry["gain_percent"] for entry in pair["robustness"]["seed_pairs"]][-prior.num_pairs :]
+        cells = (
+            f"`{preset}`",
+            f"{prior.sd_percent:g} %",
+            f"{prior.low_percent:g} to {prior.high_percent:g} %",
+            f"[`results/{name}`](../results/{name}/PERFORMANCE_SUMMARY.md)",
+            ", ".join(f"{gain:.3f}" for gain in gains),
+        )
+        lines.append(f"| {' | '.join(cells)} |")
+    hold_part("docs/statistics.md", "noise", "\n".join(lines))
 
 
 def describe_parts(document: dict[str, Any]) -> str:

@@ -325,7 +325,7 @@ def test_a_loss_that_rises_is_said_to_rise(tiny_document: dict[str, Any]) -> Non
     ("is_known", "said"),
     [
         (False, "; this is about one pair of runs, and of other seeds nothing is known"),
-        (True, r"; this is about one pair of runs, \d\.\d\d times the known noise of training \(0\.39 %\) beyond the "
+        (True, r"; this is about one pair of runs, \d\.\d\d times the known noise of training \(0\.35 %\) beyond the "
                r"margin, of 6\.25 times that a single seed needs"),
     ],
 )  # fmt: skip
