@@ -136,7 +136,7 @@ def list_parts(steps: list[dict[str, Any]], interval: str) -> tuple[list[str], l
 def test_the_worth_of_each_part_is_that_of_the_committed_ablation() -> None:
     document = load_document(ROOT / "results" / "frontier-ablation")
     assert document["preset"] == "quick" and document["seeds"] == [1337, 1338, 1339]
-    hold_part("docs/frontier.md", "parts", describe_parts(document))
+    hold_part("docs/frontier.md", "ablation", describe_parts(document))
 
 
 def test_the_presets_have_the_sizes_that_are_given() -> None:

@@ -10,7 +10,6 @@ from harness.cli.app import build_parser, main
 from harness.formats import format_ends, format_percent
 from harness.store.document import load_document
 from tests.documents import ROOT, describe_recipes, hold_part, list_commands, read_document
-from tests.test_docs import list_parts
 
 README = read_document("README.md")
 MAX_BYTES = 8_000
@@ -49,53 +48,57 @@ def test_what_is_said_of_several_seeds_is_of_the_committed_comparison() -> None:
     hold_part("docs/frontier.md", "recipes", describe_recipes(document))
 
 
-def test_the_parts_that_help_and_harm_are_those_of_the_committed_ablation() -> None:
-    steps = load_document(ROOT / "results" / "frontier-ablation")["ablation"]["leave_one_out"]
-    helping, harming = list_parts(steps, "interval_joint")
-    said = f"{', '.join(helping[:-1])} and {helping[-1]} help, and its narrow {' and '.join(harming)} harm"
-    assert said in README.replace("\n", " ")
+WITHOUT = {
+    "data.tokenizer": "byte-pair tokens",
+    "model.positions": "learned positions",
+    "model.shifts": "no shifts",
+    "optimizer.weight_decay": "no weight decay",
+    "schedule.name": "a cosine schedule",
+    "training.order": "a fixed order",
+    "training.rdrop": "one pass a step",
+}
+"""What a part of `frontier` is replaced by where it is left out, by its setting."""
 
 
-def test_what_is_said_of_the_dropout_is_of_the_committed_comparison() -> None:
-    document = load_document(ROOT / "results" / "frontier-dropout")
+def load_at_laptop(name: str) -> dict[str, Any]:
+    """A committed comparison of the whole of `laptop`, three seeds."""
+    document = load_document(ROOT / "results" / name)
     assert document["preset"] == "laptop" and document["seeds"] == [1337, 1338, 1339]
-    [pair] = document["pairs"]
-    assert (pair["baseline"], pair["changes"][0]["key"], len(pair["changes"])) == ("frontier", "model.dropout", 1)
-    assert pair["verdict"]["word"] == "IMPROVED"
-    assert f"`frontier:dropout=0.1` ends {pair['verdict']['gain_percent']:.1f} % below it" in README
-    hold_part("docs/frontier.md", "dropout", describe_recipes(document))
+    return document
 
 
-def test_what_is_said_of_r_drop_is_of_the_committed_comparison() -> None:
-    document = load_document(ROOT / "results" / "frontier-rdrop")
-    assert document["preset"] == "laptop" and document["seeds"] == [1337, 1338, 1339]
-    [pair] = document["pairs"]
-    assert (pair["baseline"], pair["changes"][0]["key"], len(pair["changes"])) == ("frontier", "training.rdrop", 1)
-    assert pair["verdict"]["word"] == "REGRESSED"
-    said = f"`frontier:rdrop=0` ends {-pair['verdict']['gain_percent']:.1f} % above"
-    assert said in README.replace("\n", " ")
-    hold_part("docs/frontier.md", "rdrop", describe_recipes(document))
+def test_what_each_part_is_worth_is_that_of_the_committed_comparisons() -> None:
+    rows = []
+    for name in ("frontier-rdrop", "frontier-parts"):
+        for pair in load_at_laptop(name)["pairs"]:
+            changed, verdict = [change["key"] for change in pair["changes"]], pair["verdict"]
+            if changed[0] in WITHOUT and "model.d_model" not in changed:
+                assert verdict["word"] == "REGRESSED", pair["candidate"]
+                rows.append((verdict["gain_percent"], WITHOUT[changed[0]], format_ends(verdict["interval_95"])))
+    assert {what for _, what, _ in rows} == set(WITHOUT.values())
+    lines = [f"| {what} | {format_percent(gain, 2)} ({ends}) |" for gain, what, ends in sorted(rows)]
+    head = "| `frontier` at `laptop`, three seeds, with | full loss lower by (95 % interval) |"
+    hold_part("README.md", "parts", "\n".join([head, "|---|---|", *lines]))
 
 
-def test_what_is_said_of_four_small_parts_is_of_the_committed_comparison() -> None:
-    document = load_document(ROOT / "results" / "frontier-plain")
-    assert document["preset"] == "laptop" and document["seeds"] == [1337, 1338, 1339]
-    [pair] = document["pairs"]
-    changed = {change["key"] for change in pair["changes"]}
-    assert changed == {"model.mlp", "model.biases", "model.residual_init", "training.order"}
-    assert pair["verdict"]["word"] == "EQUIVALENT"
-    assert "together are worth nothing there (EQUIVALENT without them)" in README.replace("\n", " ")
-    hold_part("docs/frontier.md", "plain", describe_recipes(document))
+@pytest.mark.parametrize("part", ["rdrop", "parts", "left-out", "former"])
+def test_the_tables_of_the_frontier_are_those_of_the_committed_comparisons(part: str) -> None:
+    hold_part("docs/frontier.md", part, describe_recipes(load_at_laptop(f"frontier-{part}")))
 
 
-def test_what_is_said_of_attention_is_of_the_committed_comparison() -> None:
-    document = load_document(ROOT / "results" / "frontier-window")
-    assert document["preset"] == "laptop" and document["seeds"] == [1337, 1338, 1339]
-    [pair] = document["pairs"]
-    assert [change["key"] for change in pair["changes"]] == ["model.attention"]
-    assert pair["verdict"]["word"] == "IMPROVED"
-    assert f"so does attention within the title ({pair['verdict']['gain_percent']:.1f} %)" in README.replace("\n", " ")
-    hold_part("docs/frontier.md", "window", describe_recipes(document))
+def test_what_was_left_out_of_the_frontier_harmed_or_was_worth_nothing() -> None:
+    pairs = {pair["candidate"]: pair for pair in load_at_laptop("frontier-left-out")["pairs"]}
+    changes = {name: {change["key"] for change in pair["changes"]} for name, pair in pairs.items()}
+    assert changes == {
+        "window": {"model.attention"},
+        "plain": {"model.mlp", "model.biases", "model.residual_init", "training.order"},
+    }
+    assert {name: pair["verdict"]["word"] for name, pair in pairs.items()} == {
+        "window": "IMPROVED",
+        "plain": "EQUIVALENT",
+    }
+    [pair] = load_at_laptop("frontier-former")["pairs"]
+    assert pair["candidate"] == "frontier" and pair["verdict"]["word"] == "IMPROVED"
 
 
 def test_the_committed_comparison_is_that_of_the_readmes_command() -> None:
