@@ -136,9 +136,9 @@ def _check_comparable(runs: Sequence[ImportedRun]) -> None:
                     f"{known[0][0]} and {name} have other {what} titles: their fingerprints are {known[0][1]} and "
                     f"{digest}. Runs on different titles are not compared."
                 )
-    units = {run.source.name: _find_unit(run) for run in runs}
-    if len(set(units.values())) > 1:
-        listed = ", ".join(f"{name}: {unit}" for name, unit in units.items())
+    units = [(run.source.name, _find_unit(run)) for run in runs]
+    if len({unit for _, unit in units}) > 1:
+        listed = ", ".join(f"{name}: {unit}" for name, unit in units)
         raise StoredResultsError(f"The validation losses have different units ({listed}) and are not compared.")
 
 
