@@ -29,6 +29,17 @@ MAX_SOURCES = 1_000
 
 
 @dataclass(frozen=True)
+class Stored:
+    """Which run of a comparison a source was, or is."""
+
+    runs: Path
+    """The folder of all runs of the comparison."""
+    arm: str
+    seed: int
+    """That it was filed under there."""
+
+
+@dataclass(frozen=True)
 class Source:
     """One thing to be judged: one run."""
 
@@ -43,6 +54,8 @@ class Source:
     loss_unit: LossUnit | None = None
     given: Given = NOTHING_GIVEN
     """As given now or, of a run that was taken in before, then."""
+    stored: Stored | None = None
+    """None of what is no run of a comparison."""
 
 
 def find_sources(texts: Sequence[str], loss_unit: LossUnit | None, given: Given = NOTHING_GIVEN) -> list[Source]:
@@ -79,13 +92,14 @@ def read_source(source: Source) -> SourceLog:
     facts = read_facts(log.events)
     notes = [*log.notes, *facts.notes]
     if facts.seed is None:
-        notes.append(f"its seed is not given; it is filed under {DEFAULT_SEED}, which is not a finding")
+        seed = DEFAULT_SEED if source.stored is None else source.stored.seed
+        notes.append(f"its seed is not given; it is filed under {seed}, which is not a finding")
     return replace(log, notes=notes)
 
 
 def read_stored(folder: Path, described: Mapping[str, Any]) -> SourceLog:
     """Reads the bytes kept in a run's folder again, as its record's `source` says they were read."""
-    return read_source(_find_stored(folder, described, described["arm"]))
+    return read_source(_find_stored(folder, described))
 
 
 def list_files(kind: str, path: Path) -> list[tuple[Path, str]]:
@@ -115,8 +129,8 @@ def _find(path: Path, depth: int = 0) -> Iterator[Source]:
                 yield from _find(folder)
         elif (path / RECORD_NAME).exists():
             stored = load_run(path)
-            own = Source(OWN_KIND, path, name, Wish(stored.arm))
-            yield _find_stored(path, stored.record["source"], stored.arm) if stored.is_read else own
+            own = Source(OWN_KIND, path, name, Wish(stored.arm), stored=_place(path, stored.arm, stored.seed))
+            yield _find_stored(path, stored.record["source"]) if stored.is_read else own
         elif claim(path):
             yield Source(EVENT_KIND, path, name, Wish(make_arm_name(name), path))
         else:
@@ -125,10 +139,17 @@ def _find(path: Path, depth: int = 0) -> Iterator[Source]:
         raise RequestError(f"--from: {path} cannot be read: {error.strerror}.") from None
 
 
-def _find_stored(folder: Path, described: Mapping[str, Any], arm: str) -> Source:
-    """The source that a run's folder keeps of a run that was itself taken in."""
-    kind, given = described["kind"], Given(**described.get("given", {}))
-    return Source(kind, folder / STORED_NAMES[kind], described["name"], Wish(arm), described["loss_unit"], given)
+def _find_stored(folder: Path, described: Mapping[str, Any]) -> Source:
+    """The source that a run's folder keeps of a run that was itself taken in, or is a command's."""
+    kind, arm, given = described["kind"], described["arm"], Given(**described.get("given", {}))
+    stored = _place(folder, arm, described["seed"])
+    return Source(
+        kind, folder / STORED_NAMES[kind], described["name"], Wish(arm), described["loss_unit"], given, stored
+    )
+
+
+def _place(folder: Path, arm: str, seed: int) -> Stored:
+    return Stored(folder.parent.resolve(), arm, seed)
 
 
 def _find_in_folder(path: Path, name: str, depth: int) -> Iterator[Source]:

@@ -42,8 +42,9 @@ class ImportedRun:
 
     @property
     def seed(self) -> int:
-        if self.run is not None:
-            return self.run.seed
+        """Of a run of a comparison the one that it was filed under there: so its runs stay as many."""
+        if self.source.stored is not None:
+            return self.source.stored.seed
         return DEFAULT_SEED if self.facts.seed is None else self.facts.seed
 
     @property
@@ -88,7 +89,7 @@ def plan_import(name: str, runs: Sequence[ImportedRun], margin_percent: float) -
 
     Runs of one arm of one comparison stay one arm; any other run is an arm of its own.
     """
-    keys = [(run.source.path.parent.resolve(), run.source.arm.name) if run.run else id(run) for run in runs]
+    keys = [(stored.runs, stored.arm, run.source.arm) if (stored := run.source.stored) else id(run) for run in runs]
     groups: dict[object, list[ImportedRun]] = {}
     for key, run in zip(keys, runs, strict=True):
         groups.setdefault(key, []).append(run)

@@ -33,7 +33,7 @@ from harness.plan.plan import PlannedRun
 from harness.plan.request import CompareRequest
 from harness.processes import GRACE_S, end_as_by_ctrl_c, end_processes
 from harness.store.document import load_document
-from harness.store.runs import StoredComparison, load_run
+from harness.store.runs import StoredComparison, load_comparison, load_run
 from harness.verify.verify import verify
 from mainrun.record.errors import InterruptionError, MachineError, RequestError, RunError
 from tests.documents import read_code
@@ -485,3 +485,30 @@ def test_resume_does_not_join_a_command_that_outlived_a_harness_that_was_killed(
         except RequestError:
             assert time.monotonic() < deadline
     assert load_run(folder / "runs/mine-s1337").record["status"] == "imported"
+
+
+@pytest.mark.parametrize("stated", [None, 1337], ids=["no seed in the log", "one seed in all logs"])
+def test_a_command_taken_in_again_is_the_arm_that_it_was_with_the_seeds_it_was_filed_under(
+    stated: int | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seeds = (1337, 1, 2)
+    for seed in seeds:
+        lines = replace(SMALL, final=1.7 + seed / 100_000, hyperparameters={"seed": stated}).build()
+        (tmp_path / f"{seed}.txt").write_bytes(write_json(lines))
+    folder = run(
+        tmp_path, f"import shutil, sys; shutil.copy(f'{tmp_path}/{{sys.argv[1]}}.txt', 'mine.log')", seeds=seeds
+    )
+    monkeypatch.setattr("harness.launch.local.LocalLauncher", FakeLauncher)
+    with skip_rendering():
+        assert main(["compare", "--from", str(folder), "--against", "mine", "--out", str(tmp_path / "again")]) == 0
+    comparison = load_comparison(tmp_path / "again")
+    assert [arm.name for arm in comparison.plan.arms] == ["baseline", "mine"]
+    assert {*comparison.runs} == {PlannedRun(arm, seed) for arm in ("baseline", "mine") for seed in seeds}
+    (pair,) = load_document(tmp_path / "again")["pairs"]
+    assert (pair["baseline"], pair["verdict"]["num_seed_pairs"]) == ("mine", 3)
+    assert "mine-s1337 mine-s1 baseline-s1 baseline-s2 mine-s2" in describe_command(comparison)
+    for place in (folder, tmp_path / "again"):
+        notes = [event["text"] for event in load_run(place / "runs/mine-s2").select("import_note")]
+        assert any(note.startswith("its seed is not given; it is filed under 2,") for note in notes) == (stated is None)
+        findings = {finding.name: finding.status for finding in verify(place, None, None, FakeLauncher())}
+        assert findings["reimport"] == "PASS" and findings["seed"] == ("NOT CHECKED" if stated is None else "FAIL")
