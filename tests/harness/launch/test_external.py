@@ -34,8 +34,9 @@ from harness.plan.request import CompareRequest
 from harness.processes import GRACE_S, end_as_by_ctrl_c, end_processes
 from harness.store.document import load_document
 from harness.store.runs import StoredComparison, load_comparison, load_run
+from harness.verify.gate import judge
 from harness.verify.verify import verify
-from mainrun.record.errors import InterruptionError, MachineError, RequestError, RunError
+from mainrun.record.errors import InterruptionError, MachineError, RequestError, RunError, StoredResultsError
 from tests.documents import read_code
 from tests.harness.fakes import FakeLauncher, build_request, skip_rendering
 from tests.harness.launch.test_faults import Disk, failing_disk
@@ -385,6 +386,8 @@ def test_the_printed_command_of_commands_alone_asks_for_what_it_was_planned_from
 def test_resume_runs_again_what_failed_and_nothing_else(tmp_path: Path) -> None:
     with pytest.raises(RunError):
         run(tmp_path, "import sys; sys.exit('no disk')")
+    with pytest.raises(StoredResultsError, match=r"not complete: mine-s1337\. Train them with compare --resume\."):
+        judge(tmp_path / "out", None, 99.0, False, "baseline")
     own = tmp_path / "out/runs/baseline-s1337/mainrun.log"
     before = own.read_bytes(), own.stat().st_mtime_ns
     code = copy_log(tmp_path, write_json(SMALL.build()))
