@@ -13,6 +13,7 @@ from harness.sources.names import Wish, make_arm_name, split_name
 from harness.sources.registry import IMPORTERS, claim, find_importer
 from harness.sources.source_log import LossUnit, SourceLog
 from harness.store.facts import read_facts
+from harness.store.locks import describe_excess
 from harness.store.runs import OWN_KIND, get_run_folder, load_run
 from mainrun.record.errors import RequestError, StoredResultsError
 from mainrun.record.inert import make_inert
@@ -84,6 +85,8 @@ def read_source(source: Source) -> SourceLog:
     What cannot be judged is a run that failed, without events and with file and line in its reason.
     """
     try:
+        if excess := find_excess(source):
+            raise RequestError(f"{excess} Keep what holds losses.")
         log = source.given.add_to(IMPORTERS[source.kind].read(source.path, source.name, source.loss_unit))
     except RequestError as error:
         return SourceLog([], [], "failed", str(error))
@@ -110,6 +113,12 @@ def list_files(kind: str, path: Path) -> list[tuple[Path, str]]:
         names = (RECORD_NAME, JOURNAL_NAME, "tokenizer.json", "title_losses.parquet")
         return [(path / name, name) for name in names if (path / name).exists()]
     return [(path, STORED_NAMES[kind])]
+
+
+def find_excess(source: Source) -> str | None:
+    """What is wrong with a source that has a file too large to be stored; None where none has. `OSError` as `stat`."""
+    sizes = [path.stat().st_size for path, _ in list_files(source.kind, source.path)]
+    return describe_excess(source.name, max(sizes, default=0))
 
 
 def _find(path: Path, depth: int = 0) -> Iterator[Source]:

@@ -9,7 +9,7 @@ from typing import Any
 from harness.plan.noise import KnownNoise, find_known_noise
 from harness.plan.plan import Arm, Plan, PlannedRun
 from harness.plan.planning import UNKNOWN_CORPUS
-from harness.sources.find import DEFAULT_SEED, Source, find_sources, list_files, read_source
+from harness.sources.find import DEFAULT_SEED, Source, find_excess, find_sources, list_files, read_source
 from harness.sources.given import NOTHING_GIVEN, Given
 from harness.sources.names import name_arms
 from harness.sources.source_log import LossUnit, SourceLog
@@ -202,8 +202,10 @@ def _describe(planned: PlannedRun, run: ImportedRun) -> dict[str, Any]:
 
 
 def _hash_files(source: Source) -> list[tuple[int, str]]:
-    """Size and SHA-256 of each file of a source; none of one that cannot be read, which is its run's reason."""
+    """Size and SHA-256 of each file of a source; none of one that is not read or stored, as its run's reason says."""
     try:
+        if find_excess(source):
+            return []
         return [(path.stat().st_size, compute_file_sha256(path)) for path, _ in list_files(source.kind, source.path)]
     except (OSError, StoredResultsError):
         return []

@@ -12,9 +12,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
+from harness.store.locks import MAX_FILE_BYTES
 from mainrun.record.errors import RequestError
 
-MAX_BYTES = 2 * 1024**3
+MAX_BYTES = MAX_FILE_BYTES
 """Unpacked; a larger log is refused."""
 MAX_LINE_BYTES = 64 * 1024**2
 BEGINNING_BYTES = 64 * 1024

@@ -33,6 +33,7 @@ from harness.plan.plan import PlannedRun
 from harness.plan.request import CompareRequest
 from harness.processes import GRACE_S, end_as_by_ctrl_c, end_processes
 from harness.store.document import load_document
+from harness.store.locks import hold
 from harness.store.runs import StoredComparison, load_comparison, load_run
 from harness.verify.gate import judge
 from harness.verify.verify import verify
@@ -515,3 +516,15 @@ def test_a_command_taken_in_again_is_the_arm_that_it_was_with_the_seeds_it_was_f
         assert any(note.startswith("its seed is not given; it is filed under 2,") for note in notes) == (stated is None)
         findings = {finding.name: finding.status for finding in verify(place, None, None, FakeLauncher())}
         assert findings["reimport"] == "PASS" and findings["seed"] == ("NOT CHECKED" if stated is None else "FAIL")
+
+
+def test_a_journal_larger_than_a_file_may_be_is_a_failed_run_and_is_not_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("harness.store.locks.MAX_FILE_BYTES", 1_000_000)
+    with pytest.raises(
+        RunError, match=r"its journal mine\.log has 1,000,001 bytes; a file of a comparison has 1,000,000"
+    ):
+        run(tmp_path, copy_log(tmp_path, b"\n" * 1_000_001))
+    with hold(tmp_path / "out"):
+        assert (tmp_path / "out/runs/mine-s1337/source.log").read_bytes() == b""
