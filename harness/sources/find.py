@@ -12,6 +12,7 @@ from harness.sources.given import NOTHING_GIVEN, Given
 from harness.sources.names import Wish, make_arm_name, split_name
 from harness.sources.registry import IMPORTERS, claim, find_importer
 from harness.sources.source_log import LossUnit, SourceLog
+from harness.sources.text import is_damaged
 from harness.store.facts import read_facts
 from harness.store.locks import describe_excess
 from harness.store.runs import OWN_KIND, get_run_folder, load_run
@@ -145,7 +146,7 @@ def _find(path: Path, depth: int = 0) -> Iterator[Source]:
         else:
             yield from _find_in_folder(path, name, depth)
     except OSError as error:
-        raise RequestError(f"--from: {path} cannot be read: {error.strerror}.") from None
+        raise RequestError(f"--from: {path} cannot be read: {error.strerror or error}.") from None
 
 
 def _find_stored(folder: Path, described: Mapping[str, Any]) -> Source:
@@ -162,12 +163,15 @@ def _place(folder: Path, arm: str, seed: int) -> Stored:
 
 
 def _find_in_folder(path: Path, name: str, depth: int) -> Iterator[Source]:
-    """The runs in a folder and below it: its logs, or where it has none what is known by its content."""
+    """The runs in a folder and below it: its logs, or where it has none what is known by its content.
+
+    A file that cannot be looked into is among them: it is a run that failed, with its reason, as where it is named.
+    """
     files = [file for file in sorted(path.iterdir()) if file.is_file() and not file.is_symlink()]
     logs = [file for file in files if file.name.lower().endswith(LOG_SUFFIXES)]
     found = [
         source
-        for file in logs or [file for file in files if not file.name.startswith(".") and claim(file)]
+        for file in logs or [file for file in files if not file.name.startswith(".") and _may_be_run(file)]
         for source in _find(file)
     ]
     if depth < MAX_DEPTH:
@@ -181,6 +185,13 @@ def _find_in_folder(path: Path, name: str, depth: int) -> Iterator[Source]:
     if depth == 0 and len(found) == 1 and found[0].kind != OWN_KIND:
         found = [replace(found[0], arm=Wish(make_arm_name(name), path))]
     yield from found
+
+
+def _may_be_run(file: Path) -> bool:
+    try:
+        return claim(file) is not None or is_damaged(file)
+    except OSError:
+        return True
 
 
 def _strip_suffixes(path: Path) -> str:
