@@ -38,12 +38,18 @@ def describe_command(comparison: StoredComparison) -> str:
 
 
 def _describe_sources(sources: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    """Each by its file's name, behind the arm's where the arm was named otherwise or the files are called alike."""
+    """Each by its file's name, behind the arm's where the arm was named otherwise or the files are called alike.
+
+    One of several logs of an arm is a run of a stored comparison, and so by that run's.
+    """
     named, arms = (Counter(source[key] for source in sources) for key in ("name", "arm"))
     for source in sources:
         name, arm = source["name"], source["arm"]
+        if arms[arm] > 1:
+            yield name if source["kind"] == OWN_KIND else f"{arm}-s{source['seed']}"
+            continue
         is_plain = source["kind"] == OWN_KIND or arm == make_arm_name(PurePath(name).stem)
-        yield name if arms[arm] > 1 or (is_plain and named[name] == 1) else f"{arm}={name}"
+        yield name if is_plain and named[name] == 1 else f"{arm}={name}"
 
 
 def _describe_training(plan: Plan) -> list[str]:

@@ -3,6 +3,7 @@
 from functools import partial
 from typing import Any
 
+from harness.check.corpus import OF_THE_TITLES
 from harness.check.known_code import is_known_elsewhere
 from harness.check.registry import NO_CODE, Evidence, Registry, UnvouchedError, register_of_runs
 from harness.store.facts import known
@@ -15,8 +16,6 @@ _HASHES = {
     "train_ids_sha256": "training tokens",
     "validation_ids_sha256": "validation tokens",
 }
-_TITLES = ("train_sha256", "validation_sha256", "num_train_titles", "num_validation_titles")
-"""What of a corpus does not depend on where it was read from."""
 
 
 @of_runs(
@@ -68,7 +67,7 @@ def _describe_initializer(record: dict[str, Any]) -> dict[str, Any]:
 def _find_difference(record: dict[str, Any], fresh: dict[str, Any]) -> str | None:
     for group, name in (("config", "setting"), ("corpus", "corpus"), ("sizes", "size")):
         stored, due = record[group], fresh[group]
-        for key in _TITLES if group == "corpus" else sorted(stored.keys() | due.keys()):
+        for key in OF_THE_TITLES if group == "corpus" else sorted(stored.keys() | due.keys()):
             if stored.get(key) != due.get(key):
                 return f"its {name} {key} is {stored.get(key)!r}, begun again it is {due.get(key)!r}"
     for key, name in _HASHES.items():

@@ -8,6 +8,7 @@ import re
 from functools import partial
 
 from harness.analyse.coverage import is_later_data, is_official
+from harness.check.corpus import find_other_corpus
 from harness.check.registry import (
     NO_CODE,
     NOT_VOUCHED,
@@ -84,12 +85,9 @@ def _find_fingerprinted(evidence: Evidence) -> StoredRun:
 @of_runs("same-data", "Same titles in all arms", _format_fingerprints)
 def check_same_data(evidence: Evidence, run: StoredRun) -> str | None:
     """All runs trained and evaluated the same titles, by fingerprint."""
-    facts, planned = run.facts, evidence.comparison.plan.corpus
-    if facts.corpus is not None:
-        journal = run.select("dataset_info")[0]
-        differing = [key for key, due in planned.items() if facts.corpus[key] != due or journal[key] != due]
-        if differing:
-            return f"its {differing[0]} is not the plan's"
+    facts, other = run.facts, find_other_corpus(run, evidence.comparison.plan.corpus)
+    if other is not None:
+        return f"its {other} is not the plan's"
     absent = f"it has no fingerprints; training tokens: {facts.num_train_tokens or 'not given'}"
     fingerprints = known(facts.train_sha256, absent), known(facts.validation_sha256, absent)
     first = _find_fingerprinted(evidence)
@@ -119,10 +117,7 @@ def judge_official_corpus(comparison: StoredComparison) -> Result:
         origin = comparison.plan.describe_corpus()
         return "NOT CHECKED", f"the titles are {origin}, not the task's dataset {OFFICIAL_DATASET}"
     for run in comparison.runs.values():
-        if run.facts.corpus is None:
-            continue
-        journal = run.select("dataset_info")[0]
-        if run.facts.corpus != corpus or any(journal[key] != value for key, value in corpus.items()):
+        if find_other_corpus(run, corpus) is not None:
             return "FAIL", f"the plan and {run.folder.name} do not name the same source of titles"
     if not re.fullmatch("[0-9a-f]{40}", corpus["revision"] or ""):
         return "FAIL", f"the titles came from the hub, but the recorded revision is {corpus['revision']}, no commit"

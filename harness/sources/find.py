@@ -12,7 +12,9 @@ from harness.sources.given import NOTHING_GIVEN, Given
 from harness.sources.names import Wish, make_arm_name, split_name
 from harness.sources.registry import IMPORTERS, claim, find_importer
 from harness.sources.source_log import LossUnit, SourceLog
+from harness.sources.text import is_damaged
 from harness.store.facts import read_facts
+from harness.store.locks import describe_excess
 from harness.store.runs import OWN_KIND, get_run_folder, load_run
 from mainrun.record.errors import RequestError, StoredResultsError
 from mainrun.record.inert import make_inert
@@ -26,6 +28,17 @@ DEFAULT_SEED = 1337
 LOG_SUFFIXES = (".log", ".log.gz", ".log.bz2", ".log.xz")
 MAX_DEPTH = 8
 MAX_SOURCES = 1_000
+
+
+@dataclass(frozen=True)
+class Stored:
+    """Which run of a comparison a source was, or is."""
+
+    runs: Path
+    """The folder of all runs of the comparison."""
+    arm: str
+    seed: int
+    """That it was filed under there."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +56,8 @@ class Source:
     loss_unit: LossUnit | None = None
     given: Given = NOTHING_GIVEN
     """As given now or, of a run that was taken in before, then."""
+    stored: Stored | None = None
+    """None of what is no run of a comparison."""
 
 
 def find_sources(texts: Sequence[str], loss_unit: LossUnit | None, given: Given = NOTHING_GIVEN) -> list[Source]:
@@ -71,6 +86,8 @@ def read_source(source: Source) -> SourceLog:
     What cannot be judged is a run that failed, without events and with file and line in its reason.
     """
     try:
+        if excess := find_excess(source):
+            raise RequestError(f"{excess} Keep what holds losses.")
         log = source.given.add_to(IMPORTERS[source.kind].read(source.path, source.name, source.loss_unit))
     except RequestError as error:
         return SourceLog([], [], "failed", str(error))
@@ -79,13 +96,14 @@ def read_source(source: Source) -> SourceLog:
     facts = read_facts(log.events)
     notes = [*log.notes, *facts.notes]
     if facts.seed is None:
-        notes.append(f"its seed is not given; it is filed under {DEFAULT_SEED}, which is not a finding")
+        seed = DEFAULT_SEED if source.stored is None else source.stored.seed
+        notes.append(f"its seed is not given; it is filed under {seed}, which is not a finding")
     return replace(log, notes=notes)
 
 
 def read_stored(folder: Path, described: Mapping[str, Any]) -> SourceLog:
     """Reads the bytes kept in a run's folder again, as its record's `source` says they were read."""
-    return read_source(_find_stored(folder, described, described["arm"]))
+    return read_source(_find_stored(folder, described))
 
 
 def list_files(kind: str, path: Path) -> list[tuple[Path, str]]:
@@ -96,6 +114,12 @@ def list_files(kind: str, path: Path) -> list[tuple[Path, str]]:
         names = (RECORD_NAME, JOURNAL_NAME, "tokenizer.json", "title_losses.parquet")
         return [(path / name, name) for name in names if (path / name).exists()]
     return [(path, STORED_NAMES[kind])]
+
+
+def find_excess(source: Source) -> str | None:
+    """What is wrong with a source that has a file too large to be stored; None where none has. `OSError` as `stat`."""
+    sizes = [path.stat().st_size for path, _ in list_files(source.kind, source.path)]
+    return describe_excess(source.name, max(sizes, default=0))
 
 
 def _find(path: Path, depth: int = 0) -> Iterator[Source]:
@@ -115,29 +139,39 @@ def _find(path: Path, depth: int = 0) -> Iterator[Source]:
                 yield from _find(folder)
         elif (path / RECORD_NAME).exists():
             stored = load_run(path)
-            own = Source(OWN_KIND, path, name, Wish(stored.arm))
-            yield _find_stored(path, stored.record["source"], stored.arm) if stored.is_read else own
+            own = Source(OWN_KIND, path, name, Wish(stored.arm), stored=_place(path, stored.arm, stored.seed))
+            yield _find_stored(path, stored.record["source"]) if stored.is_read else own
         elif claim(path):
             yield Source(EVENT_KIND, path, name, Wish(make_arm_name(name), path))
         else:
             yield from _find_in_folder(path, name, depth)
     except OSError as error:
-        raise RequestError(f"--from: {path} cannot be read: {error.strerror}.") from None
+        raise RequestError(f"--from: {path} cannot be read: {error.strerror or error}.") from None
 
 
-def _find_stored(folder: Path, described: Mapping[str, Any], arm: str) -> Source:
-    """The source that a run's folder keeps of a run that was itself taken in."""
-    kind, given = described["kind"], Given(**described.get("given", {}))
-    return Source(kind, folder / STORED_NAMES[kind], described["name"], Wish(arm), described["loss_unit"], given)
+def _find_stored(folder: Path, described: Mapping[str, Any]) -> Source:
+    """The source that a run's folder keeps of a run that was itself taken in, or is a command's."""
+    kind, arm, given = described["kind"], described["arm"], Given(**described.get("given", {}))
+    stored = _place(folder, arm, described["seed"])
+    return Source(
+        kind, folder / STORED_NAMES[kind], described["name"], Wish(arm), described["loss_unit"], given, stored
+    )
+
+
+def _place(folder: Path, arm: str, seed: int) -> Stored:
+    return Stored(folder.parent.resolve(), arm, seed)
 
 
 def _find_in_folder(path: Path, name: str, depth: int) -> Iterator[Source]:
-    """The runs in a folder and below it: its logs, or where it has none what is known by its content."""
+    """The runs in a folder and below it: its logs, or where it has none what is known by its content.
+
+    A file that cannot be looked into is among them: it is a run that failed, with its reason, as where it is named.
+    """
     files = [file for file in sorted(path.iterdir()) if file.is_file() and not file.is_symlink()]
     logs = [file for file in files if file.name.lower().endswith(LOG_SUFFIXES)]
     found = [
         source
-        for file in logs or [file for file in files if not file.name.startswith(".") and claim(file)]
+        for file in logs or [file for file in files if not file.name.startswith(".") and _may_be_run(file)]
         for source in _find(file)
     ]
     if depth < MAX_DEPTH:
@@ -151,6 +185,13 @@ def _find_in_folder(path: Path, name: str, depth: int) -> Iterator[Source]:
     if depth == 0 and len(found) == 1 and found[0].kind != OWN_KIND:
         found = [replace(found[0], arm=Wish(make_arm_name(name), path))]
     yield from found
+
+
+def _may_be_run(file: Path) -> bool:
+    try:
+        return claim(file) is not None or is_damaged(file)
+    except OSError:
+        return True
 
 
 def _strip_suffixes(path: Path) -> str:

@@ -30,6 +30,7 @@ MAX_NAME = 60
 _CUT_LOSS = re.compile(r"\]\s*\w+:[^{]*\bloss=[^\s=]*\Z")
 """A console line that ends with its loss, without an end of the line."""
 _PER_TOKEN = re.compile(r"nats?\W*_*(per|/)?\W*_*tok(en)?s?", re.IGNORECASE)
+_PER_CHAR = re.compile(r"char", re.IGNORECASE)
 _OTHER_UNIT = re.compile(r"tok|bit|bp[bc]|byte|word|ppl|perplex|percent|%", re.IGNORECASE)
 """In the name of a unit that is not nats per character."""
 
@@ -128,6 +129,8 @@ def _take_unit(event: Event, unit: LossUnit | None) -> str | None:
             f"the losses are in {quote(said)}. Read are nats per character and, with --loss-unit nats_per_token, nats "
             "per token."
         )
+    if is_per_token and isinstance(said, str) and _PER_CHAR.search(said):
+        return f"the losses are in {quote(said)}, and --loss-unit says {unit}. Give --loss-unit nats_per_char."
     if is_per_token and event["event"] == "validation_step":
         if event["full_loss_nats_per_char"] is not None:
             return "a loss per character stands beside the loss: it is no loss per token."

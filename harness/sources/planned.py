@@ -9,7 +9,7 @@ from typing import Any
 from harness.plan.noise import KnownNoise, find_known_noise
 from harness.plan.plan import Arm, Plan, PlannedRun
 from harness.plan.planning import UNKNOWN_CORPUS
-from harness.sources.find import DEFAULT_SEED, Source, find_sources, list_files, read_source
+from harness.sources.find import DEFAULT_SEED, Source, find_excess, find_sources, list_files, read_source
 from harness.sources.given import NOTHING_GIVEN, Given
 from harness.sources.names import name_arms
 from harness.sources.source_log import LossUnit, SourceLog
@@ -42,8 +42,9 @@ class ImportedRun:
 
     @property
     def seed(self) -> int:
-        if self.run is not None:
-            return self.run.seed
+        """Of a run of a comparison the one that it was filed under there: so its runs stay as many."""
+        if self.source.stored is not None:
+            return self.source.stored.seed
         return DEFAULT_SEED if self.facts.seed is None else self.facts.seed
 
     @property
@@ -88,7 +89,7 @@ def plan_import(name: str, runs: Sequence[ImportedRun], margin_percent: float) -
 
     Runs of one arm of one comparison stay one arm; any other run is an arm of its own.
     """
-    keys = [(run.source.path.parent.resolve(), run.source.arm.name) if run.run else id(run) for run in runs]
+    keys = [(stored.runs, stored.arm, run.source.arm) if (stored := run.source.stored) else id(run) for run in runs]
     groups: dict[object, list[ImportedRun]] = {}
     for key, run in zip(keys, runs, strict=True):
         groups.setdefault(key, []).append(run)
@@ -136,9 +137,9 @@ def _check_comparable(runs: Sequence[ImportedRun]) -> None:
                     f"{known[0][0]} and {name} have other {what} titles: their fingerprints are {known[0][1]} and "
                     f"{digest}. Runs on different titles are not compared."
                 )
-    units = {run.source.name: _find_unit(run) for run in runs}
-    if len(set(units.values())) > 1:
-        listed = ", ".join(f"{name}: {unit}" for name, unit in units.items())
+    units = [(run.source.name, _find_unit(run)) for run in runs]
+    if len({unit for _, unit in units}) > 1:
+        listed = ", ".join(f"{name}: {unit}" for name, unit in units)
         raise StoredResultsError(f"The validation losses have different units ({listed}) and are not compared.")
 
 
@@ -201,8 +202,10 @@ def _describe(planned: PlannedRun, run: ImportedRun) -> dict[str, Any]:
 
 
 def _hash_files(source: Source) -> list[tuple[int, str]]:
-    """Size and SHA-256 of each file of a source; none of one that cannot be read, which is its run's reason."""
+    """Size and SHA-256 of each file of a source; none of one that is not read or stored, as its run's reason says."""
     try:
+        if find_excess(source):
+            return []
         return [(path.stat().st_size, compute_file_sha256(path)) for path, _ in list_files(source.kind, source.path)]
     except (OSError, StoredResultsError):
         return []

@@ -10,6 +10,7 @@ from harness.plan.plan import Plan
 from harness.sources.find import EVENT_KIND, STORED_NAMES, list_files, read_stored
 from harness.sources.planned import ImportedRun
 from harness.sources.source_log import SourceLog
+from harness.store.locks import describe_excess
 from harness.store.runs import OWN_KIND, StoredRun, get_run_folder
 from mainrun.record.errors import RequestError
 from mainrun.record.files import atomic_write, compute_file_sha256, make_folder, save_json, save_text
@@ -60,10 +61,13 @@ def take_in_command(
     a file.
     """
     place = folder / STORED_NAMES["log"]
+    excess = describe_excess(f"its journal {source['name']}", len(content))
+    if excess:
+        content = b""
     with atomic_write(place) as file:
         file.write(content)
     described = {**source, "num_bytes": len(content), "observed_s": observed_s, "sha256": [compute_file_sha256(place)]}
-    reason = end
+    reason = end or excess
     if reason is None and not content:
         reason = f"its journal {source['name']} stayed empty"
     if reason is None:

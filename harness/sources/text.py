@@ -12,9 +12,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
+from harness.store.locks import MAX_FILE_BYTES
 from mainrun.record.errors import RequestError
 
-MAX_BYTES = 2 * 1024**3
+MAX_BYTES = MAX_FILE_BYTES
 """Unpacked; a larger log is refused."""
 MAX_LINE_BYTES = 64 * 1024**2
 BEGINNING_BYTES = 64 * 1024
@@ -42,6 +43,10 @@ _MARKS = {
 }
 
 
+class DamageError(RequestError):
+    """A packed file is damaged or cut short."""
+
+
 class Text:
     """One reading of a file's lines, each with its end; afterwards `notes` says what was not as it should be."""
 
@@ -56,8 +61,11 @@ class Text:
         try:
             with open_regular(self._path) as raw, self._unpack(raw) as file:
                 yield from self._decode(file)
-        except (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile) as error:
-            raise RequestError(f"{self._name} is packed, and damaged or cut short: {error}.") from None
+        except (EOFError, zlib.error, lzma.LZMAError, OSError) as error:
+            if getattr(error, "errno", None) is not None:
+                raise
+            # What unpacks bz2 and gzip says of damage that it is an error of the system, without a number.
+            raise DamageError(f"{self._name} is packed, and damaged or cut short: {error}.") from None
 
     @property
     def notes(self) -> list[str]:
@@ -142,3 +150,14 @@ def read_beginning(path: Path) -> list[str]:
             if num_read > BEGINNING_BYTES:
                 break
     return lines
+
+
+def is_damaged(path: Path) -> bool:
+    """Whether a file is packed and not even its first line can be unpacked. `OSError` as for `Text`."""
+    try:
+        next(iter(Text(path, path.name)), None)
+    except DamageError:
+        return True
+    except RequestError:
+        return False
+    return False

@@ -17,8 +17,8 @@ from mainrun.record.file_lock import lock
 from mainrun.record.files import compute_file_sha256
 from mainrun.record.run_record import FILE_NAME as RECORD_NAME
 
-MAX_FILE_BYTES = 2**30
-"""Of a file that is read whole."""
+MAX_FILE_BYTES = 2 * 2**30
+"""Of a file of a comparison, and so of one that is taken in."""
 CHECKPOINT_SUFFIX = ".pt"
 """Of states and weights, which the harness does not read."""
 
@@ -89,6 +89,13 @@ def refuse_changes(folder: Path) -> None:
             )
 
 
+def describe_excess(name: object, num_bytes: int) -> str | None:
+    """What is wrong with a file that is too large for a comparison; None where it is not."""
+    if num_bytes <= MAX_FILE_BYTES:
+        return None
+    return f"{name} has {num_bytes:,} bytes; a file of a comparison has {MAX_FILE_BYTES:,} at most."
+
+
 @contextmanager
 def blame_damage(folder: Path) -> Iterator[None]:
     """Calls an error inside damage, not a bug of ours, unless the stored files are known to be what we wrote."""
@@ -121,7 +128,6 @@ def _refuse_special(folder: Path) -> None:
             raise StoredResultsError(
                 f"{path} is a pipe, a device or a socket; a comparison holds only files. Delete it."
             )
-        if state.st_size > MAX_FILE_BYTES and path.suffix != CHECKPOINT_SUFFIX:
-            raise StoredResultsError(
-                f"{path} has {state.st_size:,} bytes; a file of a comparison has {MAX_FILE_BYTES:,} at most."
-            )
+        excess = describe_excess(path, state.st_size)
+        if excess and path.suffix != CHECKPOINT_SUFFIX:
+            raise StoredResultsError(excess)

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from harness.formats import count_digits_apart, format_loss, format_percent
-from harness.plan.plan import BEST, FIRST, PREVIOUS
-from harness.store.runs import load_comparison
+from harness.plan.plan import BEST, FIRST, PREVIOUS, PlannedRun
+from harness.store.runs import StoredComparison, load_comparison
 from harness.verify.derived import load_proven_document
 from mainrun.record.errors import EXIT_DONE, EXIT_INCONCLUSIVE, EXIT_NO, RequestError, StoredResultsError
 
@@ -49,18 +49,23 @@ def judge(
 
     Every stored number is made again from the journals before it is judged. Raises `RequestError` where nothing is
     asked, where there is no such arm, and where the arm is what others are compared with, or who that is depends on
-    the losses; `StoredResultsError` where runs are missing or the numbers are not those of the stored runs.
+    the losses; `StoredResultsError` where runs are missing, of a comparison of runs taken in those of the arms that are
+    judged, or the numbers are not those of the stored runs.
     """
     if min_improvement_percent is None and max_loss_nats_per_char is None and not require_conclusive:
         raise RequestError("gate asks nothing: give --min-improvement, --max-loss or --require-conclusive.")
     for asked in (min_improvement_percent, max_loss_nats_per_char):
         if asked is not None and not math.isfinite(asked):
             raise RequestError(f"gate takes finite numbers, not {asked}.")
-    document = _load_whole(folder)
+    comparison = load_comparison(folder)
+    _refuse_untrained(comparison)
+    document = load_proven_document(comparison)
     candidate = _find_arm(document, arm)
+    _refuse_lost(comparison, candidate["name"])
     conditions, baseline, title = [], None, candidate["label"]
     if min_improvement_percent is not None or require_conclusive:
         pair = _find_pair(folder, document, candidate)
+        _refuse_lost(comparison, pair["baseline"])
         baseline, title = pair["baseline"], f"{pair['candidate_label']} against {pair['baseline_label']}"
     if min_improvement_percent is not None:
         conditions.append(judge_improvement(pair["verdict"], min_improvement_percent, pair["doubts"]))
@@ -153,9 +158,32 @@ def _find_pair(folder: Path, document: dict[str, Any], candidate: dict[str, Any]
     raise StoredResultsError(f"{folder} cannot be judged: {candidate['label']} has no pair: {'; '.join(reasons)}.")
 
 
-def _load_whole(folder: Path) -> dict[str, Any]:
-    comparison = load_comparison(folder)
-    if comparison.unfinished:
-        names = ", ".join(comparison.plan.describe_run(run) for run in comparison.unfinished)
-        raise StoredResultsError(f"{folder} cannot be judged: not complete: {names}. Train them with compare --resume.")
-    return load_proven_document(comparison)
+def _refuse_untrained(comparison: StoredComparison) -> None:
+    """Where a run is not complete that can still be trained; all arms wait for it, as they were planned together."""
+    taken_in = _list_taken_in(comparison)
+    lacking = [comparison.plan.describe_run(run) for run in comparison.unfinished if run not in taken_in]
+    if lacking:
+        raise StoredResultsError(
+            f"{comparison.folder} cannot be judged: not complete: {', '.join(lacking)}. Train them with compare "
+            "--resume."
+        )
+
+
+def _refuse_lost(comparison: StoredComparison, arm: str) -> None:
+    """Where an arm lacks a run that was taken in, and that its pair would be made of."""
+    lost = {*comparison.unfinished} & _list_taken_in(comparison) & comparison.plan.compared_runs
+    for run in sorted(lost, key=comparison.plan.runs.index):
+        if run.arm == arm:
+            stored = comparison.runs.get(run)
+            said = [str(stored.record[key]) for key in ("status", "reason") if stored.record[key]] if stored else []
+            raise StoredResultsError(
+                f"{comparison.folder} cannot be judged: {comparison.plan.describe_run(run)} "
+                f"{': '.join(said).rstrip('.') or 'is missing'}. Choose another arm with --arm, or take the runs in "
+                "again with a whole one in its place, or without it."
+            )
+
+
+def _list_taken_in(comparison: StoredComparison) -> set[PlannedRun]:
+    """The runs that nothing here can train: all that were taken in but those of commands."""
+    sources = comparison.plan.sources or []
+    return {PlannedRun(source["arm"], source["seed"]) for source in sources if not source.get("external")}

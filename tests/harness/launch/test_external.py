@@ -33,9 +33,11 @@ from harness.plan.plan import PlannedRun
 from harness.plan.request import CompareRequest
 from harness.processes import GRACE_S, end_as_by_ctrl_c, end_processes
 from harness.store.document import load_document
-from harness.store.runs import StoredComparison, load_run
+from harness.store.locks import hold
+from harness.store.runs import StoredComparison, load_comparison, load_run
+from harness.verify.gate import judge
 from harness.verify.verify import verify
-from mainrun.record.errors import InterruptionError, MachineError, RequestError, RunError
+from mainrun.record.errors import InterruptionError, MachineError, RequestError, RunError, StoredResultsError
 from tests.documents import read_code
 from tests.harness.fakes import FakeLauncher, build_request, skip_rendering
 from tests.harness.launch.test_faults import Disk, failing_disk
@@ -385,6 +387,8 @@ def test_the_printed_command_of_commands_alone_asks_for_what_it_was_planned_from
 def test_resume_runs_again_what_failed_and_nothing_else(tmp_path: Path) -> None:
     with pytest.raises(RunError):
         run(tmp_path, "import sys; sys.exit('no disk')")
+    with pytest.raises(StoredResultsError, match=r"not complete: mine-s1337\. Train them with compare --resume\."):
+        judge(tmp_path / "out", None, 99.0, False, "baseline")
     own = tmp_path / "out/runs/baseline-s1337/mainrun.log"
     before = own.read_bytes(), own.stat().st_mtime_ns
     code = copy_log(tmp_path, write_json(SMALL.build()))
@@ -485,3 +489,42 @@ def test_resume_does_not_join_a_command_that_outlived_a_harness_that_was_killed(
         except RequestError:
             assert time.monotonic() < deadline
     assert load_run(folder / "runs/mine-s1337").record["status"] == "imported"
+
+
+@pytest.mark.parametrize("stated", [None, 1337], ids=["no seed in the log", "one seed in all logs"])
+def test_a_command_taken_in_again_is_the_arm_that_it_was_with_the_seeds_it_was_filed_under(
+    stated: int | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seeds = (1337, 1, 2)
+    for seed in seeds:
+        lines = replace(SMALL, final=1.7 + seed / 100_000, hyperparameters={"seed": stated}).build()
+        (tmp_path / f"{seed}.txt").write_bytes(write_json(lines))
+    folder = run(
+        tmp_path, f"import shutil, sys; shutil.copy(f'{tmp_path}/{{sys.argv[1]}}.txt', 'mine.log')", seeds=seeds
+    )
+    monkeypatch.setattr("harness.launch.local.LocalLauncher", FakeLauncher)
+    with skip_rendering():
+        assert main(["compare", "--from", str(folder), "--against", "mine", "--out", str(tmp_path / "again")]) == 0
+    comparison = load_comparison(tmp_path / "again")
+    assert [arm.name for arm in comparison.plan.arms] == ["baseline", "mine"]
+    assert {*comparison.runs} == {PlannedRun(arm, seed) for arm in ("baseline", "mine") for seed in seeds}
+    (pair,) = load_document(tmp_path / "again")["pairs"]
+    assert (pair["baseline"], pair["verdict"]["num_seed_pairs"]) == ("mine", 3)
+    assert "mine-s1337 mine-s1 baseline-s1 baseline-s2 mine-s2" in describe_command(comparison)
+    for place in (folder, tmp_path / "again"):
+        notes = [event["text"] for event in load_run(place / "runs/mine-s2").select("import_note")]
+        assert any(note.startswith("its seed is not given; it is filed under 2,") for note in notes) == (stated is None)
+        findings = {finding.name: finding.status for finding in verify(place, None, None, FakeLauncher())}
+        assert findings["reimport"] == "PASS" and findings["seed"] == ("NOT CHECKED" if stated is None else "FAIL")
+
+
+def test_a_journal_larger_than_a_file_may_be_is_a_failed_run_and_is_not_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("harness.store.locks.MAX_FILE_BYTES", 1_000_000)
+    with pytest.raises(
+        RunError, match=r"its journal mine\.log has 1,000,001 bytes; a file of a comparison has 1,000,000"
+    ):
+        run(tmp_path, copy_log(tmp_path, b"\n" * 1_000_001))
+    with hold(tmp_path / "out"):
+        assert (tmp_path / "out/runs/mine-s1337/source.log").read_bytes() == b""

@@ -1,8 +1,12 @@
 """What `--from` leads to: names of arms, folders, files that are none, runs that failed, facts that are given."""
 
+import errno
+import gzip
 import json
+import lzma
 import os
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 
@@ -10,6 +14,7 @@ from harness.cli.app import main
 from harness.launch.local import LocalLauncher
 from harness.sources.find import find_sources
 from harness.sources.names import Wish, name_arms
+from harness.sources.text import open_regular
 from harness.store.document import load_document
 from harness.store.runs import load_comparison
 from harness.verify.verify import verify
@@ -77,6 +82,46 @@ def test_a_folder_is_gone_through_by_content_and_not_through_links(tmp_path: Pat
     ]
     with pytest.raises(RequestError, match="Name the file"):
         find_sources([str(root / "d")], None)
+
+
+DAMAGED = {
+    "bad.csv.bz2": b"BZh9" + b"\0" * 60,
+    "bad.csv.gz": gzip.compress(PLAIN.encode())[:10] + b"\xff" * 60,
+    "bad.csv.xz": lzma.compress(PLAIN.encode())[:20],
+}
+
+
+@pytest.mark.parametrize("name", DAMAGED)
+@pytest.mark.parametrize("is_named", [True, False])
+def test_a_damaged_file_is_a_run_that_failed_where_it_is_named_and_in_a_folder(
+    is_named: bool, name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "sweep"
+    files = [put(folder / "good.csv", PLAIN), put(folder / name, DAMAGED[name])]
+    (folder / "notes.txt").write_text("tried twice\n")
+    sources = [*(files if is_named else [str(folder)]), "--loss-unit", "nats_per_char"]
+    assert compare(sources, tmp_path / "out") == 2
+    assert f"{name} is packed, and damaged or cut short: " in capsys.readouterr().err
+    other = put(tmp_path / "other.csv", write_table("step,val_loss", LONGER))
+    assert compare([other, *sources], tmp_path / "out") == 3
+    assert list_arms(tmp_path / "out") == {"other": "imported", "good": "imported", "bad": "failed"}
+
+
+def test_a_file_of_a_folder_that_may_not_be_read_is_a_run_that_failed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(path: Path) -> BinaryIO:
+        if path.name == "closed.csv":
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        return open_regular(path)
+
+    for module in ("text", "event_files"):
+        monkeypatch.setattr(f"harness.sources.{module}.open_regular", refuse)
+    for name, content in (("a", PLAIN), ("b", write_table("step,val_loss", LONGER)), ("closed", PLAIN)):
+        put(tmp_path / "sweep" / f"{name}.csv", content)
+    assert compare([str(tmp_path / "sweep"), "--loss-unit", "nats_per_char"], tmp_path / "out") == 3
+    assert list_arms(tmp_path / "out") == {"a": "imported", "b": "imported", "closed": "failed"}
+    assert "closed.csv cannot be read: Permission denied." in capsys.readouterr().out
 
 
 def test_pipes_and_devices_are_not_opened(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

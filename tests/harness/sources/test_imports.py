@@ -356,6 +356,12 @@ def test_a_run_of_ours_beside_its_own_log(tiny_comparison: Path, tmp_path: Path)
     assert [arm["name"] for arm in load_document(tmp_path / "out")["arms"]] == ["baseline", "mainrun"]
 
 
+def test_two_arms_of_a_comparison_that_are_given_one_name_stay_two(tiny_comparison: Path, tmp_path: Path) -> None:
+    runs = [f"mine={tiny_comparison}/runs/{arm}-s1337" for arm in ("baseline", "optimized")]
+    assert compare(runs, tmp_path / "out") == 0
+    assert [arm["name"] for arm in load_document(tmp_path / "out")["arms"]] == ["mine", "mine-2"]
+
+
 def test_a_changed_run_of_ours_is_refused(own_comparison: Path, tmp_path: Path) -> None:
     journal = own_comparison / "runs/optimized-s1337/mainrun.log"
     journal.write_bytes(journal.read_bytes() + b"{}\n")

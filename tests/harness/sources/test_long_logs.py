@@ -7,10 +7,18 @@ from pathlib import Path
 
 import pytest
 
+from harness.cli.app import main
 from harness.sources import one_run, runs
 from harness.sources.log import read_log
+from harness.sources.text import MAX_BYTES
+from harness.store.locks import MAX_FILE_BYTES
+from harness.store.runs import load_run
 from mainrun.record.errors import RequestError
+from tests.harness.sources.logs import BASELINE, SAME_COVERAGE, write_json
+from tests.harness.sources.test_imports import compare, write
 
+LIMIT = 1_000_000
+"""What the tests take for the largest file."""
 NUM_STEPS = 40_000
 EVERY = 4_000
 
@@ -71,3 +79,21 @@ def test_more_evaluations_than_can_be_kept_are_refused_in_one_line(
     monkeypatch.setattr(runs, "MAX_KEPT", 1_000)
     with pytest.raises(RequestError, match=r"^x.log: a run of more than 1,000 evaluations is not read\. Keep .*\.$"):
         read_log(write_long(tmp_path / "x.log", 2_000, 1), "x.log")
+
+
+def test_a_log_that_can_be_taken_in_can_be_kept() -> None:
+    assert MAX_BYTES == MAX_FILE_BYTES
+
+
+def test_a_log_as_large_as_a_file_may_be_is_judged_and_a_larger_one_fails_and_is_not_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for limit in ("harness.sources.text.MAX_BYTES", "harness.store.locks.MAX_FILE_BYTES"):
+        monkeypatch.setattr(limit, LIMIT)
+    contents = {"a": write_json(BASELINE.build()), "b": write_json(SAME_COVERAGE.build()), "c": b"epoch 1\n"}
+    sizes = {"a": LIMIT, "b": LIMIT, "c": LIMIT + 1}
+    padded = {name: content.ljust(sizes[name] - 1) + b"\n" for name, content in contents.items()}
+    assert compare(write(tmp_path, **padded), tmp_path / "out") == 3
+    assert load_run(tmp_path / "out/runs/c-s1337").record["reason"].startswith("c.log has 1,000,001 bytes; a file of a")
+    assert not (tmp_path / "out/runs/c-s1337/source.log").exists()
+    assert main(["verify", str(tmp_path / "out")]) == 0

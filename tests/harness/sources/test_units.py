@@ -88,3 +88,30 @@ def test_a_log_that_states_losses_per_token_is_read_where_that_is_asked_for(tmp_
     (tmp_path / "x.log").write_bytes(write_json([{**EVALUATION, "step": 88, "loss": 2.5, "unit": "nats/token"}]))
     log = read(tmp_path / "x.log", "nats_per_token")
     assert get_last(log) == (88, 2.5) and log.events[-1]["loss_unit"] == "nats_per_token"
+
+
+@pytest.mark.parametrize("unit", ["nats_per_char", "nats/character"])
+def test_a_log_that_states_losses_per_character_is_refused_where_losses_per_token_are_asked_for(
+    unit: str, tmp_path: Path
+) -> None:
+    evaluation: dict[str, Any] = {**EVALUATION, "step": 88, "loss": 2.5}
+    config: dict[str, Any] = {"event": "config", "loss_unit": unit}
+    for lines in ([evaluation | {"unit": unit}], [evaluation | {"loss_unit": unit}], [config, evaluation]):
+        (tmp_path / "x.log").write_bytes(write_json(lines))
+        log = read(tmp_path / "x.log", "nats_per_token")
+        assert log.status == "failed" and f"line 1: the losses are in '{unit}', and --loss-unit says" in str(log.reason)
+
+
+def test_a_log_that_states_nats_of_nothing_is_read_as_asked(tmp_path: Path) -> None:
+    (tmp_path / "x.log").write_bytes(write_json([{**EVALUATION, "step": 88, "loss": 2.5, "unit": "nats"}]))
+    assert get_last(read(tmp_path / "x.log", "nats_per_token")) == (88, 2.5)
+
+
+def test_tables_of_one_file_name_and_two_units_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    tables = [tmp_path / folder / "metrics.csv" for folder in "ab"]
+    for table, column in zip(tables, ("validation/frozen_loss_nats_per_char", "val_loss"), strict=True):
+        table.parent.mkdir()
+        table.write_text(f"step,{column}\n1,2.1\n100,1.75\n")
+    given = ("--loss-unit", "nats_per_token")
+    assert compare([*map(str, tables)], tmp_path / "out", *given) == 4 and not (tmp_path / "out").exists()
+    assert "units (metrics.csv: nats_per_char, metrics.csv: nats_per_token)" in capsys.readouterr().err

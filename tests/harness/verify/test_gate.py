@@ -23,7 +23,7 @@ from harness.verify.gate import (
     judge_improvement,
     judge_loss,
 )
-from mainrun.record.errors import RequestError, StoredResultsError
+from mainrun.record.errors import RequestError, RunError, StoredResultsError
 from mainrun.record.files import save_json
 from tests.harness.fakes import (
     Curve,
@@ -36,6 +36,10 @@ from tests.harness.fakes import (
     skip_rendering,
     write_events,
 )
+from tests.harness.sources.logs import BASELINE as LOG
+from tests.harness.sources.logs import SAME_COVERAGE as OTHER_LOG
+from tests.harness.sources.logs import write_json
+from tests.harness.sources.test_imports import compare, write
 
 
 def build_verdict(low: float, high: float, word: str = "IMPROVED") -> dict[str, Any]:
@@ -171,12 +175,41 @@ def test_asking_nothing_is_a_wrong_request(tiny_comparison: Path) -> None:
 
 
 def test_a_comparison_with_a_failed_run_cannot_be_judged(tmp_path: Path) -> None:
-    from mainrun.record.errors import RunError
-
     with pytest.raises(RunError):
         make_comparison(tmp_path, launcher=FakeLauncher({"optimized": Mishap("fail", step=20)}))
-    with pytest.raises(StoredResultsError, match="optimized-s1337"):
+    with pytest.raises(StoredResultsError, match=r"optimized-s1337 .* Train them with compare --resume\."):
         judge(tmp_path / "fake", 0.0, None, False)
+
+
+def test_logs_are_judged_whatever_became_of_a_third_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    logs = write(tmp_path, a=write_json(LOG.build()), b=write_json(OTHER_LOG.build()), broken=b"starting up\n")
+    assert compare(logs, tmp_path / "out") == 3
+    gate = ["gate", str(tmp_path / "out"), "--min-improvement", "0", "--max-loss", "1.33"]
+    assert main([*gate, "--arm", "b"]) == 0
+    assert main([*gate, "--arm", "b", "--require-conclusive"]) == 5
+    capsys.readouterr()
+    for asked in (gate, [*gate, "--require-conclusive"], [*gate[:2], *gate[-2:]]):
+        assert main(asked) == 4
+        said = capsys.readouterr().err
+        assert "cannot be judged: broken-s1337 failed: broken.log, lines 1 to 1: there is no validation loss" in said
+        assert "Choose another arm with --arm" in said and "--resume" not in said
+
+
+@pytest.mark.parametrize("against", ["first", "optimized"])
+def test_of_runs_taken_in_the_two_arms_that_are_judged_have_to_be_whole(
+    against: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    launcher = FakeLauncher({"optimized-s1": Mishap("fail", step=20)})
+    with pytest.raises(RunError):
+        make_comparison(tmp_path, ("baseline", "baseline", "optimized"), (1337, 1), launcher)
+    monkeypatch.setattr("harness.launch.local.LocalLauncher", FakeLauncher)
+    assert compare([str(tmp_path / "fake")], tmp_path / "out", "--against", against) == 3
+    asked = (0.0, None, True)
+    if against == "first":
+        assert judge(tmp_path / "out", *asked, "baseline-2").baseline == "baseline"
+    lacking = "optimized" if against == "first" else "baseline-2"
+    with pytest.raises(StoredResultsError, match=r"optimized-s1 \(changed\) failed: training loss nan"):
+        judge(tmp_path / "out", *asked, lacking)
 
 
 @pytest.mark.parametrize("number", ["1e999", "-1e999"])
