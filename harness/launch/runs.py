@@ -82,8 +82,7 @@ def train_alike(request: CompareRequest, plan: Plan, folder: Path) -> CompareReq
                 f"{run.folder_name} was begun with --threads {threads}, not {request.threads}, and its bits depend on "
                 "it. Go on with that, begin anew in another folder, or ask for both with --mixed-machines."
             )
-        if (request.jobs or 1) > 1:  # of a run alone the environment says it
-            request = replace(request, threads=threads)
+        request = replace(request, threads=threads)
     return request
 
 

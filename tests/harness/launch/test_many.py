@@ -108,17 +108,18 @@ def test_an_interruption_ends_all_and_resume_trains_what_is_missing(tmp_path: Pa
     assert load_document(folder)["num_runs_complete"] == 6
 
 
+@pytest.mark.parametrize("jobs", [1, 2])
 def test_a_comparison_goes_on_with_the_threads_it_was_begun_with(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    jobs: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("harness.launch.shares.count_cores", lambda: 8)
+    monkeypatch.setattr("harness.launch.shares.count_cores", lambda: 12)
     with pytest.raises(RunError):
         compare(tmp_path / "a", FakeLauncher({"optimized": Mishap("never")}), jobs=4)
-    with pytest.raises(RequestError, match="was begun with --threads 2, not 1"):
+    with pytest.raises(RequestError, match="was begun with --threads 3, not 1"):
         compare(tmp_path / "a", FakeLauncher(), jobs=2, threads=1, resume=True)
-    compare(tmp_path / "a", FakeLauncher(), jobs=2, resume=True)
+    compare(tmp_path / "a", FakeLauncher(), jobs=jobs, resume=True)
     records = [json.loads(path.read_text()) for path in (tmp_path / "a").glob("runs/*/run.json")]
-    assert {record["machine"]["num_threads"] for record in records} == {2}
+    assert {record["machine"]["num_threads"] for record in records} == {3}
 
 
 @dataclass
