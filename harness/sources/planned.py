@@ -137,7 +137,7 @@ def _check_comparable(runs: Sequence[ImportedRun]) -> None:
                     f"{known[0][0]} and {name} have other {what} titles: their fingerprints are {known[0][1]} and "
                     f"{digest}. Runs on different titles are not compared."
                 )
-    units = [(run.source.name, _find_unit(run)) for run in runs]
+    units = [(run.source.name, unit) for run in runs if (unit := _find_unit(run))]
     if len({unit for _, unit in units}) > 1:
         listed = ", ".join(f"{name}: {unit}" for name, unit in units)
         raise StoredResultsError(f"The validation losses have different units ({listed}) and are not compared.")
@@ -164,11 +164,12 @@ def _refuse_copies(runs: Sequence[ImportedRun]) -> None:
         names[said] = run.source.name
 
 
-def _find_unit(run: ImportedRun) -> str:
+def _find_unit(run: ImportedRun) -> str | None:
+    """That of its validation losses; None where it has none, as one that diverged before its first evaluation."""
     if run.log is None:
         return "nats_per_char"
     units = [event.get("loss_unit") for event in run.log.events if event["event"] == "validation_step"]
-    return next((unit for unit in units if unit), "nats_per_char")
+    return next((unit for unit in units if unit), "nats_per_char") if units else None
 
 
 def _choose_seeds(seeds: Sequence[Sequence[int]]) -> list[int]:
