@@ -58,6 +58,8 @@ class Source:
     """As given now or, of a run that was taken in before, then."""
     stored: Stored | None = None
     """None of what is no run of a comparison."""
+    record: Mapping[str, Any] | None = None
+    """Of a log that was taken in before, or is a command's: the record of its run."""
 
 
 def find_sources(texts: Sequence[str], loss_unit: LossUnit | None, given: Given = NOTHING_GIVEN) -> list[Source]:
@@ -142,7 +144,7 @@ def _find(path: Path, depth: int = 0) -> Iterator[Source]:
             stored = load_run(path)
             if stored.is_read:
                 check_run_hashes(stored)
-                yield _find_stored(path, stored.record["source"])
+                yield replace(_find_stored(path, stored.record["source"]), record=stored.record)
             else:
                 yield Source(OWN_KIND, path, name, Wish(stored.arm), stored=_place(path, stored.arm, stored.seed))
         elif claim(path):

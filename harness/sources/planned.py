@@ -14,7 +14,7 @@ from harness.sources.given import NOTHING_GIVEN, Given
 from harness.sources.names import name_arms
 from harness.sources.source_log import LossUnit, SourceLog
 from harness.store.facts import RunFacts, read_facts
-from harness.store.runs import OWN_KIND, StoredRun, check_run_hashes, load_run
+from harness.store.runs import OWN_KIND, WAS_EXTERNAL, StoredRun, check_run_hashes, find_command, load_run
 from mainrun.record.errors import RequestError, StoredResultsError
 from mainrun.record.files import compute_file_sha256
 
@@ -197,9 +197,17 @@ def _describe(planned: PlannedRun, run: ImportedRun) -> dict[str, Any]:
         "name": run.source.name,
         "loss_unit": run.source.loss_unit,
         **({"given": given} if given else {}),
+        **_describe_command(run.source),
         "num_bytes": sum(num_bytes for num_bytes, _ in run.files),
         "sha256": [digest for _, digest in run.files],
     }
+
+
+def _describe_command(source: Source) -> dict[str, Any]:
+    """What the harness observed of the command that wrote a log, which the log does not say; nothing of other logs."""
+    record = source.record or {}
+    command = find_command(record)
+    return {WAS_EXTERNAL: command, "observed_s": record["source"].get("observed_s")} if command else {}
 
 
 def _hash_files(source: Source) -> list[tuple[int, str]]:

@@ -1,5 +1,6 @@
 """What a comparison has stored so far: its plan, and the record and journal of each run."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -36,6 +37,8 @@ COMPLETE = ("complete", "imported")
 """Statuses of runs that are whole: trained here, and taken in from a log."""
 OWN_KIND = "run"
 """Kind of a record's `source` that is a run of the training program; all others are importers'."""
+WAS_EXTERNAL = "was_external"
+"""Field of a record's `source`: the command of another program whose log it is, run where it was taken in from."""
 OURS = ("trained", OWN_KIND)
 """Origins of runs of the training program: all that they were trained with is known."""
 
@@ -188,6 +191,12 @@ def is_read(record: dict[str, Any]) -> bool:
     """Whether a record is of a log, its own or a command's."""
     source = record.get("source")
     return isinstance(source, dict) and source.get("kind", OWN_KIND) != OWN_KIND
+
+
+def find_command(record: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The command that the harness saw write a record's log, here or where the log was taken in from; None for none."""
+    source = record.get("source") or {}
+    return source.get("external") or source.get(WAS_EXTERNAL)
 
 
 def is_complete(folder: Path) -> bool:
