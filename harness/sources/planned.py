@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -14,7 +14,7 @@ from harness.sources.given import NOTHING_GIVEN, Given
 from harness.sources.names import name_arms
 from harness.sources.source_log import LossUnit, SourceLog
 from harness.store.facts import RunFacts, read_facts
-from harness.store.runs import OWN_KIND, WAS_EXTERNAL, StoredRun, check_run_hashes, find_command, load_run
+from harness.store.runs import COMPLETE, OWN_KIND, WAS_EXTERNAL, StoredRun, check_run_hashes, find_command, load_run
 from mainrun.record.errors import RequestError, StoredResultsError
 from mainrun.record.files import compute_file_sha256
 
@@ -116,10 +116,18 @@ def plan_import(name: str, runs: Sequence[ImportedRun], margin_percent: float) -
 def _read(source: Source) -> ImportedRun:
     files = _hash_files(source)
     if source.kind != OWN_KIND:
-        return ImportedRun(source, read_source(source), None, files)
+        return ImportedRun(source, _keep_failure(source, read_source(source)), None, files)
     run = load_run(source.path)
     check_run_hashes(run)
     return ImportedRun(source, None, run, files)
+
+
+def _keep_failure(source: Source, log: SourceLog) -> SourceLog:
+    """The log of a command that failed has failed with it, for the command's reason: it may look whole."""
+    record = source.record or {}
+    if not find_command(record) or record["status"] in COMPLETE:
+        return log
+    return replace(log, status=record["status"], reason=record["reason"])
 
 
 def _name_failure(run: ImportedRun) -> str:

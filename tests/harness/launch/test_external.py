@@ -545,6 +545,26 @@ def test_what_the_harness_saw_of_a_command_is_held_against_its_log_where_it_is_t
         assert describe_command(load_comparison(out)).startswith("python -m harness compare --from")
 
 
+def test_a_command_that_failed_and_left_a_whole_log_stays_failed_where_it_is_taken_in_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code = copy_log(tmp_path, write_json(SMALL.build()))
+    with pytest.raises(RunError, match="exit code 1: no room"):
+        run(tmp_path, f"{code}; import sys; sys.exit('no room')")
+    monkeypatch.setattr("harness.launch.local.LocalLauncher", FakeLauncher)
+    for source, out in ((tmp_path / "out", tmp_path / "again"), (tmp_path / "again", tmp_path / "third")):
+        assert take_in_again(source, out) == 3
+        reason = "its command ended with exit code 1: no room"
+        assert f"mine-s1337 failed: {reason}" in capsys.readouterr().out
+        record = load_run(out / "runs/mine-s1337").record
+        assert (record["status"], record["reason"]) == ("failed", reason)
+        document = load_document(out)
+        assert document["pairs"] == [] and document["arms"][1]["final"] is None
+        findings = {finding.name: finding.status for finding in verify(out, None, None, FakeLauncher())}
+        assert findings["reimport"] == "PASS" and "own-clock" not in findings
+        assert {name for name, status in findings.items() if status == "FAIL"} == {"same-tokens"}  # as above
+
+
 def test_a_journal_larger_than_a_file_may_be_is_a_failed_run_and_is_not_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
