@@ -32,7 +32,8 @@ _FIELDS = (
 _FINAL_FIELDS = ("final_weights_sha256", *HASHED_FILES.values(), "peak_memory_bytes")
 """What a record must hold, and what that of a complete run must hold too."""
 _SOURCE_FIELDS = ("status", "reason", "arm", "seed", "source", "plan_sha256")
-"""And the record of a run that was read from a log."""
+_LOG_FIELDS = ("arm", "seed", "kind", "name", "loss_unit", "sha256", "files")
+"""And the record of a run that was read from a log, and its `source`."""
 COMPLETE = ("complete", "imported")
 """Statuses of runs that are whole: trained here, and taken in from a log."""
 OWN_KIND = "run"
@@ -175,9 +176,10 @@ def load_run(folder: Path) -> StoredRun:
         raise StoredResultsError(f"{folder / RECORD_NAME} is damaged: its status is {status!r}.")
     fields = _SOURCE_FIELDS if not own else (*_FIELDS, *_FINAL_FIELDS) if whole else _FIELDS
     missing = [key for key in fields if key not in record]
+    missing += [] if own else [f"source.{key}" for key in _LOG_FIELDS if key not in record["source"]]
     if missing:
         raise StoredResultsError(f"{folder / RECORD_NAME} is damaged: {', '.join(missing)} missing.")
-    for name in () if own else record["source"].get("files", ()):
+    for name in () if own else record["source"]["files"]:
         if not isinstance(name, str) or Path(name).is_absolute() or ".." in Path(name).parts:
             raise StoredResultsError(f"{folder / RECORD_NAME} is damaged: {name!r} is no file of the run.")
     for name in HASHED_FILES if own and whole else ():

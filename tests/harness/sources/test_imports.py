@@ -216,6 +216,19 @@ def test_a_record_that_names_a_file_outside_of_its_run_is_damaged(
         assert f"run.json is damaged: {name!r} is no file of the run" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("key", ["name", "files", "loss_unit"])
+def test_a_record_that_does_not_say_how_its_log_was_read_is_damaged(
+    public: Path, tmp_path: Path, key: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = Path(shutil.copytree(public, tmp_path / "copy"))
+    path = folder / "runs/adamw-s1337/run.json"
+    record = load_json(path, 2)
+    del record["source"][key]
+    save_json(path, record)
+    assert compare([str(folder)], tmp_path / "out") == 4
+    assert f"run.json is damaged: source.{key} missing" in capsys.readouterr().err
+
+
 def test_a_changed_denominator_fails_the_first_loss(tmp_path: Path) -> None:
     lines = [
         line | {"loss": line["loss"] / 20} if line["event"] == "validation_step" else line for line in BASELINE.build()
