@@ -23,7 +23,7 @@ from harness.check.registry import (
 )
 from harness.formats import format_number_of
 from harness.store.facts import SEPARATOR_CHARS, AbsentError, find_setting, known
-from harness.store.runs import StoredComparison, StoredRun
+from harness.store.runs import StoredComparison, StoredRun, find_command
 
 PLAUSIBILITY: Registry = {}
 plausible = partial(register, PLAUSIBILITY)
@@ -202,7 +202,8 @@ def check_distinct_runs(evidence: Evidence) -> Result:
 
 
 def _select_commands(comparison: StoredComparison) -> list[StoredRun]:
-    return [run for run in comparison.runs.values() if run.origin == "command" and run.is_complete]
+    """Runs whose command the harness saw, though it was in the comparison that they were taken in from."""
+    return [run for run in comparison.runs.values() if find_command(run.record) and run.is_complete]
 
 
 @plausible(

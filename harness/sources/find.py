@@ -15,7 +15,7 @@ from harness.sources.source_log import LossUnit, SourceLog
 from harness.sources.text import is_damaged
 from harness.store.facts import read_facts
 from harness.store.locks import describe_excess
-from harness.store.runs import OWN_KIND, get_run_folder, load_run
+from harness.store.runs import OWN_KIND, check_run_hashes, get_run_folder, load_run
 from mainrun.record.errors import RequestError, StoredResultsError
 from mainrun.record.inert import make_inert
 from mainrun.record.run_record import FILE_NAME as RECORD_NAME
@@ -58,12 +58,15 @@ class Source:
     """As given now or, of a run that was taken in before, then."""
     stored: Stored | None = None
     """None of what is no run of a comparison."""
+    record: Mapping[str, Any] | None = None
+    """Of a log that was taken in before, or is a command's: the record of its run."""
 
 
 def find_sources(texts: Sequence[str], loss_unit: LossUnit | None, given: Given = NOTHING_GIVEN) -> list[Source]:
     """The runs that `PATH` or `NAME=PATH` lead to, in order; a comparison gives all of its runs.
 
-    Raises `RequestError` where nothing is there, and where a name is given to several runs.
+    Raises `RequestError` where nothing is there, and where a name is given to several runs; `StoredResultsError` where
+    a log that was taken in before, or its journal, was changed after it.
     """
     sources = []
     for text in texts:
@@ -139,8 +142,11 @@ def _find(path: Path, depth: int = 0) -> Iterator[Source]:
                 yield from _find(folder)
         elif (path / RECORD_NAME).exists():
             stored = load_run(path)
-            own = Source(OWN_KIND, path, name, Wish(stored.arm), stored=_place(path, stored.arm, stored.seed))
-            yield _find_stored(path, stored.record["source"]) if stored.is_read else own
+            if stored.is_read:
+                check_run_hashes(stored)
+                yield replace(_find_stored(path, stored.record["source"]), record=stored.record)
+            else:
+                yield Source(OWN_KIND, path, name, Wish(stored.arm), stored=_place(path, stored.arm, stored.seed))
         elif claim(path):
             yield Source(EVENT_KIND, path, name, Wish(make_arm_name(name), path))
         else:

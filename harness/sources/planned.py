@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -14,7 +14,7 @@ from harness.sources.given import NOTHING_GIVEN, Given
 from harness.sources.names import name_arms
 from harness.sources.source_log import LossUnit, SourceLog
 from harness.store.facts import RunFacts, read_facts
-from harness.store.runs import OWN_KIND, StoredRun, check_run_hashes, load_run
+from harness.store.runs import COMPLETE, OWN_KIND, WAS_EXTERNAL, StoredRun, check_run_hashes, find_command, load_run
 from mainrun.record.errors import RequestError, StoredResultsError
 from mainrun.record.files import compute_file_sha256
 
@@ -116,10 +116,18 @@ def plan_import(name: str, runs: Sequence[ImportedRun], margin_percent: float) -
 def _read(source: Source) -> ImportedRun:
     files = _hash_files(source)
     if source.kind != OWN_KIND:
-        return ImportedRun(source, read_source(source), None, files)
+        return ImportedRun(source, _keep_failure(source, read_source(source)), None, files)
     run = load_run(source.path)
     check_run_hashes(run)
     return ImportedRun(source, None, run, files)
+
+
+def _keep_failure(source: Source, log: SourceLog) -> SourceLog:
+    """The log of a command that failed has failed with it, for the command's reason: it may look whole."""
+    record = source.record or {}
+    if not find_command(record) or record["status"] in COMPLETE:
+        return log
+    return replace(log, status=record["status"], reason=record["reason"])
 
 
 def _name_failure(run: ImportedRun) -> str:
@@ -137,7 +145,7 @@ def _check_comparable(runs: Sequence[ImportedRun]) -> None:
                     f"{known[0][0]} and {name} have other {what} titles: their fingerprints are {known[0][1]} and "
                     f"{digest}. Runs on different titles are not compared."
                 )
-    units = [(run.source.name, _find_unit(run)) for run in runs]
+    units = [(run.source.name, unit) for run in runs if (unit := _find_unit(run))]
     if len({unit for _, unit in units}) > 1:
         listed = ", ".join(f"{name}: {unit}" for name, unit in units)
         raise StoredResultsError(f"The validation losses have different units ({listed}) and are not compared.")
@@ -164,11 +172,12 @@ def _refuse_copies(runs: Sequence[ImportedRun]) -> None:
         names[said] = run.source.name
 
 
-def _find_unit(run: ImportedRun) -> str:
+def _find_unit(run: ImportedRun) -> str | None:
+    """That of its validation losses; None where it has none, as one that diverged before its first evaluation."""
     if run.log is None:
         return "nats_per_char"
     units = [event.get("loss_unit") for event in run.log.events if event["event"] == "validation_step"]
-    return next((unit for unit in units if unit), "nats_per_char")
+    return next((unit for unit in units if unit), "nats_per_char") if units else None
 
 
 def _choose_seeds(seeds: Sequence[Sequence[int]]) -> list[int]:
@@ -196,9 +205,17 @@ def _describe(planned: PlannedRun, run: ImportedRun) -> dict[str, Any]:
         "name": run.source.name,
         "loss_unit": run.source.loss_unit,
         **({"given": given} if given else {}),
+        **_describe_command(run.source),
         "num_bytes": sum(num_bytes for num_bytes, _ in run.files),
         "sha256": [digest for _, digest in run.files],
     }
+
+
+def _describe_command(source: Source) -> dict[str, Any]:
+    """What the harness observed of the command that wrote a log, which the log does not say; nothing of other logs."""
+    record = source.record or {}
+    command = find_command(record)
+    return {WAS_EXTERNAL: command, "observed_s": record["source"].get("observed_s")} if command else {}
 
 
 def _hash_files(source: Source) -> list[tuple[int, str]]:

@@ -1,5 +1,6 @@
 """What a comparison has stored so far: its plan, and the record and journal of each run."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -31,11 +32,14 @@ _FIELDS = (
 _FINAL_FIELDS = ("final_weights_sha256", *HASHED_FILES.values(), "peak_memory_bytes")
 """What a record must hold, and what that of a complete run must hold too."""
 _SOURCE_FIELDS = ("status", "reason", "arm", "seed", "source", "plan_sha256")
-"""And the record of a run that was read from a log."""
+_LOG_FIELDS = ("arm", "seed", "kind", "name", "loss_unit", "sha256", "files")
+"""And the record of a run that was read from a log, and its `source`."""
 COMPLETE = ("complete", "imported")
 """Statuses of runs that are whole: trained here, and taken in from a log."""
 OWN_KIND = "run"
 """Kind of a record's `source` that is a run of the training program; all others are importers'."""
+WAS_EXTERNAL = "was_external"
+"""Field of a record's `source`: the command of another program whose log it is, run where it was taken in from."""
 OURS = ("trained", OWN_KIND)
 """Origins of runs of the training program: all that they were trained with is known."""
 
@@ -172,9 +176,10 @@ def load_run(folder: Path) -> StoredRun:
         raise StoredResultsError(f"{folder / RECORD_NAME} is damaged: its status is {status!r}.")
     fields = _SOURCE_FIELDS if not own else (*_FIELDS, *_FINAL_FIELDS) if whole else _FIELDS
     missing = [key for key in fields if key not in record]
+    missing += [] if own else [f"source.{key}" for key in _LOG_FIELDS if key not in record["source"]]
     if missing:
         raise StoredResultsError(f"{folder / RECORD_NAME} is damaged: {', '.join(missing)} missing.")
-    for name in () if own else record["source"].get("files", ()):
+    for name in () if own else record["source"]["files"]:
         if not isinstance(name, str) or Path(name).is_absolute() or ".." in Path(name).parts:
             raise StoredResultsError(f"{folder / RECORD_NAME} is damaged: {name!r} is no file of the run.")
     for name in HASHED_FILES if own and whole else ():
@@ -188,6 +193,12 @@ def is_read(record: dict[str, Any]) -> bool:
     """Whether a record is of a log, its own or a command's."""
     source = record.get("source")
     return isinstance(source, dict) and source.get("kind", OWN_KIND) != OWN_KIND
+
+
+def find_command(record: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The command that the harness saw write a record's log, here or where the log was taken in from; None for none."""
+    source = record.get("source") or {}
+    return source.get("external") or source.get(WAS_EXTERNAL)
 
 
 def is_complete(folder: Path) -> bool:

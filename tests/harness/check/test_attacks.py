@@ -133,7 +133,6 @@ class Command:
     record: dict[str, Any]
     events: list[dict[str, Any]]
     folder: Path = Path("other-s1337")
-    origin: str = "command"
     is_complete: bool = True
 
 
@@ -146,7 +145,7 @@ def test_a_log_that_took_no_time_was_not_trained(
     observed_s: float | None, elapsed_s: float | None, status: str, tiny_comparison: Path
 ) -> None:
     event = {"event": "validation_step", "step": 900, "elapsed_time": elapsed_s}
-    run = Command({"source": {"observed_s": observed_s}}, [event])
+    run = Command({"source": {"external": {"command": ["train"]}, "observed_s": observed_s}}, [event])
     comparison = load_comparison(tiny_comparison)
     comparison.runs.clear()
     comparison.runs[load_plan(tiny_comparison).runs[0]] = run  # type: ignore[assignment]  # all that is looked at

@@ -38,6 +38,7 @@ from harness.store.runs import StoredComparison, load_comparison, load_run
 from harness.verify.gate import judge
 from harness.verify.verify import verify
 from mainrun.record.errors import InterruptionError, MachineError, RequestError, RunError, StoredResultsError
+from mainrun.record.files import load_json, save_json
 from tests.documents import read_code
 from tests.harness.fakes import FakeLauncher, build_request, skip_rendering
 from tests.harness.launch.test_faults import Disk, failing_disk
@@ -516,6 +517,52 @@ def test_a_command_taken_in_again_is_the_arm_that_it_was_with_the_seeds_it_was_f
         assert any(note.startswith("its seed is not given; it is filed under 2,") for note in notes) == (stated is None)
         findings = {finding.name: finding.status for finding in verify(place, None, None, FakeLauncher())}
         assert findings["reimport"] == "PASS" and findings["seed"] == ("NOT CHECKED" if stated is None else "FAIL")
+
+
+def take_in_again(folder: Path, out: Path) -> int:
+    with skip_rendering():
+        return main(["compare", "--from", str(folder), "--out", str(out)])
+
+
+@pytest.mark.parametrize(("observed_s", "status"), [(0.1, "FAIL"), (None, "NOT VOUCHED"), (700.0, "PASS")])
+def test_what_the_harness_saw_of_a_command_is_held_against_its_log_where_it_is_taken_in_again(
+    observed_s: float | None, status: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = run(tmp_path, copy_log(tmp_path, write_json(SMALL.build())))
+    record = load_json(folder / "runs/mine-s1337/run.json", 2)
+    save_json(folder / "runs/mine-s1337/run.json", {**record, "source": {**record["source"], "observed_s": observed_s}})
+    monkeypatch.setattr("harness.launch.local.LocalLauncher", FakeLauncher)
+    for source, out in ((folder, tmp_path / "again"), (tmp_path / "again", tmp_path / "third")):
+        assert take_in_again(source, out) == 0
+        findings = {finding.name: finding for finding in verify(out, None, None, FakeLauncher())}
+        assert findings["own-clock"].status == status and findings["reimport"].status == "PASS"
+        failed = {name for name, finding in findings.items() if finding.status == "FAIL"}
+        assert failed - {"own-clock"} == {"same-tokens"}  # the log is that of other titles
+        doubts = load_document(out)["pairs"][0]["doubts"]
+        assert (findings["own-clock"].evidence in doubts) == (status != "PASS")
+        taken = load_run(out / "runs/mine-s1337")
+        assert taken.record["source"]["was_external"] == record["source"]["external"] and taken.origin == "log"
+        assert describe_command(load_comparison(out)).startswith("python -m harness compare --from")
+
+
+def test_a_command_that_failed_and_left_a_whole_log_stays_failed_where_it_is_taken_in_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code = copy_log(tmp_path, write_json(SMALL.build()))
+    with pytest.raises(RunError, match="exit code 1: no room"):
+        run(tmp_path, f"{code}; import sys; sys.exit('no room')")
+    monkeypatch.setattr("harness.launch.local.LocalLauncher", FakeLauncher)
+    for source, out in ((tmp_path / "out", tmp_path / "again"), (tmp_path / "again", tmp_path / "third")):
+        assert take_in_again(source, out) == 3
+        reason = "its command ended with exit code 1: no room"
+        assert f"mine-s1337 failed: {reason}" in capsys.readouterr().out
+        record = load_run(out / "runs/mine-s1337").record
+        assert (record["status"], record["reason"]) == ("failed", reason)
+        document = load_document(out)
+        assert document["pairs"] == [] and document["arms"][1]["final"] is None
+        findings = {finding.name: finding.status for finding in verify(out, None, None, FakeLauncher())}
+        assert findings["reimport"] == "PASS" and "own-clock" not in findings
+        assert {name for name, status in findings.items() if status == "FAIL"} == {"same-tokens"}  # as above
 
 
 def test_a_journal_larger_than_a_file_may_be_is_a_failed_run_and_is_not_kept(

@@ -181,6 +181,19 @@ def test_an_edited_import_is_caught(public: Path, tmp_path: Path, edit: Any, che
     assert findings[check] == "FAIL" and findings["reimport"] == "FAIL"
 
 
+@pytest.mark.parametrize("name", ["source.log", "mainrun.log"])
+@pytest.mark.parametrize("place", ["", "runs/adamw-s1337"], ids=["the comparison", "the run"])
+def test_a_stored_log_that_was_changed_is_refused_where_it_is_taken_in_again(
+    public: Path, tmp_path: Path, place: str, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = Path(shutil.copytree(public, tmp_path / "copy"))
+    path = folder / "runs/adamw-s1337" / name
+    path.write_bytes(path.read_bytes().replace(b"1.328", b"1.228"))
+    sources = [str(folder / "runs/baseline-s1337"), str(folder / place)] if place else [str(folder)]
+    assert compare(sources, tmp_path / "out") == 4 and not (tmp_path / "out").exists()
+    assert f"adamw-s1337/{name} was changed after the run: its SHA-256 is" in capsys.readouterr().err
+
+
 def test_a_note_in_other_words_is_not_vouched_for_and_fails_nothing(public: Path, tmp_path: Path) -> None:
     folder = Path(shutil.copytree(public, tmp_path / "out"))
     edit_note(folder)
@@ -201,6 +214,19 @@ def test_a_record_that_names_a_file_outside_of_its_run_is_damaged(
     for verb in (["verify"], ["report"], ["gate", "--max-loss", "1"]):
         assert main([*verb, str(folder)]) == 4
         assert f"run.json is damaged: {name!r} is no file of the run" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("key", ["name", "files", "loss_unit"])
+def test_a_record_that_does_not_say_how_its_log_was_read_is_damaged(
+    public: Path, tmp_path: Path, key: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = Path(shutil.copytree(public, tmp_path / "copy"))
+    path = folder / "runs/adamw-s1337/run.json"
+    record = load_json(path, 2)
+    del record["source"][key]
+    save_json(path, record)
+    assert compare([str(folder)], tmp_path / "out") == 4
+    assert f"run.json is damaged: source.{key} missing" in capsys.readouterr().err
 
 
 def test_a_changed_denominator_fails_the_first_loss(tmp_path: Path) -> None:

@@ -115,3 +115,13 @@ def test_tables_of_one_file_name_and_two_units_are_refused(tmp_path: Path, capsy
     given = ("--loss-unit", "nats_per_token")
     assert compare([*map(str, tables)], tmp_path / "out", *given) == 4 and not (tmp_path / "out").exists()
     assert "units (metrics.csv: nats_per_char, metrics.csv: nats_per_token)" in capsys.readouterr().err
+
+
+def test_a_run_without_evaluations_has_no_unit_that_the_others_could_differ_from(tmp_path: Path) -> None:
+    diverged = [
+        {**line, "loss": float("nan")} if line["event"] == "validation_step" else line for line in BASELINE.build()
+    ]
+    logs = {"one": build_per_token(BASELINE), "two": build_per_token(SAME_COVERAGE), "bad": write_json(diverged)}
+    assert compare(write(tmp_path, **logs), tmp_path / "out", "--loss-unit", "nats_per_token") == 3
+    arms = {arm["name"]: arm["reason"] for arm in load_document(tmp_path / "out")["arms"]}
+    assert arms["bad"].startswith("it diverged") and arms["one"] is arms["two"] is None
