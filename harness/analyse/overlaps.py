@@ -6,28 +6,32 @@ from harness.formats import format_hash
 from harness.plan.plan import PlannedRun
 from harness.store.arm_fields import Arm
 from harness.store.document import RunEntry
-from harness.store.runs import OWN_KIND, TAKEN_OVER, StoredComparison, StoredRun
+from harness.store.runs import TAKEN_OVER, StoredComparison, StoredRun
 
 RESUMED = "run_resumed"
 """The event before which a run stood still."""
 
 
 def count_beside(comparison: StoredComparison) -> tuple[dict[PlannedRun, int], int]:
-    """How many other runs went on while a run did, of those trained under this plan by our program.
+    """How many other runs went on while a run did, of those trained by our program under one plan.
 
-    Runs beside none are absent, and others may have been made on other machines. Then how many went on at once at most.
-    A run that was cut off and went on later did not go on in between.
+    Runs beside none are absent: those of other plans may have been made on other machines. Then how many went on at
+    once at most. A run that was cut off and went on later did not go on in between.
     """
-    spans = [
-        (start, end, planned)
-        for planned, run in comparison.runs.items()
-        if run.origin == "trained" and TAKEN_OVER not in run.record
-        for start, end in _find_spans(run)
-    ]
+    by_plan: dict[str, list[tuple[float, float, PlannedRun]]] = {}
+    for planned, run in comparison.runs.items():
+        if not run.is_read and TAKEN_OVER not in run.record and run.trained_under is not None:
+            by_plan.setdefault(run.trained_under, []).extend((*span, planned) for span in _find_spans(run))
+    counted = [_count_beside(sorted(spans, key=lambda span: span[:2])) for spans in by_plan.values()]
+    beside = {planned: number for numbers, _ in counted for planned, number in numbers.items()}
+    return beside, max((most for _, most in counted), default=0)
+
+
+def _count_beside(spans: Sequence[tuple[float, float, PlannedRun]]) -> tuple[dict[PlannedRun, int], int]:
     beside: dict[PlannedRun, set[PlannedRun]] = {}
     going_on: list[tuple[float, PlannedRun]] = []
     most = 0
-    for start, end, planned in sorted(spans, key=lambda span: span[:2]):
+    for start, end, planned in spans:
         going_on = [(until, other) for until, other in going_on if until > start]
         for _, other in going_on:
             if other != planned:
@@ -43,11 +47,12 @@ def find_time_doubts(arms: Sequence[Arm], runs: Sequence[RunEntry]) -> list[str]
     names = {arm["name"] for arm in arms}
     own = [run for run in runs if run["arm"] in names]
     machines = {(arm["machine"]["device_name"], arm["machine"]["num_threads"]) for arm in arms if arm["machine"]}
+    plans = {run["taken_in_from"] for run in own if "taken_in_from" in run}
     found = {
         "runs went on at the same time": any("num_runs_beside" in run for run in own),
         "a run was interrupted": any("resumed" in run for run in own),
         "a run was taken over from another comparison": any("taken_over" in run for run in own),
-        "a run was taken in after it was made": any(run.get("origin") == OWN_KIND for run in own),
+        "runs were not trained under one plan": None in plans or len(plans) > 1,
         "machines or threads differ": len(machines) > 1,
     }
     return [words for words, is_so in found.items() if is_so]

@@ -6,7 +6,7 @@ from itertools import pairwise
 from harness.analyse.overlaps import RESUMED
 from harness.plan.plan import PlannedRun
 from harness.store.document import RunEntry
-from harness.store.runs import TAKEN_OVER, StoredComparison, StoredRun
+from harness.store.runs import OWN_KIND, TAKEN_OVER, StoredComparison, StoredRun
 
 NOTED_CLOCK_CHANGE_S = 1.0
 """A machine's clock that was set back by less is not worth a caveat."""
@@ -22,6 +22,8 @@ def describe_run(comparison: StoredComparison, planned: PlannedRun, beside: Mapp
         described |= _describe_clock(run)
     if planned not in plan.compared_runs:
         described["is_left_out"] = True
+    if run is not None and run.origin == OWN_KIND:
+        described["taken_in_from"] = run.trained_under
     if planned in beside:
         described["num_runs_beside"] = beside[planned]
     return described

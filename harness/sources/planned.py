@@ -14,7 +14,16 @@ from harness.sources.given import NOTHING_GIVEN, Given
 from harness.sources.names import name_arms
 from harness.sources.source_log import LossUnit, SourceLog
 from harness.store.facts import RunFacts, read_facts
-from harness.store.runs import COMPLETE, OWN_KIND, WAS_EXTERNAL, StoredRun, check_run_hashes, find_command, load_run
+from harness.store.runs import (
+    COMPLETE,
+    OWN_KIND,
+    TRAINED_UNDER,
+    WAS_EXTERNAL,
+    StoredRun,
+    check_run_hashes,
+    find_command,
+    load_run,
+)
 from mainrun.record.errors import RequestError, StoredResultsError
 from mainrun.record.files import compute_file_sha256
 
@@ -206,6 +215,7 @@ def _describe(planned: PlannedRun, run: ImportedRun) -> dict[str, Any]:
         "loss_unit": run.source.loss_unit,
         **({"given": given} if given else {}),
         **_describe_command(run.source),
+        **({} if run.run is None else {TRAINED_UNDER: run.run.trained_under}),
         "num_bytes": sum(num_bytes for num_bytes, _ in run.files),
         "sha256": [digest for _, digest in run.files],
     }

@@ -13,7 +13,7 @@ FILE_NAME = "comparison.json"
 
 
 class RunEntry(TypedDict, total=False):
-    """How a planned run ended; the last five fields are there only where they say something."""
+    """How a planned run ended; the last six fields are there only where they say something."""
 
     arm: str
     """Name of its arm."""
@@ -29,6 +29,8 @@ class RunEntry(TypedDict, total=False):
     """Why it is not whole."""
     taken_over: dict[str, Any]
     """Where it was trained, if in another comparison."""
+    taken_in_from: str | None
+    """SHA-256 of the plan that a run of ours which was taken in was trained under; None where nothing says so."""
     resumed: dict[str, Any]
     """After which `steps` it went on, and the SHA-256 of the `checkpoints` it took."""
     clock_set_back_s: float

@@ -21,8 +21,7 @@ from mainrun.record.title_losses import SCHEMA_VERSION as TITLE_SCHEMA_VERSION
 
 RUNS_FOLDER = "runs"
 WORK_FOLDER, CHECKOUT_FOLDER = "work", "checkout"
-"""Of a command's run: for what the command writes, and for the files of its revision while it runs. Once the journal
-was taken in, nothing in them is read."""
+"""Of a command's run: what the command writes, and the files of its revision; read until the journal is taken in."""
 TAKEN_OVER = "taken_over"
 """Field of a record: where the run was trained. Absent from the record of a run that was trained where it stands."""
 _FIELDS = (
@@ -40,6 +39,8 @@ OWN_KIND = "run"
 """Kind of a record's `source` that is a run of the training program; all others are importers'."""
 WAS_EXTERNAL = "was_external"
 """Field of a record's `source`: the command of another program whose log it is, run where it was taken in from."""
+TRAINED_UNDER = "trained_under"
+"""Field of such a `source` of ours: SHA-256 of the plan that the run was trained under."""
 OURS = ("trained", OWN_KIND)
 """Origins of runs of the training program: all that they were trained with is known."""
 
@@ -70,6 +71,12 @@ class StoredRun:
         """`trained`, `command` for another program's, `run` for one taken in, else the kind of its log."""
         source = self.record.get("source")
         return "trained" if source is None else "command" if source.get("external") else str(source["kind"])
+
+    @property
+    def trained_under(self) -> str | None:
+        """SHA-256 of the plan it was trained under; None where nothing says so, and of logs."""
+        found = self.record.get("source", {TRAINED_UNDER: self.record["plan_sha256"]}).get(TRAINED_UNDER)
+        return None if found is None else str(found)
 
     @property
     def has_title_losses(self) -> bool:

@@ -90,6 +90,7 @@ def test_one_seed_is_no_mean(tiny_document: dict[str, Any]) -> None:
         ({"num_runs_beside": 1}, "runs went on at the same time"),
         ({"resumed": {"steps": [3], "checkpoints": ["0"]}}, "a run was interrupted"),
         ({"taken_over": {}}, "a run was taken over from another comparison"),
+        ({"taken_in_from": None}, "runs were not trained under one plan"),
         ({}, None),
     ],
 )

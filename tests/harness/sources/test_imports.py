@@ -511,7 +511,10 @@ def test_comparisons_that_share_no_seed_are_shown_side_by_side_and_not_decided(
     undecided = dict.fromkeys(["baseline-2", "optimized-2", *(["log"] if with_log else [])], "INCONCLUSIVE")
     assert words == {"optimized": shared, **undecided} and shared != "INCONCLUSIVE"
     assert "the two runs have different seeds" in document["pairs"][1]["verdict"]["reason"]
-    assert "equal-arms" not in [claim["id"] for claim in document["caveats"]]
+    caveats = [claim["id"] for claim in document["caveats"]]
+    assert "equal-arms" not in caveats and "runs-beside-others" not in caveats
+    doubts = {pair["candidate"]: pair["time_doubts"] for pair in document["pairs"]}
+    assert doubts["optimized"] == [] and doubts["optimized-2"] == ["runs were not trained under one plan"]
     report = (tmp_path / "out" / SUMMARY).read_text(encoding="utf-8")
     assert ("With runs of other programs" in report) == with_log
     findings = {finding.name: finding.status for finding in verify(tmp_path / "out", None, None, LocalLauncher())}
