@@ -97,6 +97,9 @@ def test_what_was_left_out_of_the_frontier_harmed_or_was_worth_nothing() -> None
         "window": "IMPROVED",
         "plain": "EQUIVALENT",
     }
+    whole = load_document(ROOT / "results" / "mainrun-former")
+    hold_part("docs/frontier.md", "former-mainrun", describe_recipes(whole))
+    assert f"{-whole['pairs'][0]['verdict']['gain_percent']:.2f} % lower" in read_document("docs/frontier.md")
     [pair] = load_at_laptop("frontier-former")["pairs"]
     assert pair["candidate"] == "frontier" and pair["verdict"]["word"] == "IMPROVED"
 

@@ -13,7 +13,7 @@ from harness.verify.verify import verify
 
 RESULTS = Path(__file__).parents[1] / "results"
 REFERENCES = (
-    "quick-synthetic", "quick-seeds", "mainrun-frontier", "frontier-laptop", "frontier-ablation",
+    "quick-synthetic", "quick-seeds", "mainrun-frontier", "mainrun-former", "frontier-laptop", "frontier-ablation",
     "frontier-rdrop", "frontier-parts", "frontier-left-out", "frontier-former",
 )  # fmt: skip
 """Committed comparisons; a folder of results may hold others that stay on their machine."""

@@ -93,9 +93,13 @@ def has_other_code(comparison: StoredComparison, baseline: PlannedRun, candidate
 
 
 def find_code(comparison: StoredComparison, planned: PlannedRun) -> dict[str, str] | None:
-    """The files of a run's training program by their hashes, as it states them."""
+    """The files of a run's training program by their hashes, as it states them, but for the one of recipes.
+
+    A recipe is a name of settings, and the run's record has these.
+    """
     run = comparison.runs.get(planned)
-    return None if run is None else run.facts.source_sha256
+    code = None if run is None else run.facts.source_sha256
+    return None if code is None else {name: digest for name, digest in code.items() if name != "recipes.py"}
 
 
 def _select_losses(finals: Finals, arm: str, field: str) -> dict[int, float]:

@@ -27,7 +27,9 @@ def build(tiny: Path, times: dict[str, Sequence[float | str]]) -> StoredComparis
             {"event": "run_resumed" if isinstance(moment, str) else "training_step", "timestamp": float(moment)}
             for moment in moments
         ]
-        runs[PlannedRun(name, 1)] = StoredRun(name, 1, tiny / name, {"status": "complete", "plan_sha256": "0" * 64}, events)
+        runs[PlannedRun(name, 1)] = StoredRun(
+            name, 1, tiny / name, {"status": "complete", "plan_sha256": "0" * 64}, events
+        )
     return replace(comparison, runs=runs)
 
 
