@@ -50,10 +50,7 @@ def test_what_is_said_of_several_seeds_is_of_the_committed_comparison() -> None:
 
 WITHOUT = {
     "data.tokenizer": "byte-pair tokens",
-    "model.positions": "learned positions",
-    "model.shifts": "no shifts",
     "optimizer.weight_decay": "no weight decay",
-    "schedule.name": "a cosine schedule",
     "training.order": "a fixed order",
     "training.rdrop": "one pass a step",
 }

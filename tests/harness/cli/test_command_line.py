@@ -391,11 +391,11 @@ def test_a_comparison_does_not_go_on_with_other_code_or_another_machine_than_its
     assert run(*arguments)[0] == 130
     launcher.mishaps = {}
     launcher.source_sha256 = {**SOURCE_SHA256, "model/gpt.py": 64 * "0"}
-    launcher.machine = {**MACHINE, "num_threads": 3}
+    launcher.machine = {**MACHINE, "library_versions": {**MACHINE["library_versions"], "torch": "2.0.0"}}
     exit_code, _, stderr = run(*arguments, "--resume")
     assert exit_code == 4
     assert "optimized-s1337: baseline-s1337 was trained by other code or otherwise" in stderr
-    assert "changed: machine.num_threads, source.model/gpt.py. Go back" in stderr
+    assert "changed: source.model/gpt.py, torch. Go back" in stderr
     launcher.source_sha256, launcher.machine = SOURCE_SHA256, MACHINE
     assert run(*arguments, "--resume")[0] == 0
 
