@@ -1,7 +1,8 @@
 """The main job: plan, launch, collect, analyse, render. Each stage reads only what the one before it stored."""
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -70,19 +71,23 @@ def run_comparison(request: CompareRequest, launcher: Launcher, display: Progres
             ) from None
         if failures and not _has_measurements(plan, folder):
             raise RunError(f"No run measured anything. {' '.join(failures)}")
-        try:
+        said = f"{len(failures)} of {len(plan.runs)} runs failed. {' '.join(failures)}" if failures else None
+        with tell_failures(said):
             make_reports(folder)
-        except MachineError as error:
-            if failures:
-                raise RunError(f"{_say_failures(failures, plan)} {error}") from error
-            raise
-    if failures:
-        raise RunError(f"{_say_failures(failures, plan)} Reports are in {folder}.")
+    if said:
+        raise RunError(f"{said} Reports are in {folder}.")
     return folder
 
 
-def _say_failures(failures: Sequence[str], plan: Plan) -> str:
-    return f"{len(failures)} of {len(plan.runs)} runs failed. {' '.join(failures)}"
+@contextmanager
+def tell_failures(said: str | None) -> Iterator[None]:
+    """Has what is `said` of runs that failed told first where the machine lacks what the reports inside need."""
+    try:
+        yield
+    except MachineError as error:
+        if said:
+            raise RunError(f"{said} {error}") from error
+        raise
 
 
 def check_comparison(

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.formats import format_ends, format_loss, format_percent, format_ratio
+from harness.store.document import load_document
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
@@ -78,6 +79,18 @@ def list_commands(text: str) -> list[list[str]]:
             if line.startswith(program):
                 found.append([program.rpartition(" ")[2], *shlex.split(line.removeprefix(program), comments=True)])
     return found
+
+
+KNOWN_NOISE = {"quick": ("quick-seeds", 1337), "laptop": ("frontier-laptop", None)}
+"""By preset the committed comparison that shows its noise, and the seed left out, by which single runs are judged."""
+
+
+def load_known_gains(preset: str) -> list[float]:
+    """Gains in percent of the seed pairs of baseline and optimized that the known noise is of."""
+    name, left_out = KNOWN_NOISE[preset]
+    pairs = load_document(ROOT / "results" / name)["pairs"]
+    [pair] = [pair for pair in pairs if (pair["baseline"], pair["candidate"]) == ("baseline", "optimized")]
+    return [entry["gain_percent"] for entry in pair["robustness"]["seed_pairs"] if entry["seed"] != left_out]
 
 
 def describe_recipes(document: dict[str, Any]) -> str:

@@ -21,6 +21,7 @@ from mainrun.record.errors import RequestError
 from mainrun.train import parse_request
 from tests.documents import (
     DOCUMENTS,
+    KNOWN_NOISE,
     PROGRAMS,
     ROOT,
     find_part,
@@ -30,6 +31,7 @@ from tests.documents import (
     list_commands,
     list_links,
     list_spans,
+    load_known_gains,
     read_code,
     read_document,
 )
@@ -83,17 +85,13 @@ def test_the_noise_that_is_known_is_told_with_its_gains() -> None:
         "|---|---:|---:|---|---|",
     ]
     for preset, prior in PRIORS.items():
-        name = {"quick": "quick-seeds", "laptop": "frontier-laptop"}[preset]
-        pair = next(
-            pair for pair in load_document(ROOT / "results" / name)["pairs"] if pair["candidate"] == "optimized"
-        )
-        gains = [entry["gain_percent"] for entry in pair["robustness"]["seed_pairs"]][-prior.num_pairs :]
+        name, _ = KNOWN_NOISE[preset]
         cells = (
             f"`{preset}`",
             f"{prior.sd_percent:g} %",
             f"{prior.low_percent:g} to {prior.high_percent:g} %",
             f"[`results/{name}`](../results/{name}/PERFORMANCE_SUMMARY.md)",
-            ", ".join(f"{gain:.3f}" for gain in gains),
+            ", ".join(f"{gain:.3f}" for gain in load_known_gains(preset)),
         )
         lines.append(f"| {' | '.join(cells)} |")
     hold_part("docs/statistics.md", "noise", "\n".join(lines))

@@ -11,7 +11,7 @@ from harness.claims.opening import SOURCES
 from harness.cli.answer import Answer
 from harness.cli.options import build_training_options
 from harness.cli.outcome import format_result
-from harness.comparison import check_comparison, make_reports
+from harness.comparison import check_comparison, make_reports, tell_failures
 from harness.formats import format_percent
 from harness.plan.arms import check_against
 from harness.plan.folders import make_own_folder, name_folder, point_latest_at, refuse_filled, refuse_unstorable
@@ -21,7 +21,7 @@ from harness.sources.planned import ImportedRun, plan_import, read_runs
 from harness.sources.take_in import store_runs
 from harness.store.locks import hold
 from harness.store.runs import load_comparison
-from mainrun.record.errors import EXIT_DONE, MachineError, RequestError, RunError
+from mainrun.record.errors import EXIT_DONE, RequestError, RunError
 from mainrun.record.files import make_folder
 
 ADVICE = "Choose another --out."
@@ -51,17 +51,14 @@ def run_import(given: argparse.Namespace) -> Answer:
         for planned, run in zip(plan.runs, runs, strict=True)
         if run.failure is not None
     ]
-    try:
+    said = " ".join(failures) or None
+    with tell_failures(said):
         document = _judge(replace(plan, name=folder.resolve().name), folder, runs)
-    except MachineError as error:
-        if failures:
-            raise RunError(f"{' '.join(failures)} {error}") from error
-        raise
     return Answer(
         "\n".join([format_result(document, folder), *failures]),
         {"folder": str(folder), "pairs": document["pairs"]},
         RunError.exit_code if failures else EXIT_DONE,
-        " ".join(failures) or None,
+        said,
     )
 
 

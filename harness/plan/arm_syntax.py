@@ -34,6 +34,11 @@ class ArmRequest:
     is_named: bool = False
     """Whether the name was given, and so may not be numbered."""
 
+    @property
+    def givable_name(self) -> str:
+        """The name as one that may be given: that of a revision holds `@`, and may hold `=`."""
+        return self.name.replace("@", "-").replace("=", "-")
+
 
 def parse_arm(text: str) -> ArmRequest:
     """The arm that a text of the command line asks for; `RequestError` where it is of another form.
@@ -117,7 +122,7 @@ def expand_sweep(text: str) -> list[str]:
     arms = []
     for combination in product(*values.values()):
         chosen = dict(zip(values, combination, strict=True))
-        name = "-".join([arm.name.replace("@", "-").replace("=", "-"), *(f"{key}-{chosen[key]}" for key in varied)])
+        name = "-".join([arm.givable_name, *(f"{key}-{chosen[key]}" for key in varied)])
         arms.append(f"{name}={base}:{','.join(f'{key}={value}' for key, value in chosen.items())}")
     return arms
 

@@ -88,8 +88,8 @@ def _look_up(text: str, from_file: Mapping[str, ArmRequest]) -> str:
     if found is None:
         return text
     settings = {**_give_way(found.settings, arm.settings), **arm.settings}
-    name = arm.name.replace("@", "-")  # that of a revision which is typed behind the name of the file's arm
-    return format_arm(name, found.recipe, settings, arm.revision or found.revision)
+    # A revision may be typed behind the name of the file's arm, and is then part of its name.
+    return format_arm(arm.givable_name, found.recipe, settings, arm.revision or found.revision)
 
 
 def _give_way(settings: Mapping[str, str], others: Iterable[str]) -> dict[str, str]:
