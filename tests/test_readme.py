@@ -74,7 +74,7 @@ def test_what_each_part_is_worth_is_that_of_the_committed_comparisons() -> None:
                 rows.append((verdict["gain_percent"], WITHOUT[changed[0]], format_ends(verdict["interval_95"])))
     assert {what for _, what, _ in rows} == set(WITHOUT.values())
     lines = [f"| {what} | {format_percent(gain, 2)} ({ends}) |" for gain, what, ends in sorted(rows)]
-    head = "| `frontier` at `laptop`, three seeds, with | full loss lower by (95 % interval) |"
+    head = "| `frontier` at `laptop`, three seeds, with | full loss lower by (95 % interval, one by one) |"
     hold_part("README.md", "parts", "\n".join([head, "|---|---|", *lines]))
 
 
