@@ -77,7 +77,7 @@ def _build_job_again(plan: Plan, run: StoredRun, source: CorpusSource, folder: P
     if isinstance(arguments, str):
         return arguments
     resume = ["--resume"] if folder.exists() else []
-    job = build_job(f"{run.folder.name}{NAME_END}", [*arguments, *resume], folder, place)
+    job = build_job(f"{run.folder.name}{NAME_END}", [*arguments, *resume], source, folder, place)
     return replace(job, num_threads=num_threads)  # bits depend on it
 
 

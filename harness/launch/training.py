@@ -12,7 +12,7 @@ from harness.launch.follow import JournalFollower
 from harness.launch.job import Job, Launcher, Outcome, run_alone
 from harness.launch.progress import RunProgress
 from harness.launch.travel import CACHE_VARIABLE, find_cached, find_root
-from harness.plan.arguments import DATA, MODULE, REVISION, build_arguments, fit_arguments
+from harness.plan.arguments import MODULE, build_arguments, fit_arguments
 from harness.plan.code import Code, locate_code
 from harness.plan.plan import Plan, PlannedRun
 from harness.plan.request import CompareRequest
@@ -20,7 +20,7 @@ from harness.processes import PLACE, build_command
 from harness.store.runs import is_complete
 from harness.store.tensorboard import FOLDER as TENSORBOARD_FOLDER
 from harness.store.tensorboard import TensorBoardLog
-from mainrun.data.corpus import HUB, SYNTHETIC
+from mainrun.data.corpus import HUB, SYNTHETIC, CorpusSource
 from mainrun.record.errors import (
     EXIT_DONE,
     EXIT_INTERRUPTED,
@@ -71,17 +71,15 @@ def build_training_job(
     if beside is not None:
         arguments.append(f"--beside={beside}")
     if arm.code is None:
-        return build_job(run.folder_name, arguments, folder, place)
+        return build_job(run.folder_name, arguments, source, folder, place)
     if arm.code.revision is not None:
         arguments += [f"--code-commit={arm.code.commit}", f"--code-tree={arm.code.tree}"]
-    return build_job(run.folder_name, fit_arguments(arguments, place, arm.name), folder, place)
+    return build_job(run.folder_name, fit_arguments(arguments, place, arm.name), source, folder, place)
 
 
-def build_job(name: str, arguments: list[str], folder: Path, place: Path = PLACE) -> Job:
-    """The job of the training program in `place` with these arguments, which name `folder` as `--out`."""
-    options = dict(word.split("=", 1) for word in arguments if "=" in word)
-    data = options.get(DATA, SYNTHETIC)
-    dataset = find_cached(options.get(REVISION)) if data == HUB else None
+def build_job(name: str, arguments: list[str], source: CorpusSource, folder: Path, place: Path = PLACE) -> Job:
+    """The job of the training program in `place` with these arguments, which name `source` and `folder`."""
+    dataset = find_cached(source.revision) if source.data == HUB else None
     return Job(
         name=name,
         argv=tuple(build_command(MODULE, *arguments, place=place)),
@@ -89,7 +87,7 @@ def build_job(name: str, arguments: list[str], folder: Path, place: Path = PLACE
         journal=folder / JOURNAL_NAME,
         env=ENVIRONMENT | ({} if dataset is None else {CACHE_VARIABLE: str(find_root(dataset))}),
         packages=place,
-        inputs=() if data in (SYNTHETIC, HUB) else (Path(data),),
+        inputs=() if source.data in (SYNTHETIC, HUB) else (Path(source.data),),
         dataset=dataset,
     )
 

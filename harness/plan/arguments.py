@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from mainrun.data.corpus import CorpusSource
 
 MODULE = "mainrun.train"
-DATA, REVISION = "--data", "--data-revision"
 PACKAGE = MODULE.partition(".")[0]
 _DEFAULTS = frozenset({"--device=auto", "--precision=auto", "--title-column=title"})
 """Options that say what a program does anyway which does not know them."""
@@ -29,14 +28,14 @@ def build_arguments(
     return [
         f"--recipe={recipe}",
         f"--preset={preset}",
-        f"{DATA}={source.data}",
+        f"--data={source.data}",
         f"--title-column={source.title_column}",
         f"--seed={seed}",
         f"--out={folder}",
         f"--device={device}",
         f"--precision={precision}",
         *(f"--set={key}={value}" for key, value in settings.items()),
-        *([f"{REVISION}={source.revision}"] if source.revision is not None else []),
+        *([f"--data-revision={source.revision}"] if source.revision is not None else []),
     ]
 
 

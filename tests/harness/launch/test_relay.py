@@ -20,6 +20,7 @@ from harness.launch.shares import share_nodes
 from harness.plan.arms_file import ExternalArm
 from harness.plan.plan import PlannedRun
 from harness.processes import PLACE
+from mainrun.data.corpus import CorpusSource
 from mainrun.record.errors import RequestError
 from tests.harness.launch.fake_ray import FakeRay, pretend_ray_is_installed
 
@@ -138,7 +139,7 @@ def test_titles_of_the_hub_travel_in_its_cache_and_no_other_commit_does(
         folder = tmp_path / "cache" / "julien040___hacker-news-posts" / "default" / "0.0.0" / commit
         folder.mkdir(parents=True)
         (folder / "rows.arrow").write_text(f"rows of {commit}")
-    due = training.build_job("x", ["--data=hub", f"--data-revision={'a' * 40}"], tmp_path)
+    due = training.build_job("x", [], CorpusSource("hub", "a" * 40), tmp_path)
     reads = BEGIN + (
         "root = pathlib.Path(os.environ['HF_DATASETS_CACHE'])\n"
         "for path in root.rglob('*.arrow'): log(f'{path.parent.relative_to(root)} {path.read_text()}')\n"
@@ -151,7 +152,7 @@ def test_titles_of_the_hub_travel_in_its_cache_and_no_other_commit_does(
     assert line == f"julien040___hacker-news-posts/default/0.0.0/{'a' * 40} rows of {'a' * 40}"
     assert place.startswith(str(tmp_path / "node")) and jobs[1].journal.read_text().splitlines() == [line, place]
     assert ray.num_put == 2
-    assert training.build_job("x", ["--data=hub", f"--data-revision={'c' * 40}"], tmp_path).dataset is None
+    assert training.build_job("x", [], CorpusSource("hub", "c" * 40), tmp_path).dataset is None
 
 
 def test_a_run_that_fails_says_so_as_it_would_here(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from harness.plan.arms_file import ExternalArm
 from harness.plan.plan import PlannedRun
 from harness.processes import PLACE
 from harness.store.runs import WORK_FOLDER
+from mainrun.data.corpus import CorpusSource
 
 PLACES = {"results/a/runs/x-s1": "/n/x-s1", "/data/titles.txt": "/n/file/titles.txt", "/data": "/n/data"}
 
@@ -58,7 +59,8 @@ def test_a_folder_travels_as_far_as_it_is_whole(tmp_path: Path) -> None:
 def test_our_job_runs_there_with_that_machines_python_program_titles_and_folder(tmp_path: Path) -> None:
     titles = tmp_path / "titles.txt"
     titles.touch()
-    job = build_job("x-s1", [f"--data={titles}", f"--out={tmp_path / 'x-s1'}", "--seed=1"], tmp_path / "x-s1")
+    arguments = [f"--data={titles}", f"--out={tmp_path / 'x-s1'}", "--seed=1"]
+    job = build_job("x-s1", arguments, CorpusSource(str(titles)), tmp_path / "x-s1")
     assert job.inputs == (titles,)
     order = build_order(job, "root", [load_packages(PLACE), load_file(titles)], 600.0)
     places = {str(PLACE): "/n/program", str(titles): "/n/titles.txt", str(job.folder): "/n/x-s1"}
@@ -69,8 +71,8 @@ def test_our_job_runs_there_with_that_machines_python_program_titles_and_folder(
 
 
 def test_a_job_without_a_file_of_titles_has_none_to_send() -> None:
-    assert build_job("x", ["--data=synthetic"], Path("x")).inputs == ()
-    assert build_job("x", ["--data=hub"], Path("x")).inputs == ()
+    assert build_job("x", [], CorpusSource("synthetic"), Path("x")).inputs == ()
+    assert build_job("x", [], CorpusSource("hub"), Path("x")).inputs == ()
 
 
 def test_a_command_keeps_its_own_python_and_folder_and_finds_its_place_for_results(tmp_path: Path) -> None:

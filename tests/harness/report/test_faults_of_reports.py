@@ -21,6 +21,7 @@ from harness.launch.local import LocalLauncher
 from harness.launch.progress import ProgressDisplay
 from harness.launch.training import build_job
 from harness.store.document import load_document
+from mainrun.data.corpus import SYNTHETIC, CorpusSource
 from mainrun.record.errors import MachineError, RunError
 from tests.harness.fakes import FakeLauncher, Writing, build_request, make_comparison, skip_rendering
 from tests.harness.launch.test_faults import Disk, failing_disk
@@ -220,7 +221,7 @@ def test_a_process_the_system_kills_for_memory_says_so(tmp_path: Path, monkeypat
     script.write_text(f"#!/bin/sh\necho much >&2\nkill -{int(signal.SIGKILL)} $$\n")
     script.chmod(0o755)
     monkeypatch.setattr(sys, "executable", str(script))
-    outcome = run_alone(LocalLauncher(), build_job("a-s1", [], tmp_path))
+    outcome = run_alone(LocalLauncher(), build_job("a-s1", [], CorpusSource(SYNTHETIC), tmp_path))
     assert (outcome.exit_code, outcome.errors) == (137, "much\n")
     assert outcome.message == "the process was ended by SIGKILL, as the system does where memory runs out"
 
