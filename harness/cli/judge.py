@@ -20,7 +20,7 @@ from harness.sources.given import Given
 from harness.sources.planned import ImportedRun, plan_import, read_runs
 from harness.sources.take_in import store_runs
 from harness.store.locks import hold
-from harness.store.runs import load_comparison
+from harness.store.runs import StoredRun, load_comparison
 from mainrun.record.errors import EXIT_DONE, RequestError, RunError
 from mainrun.record.files import make_folder
 
@@ -71,18 +71,19 @@ def format_import(plan: Plan, runs: Sequence[ImportedRun], folder: Path) -> str:
     """What would be judged: each source with what was read of it, and every note."""
     lines = [f"Comparison {plan.name}, without training, in {folder}"]
     for planned, run in zip(plan.runs, runs, strict=True):
-        if run.log is None:
+        if isinstance(run.content, StoredRun):
             lines.append(f"{planned.arm}: the run {run.source.name} of our own, seed {planned.seed}")
             continue
-        evaluations = [event for event in run.log.events if event["event"] == "validation_step"]
+        log = run.content
+        evaluations = [event for event in log.events if event["event"] == "validation_step"]
         last = f", last at step {evaluations[-1]['step']:,}: {evaluations[-1]['loss']:.6g}" if evaluations else ""
-        coverage = examine(run.log.events, run.facts)["coverage"]
+        coverage = examine(log.events, run.facts)["coverage"]
         share = f"{format_percent(100 * coverage['share'])}, {coverage['num_spans']} spans" if coverage else "not known"
         lines += [
-            f"{planned.arm}: {SOURCES[run.source.kind]} {run.source.name}, {run.log.status}"
-            f"{f' ({run.log.reason})' if run.log.reason else ''}",
+            f"{planned.arm}: {SOURCES[run.source.kind]} {run.source.name}, {log.status}"
+            f"{f' ({log.reason})' if log.reason else ''}",
             f"  {len(evaluations)} evaluations{last}; coverage {share}",
-            *(f"  note: {note}" for note in run.log.notes),
+            *(f"  note: {note}" for note in log.notes),
         ]
     return "\n".join(lines)
 

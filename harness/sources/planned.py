@@ -33,21 +33,23 @@ PRESET = "imported"
 
 @dataclass(frozen=True)
 class ImportedRun:
-    """A source that was read: either a log, or a run of our own."""
+    """A source that was read."""
 
     source: Source
-    log: SourceLog | None
-    run: StoredRun | None
+    content: SourceLog | StoredRun
+    """A log, or a run of our own."""
     files: Sequence[tuple[int, str]]
     """Size and SHA-256 of each of its files, from before it was read."""
+
+    @property
+    def own(self) -> StoredRun | None:
+        """The run of our own, None where it is a log."""
+        return self.content if isinstance(self.content, StoredRun) else None
 
     @cached_property
     def facts(self) -> RunFacts:
         """What it states of itself."""
-        if self.run is not None:
-            return self.run.facts
-        assert self.log is not None
-        return read_facts(self.log.events)
+        return self.content.facts if isinstance(self.content, StoredRun) else read_facts(self.content.events)
 
     @property
     def seed(self) -> int:
@@ -59,15 +61,15 @@ class ImportedRun:
     @property
     def is_readable(self) -> bool:
         """Whether anything of it was read, a run that stopped or diverged included."""
-        return self.log is None or bool(self.log.events)
+        return isinstance(self.content, StoredRun) or bool(self.content.events)
 
     @property
     def failure(self) -> str | None:
         """Why it cannot be compared, or None."""
-        if self.run is not None:
-            return None if self.run.is_complete else self.run.record["reason"] or self.run.record["status"]
-        assert self.log is not None
-        return None if self.log.status == "imported" else self.log.reason or self.log.status
+        if isinstance(self.content, StoredRun):
+            record = self.content.record
+            return None if self.content.is_complete else record["reason"] or record["status"]
+        return None if self.content.status == "imported" else self.content.reason or self.content.status
 
     def get_fingerprint(self, part: str) -> str | None:
         """That of its `train` or `validation` titles, where it is known."""
@@ -108,7 +110,7 @@ def plan_import(name: str, runs: Sequence[ImportedRun], margin_percent: float) -
     planned = tuple(PlannedRun(names[key], run.seed) for key, run in zip(keys, runs, strict=True))
     if len(set(planned)) < len(planned):
         raise RequestError("--from names the same run twice; a run against itself shows nothing.")
-    own = [run.run for run in runs if run.run is not None]
+    own = [run.own for run in runs if run.own is not None]
     return Plan(
         name=name,
         preset=own[0].record["request"]["preset"] if own else PRESET,
@@ -125,10 +127,10 @@ def plan_import(name: str, runs: Sequence[ImportedRun], margin_percent: float) -
 def _read(source: Source) -> ImportedRun:
     files = _hash_files(source)
     if source.kind != OWN_KIND:
-        return ImportedRun(source, _keep_failure(source, read_source(source)), None, files)
+        return ImportedRun(source, _keep_failure(source, read_source(source)), files)
     run = load_run(source.path)
     check_run_hashes(run)
-    return ImportedRun(source, None, run, files)
+    return ImportedRun(source, run, files)
 
 
 def _keep_failure(source: Source, log: SourceLog) -> SourceLog:
@@ -166,12 +168,12 @@ def _refuse_copies(runs: Sequence[ImportedRun]) -> None:
     for run in runs:
         if run.failure is not None:
             said: str | None = json.dumps(run.files)  # what it measured before it failed may be no run's alone
-        elif run.run is not None:
-            said = run.run.record.get("mainrun_log_sha256")
+        elif isinstance(run.content, StoredRun):
+            said = run.content.record.get("mainrun_log_sha256")
         else:
-            assert run.log is not None
-            told = [{**event, "line": None} for event in run.log.events if event["event"] != "training_step"]
-            said = json.dumps([len(run.log.events), *told])
+            events = run.content.events
+            told = [{**event, "line": None} for event in events if event["event"] != "training_step"]
+            said = json.dumps([len(events), *told])
         if said is None:
             continue  # a run that was cut off has no hash
         if said in names:
@@ -183,9 +185,9 @@ def _refuse_copies(runs: Sequence[ImportedRun]) -> None:
 
 def _find_unit(run: ImportedRun) -> str | None:
     """That of its validation losses; None where it has none, as one that diverged before its first evaluation."""
-    if run.log is None:
+    if isinstance(run.content, StoredRun):
         return "nats_per_char"
-    units = [event.get("loss_unit") for event in run.log.events if event["event"] == "validation_step"]
+    units = [event.get("loss_unit") for event in run.content.events if event["event"] == "validation_step"]
     return next((unit for unit in units if unit), "nats_per_char") if units else None
 
 
@@ -197,9 +199,9 @@ def _choose_seeds(seeds: Sequence[Sequence[int]]) -> list[int]:
 
 
 def _plan_arm(name: str, run: ImportedRun) -> Arm:
-    if run.run is None:
+    if run.own is None:
         return Arm(name, PRESET, {}, {}, {})
-    record, request = run.run.record, run.run.record["request"]
+    record, request = run.own.record, run.own.record["request"]
     counted = ("num_train_tokens", "num_validation_tokens", "num_validation_chars")
     tokens = {count: getattr(run.facts, count) for count in counted}
     return Arm(name, request["recipe"], request["settings"], record["config"], {**record["sizes"], **tokens})
@@ -215,7 +217,7 @@ def _describe(planned: PlannedRun, run: ImportedRun) -> dict[str, Any]:
         "loss_unit": run.source.loss_unit,
         **({"given": given} if given else {}),
         **_describe_command(run.source),
-        **({} if run.run is None else {TRAINED_UNDER: run.run.trained_under}),
+        **({} if run.own is None else {TRAINED_UNDER: run.own.trained_under}),
         "num_bytes": sum(num_bytes for num_bytes, _ in run.files),
         "sha256": [digest for _, digest in run.files],
     }

@@ -29,11 +29,10 @@ def store_runs(folder: Path, plan: Plan, plan_sha256: str, runs: Sequence[Import
     for run, planned, described in zip(runs, plan.runs, plan.sources or [], strict=True):
         run_folder = get_run_folder(folder, planned)
         make_folder(run_folder)
-        if run.run is not None:
-            _store_own(run_folder, run.run, plan_sha256, described)
+        if isinstance(run.content, StoredRun):
+            _store_own(run_folder, run.content, plan_sha256, described)
             continue
-        log = run.log
-        assert log is not None
+        log = run.content
         if described["sha256"]:  # else its bytes cannot be read
             store_raw(run_folder, run.source.kind, run.source.path)
             copies = list_files(run.source.kind, run_folder / STORED_NAMES[run.source.kind])
