@@ -10,7 +10,7 @@ from harness.analyse.certainty import find_code, has_other_code
 from harness.analyse.command import describe_command
 from harness.analyse.doubts import find_unseen
 from harness.analyse.measured import Measured, measure
-from harness.analyse.opponents import compute_mean_loss, find_baseline, find_common_basis, find_opponents
+from harness.analyse.opponents import Judge, compute_mean_loss, find_baseline, find_common_basis, find_opponents
 from harness.analyse.overlaps import count_beside, find_time_doubts, list_taken_over
 from harness.analyse.pairs import BASES, COVERAGE_DIFFERS, FULL, describe_pair
 from harness.analyse.ranking import rank_arms
@@ -20,14 +20,13 @@ from harness.analyse.verdict import judge_together
 from harness.plan.plan import PlannedRun
 from harness.store.arm_fields import Arm
 from harness.store.document import SCHEMA_VERSION, Document, Group, RunEntry
+from harness.store.findings import Findings
 from harness.store.measurements import Row
 from harness.store.pair_fields import Verdict
 from harness.store.rounding import round_numbers
 from harness.store.runs import StoredComparison
 from mainrun.record.errors import StoredResultsError
 
-Findings = Mapping[str, Sequence[Mapping[str, Any]]]
-"""`constraints` and `integrity`."""
 DescribePair = Callable[[Arm, Arm], dict[str, Any]]
 
 
@@ -142,9 +141,7 @@ def _describe_code_changes(comparison: StoredComparison, baseline: PlannedRun, c
     return {"has_other_code": True} if has_other_code(comparison, baseline, candidate) else {}
 
 
-def _build_judge(
-    measured: Measured, arms: Sequence[Arm], pairs: Sequence[Mapping[str, Any]]
-) -> Callable[[str, str], dict[str, Any]]:
+def _build_judge(measured: Measured, arms: Sequence[Arm], pairs: Sequence[Mapping[str, Any]]) -> Judge:
     """The verdict on any two arms; without an interval where the pair of one of them is in doubt."""
     field = find_common_basis(arms) or FULL
     doubted = {pair["candidate"] for pair in pairs if pair["doubts"]}
@@ -162,7 +159,7 @@ def _rank(
     arms: Sequence[Arm],
     runs: Sequence[RunEntry],
     pairs: Sequence[Mapping[str, Any]],
-    judge: Callable[[str, str], dict[str, Any]],
+    judge: Judge,
 ) -> dict[str, Any]:
     plan = measured.comparison.plan
     shown_beside = find_baseline(plan.against, arms, measured.finals, plan.seeds)
@@ -170,9 +167,7 @@ def _rank(
     return {"against": plan.against, "time_doubts": find_time_doubts(arms, runs), **ranking}
 
 
-def _describe_sweeps(
-    measured: Measured, arms: Sequence[Arm], field: str, judge: Callable[[str, str], dict[str, Any]]
-) -> list[dict[str, Any]]:
+def _describe_sweeps(measured: Measured, arms: Sequence[Arm], field: str, judge: Judge) -> list[dict[str, Any]]:
     codes = {name: find_code(measured.comparison, run) for name, run in measured.headlines.items()}
     return describe_sweeps(arms, field, measured.finals, measured.comparison.plan.seeds, judge, codes)
 
@@ -200,7 +195,7 @@ def _describe_ablation(measured: Measured, arms: Sequence[Arm], describe: Descri
     return {**describe_ablation(plan.ablation, known, judge, doubt), "num_seeds": max(1, len(seeds))}
 
 
-def _count_findings(findings: Mapping[str, Sequence[Mapping[str, Any]]]) -> dict[str, int]:
+def _count_findings(findings: Findings) -> dict[str, int]:
     statuses = [finding["status"] for group in findings.values() for finding in group]
     counted = {"passed": "PASS", "failed": "FAIL", "unvouched": "NOT VOUCHED", "absent": "NOT CHECKED"}
     return {name: statuses.count(status) for name, status in counted.items()}

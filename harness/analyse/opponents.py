@@ -1,7 +1,8 @@
 """Which two arms are compared, as the plan says: each with the first, the best, the one before it or a named one."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
+from typing import Any
 
 from harness.analyse.pairs import BASES
 from harness.plan.plan import BEST, FIRST, PREVIOUS
@@ -9,6 +10,8 @@ from harness.store.arm_fields import Arm, Final
 
 Finals = Mapping[tuple[str, int], Final | None]
 """Final measurements by arm and seed."""
+Judge = Callable[[str, str], Mapping[str, Any]]
+"""The verdict on two arms by name, the first being the baseline."""
 
 
 def find_opponents(against: str, arms: Sequence[Arm], finals: Finals, seeds: Sequence[int]) -> list[tuple[Arm, Arm]]:

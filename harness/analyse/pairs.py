@@ -32,12 +32,10 @@ BASES = {
 NOT_SETTINGS = frozenset({"log_file", "seed", "timestamp", "num_runs"})
 """What logs of other programs name among their settings."""
 
-Described = dict[str, Any]
-
 
 def describe_pair(
     baseline: Arm, candidate: Arm, rows: Mapping[str, Sequence[Row]], *, official: bool, kept_rules: bool = True
-) -> Described:
+) -> dict[str, Any]:
     """The fields of a `Pair` but for its certainty, of two arms with final measurements.
 
     `rows` holds the headline run's rows by arm, `official` says that the titles are proven to be the task's, and

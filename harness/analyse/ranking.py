@@ -1,11 +1,11 @@
 """All arms by the loss that decides, with what each is worth against the baseline, and what cannot be told apart."""
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from harness.analyse.joint import bound_matched_gain
-from harness.analyse.opponents import Finals, compute_mean_loss, find_common_basis
+from harness.analyse.opponents import Finals, Judge, compute_mean_loss, find_common_basis
 from harness.analyse.pairs import BASES, MATCHED
 from harness.analyse.verdict import adjust_verdicts
 from harness.formats import format_number_of, format_value
@@ -15,8 +15,6 @@ from mainrun.config import find_changes
 
 MAX_CHANGES_NAMED = 3
 OF_COST = ("num_parameters", "train_elapsed_s", "logged_elapsed_s", "training_flops", "peak_memory_bytes")
-Judge = Callable[[str, str], dict[str, Any]]
-"""The verdict on two arms by name, the first being the baseline."""
 
 
 def rank_arms(

@@ -4,11 +4,11 @@ They are found by their configurations, however they were asked for.
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
-from harness.analyse.opponents import Finals, compute_mean_loss
+from harness.analyse.opponents import Finals, Judge, compute_mean_loss
 from harness.analyse.pairs import NOT_SETTINGS
 from harness.store.arm_fields import Arm
 from mainrun.config import shorten_key
@@ -18,8 +18,6 @@ MIN_POINTS = 3
 """With fewer values there is no inside, of which the best could lie at the edge."""
 EVEN_RATIO = 2.0
 """Values with steps of equal ratio, within this factor, belong on a logarithmic axis."""
-Judge = Callable[[str, str], Mapping[str, Any]]
-"""The verdict on two arms by name, the first being the baseline."""
 
 
 def describe_sweeps(

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
 
 from harness.check.forensics import FORENSICS
 from harness.check.fresh_start import FRESH_START
@@ -13,6 +12,7 @@ from harness.check.plausibility import PLAUSIBILITY
 from harness.check.registry import Evidence, Registry, run_checks
 from harness.check.rules import CONSTRAINTS
 from harness.check.token_reads import READS
+from harness.store.findings import Findings
 
 GROUPS: dict[str, tuple[Registry, ...]] = {
     "constraints": (CONSTRAINTS, KNOWN_CODE, FRESH_START, PLANNED),
@@ -35,7 +35,7 @@ class Occasion:
     """The processor it ran on."""
 
 
-def find_all(evidence: Evidence, occasion: Occasion) -> dict[str, list[dict[str, Any]]]:
+def find_all(evidence: Evidence, occasion: Occasion) -> Findings:
     """Every finding by the field that holds it, as stored: each with when and where it was made."""
     return {
         name: [asdict(finding) | asdict(occasion) for registry in group for finding in run_checks(registry, evidence)]

@@ -4,7 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-Claim = Mapping[str, Any]
+Described = Mapping[str, Any]
+"""A part of `comparison.json`: all of it, a pair, an arm."""
+Claim = Described
 
 
 @dataclass(frozen=True)

@@ -1,15 +1,13 @@
 """The section on what two arms differ in."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from harness import formats
 from harness.plan.arguments import PACKAGE
 from harness.plan.changes import FILE_NAME as PATCH_NAME
-from harness.report.blocks import Code, Note, Section, Table
+from harness.report.blocks import Code, Described, Note, Section, Table
 from harness.store.runs import OURS
 
-Described = Mapping[str, Any]
 NOT_MEASURED = "not measured"
 ONE_SIDED = "Settings that only one of the two programs names are left out."
 MAX_FILES = 20

@@ -1,13 +1,11 @@
 """What a reader sees first beside the ranking: the conclusion, whether to trust it, and what is shown in detail."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
 from harness import formats
-from harness.report.blocks import Cell, Code, Table
+from harness.report.blocks import Cell, Code, Described, Table
 
-Described = Mapping[str, Any]
 MANY_ARMS = 4
 """Of more arms the reports show the best ones in detail, and the others in the ranking and as grey curves."""
 MAX_DETAILED = 2

@@ -1,13 +1,9 @@
 """The sections on several gains or impacts, each alone and all at once."""
 
-from collections.abc import Mapping
-from typing import Any
-
 from harness import formats
-from harness.report.blocks import Claims, Code, Note, Section, Table, select_section
+from harness.report.blocks import Claims, Code, Described, Note, Section, Table, select_section
 from harness.report.ranking_table import describe_ranking
 
-Described = Mapping[str, Any]
 ALONE_AND_AT_ONCE = ("Gain", "Interval alone", "Interval at once", "Verdict alone", "Verdict at once")
 AT_ONCE = (
     "At once: intervals by Bonferroni's method, wider so that all of them hold as often as one alone (where seeds "

@@ -1,13 +1,12 @@
 """The sections on a pair of arms. A new one is a function here and a line in `describe_pair`."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from harness import formats
-from harness.report.blocks import Claims, Note, Section, Table, keep, select_section
+from harness.report.blocks import Claims, Described, Note, Section, Table, keep, select_section
 from harness.report.change_section import describe_changes
 
-Described = Mapping[str, Any]
 MAX_HALVED = 80
 """Rows of a step table whose halves fit side by side on a page."""
 MATCHED_ROWS = "A row is an evaluation of each at nearly the same share of the training; others have no row."

@@ -1,13 +1,11 @@
 """The table of all arms: one row an arm, best first."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from harness import formats
 from harness.plan.plan import PREVIOUS
-from harness.report.blocks import Table
+from harness.report.blocks import Described, Table
 
-Described = Mapping[str, Any]
 COLUMNS = (
     ("Loss", "loss", formats.format_loss),
     ("Frozen loss", "frozen_loss_nats_per_char", formats.format_loss),

@@ -1,12 +1,12 @@
 """The sections on a comparison as a whole. A new one is a function here and a line in `describe_report`."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from harness import formats
 from harness.plan.plan import FILE_NAME as PLAN_NAME
-from harness.report.blocks import Claims, Code, Listing, Note, Section, Table, keep
+from harness.report.blocks import Claims, Code, Described, Listing, Note, Section, Table, keep
 from harness.report.figure_list import show_figures
 from harness.report.front import select_claims, select_pairs
 from harness.report.joint_sections import describe_ablation, describe_together
@@ -14,7 +14,6 @@ from harness.report.pair_sections import describe_pair
 from harness.report.sweep_sections import describe_sweeps
 from harness.store.findings import STATUSES
 
-Described = Mapping[str, Any]
 ALL_HASHES = "All hashes whole, and that of the record of every run, stand in comparison.json."
 HASH_DIGITS = 12
 MAX_LINE_CHARS = 88

@@ -1,12 +1,8 @@
 """The section on sweeps: the loss along a setting, with what it comes to."""
 
-from collections.abc import Mapping
-from typing import Any
-
 from harness import formats
-from harness.report.blocks import Claims, Note, Section, Table
+from harness.report.blocks import Claims, Described, Note, Section, Table
 
-Described = Mapping[str, Any]
 APART = {True: "worse", False: "not told apart", None: "not decided"}
 
 
