@@ -102,31 +102,33 @@ def _split(rows: Sequence[Row]) -> tuple[list[Row], list[Row]]:
 def _describe_final(
     facts: RunFacts, forensics: Forensics | None, training: Sequence[Row], validation: Sequence[Row]
 ) -> Final:
-    """On equal terms with the range that an estimated text leaves."""
+    """The last evaluation, as reported and on equal terms with the range that an estimated text leaves."""
     last, coverage = validation[-1], forensics["coverage"] if forensics else None
     frozen, num_tokens = last["loss_nats_per_char"], facts.num_validation_tokens
-    matched = {
-        bound: compute_matched(frozen, coverage[share]) if coverage and frozen is not None else None
-        for bound, share in (("", "share"), ("low", "high_share"), ("high", "low_share"))
-    }
-    shares = {key: 100 * coverage[key] if coverage else None for key in ("share", "low_share", "high_share")}
-    scored = facts.span_tokens or 0
+
+    def match(share: str) -> float | None:
+        return compute_matched(frozen, coverage[share]) if coverage and frozen is not None else None
+
+    def compute_percent(share: str) -> float | None:
+        return 100 * coverage[share] if coverage else None
+
+    num_scored = coverage["num_spans"] * (facts.span_tokens or 0) if coverage else None
     return {
         "step": last["step"],
         "is_last": last["step"] == last["max_steps"],
         "loss_nats_per_char": frozen,
         "full_loss_nats_per_char": last["full_loss_nats_per_char"],
-        "matched_loss_nats_per_char": matched[""],
-        "matched_low_nats_per_char": matched["low"],
-        "matched_high_nats_per_char": matched["high"],
+        "matched_loss_nats_per_char": match("share"),
+        "matched_low_nats_per_char": match("high_share"),
+        "matched_high_nats_per_char": match("low_share"),
         "loss_nats_per_token": last["loss_nats_per_token"],
         "perplexity_per_token": last["perplexity_per_token"],
         "train_loss_nats_per_token": training[-1]["loss_nats_per_token"] if training else None,
-        "coverage_percent": shares["share"],
-        "coverage_low_percent": shares["low_share"],
-        "coverage_high_percent": shares["high_share"],
+        "coverage_percent": compute_percent("share"),
+        "coverage_low_percent": compute_percent("low_share"),
+        "coverage_high_percent": compute_percent("high_share"),
         "num_spans": coverage["num_spans"] if coverage else None,
-        "num_unscored_tokens": num_tokens - coverage["num_spans"] * scored if coverage and num_tokens else None,
+        "num_unscored_tokens": None if num_scored is None or not num_tokens else num_tokens - num_scored,
     }
 
 
@@ -175,7 +177,8 @@ def _find_curve_unit(validation: Sequence[Row]) -> str:
 def describe_cost(run: StoredRun, forensics: Forensics | None, arm: PlannedArm, rows: Sequence[Row]) -> Cost:
     """What one run took."""
     training, _ = _split(rows)
-    elapsed_s, tokens_seen = (training[-1]["elapsed_s"], training[-1]["tokens_seen"]) if training else (None, None)
+    last = training[-1] if training else {}
+    elapsed_s = last.get("elapsed_s")
     steps = [event for event in run.events if event.get("elapsed_time") is not None]
     clock = forensics["clock"] if forensics and not elapsed_s else None
     return _add_speeds(
@@ -183,7 +186,7 @@ def describe_cost(run: StoredRun, forensics: Forensics | None, arm: PlannedArm, 
             "num_runs": 1,
             "num_parameters": run.facts.num_parameters,
             "training_flops": arm.sizes.get("training_flops"),
-            "tokens_seen": tokens_seen,
+            "tokens_seen": last.get("tokens_seen"),
             "train_elapsed_s": elapsed_s,
             "train_elapsed_range_s": None,
             "step_quartiles_s": _find_step_quartiles(training),
@@ -218,9 +221,11 @@ def _find_step_quartiles(training: Sequence[Row]) -> list[float] | None:
 
 
 def _add_speeds(cost: Cost) -> Cost:
+    """The same with `tokens_per_s` and `flops_per_s` by its training clock."""
     elapsed_s = cost["train_elapsed_s"]
-    for speed, amount in (("tokens_per_s", cost["tokens_seen"]), ("flops_per_s", cost["training_flops"])):
-        cost[speed] = amount / elapsed_s if amount and elapsed_s else None  # type: ignore[literal-required]
+    tokens_seen, flops = cost["tokens_seen"], cost["training_flops"]
+    cost["tokens_per_s"] = tokens_seen / elapsed_s if tokens_seen and elapsed_s else None
+    cost["flops_per_s"] = flops / elapsed_s if flops and elapsed_s else None
     return cost
 
 

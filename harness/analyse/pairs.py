@@ -18,10 +18,10 @@ COVERAGE_TOLERANCE_POINTS = 0.5
 """A larger difference in coverage makes the frozen losses of two arms incomparable as they stand."""
 COVERAGE_DIFFERS = "; the arms' coverage differs, so their frozen losses are not on equal terms"
 """What stands after a verdict then."""
-FULL, MATCHED, FROZEN, PER_TOKEN = (
-    *("full_loss_nats_per_char", "matched_loss_nats_per_char", "loss_nats_per_char"),
-    "loss_nats_per_token",
-)
+FULL = "full_loss_nats_per_char"
+MATCHED = "matched_loss_nats_per_char"
+FROZEN = "loss_nats_per_char"
+PER_TOKEN = "loss_nats_per_token"
 BASES = {
     FULL: "full loss",
     MATCHED: "coverage-matched frozen loss (frozen loss / coverage)",
