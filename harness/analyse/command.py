@@ -26,7 +26,7 @@ def describe_command(comparison: StoredComparison) -> str:
         words += given[0].to_options() if len({*given}) == 1 else []
     else:
         words += _describe_training(plan)
-        words += ["--seeds", ",".join(map(str, plan.seeds)), *comparison.machine_options]
+        words += ["--seeds", ",".join(map(str, plan.seeds)), *_describe_machine(comparison)]
     if plan.margin_percent != MARGIN_PERCENT:
         words += ["--margin", f"{plan.margin_percent:g}"]
     if plan.against != FIRST:
@@ -66,6 +66,15 @@ def _describe_training(plan: Plan) -> list[str]:
     if plan.corpus["revision"]:
         words += ["--data-revision", plan.corpus["revision"]]
     return words
+
+
+def _describe_machine(comparison: StoredComparison) -> Iterator[str]:
+    """The options that ask for the device, precision and threads which all runs trained here had in common."""
+    machines = [run.record["machine"] for run in comparison.runs.values() if "machine" in run.record]
+    for option, key in (("--device", "device"), ("--precision", "precision"), ("--threads", "num_threads")):
+        values = {machine[key] for machine in machines}
+        if len(values) == 1 and None not in values:
+            yield from (option, *map(str, values))
 
 
 def _describe_arm(arm: Arm, external: Container[str]) -> str:

@@ -127,7 +127,7 @@ def check_tokens(evidence: Evidence, run: StoredRun) -> str | None:
     known(run.facts.corpus, NO_TITLES)
     again = evidence.need_titles()
     for key, titles in {"train_ids_sha256": again.train, "validation_ids_sha256": again.validation}.items():
-        stream = encode_titles(run.folder / "tokenizer.json", titles)
+        stream = encode_titles(run.tokenizer_path, titles)
         if hashlib.sha256(stream.tobytes()).hexdigest() != run.record[key]:
             return f"{key.removesuffix('_sha256')} are not those of the {len(titles):,} titles"
         if key == "train_ids_sha256" and run.select("dataset_info")[0]["tokens_per_epoch"] != len(stream):
@@ -149,8 +149,8 @@ def check_round_trip(evidence: Evidence, run: StoredRun) -> str | None:
         raise AbsentError(f"its log names a normalizer, {quote(normalizer)}, which may not give every title back")
     known(run.facts.corpus, NO_TITLES)
     titles = evidence.need_titles().validation
-    encoding = load_encoding(run.folder / "tokenizer.json")
-    stream = encode_titles(run.folder / "tokenizer.json", titles)
+    encoding = load_encoding(run.tokenizer_path)
+    stream = encode_titles(run.tokenizer_path, titles)
     if hashlib.sha256(stream.tobytes()).hexdigest() != run.record["validation_ids_sha256"]:
         return "its validation stream is not what its tokenizer makes of the titles"
     for place, title in enumerate(titles):
@@ -174,7 +174,7 @@ def check_facts_by_title(evidence: Evidence, run: StoredRun) -> str | None:
     known(run.facts.title_losses_sha256, NO_TITLES)
     again = evidence.need_titles()
     titles, in_training = again.validation, set(again.train)
-    encoding, columns = load_encoding(run.folder / "tokenizer.json"), run.load_title_losses()
+    encoding, columns = load_encoding(run.tokenizer_path), run.load_title_losses()
     expected = {
         "title_index": list(range(len(titles))),
         "in_train": [title in in_training for title in titles],

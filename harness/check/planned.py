@@ -11,6 +11,7 @@ from harness.check.registry import NO_CODE, Evidence, Registry, Result, find_unf
 from harness.formats import format_hash, format_number_of
 from harness.plan.code import compute_sources_sha256
 from harness.plan.noise import find_known_noise
+from harness.plan.plan import FILE_NAME as PLAN_NAME
 from harness.plan.plan import Arm, Plan, order_runs
 from harness.plan.seeds import find_plan_hashes
 from harness.store.facts import known
@@ -136,7 +137,7 @@ def check_known_noise(evidence: Evidence) -> Result:
 
 def _judge_trained(evidence: Evidence, runs: list[StoredRun]) -> Result:
     """The runs of the training program: each by this plan, as planned, and no two of them one training."""
-    plan_sha256 = evidence.comparison.compute_hashes()["plan.json"]
+    plan_sha256 = evidence.comparison.compute_hashes()[PLAN_NAME]
     finals: dict[str, str] = {}
     journals: dict[str, str] = {}
     elsewhere: list[str] = []

@@ -49,7 +49,7 @@ def check_reads(evidence: Evidence, run: StoredRun) -> str | None:
     num_ids, per_step = known(run.facts.num_train_tokens, NO_CODE), count_step_tokens(run)
     if run.record["config"]["training.order"] == "fixed":
         return _find_other_place(num_ids, per_step, len(run.select("training_step")))
-    ids = encode_titles(run.folder / "tokenizer.json", evidence.need_titles().train)
+    ids = encode_titles(run.tokenizer_path, evidence.need_titles().train)
     problems = (find_other_order(ids, order_titles(ids.astype(np.int64), run.seed, epoch)) for epoch in range(EPOCHS))
     return next((f"epoch {epoch + 1} {problem}" for epoch, problem in enumerate(problems) if problem), None)
 

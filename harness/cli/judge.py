@@ -20,7 +20,7 @@ from harness.sources.given import Given
 from harness.sources.planned import ImportedRun, plan_import, read_runs
 from harness.sources.take_in import store_runs
 from harness.store.locks import hold
-from harness.store.runs import StoredRun, load_comparison
+from harness.store.runs import RUNS_FOLDER, StoredRun, load_comparison
 from mainrun.record.errors import EXIT_DONE, RequestError, RunError
 from mainrun.record.files import make_folder
 
@@ -115,7 +115,7 @@ def _judge(plan: Plan, folder: Path, runs: list[ImportedRun]) -> dict[str, Any]:
 
     with hold(folder, is_new=True):
         refuse_filled(folder, ADVICE)  # another may have begun there since this was planned
-        make_folder(folder / "runs")
+        make_folder(folder / RUNS_FOLDER)
         plan_sha256 = save_plan(folder, plan)
         point_latest_at(folder)
         store_runs(folder, plan, plan_sha256, runs)

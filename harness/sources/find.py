@@ -19,12 +19,12 @@ from harness.store.runs import OWN_KIND, check_run_hashes, get_run_folder, load_
 from mainrun.record.errors import RequestError, StoredResultsError
 from mainrun.record.inert import make_inert
 from mainrun.record.run_record import FILE_NAME as RECORD_NAME
-from mainrun.record.run_record import JOURNAL_NAME
+from mainrun.record.run_record import JOURNAL_NAME, TITLE_LOSSES_NAME, TOKENIZER_NAME
+from mainrun.rules import SEED
 
 STORED_NAMES = {kind: importer.stored_name for kind, importer in IMPORTERS.items()}
 """Under which name the bytes of a source are kept in its run's folder; event files are a folder."""
 EVENT_KIND = "tensorboard"
-DEFAULT_SEED = 1337
 LOG_SUFFIXES = (".log", ".log.gz", ".log.bz2", ".log.xz")
 MAX_DEPTH = 8
 MAX_SOURCES = 1_000
@@ -99,7 +99,7 @@ def read_source(source: Source) -> SourceLog:
     facts = read_facts(log.events)
     notes = [*log.notes, *facts.notes]
     if facts.seed is None:
-        seed = DEFAULT_SEED if source.stored is None else source.stored.seed
+        seed = SEED if source.stored is None else source.stored.seed
         notes.append(f"its seed is not given; it is filed under {seed}, which is not a finding")
     return replace(log, notes=notes)
 
@@ -114,7 +114,7 @@ def list_files(kind: str, path: Path) -> list[tuple[Path, str]]:
     if kind == EVENT_KIND:
         return [(file.path, f"{STORED_NAMES[kind]}/{file.stored_name}") for file in list_event_files(path)]
     if kind == OWN_KIND:
-        names = (RECORD_NAME, JOURNAL_NAME, "tokenizer.json", "title_losses.parquet")
+        names = (RECORD_NAME, JOURNAL_NAME, TOKENIZER_NAME, TITLE_LOSSES_NAME)
         return [(path / name, name) for name in names if (path / name).exists()]
     return [(path, STORED_NAMES[kind])]
 

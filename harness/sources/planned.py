@@ -9,7 +9,7 @@ from typing import Any
 from harness.plan.noise import KnownNoise, find_known_noise
 from harness.plan.plan import Arm, Plan, PlannedRun
 from harness.plan.planning import UNKNOWN_CORPUS
-from harness.sources.find import DEFAULT_SEED, Source, find_excess, find_sources, list_files, read_source
+from harness.sources.find import Source, find_excess, find_sources, list_files, read_source
 from harness.sources.given import NOTHING_GIVEN, Given
 from harness.sources.names import name_arms
 from harness.sources.source_log import LossUnit, SourceLog
@@ -26,6 +26,7 @@ from harness.store.runs import (
 )
 from mainrun.record.errors import RequestError, StoredResultsError
 from mainrun.record.files import compute_file_sha256
+from mainrun.rules import SEED
 
 PRESET = "imported"
 """Where no arm says at what scale it was run."""
@@ -56,7 +57,7 @@ class ImportedRun:
         """Of a run of a comparison the one that it was filed under there: so its runs stay as many."""
         if self.source.stored is not None:
             return self.source.stored.seed
-        return DEFAULT_SEED if self.facts.seed is None else self.facts.seed
+        return SEED if self.facts.seed is None else self.facts.seed
 
     @property
     def is_readable(self) -> bool:

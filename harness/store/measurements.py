@@ -9,6 +9,7 @@ from harness.store.journals import Event
 from harness.store.runs import StoredComparison, StoredRun
 from mainrun.record.errors import StoredResultsError
 from mainrun.record.parquet import load_table, save_table
+from mainrun.record.run_record import JOURNAL_NAME
 
 SCHEMA_VERSION = 1
 FILE_NAME = "metrics.parquet"
@@ -104,7 +105,7 @@ def build_rows(run: StoredRun) -> Iterator[Row]:
             yield row
         except (KeyError, TypeError) as error:
             raise StoredResultsError(
-                f"{run.folder / 'mainrun.log'}, line {number}: a field of '{event['event']}' is absent, "
+                f"{run.folder / JOURNAL_NAME}, line {number}: a field of '{event['event']}' is absent, "
                 f"impossible or of the wrong type: {error}."
             ) from None
 

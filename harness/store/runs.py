@@ -15,7 +15,14 @@ from mainrun.record.errors import StoredResultsError
 from mainrun.record.files import compute_file_sha256
 from mainrun.record.parquet import load_table
 from mainrun.record.run_record import FILE_NAME as RECORD_NAME
-from mainrun.record.run_record import HASHED_FILES, JOURNAL_NAME, TITLE_LOSSES_NAME, Status, load_run_record
+from mainrun.record.run_record import (
+    HASHED_FILES,
+    JOURNAL_NAME,
+    TITLE_LOSSES_NAME,
+    TOKENIZER_NAME,
+    Status,
+    load_run_record,
+)
 from mainrun.record.title_losses import COLUMNS as TITLE_COLUMNS
 from mainrun.record.title_losses import SCHEMA_VERSION as TITLE_SCHEMA_VERSION
 
@@ -79,6 +86,11 @@ class StoredRun:
         return None if found is None else str(found)
 
     @property
+    def tokenizer_path(self) -> Path:
+        """Its stored tokenizer, which a run of the training program has."""
+        return self.folder / TOKENIZER_NAME
+
+    @property
     def has_title_losses(self) -> bool:
         """Whether it left its losses by title."""
         return not self.is_read and self.is_complete
@@ -132,17 +144,6 @@ class StoredComparison:
             if run.is_complete:
                 seeds[planned.arm].add(planned.seed)
         return seeds
-
-    @property
-    def machine_options(self) -> list[str]:
-        """The options that ask for the device, precision and threads which all runs trained here had in common."""
-        machines = [run.record["machine"] for run in self.runs.values() if "machine" in run.record]
-        words: list[str] = []
-        for option, key in (("--device", "device"), ("--precision", "precision"), ("--threads", "num_threads")):
-            values = {machine[key] for machine in machines}
-            if len(values) == 1 and None not in values:
-                words += [option, *map(str, values)]
-        return words
 
     def compute_hashes(self) -> dict[str, str]:
         """SHA-256 of the plan and of every run's record, by path in the comparison."""

@@ -10,6 +10,7 @@ from harness.claims.engine import find_flaw
 from harness.comparison import rebuild
 from harness.plan.changes import FILE_NAME as PATCH_NAME
 from harness.report.render import PDF_NAME, REPORT_NAME, SUMMARY_NAME, render_markdown, select_attached_rows
+from harness.store.document import FILE_NAME as DOCUMENT_NAME
 from harness.store.document import load_document
 from harness.store.measurements import FILE_NAME as METRICS_NAME
 from harness.store.measurements import load_metrics, load_rows
@@ -89,8 +90,8 @@ def check_attachments(evidence: Evidence) -> Result:
     if not (folder / PDF_NAME).exists():
         return "NOT CHECKED", "there is no report.pdf; `report` makes one where its libraries are installed"
     attached = read_attachments(folder / PDF_NAME)
-    if attached.get("comparison.json") != (folder / "comparison.json").read_bytes():
-        return "FAIL", "the comparison.json inside report.pdf is not the one beside it"
+    if attached.get(DOCUMENT_NAME) != (folder / DOCUMENT_NAME).read_bytes():
+        return "FAIL", f"the {DOCUMENT_NAME} inside report.pdf is not the one beside it"
     patch = folder / PATCH_NAME
     if patch.exists() and attached.get(PATCH_NAME) != patch.read_bytes():
         return "FAIL", f"the {PATCH_NAME} inside report.pdf is not the one beside it"
