@@ -10,7 +10,8 @@ from harness.plan.arms import type_arm
 from harness.plan.plan import FIRST, MARGIN_PERCENT, Arm, Plan
 from harness.sources.given import Given
 from harness.sources.names import make_arm_name
-from harness.store.runs import OWN_KIND, StoredComparison
+from harness.store.records import OWN_KIND
+from harness.store.runs import StoredComparison
 
 
 def describe_command(comparison: StoredComparison) -> str:

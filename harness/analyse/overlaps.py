@@ -6,7 +6,8 @@ from harness.formats import format_hash
 from harness.plan.plan import PlannedRun
 from harness.store.arm_fields import Arm
 from harness.store.document import RunEntry
-from harness.store.runs import TAKEN_OVER, StoredComparison, StoredRun
+from harness.store.records import TAKEN_OVER
+from harness.store.runs import StoredComparison, StoredRun
 
 RESUMED = "run_resumed"
 """The event before which a run stood still."""

@@ -6,7 +6,8 @@ from itertools import pairwise
 from harness.analyse.overlaps import RESUMED
 from harness.plan.plan import PlannedRun
 from harness.store.document import RunEntry
-from harness.store.runs import OWN_KIND, TAKEN_OVER, StoredComparison, StoredRun
+from harness.store.records import OWN_KIND, TAKEN_OVER
+from harness.store.runs import StoredComparison, StoredRun
 
 NOTED_CLOCK_CHANGE_S = 1.0
 """A machine's clock that was set back by less is not worth a caveat."""

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from harness.store.runs import TAKEN_OVER, StoredRun
+from harness.store.records import TAKEN_OVER
+from harness.store.runs import StoredRun
 
 OF_THE_TITLES = ("train_sha256", "validation_sha256", "num_train_titles", "num_validation_titles")
 """What of a corpus does not depend on where it was read from."""

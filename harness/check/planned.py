@@ -15,7 +15,8 @@ from harness.plan.plan import FILE_NAME as PLAN_NAME
 from harness.plan.plan import Arm, Plan, order_runs
 from harness.plan.seeds import find_plan_hashes
 from harness.store.facts import known
-from harness.store.runs import TAKEN_OVER, StoredRun
+from harness.store.records import TAKEN_OVER
+from harness.store.runs import StoredRun
 
 REQUIRED_SOURCES = (
     frozenset({"data/batches.py", "metric/evaluate.py", "metric/full_loss.py", "model/attention.py", "model/gpt.py",

@@ -23,7 +23,8 @@ from harness.check.registry import (
 )
 from harness.formats import format_number_of
 from harness.store.facts import SEPARATOR_CHARS, AbsentError, find_setting, known
-from harness.store.runs import StoredComparison, StoredRun, find_command
+from harness.store.records import find_command
+from harness.store.runs import StoredComparison, StoredRun
 
 PLAUSIBILITY: Registry = {}
 plausible = partial(register, PLAUSIBILITY)

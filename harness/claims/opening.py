@@ -5,7 +5,7 @@ Those of the section `front` stand beneath the ranking wherever it is shown.
 
 from harness.claims.sentence import Sentence, of_arms, of_comparison
 from harness.sources.registry import IMPORTERS
-from harness.store.runs import OWN_KIND
+from harness.store.records import OWN_KIND
 
 SOURCES = {kind: importer.words for kind, importer in IMPORTERS.items()} | {OWN_KIND: "the stored run"}
 """Kind of a source → what it is called."""

@@ -15,7 +15,8 @@ from harness.launch.arrivals import CHECKPOINT_FOLDER
 from harness.launch.job import KEEP_CHECKPOINTS, KEEP_WEIGHTS, Job, Launcher
 from harness.launch.training import train_for
 from harness.plan.plan import Plan, PlannedRun
-from harness.store.runs import TAKEN_OVER, StoredComparison, StoredRun, load_comparison
+from harness.store.records import TAKEN_OVER
+from harness.store.runs import StoredComparison, StoredRun, load_comparison
 from mainrun.record.errors import RequestError, StoredResultsError
 from mainrun.record.files import compute_file_sha256, make_folder, make_scratch_folder, save_json, unwritable
 from mainrun.record.identity import compute_identity

@@ -15,7 +15,8 @@ from harness.sources.source_log import LossUnit, SourceLog
 from harness.sources.text import is_damaged
 from harness.store.facts import read_facts
 from harness.store.locks import describe_excess
-from harness.store.runs import OWN_KIND, check_run_hashes, get_run_folder, load_run
+from harness.store.records import OWN_KIND
+from harness.store.runs import check_run_hashes, get_run_folder, load_run
 from mainrun.record.errors import RequestError, StoredResultsError
 from mainrun.record.inert import make_inert
 from mainrun.record.run_record import FILE_NAME as RECORD_NAME

@@ -14,16 +14,8 @@ from harness.sources.given import NOTHING_GIVEN, Given
 from harness.sources.names import name_arms
 from harness.sources.source_log import LossUnit, SourceLog
 from harness.store.facts import RunFacts, read_facts
-from harness.store.runs import (
-    COMPLETE,
-    OWN_KIND,
-    TRAINED_UNDER,
-    WAS_EXTERNAL,
-    StoredRun,
-    check_run_hashes,
-    find_command,
-    load_run,
-)
+from harness.store.records import COMPLETE, OWN_KIND, TRAINED_UNDER, WAS_EXTERNAL, find_command
+from harness.store.runs import StoredRun, check_run_hashes, load_run
 from mainrun.record.errors import RequestError, StoredResultsError
 from mainrun.record.files import compute_file_sha256
 from mainrun.rules import SEED

@@ -11,7 +11,8 @@ from harness.sources.find import EVENT_KIND, STORED_NAMES, list_files, read_stor
 from harness.sources.planned import ImportedRun
 from harness.sources.source_log import SourceLog
 from harness.store.locks import describe_excess
-from harness.store.runs import OWN_KIND, StoredRun, get_run_folder
+from harness.store.records import OWN_KIND
+from harness.store.runs import StoredRun, get_run_folder
 from mainrun.record.errors import RequestError
 from mainrun.record.files import atomic_write, compute_file_sha256, make_folder, save_json, save_text
 from mainrun.record.run_record import FILE_NAME as RECORD_NAME

@@ -11,7 +11,8 @@ from pathlib import Path
 from harness.plan.plan import FILE_NAME as PLAN_NAME
 from harness.store.document import FILE_NAME as DOCUMENT_NAME
 from harness.store.document import load_origin
-from harness.store.runs import CHECKOUT_FOLDER, COMPLETE, RUNS_FOLDER, WORK_FOLDER
+from harness.store.records import COMPLETE
+from harness.store.runs import CHECKOUT_FOLDER, RUNS_FOLDER, WORK_FOLDER
 from mainrun.record.errors import MachineError, ProgramError, RequestError, StoredResultsError
 from mainrun.record.file_lock import lock
 from mainrun.record.files import compute_file_sha256

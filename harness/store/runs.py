@@ -1,16 +1,16 @@
 """What a comparison has stored so far: its plan, and the record and journal of each run."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 from harness.plan.plan import FILE_NAME as PLAN_NAME
 from harness.plan.plan import Plan, PlannedRun, load_plan
 from harness.plan.seeds import find_plan_hashes
 from harness.store.facts import RunFacts, read_facts
 from harness.store.journals import Event, load_journal
+from harness.store.records import COMPLETE, OWN_KIND, TRAINED_UNDER, check_record, is_read
 from mainrun.record.errors import StoredResultsError
 from mainrun.record.files import compute_file_sha256
 from mainrun.record.parquet import load_table
@@ -20,7 +20,6 @@ from mainrun.record.run_record import (
     JOURNAL_NAME,
     TITLE_LOSSES_NAME,
     TOKENIZER_NAME,
-    Status,
     load_run_record,
 )
 from mainrun.record.title_losses import COLUMNS as TITLE_COLUMNS
@@ -29,25 +28,6 @@ from mainrun.record.title_losses import SCHEMA_VERSION as TITLE_SCHEMA_VERSION
 RUNS_FOLDER = "runs"
 WORK_FOLDER, CHECKOUT_FOLDER = "work", "checkout"
 """Of a command's run: what the command writes, and the files of its revision; read until the journal is taken in."""
-TAKEN_OVER = "taken_over"
-"""Field of a record: where the run was trained. Absent from the record of a run that was trained where it stands."""
-_FIELDS = (
-    *("status", "reason", "arm", "seed", "config", "corpus", "sizes", "machine", "source_sha256", "plan_sha256"),
-    *("request", "train_ids_sha256", "validation_ids_sha256", "initial_weights_sha256"),
-)
-_FINAL_FIELDS = ("final_weights_sha256", *HASHED_FILES.values(), "peak_memory_bytes")
-"""What a record must hold, and what that of a complete run must hold too."""
-_SOURCE_FIELDS = ("status", "reason", "arm", "seed", "source", "plan_sha256")
-_LOG_FIELDS = ("arm", "seed", "kind", "name", "loss_unit", "sha256", "files")
-"""And the record of a run that was read from a log, and its `source`."""
-COMPLETE = ("complete", "imported")
-"""Statuses of runs that are whole: trained here, and taken in from a log."""
-OWN_KIND = "run"
-"""Kind of a record's `source` that is a run of the training program; all others are importers'."""
-WAS_EXTERNAL = "was_external"
-"""Field of a record's `source`: the command of another program whose log it is, run where it was taken in from."""
-TRAINED_UNDER = "trained_under"
-"""Field of such a `source` of ours: SHA-256 of the plan that the run was trained under."""
 OURS = ("trained", OWN_KIND)
 """Origins of runs of the training program: all that they were trained with is known."""
 
@@ -178,35 +158,12 @@ def load_comparison(folder: Path, *, check_hashes: bool = True) -> StoredCompari
 def load_run(folder: Path) -> StoredRun:
     """Loads one run's record and journal; `StoredResultsError` where one is absent or damaged."""
     record, journal = load_run_record(folder), folder / JOURNAL_NAME
-    status, own = record["status"], not is_read(record)
-    whole = status in COMPLETE
-    if own and status not in get_args(Status):
-        raise StoredResultsError(f"{folder / RECORD_NAME} is damaged: its status is {status!r}.")
-    fields = _SOURCE_FIELDS if not own else (*_FIELDS, *_FINAL_FIELDS) if whole else _FIELDS
-    missing = [key for key in fields if key not in record]
-    missing += [] if own else [f"source.{key}" for key in _LOG_FIELDS if key not in record["source"]]
-    if missing:
-        raise StoredResultsError(f"{folder / RECORD_NAME} is damaged: {', '.join(missing)} missing.")
-    for name in () if own else record["source"]["files"]:
-        if not isinstance(name, str) or Path(name).is_absolute() or ".." in Path(name).parts:
-            raise StoredResultsError(f"{folder / RECORD_NAME} is damaged: {name!r} is no file of the run.")
-    for name in HASHED_FILES if own and whole else ():
-        if not (folder / name).is_file():
-            raise StoredResultsError(f"{folder / name} is missing.")
-    events = load_journal(journal, finished=whole or not own, timed=own) if whole or journal.exists() else []
+    is_log, is_whole = is_read(record), record["status"] in COMPLETE
+    check_record(folder, record)
+    events: list[Event] = []
+    if is_whole or journal.exists():
+        events = load_journal(journal, finished=is_whole or is_log, timed=not is_log)
     return StoredRun(record["arm"], record["seed"], folder, record, events)
-
-
-def is_read(record: dict[str, Any]) -> bool:
-    """Whether a record is of a log, its own or a command's."""
-    source = record.get("source")
-    return isinstance(source, dict) and source.get("kind", OWN_KIND) != OWN_KIND
-
-
-def find_command(record: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The command that the harness saw write a record's log, here or where the log was taken in from; None for none."""
-    source = record.get("source") or {}
-    return source.get("external") or source.get(WAS_EXTERNAL)
 
 
 def is_complete(folder: Path) -> bool:
