@@ -8,13 +8,13 @@ what the record says of itself, is NOT VOUCHED, by `UnvouchedError`.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from harness.store.facts import AbsentError
+from harness.store.findings import Status
 from harness.store.runs import StoredComparison, StoredRun
 from mainrun.record.errors import ProgramError
 
-Status = Literal["PASS", "FAIL", "NOT VOUCHED", "NOT CHECKED"]
 NOT_VOUCHED: Status = "NOT VOUCHED"
 """It cannot be vouched for: the record names code or a machine under which the check says nothing. Never a pass."""
 ROUNDING_TOLERANCE = 1e-9

@@ -4,7 +4,7 @@ Raw, beside `plan.json`: titles that were read again and runs that were begun ag
 every finding anew and holds these to it.
 """
 
-from typing import Any
+from typing import Any, Literal, get_args
 
 from harness.store.runs import StoredComparison
 from mainrun.record.errors import StoredResultsError
@@ -12,7 +12,8 @@ from mainrun.record.files import load_json, save_json
 
 FILE_NAME = "findings.json"
 SCHEMA_VERSION = 1
-STATUSES = ("PASS", "FAIL", "NOT VOUCHED", "NOT CHECKED")
+Status = Literal["PASS", "FAIL", "NOT VOUCHED", "NOT CHECKED"]
+STATUSES: tuple[Status, ...] = get_args(Status)
 Findings = dict[str, list[dict[str, Any]]]
 """`constraints` and `integrity`, as in `comparison.json`."""
 
