@@ -120,7 +120,7 @@ def _find_commit() -> str | None:
 
 
 def gather_evidence(
-    comparison: StoredComparison, source: CorpusSource | None, launcher: Launcher, repository: Path | None = None
+    comparison: StoredComparison, source: CorpusSource | None, launcher: Launcher, repository: Path | None
 ) -> Evidence:
     """The titles read again from `source` and every whole run of ours begun again; neither where there is no source.
 

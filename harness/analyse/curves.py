@@ -21,7 +21,7 @@ def compute_gain(baseline: float, candidate: float) -> float:
     return 100 * (baseline - candidate) / baseline
 
 
-def build_curve(rows: Sequence[Row], unit: str, divisor: float = 1.0) -> Curve:
+def build_curve(rows: Sequence[Row], unit: str, divisor: float) -> Curve:
     """The evaluations of a run in the column `unit`, divided by its coverage where they are to be matched."""
     return [
         {

@@ -101,7 +101,7 @@ def compute_joint_level(num_pairs: int) -> float:
 
 
 def sample_titles(
-    baseline_nats: NDArray[np.float64], candidate_nats: NDArray[np.float64], num_pairs: int = 1
+    baseline_nats: NDArray[np.float64], candidate_nats: NDArray[np.float64], num_pairs: int
 ) -> TitleSampling:
     """What other validation titles of the same kind would change; the inputs are those of `compute_title_variance`.
 

@@ -133,12 +133,12 @@ def compare_two_losses(run: StoredRun) -> tuple[float, int, float]:
 )
 def check_characters_per_token(evidence: Evidence, run: StoredRun) -> str | None:
     """A tokenizer that knows the validation titles makes them few tokens."""
-    corpus, titles = known(run.facts.corpus, NO_TITLES), evidence.need_titles()
+    known(run.facts.corpus, NO_TITLES)
+    titles = evidence.need_titles()
     longest = max(map(len, (*titles.train, *titles.validation)))
     if longest > MAX_TITLE_CHARS:
         raise AbsentError(f"a title of {longest:,} characters decides the mean")
     num_train_chars = sum(len(title) + SEPARATOR_CHARS for title in titles.train)
-    assert corpus is not None
     last = run.select("validation_step")[-1]
     in_training = num_train_chars / run.select("dataset_info")[0]["tokens_per_epoch"]
     in_validation = last["num_chars"] / last["num_tokens"]

@@ -40,7 +40,7 @@ def train_again(
 
 
 def begin_again(
-    comparison: StoredComparison, source: CorpusSource, launcher: Launcher, repository: Path | None = None
+    comparison: StoredComparison, source: CorpusSource, launcher: Launcher, repository: Path | None
 ) -> dict[str, dict[str, Any] | str]:
     """Every whole run of the training program begun again and stopped before its first step, by run folder.
 

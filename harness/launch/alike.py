@@ -23,7 +23,7 @@ class Alike:
         self._firsts: dict[Code | str | None, tuple[str, dict[str, Any]]] = {}
         """Of each planned code, and of all runs: the first one's name, and what others are held to."""
 
-    def check(self, folder: Path, code: Code | None = None) -> None:
+    def check(self, folder: Path, code: Code | None) -> None:
         """Raises `RequestError` where the run in `folder`, which may be going on, is not like the first one checked.
 
         Its code has to be that of the first run of the same planned `code`.

@@ -67,7 +67,7 @@ def check_against(against: str, names: Sequence[str]) -> None:
         raise RequestError(f"--against takes {', '.join(AGAINST)} or an arm ({', '.join(names)}), not '{against}'.")
 
 
-def format_arm(name: str, recipe: str, settings: Mapping[str, Any], revision: str | None = None) -> str:
+def format_arm(name: str, recipe: str, settings: Mapping[str, Any], revision: str | None) -> str:
     """An arm as it is typed, with its name."""
     changes = ",".join(f"{key}={value}" for key, value in settings.items())
     return f"{name}={recipe}{f'@{revision}' if revision else ''}{f':{changes}' if changes else ''}"

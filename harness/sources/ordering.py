@@ -33,7 +33,7 @@ LINES = Places()
 
 
 def put_in_order(
-    steps: Sequence[Event], places: Places, *, is_thinned: bool = False
+    steps: Sequence[Event], places: Places, *, is_thinned: bool
 ) -> tuple[list[Event], list[Event], int | None, list[str]]:
     """Training and evaluation steps of one run in order, `max_steps`, and notes.
 

@@ -36,7 +36,7 @@ class Runs:
         if self._run.has_begun or self._run.headers:
             self._go_on_with(OneRun(line))
 
-    def enter(self, event: Event, line: int, epoch: float | None = None) -> None:
+    def enter(self, event: Event, line: int, epoch: float | None) -> None:
         """Adds an event to the run it belongs to, or begins a new one with it.
 
         `RequestError` where steps are counted anew in each epoch, and where there are more than can be kept.
