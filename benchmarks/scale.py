@@ -42,7 +42,7 @@ def write_comparison(folder: Path, num_arms: int, num_seeds: int) -> int:
     settings = {name: {"batch_size": "3", "epochs": "7"} for name in names}
     request = build_request(folder, ARMS[:num_arms], tuple(range(1, num_seeds + 1)), settings)
     with skip_rendering():
-        run_comparison(request, FakeLauncher(), ProgressDisplay(lambda text: None, is_terminal=False))
+        run_comparison(request, FakeLauncher(), ProgressDisplay(lambda text: None))
     return len(load_metrics(folder))
 
 

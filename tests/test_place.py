@@ -55,4 +55,4 @@ def test_a_run_that_ends_well_and_leaves_no_record_failed(tmp_path: Path) -> Non
             return Outcome(EXIT_DONE, "")
 
     with pytest.raises(RunError, match="left no whole run"):
-        run_comparison(build_request(tmp_path / "idle"), Idler(), ProgressDisplay(lambda text: None, is_terminal=False))
+        run_comparison(build_request(tmp_path / "idle"), Idler(), ProgressDisplay(lambda text: None))

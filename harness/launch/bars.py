@@ -24,6 +24,10 @@ class Style:
         return f"{COLOR}{bar[0]}{PLAIN}{bar[1]}" if self.has_color else "".join(bar)
 
 
+PLAIN_STYLE = Style()
+"""Whole lines, one after the other."""
+
+
 def fit(parts: Sequence[str], room: int) -> str:
     """The first of the parts that there is room for."""
     text = ""

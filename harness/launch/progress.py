@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 
 from harness.formats import format_count, format_duration, format_loss
-from harness.launch.bars import Style, fit
+from harness.launch.bars import PLAIN_STYLE, Style, fit
 from harness.launch.estimate import Speed, Work, estimate_run_s, measure_speed
 from harness.store.journals import Event
 from mainrun.record.inert import make_inert
@@ -29,15 +29,9 @@ class ProgressDisplay:
     """What is shown of all runs."""
 
     def __init__(
-        self,
-        write: Write,
-        *,
-        is_terminal: bool = False,
-        style: Style | None = None,
-        clock: Callable[[], float] = time.monotonic,
+        self, write: Write, style: Style = PLAIN_STYLE, *, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        self._write, self._clock = write, clock
-        self._style = style or Style(is_terminal)
+        self._write, self._style, self._clock = write, style, clock
         self._going_on: list[RunProgress] = []
         self._num_lines = 0
         self._expected: dict[str, Work | None] = {}
@@ -103,16 +97,15 @@ class ProgressDisplay:
     def _draw(self, share: float, name: str, parts: list[str], width: int) -> str:
         """A bar with as many of the parts as there is room for, of which the last, the time left, matters most."""
         bar_width = max(6, width // BAR_SHARE)
-        room = width - bar_width - 8
-        last = parts[-1][:room]
-        text = fit(parts[:-1], room - len(last) - 2)
-        text = "  ".join(filter(None, [text, last]))
-        left = room - len(text) - 2
-        shown = make_inert(name)
-        shown = shown if len(shown) <= left else f"{shown[: left - 1]}…" if left >= MIN_NAME else ""
-        return (
-            f"{self._style.draw_bar(share, bar_width)} {100 * share:3.0f} %  {'  '.join(filter(None, [shown, text]))}"
-        )
+        percent = f" {100 * share:3.0f} %  "
+        room = width - bar_width - len(percent)
+        time_left = parts[-1][:room]
+        others = fit(parts[:-1], room - len(time_left) - 2)
+        said = "  ".join(filter(None, [others, time_left]))
+        name, room = make_inert(name), room - len(said) - 2
+        if len(name) > room:
+            name = f"{name[: room - 1]}…" if room >= MIN_NAME else ""
+        return self._style.draw_bar(share, bar_width) + percent + "  ".join(filter(None, [name, said]))
 
     def _foretell(self, run: "RunProgress") -> None:
         """Says once how long all will take, from the first steps."""

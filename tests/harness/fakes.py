@@ -374,7 +374,7 @@ def make_comparison(
     """
     request = build_request(tmp_path / name, recipes, seeds, settings, data=data, resume=resume)
     with skip_rendering(pdf=not pdf, figures=not figures):
-        return run_comparison(request, launcher or FakeLauncher(), ProgressDisplay(_forget, is_terminal=False))
+        return run_comparison(request, launcher or FakeLauncher(), ProgressDisplay(_forget))
 
 
 @contextmanager

@@ -112,7 +112,7 @@ def compare(repository: Path, out: Path, arms: tuple[str, ...] = PAIR, **changes
     )
     launcher = changes.pop("launcher", None) or RevisionLauncher()
     with skip_rendering():
-        run_comparison(replace(request, **changes), launcher, ProgressDisplay(lambda text: None, is_terminal=False))
+        run_comparison(replace(request, **changes), launcher, ProgressDisplay(lambda text: None))
     return load_document(out)
 
 
@@ -399,7 +399,7 @@ def test_an_external_arm_runs_in_a_clean_checkout_of_its_revision(tmp_path: Path
     )
     request = CompareRequest(("mine", "too"), "quick", (1337, 1), out=tmp_path / "out", arms_file=arms)
     with skip_rendering():
-        run_comparison(request, LocalLauncher(), ProgressDisplay(lambda text: None, is_terminal=False))
+        run_comparison(request, LocalLauncher(), ProgressDisplay(lambda text: None))
     assert git(folder, "status", "--porcelain") == ""
     assert not list((tmp_path / "out" / "runs").glob("*/checkout"))
     sources = load_plan(tmp_path / "out").sources

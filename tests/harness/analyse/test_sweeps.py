@@ -31,7 +31,7 @@ def run_sweep(folder: Path, seeds: tuple[int, ...] = (1337, 1, 2), **fields: Any
         sweeps=(f"optimized:learning_rate={','.join(FLOORS)}",), **fields,
     )  # fmt: skip
     with skip_rendering(figures=False):
-        run_comparison(request, FakeLauncher(curves=curves), ProgressDisplay(lambda text: None, is_terminal=False))
+        run_comparison(request, FakeLauncher(curves=curves), ProgressDisplay(lambda text: None))
     return load_document(folder)
 
 

@@ -113,7 +113,7 @@ def test_a_single_seed_is_said_beside_the_word() -> None:
 def test_where_nothing_differs_arms_are_equivalent_at_any_margin(tmp_path: Path, seeds: tuple[int, ...]) -> None:
     request = replace(build_request(tmp_path / "same", ("baseline", "baseline"), seeds), margin_percent=0.0)
     with skip_rendering():
-        run_comparison(request, FakeLauncher(), ProgressDisplay(lambda text: None, is_terminal=False))
+        run_comparison(request, FakeLauncher(), ProgressDisplay(lambda text: None))
     document = load_document(tmp_path / "same")
     [pair] = document["pairs"]
     assert pair["verdict"]["word"] == adjust_verdicts([pair["verdict"]])[0]["word"] == "EQUIVALENT"

@@ -55,7 +55,7 @@ def test_runs_taken_over_have_the_same_titles_wherever_these_were_read_from(
     reused = make_comparison(tmp_path, name="reused", data=str(text))
     request = replace(build_request(tmp_path / "out", data=str(table)), reuse=(reused,))
     with skip_rendering():
-        folder = run_comparison(request, FakeLauncher(), ProgressDisplay(lambda text: None, is_terminal=False))
+        folder = run_comparison(request, FakeLauncher(), ProgressDisplay(lambda text: None))
     assert {run.record["corpus"]["name"] for run in load_comparison(folder).runs.values()} == {"titles.txt"}
     assert find_same_data(folder)[0] == "PASS"
 

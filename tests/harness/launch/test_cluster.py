@@ -66,7 +66,7 @@ class Disturbing:
 def compare(folder: Path, launcher: Launcher, said: list[str], name: str) -> Path:
     request = replace(build_request(folder, seeds=SEEDS), jobs=3, threads=1, launcher=name)
     with skip_rendering():
-        return run_comparison(request, launcher, ProgressDisplay(said.append, is_terminal=False))
+        return run_comparison(request, launcher, ProgressDisplay(said.append))
 
 
 def read_runs(folder: Path) -> dict[str, Any]:
@@ -139,7 +139,7 @@ def test_a_worker_that_is_killed_is_replaced_and_goes_on_from_a_checkpoint_to_th
 
     with open_cluster(nodes.address, 0.001, said.append) as launcher, skip_rendering():
         disturbing = Disturbing(launcher, kill_worker, num_bytes=100_000)
-        display = ProgressDisplay(said.append, is_terminal=False)
+        display = ProgressDisplay(said.append)
         folder = run_comparison(replace(request, settings=settings), disturbing, display)
     nodes.remove_node(node)
     assert "baseline-s1 (changed): begins again, from what has come back: its worker was killed" in "".join(said)
@@ -149,7 +149,7 @@ def test_a_worker_that_is_killed_is_replaced_and_goes_on_from_a_checkpoint_to_th
         here = run_comparison(
             replace(request, settings=settings, out=tmp_path / "b", launcher="local"),
             LocalLauncher(),
-            ProgressDisplay(lambda text: None, is_terminal=False),
+            ProgressDisplay(lambda text: None),
         )
     assert read_runs(folder) == read_runs(here)
 

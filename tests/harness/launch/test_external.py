@@ -21,6 +21,7 @@ from harness.analyse.command import describe_command
 from harness.analyse.doubts import MISMATCH, find_mismatch
 from harness.cli.app import main
 from harness.comparison import run_comparison
+from harness.launch.bars import Style
 from harness.launch.command import build_command_job
 from harness.launch.follow import LogFollower
 from harness.launch.job import Job, Outcome, run_alone
@@ -353,7 +354,7 @@ def test_the_documented_trainer_runs_as_is_said(tmp_path: Path) -> None:
     own = build_request(tmp_path / "out", ("baseline",))
     request = CompareRequest(**{**own.__dict__, "recipes": ("baseline", "mine"), "arms_file": tmp_path / "arms.toml"})
     with skip_rendering():
-        folder = run_comparison(request, MixedLauncher(), ProgressDisplay(lambda text: None, is_terminal=True))
+        folder = run_comparison(request, MixedLauncher(), ProgressDisplay(lambda text: None, Style(is_terminal=True)))
     mine = load_document(folder)["arms"][1]
     assert mine["status"] == "imported" and mine["final"]["is_last"]
     assert mine["min_frozen"]["loss_nats_per_char"] < 2.5
@@ -458,7 +459,7 @@ def test_two_seeds_of_a_command_run_at_once_where_each_has_a_journal_of_its_own(
     own = build_request(tmp_path / "out", ("baseline",), (1337, 1))
     request = replace(own, recipes=("baseline", "mine"), arms_file=tmp_path / "arms.toml", jobs=4, threads=1)
     with skip_rendering():
-        folder = run_comparison(request, MixedLauncher(), ProgressDisplay(lambda text: None, is_terminal=False))
+        folder = run_comparison(request, MixedLauncher(), ProgressDisplay(lambda text: None))
     assert load_document(folder)["num_runs_complete"] == 4
 
 

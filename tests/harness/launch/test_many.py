@@ -40,7 +40,7 @@ class WatchedLauncher(FakeLauncher):
 
 def compare(folder: Path, launcher: FakeLauncher, said: list[str] | None = None, **asked: Any) -> Path:
     request = replace(build_request(folder, seeds=SEEDS), **asked)
-    display = ProgressDisplay((said if said is not None else []).append, is_terminal=False)
+    display = ProgressDisplay((said if said is not None else []).append)
     with skip_rendering():
         return run_comparison(request, launcher, display)
 

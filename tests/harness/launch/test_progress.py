@@ -14,7 +14,7 @@ from harness.launch.progress import ProgressDisplay, RunProgress
 
 def show(*events: dict[str, object], is_terminal: bool = False) -> str:
     written: list[str] = []
-    display = ProgressDisplay(written.append, is_terminal=is_terminal)
+    display = ProgressDisplay(written.append, Style(is_terminal=is_terminal))
     run = display.begin("baseline-s1", "[1/2]", 100)
     run.show(events)
     run.finish("complete")
@@ -68,7 +68,7 @@ def test_a_log_that_begins_at_step_0_and_knows_no_last_step_is_shown() -> None:
 
 def begin_two(*, is_terminal: bool) -> tuple[list[str], RunProgress, RunProgress]:
     written: list[str] = []
-    display = ProgressDisplay(written.append, is_terminal=is_terminal)
+    display = ProgressDisplay(written.append, Style(is_terminal=is_terminal))
     return written, display.begin("baseline-s1", "[1/2]", 100), display.begin("optimized-s1", "[2/2]", 100)
 
 
@@ -177,7 +177,7 @@ def test_bars_are_drawn_on_terminals_that_can_and_colour_where_it_is_wanted(
 
 def test_what_is_said_stands_above_the_bars_which_are_drawn_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     screen = Screen(80, monkeypatch)
-    display = ProgressDisplay(screen.write, is_terminal=True)
+    display = ProgressDisplay(screen.write, Style(is_terminal=True))
     one, two = display.begin("one", "[1/2]", 100), display.begin("two", "[2/2]", 100)
     one.show([train(1), train(3)])
     two.show([train(6)])
@@ -187,7 +187,7 @@ def test_what_is_said_stands_above_the_bars_which_are_drawn_anew(monkeypatch: py
 
 def test_a_name_with_control_characters_moves_no_cursor() -> None:
     written: list[str] = []
-    ProgressDisplay(written.append, is_terminal=True).begin("\x1b[2Jx", "[1/1]").show([train(1)])
+    ProgressDisplay(written.append, Style(is_terminal=True)).begin("\x1b[2Jx", "[1/1]").show([train(1)])
     assert "\x1b[2J" not in "".join(written)
 
 

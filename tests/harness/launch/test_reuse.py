@@ -38,9 +38,7 @@ def compare_with(
     asked = build_request(folder, **request)
     asked = replace(asked, reuse=tuple(reuse), keep_weights=keep, keep_checkpoints=keep)
     with skip_rendering():
-        return run_comparison(
-            asked, launcher, ProgressDisplay((said if said is not None else []).append, is_terminal=False)
-        )
+        return run_comparison(asked, launcher, ProgressDisplay((said if said is not None else []).append))
 
 
 def list_trained(folder: Path) -> set[str]:
@@ -102,7 +100,7 @@ def test_both_reports_say_what_was_taken_over_and_that_times_are_not_back_to_bac
         run_comparison(
             type(asked)(**{**vars(asked), "reuse": (tiny_comparison,)}),
             FakeLauncher(),
-            ProgressDisplay(lambda text: None, is_terminal=False),
+            ProgressDisplay(lambda text: None),
         )
     texts = [
         (tmp_path / "again" / name).read_text()
@@ -267,7 +265,7 @@ def test_an_ablation_takes_over_baseline_and_whole(tmp_path: Path) -> None:
         return CompareRequest(recipes=("baseline", "optimized"), preset="quick", seeds=(1337,), device="cpu",
                               out=tmp_path / name, **asked)  # fmt: skip
 
-    quiet = ProgressDisplay(lambda text: None, is_terminal=False)
+    quiet = ProgressDisplay(lambda text: None)
     with skip_rendering():
         whole = run_comparison(request("whole"), FakeLauncher(), quiet)
         ablated = run_comparison(request("parts", ablate="optimized", reuse=(whole,)), FakeLauncher(), quiet)

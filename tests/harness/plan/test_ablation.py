@@ -54,7 +54,7 @@ def ablated(_private_cache: None, tmp_path_factory: pytest.TempPathFactory) -> P
     )
     launcher = FakeLauncher(curves={arm: Curve(start=FRESH, floor=floor, seed_sd=0) for arm, floor in FLOORS.items()})
     with skip_rendering():
-        return run_comparison(request, launcher, ProgressDisplay(lambda text: None, is_terminal=False))
+        return run_comparison(request, launcher, ProgressDisplay(lambda text: None))
 
 
 @pytest.mark.parametrize("preset", PRESETS)

@@ -28,7 +28,7 @@ from tests.harness.launch.test_faults import Disk, failing_disk
 from tests.robustness import FAULTS
 
 HOME = "/".join(("", "home", "me"))  # put together, because no tracked file may name such a folder
-QUIET = ProgressDisplay(lambda text: None, is_terminal=False)
+QUIET = ProgressDisplay(lambda text: None)
 
 
 def read_files(folder: Path) -> dict[str, bytes]:
@@ -168,7 +168,7 @@ class Crashing(FakeLauncher):
 def test_all_a_failed_run_said_is_kept_and_no_folder_of_the_machine(tmp_path: Path) -> None:
     said: list[str] = []
     with skip_rendering(), pytest.raises(RunError, match="1 of 2 runs failed"):
-        run_comparison(build_request(tmp_path / "a"), Crashing(), ProgressDisplay(said.append, is_terminal=False))
+        run_comparison(build_request(tmp_path / "a"), Crashing(), ProgressDisplay(said.append))
     kept = (tmp_path / "a" / "logs" / "errors" / "optimized-s1337.log").read_text()
     assert "tests/harness/report/test_faults_of_reports.py" in kept and "ValueError: bad" in kept
     assert "logs/errors/optimized-s1337.log" in "".join(said)

@@ -104,7 +104,7 @@ def test_arm_and_failure_message_of_a_run_that_did_not_start_are_no_mentions(tmp
     request = replace(build_request(tmp_path / "fake"), recipes=("baseline", f"{name}=optimized"))
     request = replace(request, settings=build_tiny_settings(["baseline", name]))
     with skip_rendering(), pytest.raises(RunError):
-        run_comparison(request, RefusingLauncher(), ProgressDisplay(lambda text: None, is_terminal=False))
+        run_comparison(request, RefusingLauncher(), ProgressDisplay(lambda text: None))
     for name in (SUMMARY, REPORT):
         text = (tmp_path / "fake" / name).read_text(encoding="utf-8")
         assert "fixes" in text and not find_live(text)

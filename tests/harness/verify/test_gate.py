@@ -86,7 +86,7 @@ def compare_three(folder: Path, against: str) -> Path:
         return run_comparison(
             replace(build_request(out, recipes), against=against),
             FakeLauncher(),
-            ProgressDisplay(lambda text: None, is_terminal=False),
+            ProgressDisplay(lambda text: None),
         )
 
 

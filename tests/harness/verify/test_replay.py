@@ -57,7 +57,7 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
     request = replace(build_request(out, settings=settings), keep_checkpoints=True)
     with skip_rendering(), pytest.MonkeyPatch.context() as patch:
         patch.setattr("mainrun.record.checkpoint.MAX_SHARE_OF_TIME", 1e9)
-        return run_comparison(request, HereLauncher(), ProgressDisplay(lambda text: None, is_terminal=False))
+        return run_comparison(request, HereLauncher(), ProgressDisplay(lambda text: None))
 
 
 @pytest.fixture
