@@ -6,6 +6,7 @@ from collections.abc import Container, Iterator, Mapping, Sequence
 from pathlib import PurePath
 from typing import Any
 
+from harness.plan.arguments import TITLE_COLUMN
 from harness.plan.arms import type_arm
 from harness.plan.plan import FIRST, MARGIN_PERCENT, Arm, Plan
 from harness.sources.given import Given
@@ -62,7 +63,7 @@ def _describe_training(plan: Plan) -> list[str]:
     if plan.corpus["source"] != "imported":
         words += ["--preset", plan.preset]
         words += ["--data", plan.corpus["name"] if plan.corpus["source"] == "file" else plan.corpus["source"]]
-    if plan.title_column != "title":
+    if plan.title_column != TITLE_COLUMN:
         words += ["--title-column", plan.title_column]
     if plan.corpus["revision"]:
         words += ["--data-revision", plan.corpus["revision"]]

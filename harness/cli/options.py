@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any, NoReturn, TypeAlias
 
 from harness.launch.choose import CHECKPOINT_MINUTES, LAUNCHERS, LOCAL
+from harness.plan.arguments import TITLE_COLUMN
 from mainrun.devices import DEVICES, PRECISIONS
 from mainrun.recipes import PRESETS
 from mainrun.record.errors import RequestError
 from mainrun.rules import SEED
 
 DEFAULT_PRESET = "quick"
-DEFAULT_TITLE_COLUMN = "title"
 MIN_LIKENESS = 0.6
 NEGATIVE_NUMBER = re.compile(r"-(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 """That of argparse knows no exponent, and takes what has one for an option."""
@@ -61,7 +61,7 @@ def build_training_options() -> Parser:
                          "(default: the preset's)")  # fmt: skip
     options.add_argument("--data-revision", metavar="REV", help="revision of the hub's dataset")
     options.add_argument("--title-column", metavar="NAME",
-                         help=f"column of a local file (default: {DEFAULT_TITLE_COLUMN})")  # fmt: skip
+                         help=f"column of a local file (default: {TITLE_COLUMN})")  # fmt: skip
     options.add_argument("--seeds", metavar="S,S,…",
                          help=f"1337+2 is 1337 and the two after it (default: {SEED})")  # fmt: skip
     options.add_argument("--margin", type=float, metavar="PCT",

@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from harness.cli.options import DEFAULT_PRESET, DEFAULT_TITLE_COLUMN, refuse_loose_seeds
+from harness.cli.options import DEFAULT_PRESET, refuse_loose_seeds
 from harness.launch.choose import LOCAL
+from harness.plan.arguments import TITLE_COLUMN
 from mainrun.recipes import get_preset
 from mainrun.record.errors import RequestError
 from mainrun.rules import SEED
@@ -47,7 +48,7 @@ def read_request(given: argparse.Namespace, ablate: str | None) -> CompareReques
         seeds=parse_seeds(given.seeds or str(SEED)),
         data=given.data,
         data_revision=given.data_revision,
-        title_column=given.title_column or DEFAULT_TITLE_COLUMN,
+        title_column=given.title_column or TITLE_COLUMN,
         set_texts=tuple(given.settings),
         sweeps=tuple(given.sweeps),
         against=given.against or FIRST,

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 
 MODULE = "mainrun.train"
 PACKAGE = MODULE.partition(".")[0]
-_DEFAULTS = frozenset({"--device=auto", "--precision=auto", "--title-column=title"})
+TITLE_COLUMN = "title"
+"""Of a local file, where no other is named."""
+_DEFAULTS = frozenset({"--device=auto", "--precision=auto", f"--title-column={TITLE_COLUMN}"})
 """Options that say what a program does anyway which does not know them."""
 _OF_THE_HARNESS = frozenset({"--arm", "--beside", "--code-commit", "--code-tree", "--plan-sha256"})
 """Options that change nothing in what is trained."""

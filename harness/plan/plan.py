@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from harness.plan.arguments import TITLE_COLUMN
 from harness.plan.arm_syntax import FORBIDDEN_IN_NAMES, holds_control
 from harness.plan.changes import CodeChange, load_change
 from harness.plan.code import Code, load_code
@@ -91,7 +92,7 @@ class Plan:
     """The first one is the headline's, unless an arm loses it; the others show how far the result carries."""
     runs: tuple[PlannedRun, ...]
     """In the order in which they are trained."""
-    title_column: str = "title"
+    title_column: str = TITLE_COLUMN
     """Of a local file."""
     ablation: dict[str, Any] | None = None
     """`harness.plan.ablation.Ablation` where the arms are those of an ablation."""

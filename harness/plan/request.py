@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from harness.plan.arguments import TITLE_COLUMN
 from harness.plan.plan import FIRST, MARGIN_PERCENT
 from mainrun.data.corpus import CorpusSource
 from mainrun.recipes import get_preset
@@ -19,7 +20,7 @@ class CompareRequest:
     data: str | None = None
     """None is the preset's own source."""
     data_revision: str | None = None
-    title_column: str = "title"
+    title_column: str = TITLE_COLUMN
     settings: dict[str, dict[str, str]] = field(default_factory=dict)
     """`--set` values of each arm."""
     set_texts: tuple[str, ...] = ()
