@@ -167,7 +167,7 @@ def format_plan(plan: Plan, folder: Path) -> str:
         "",
         f"Decided on the full loss at the last step; margin {plan.margin_percent:g} %",
         "Order:",
-        *(f"  {place}. {folder / 'runs' / plan.describe_run(run)}" for place, run in enumerate(plan.runs, 1)),
+        *(f"  {place}. {folder / 'runs' / plan.label_run(run)}" for place, run in enumerate(plan.runs, 1)),
     ]
     return "\n".join(lines)
 

@@ -10,7 +10,7 @@ from harness.launch.job import Job, Launcher, Outcome, run_to_their_ends
 from harness.launch.shares import count_cores
 from harness.launch.training import build_job, read_end, stop_after, train_for
 from harness.plan.arguments import build_arguments, fit_arguments
-from harness.plan.code import find_place
+from harness.plan.code import locate_code_again
 from harness.plan.plan import Plan
 from harness.store.runs import StoredComparison, StoredRun
 from mainrun.data.corpus import CorpusSource
@@ -51,7 +51,7 @@ def begin_again(
     with make_scratch_folder() as scratch:
         for run in runs:
             if (key := _name_request(comparison.plan, run)) not in jobs:
-                place = find_place(run.arm, comparison.plan.get_arm(run.arm).code, repository)
+                place = locate_code_again(run.arm, comparison.plan.get_arm(run.arm).code, repository)
                 folder = scratch / run.folder.name
                 jobs[key] = place if isinstance(place, str) else _build_job_again(
                     comparison.plan, run, source, folder, place

@@ -34,7 +34,7 @@ def hide_folders(text: str, comparison: Path) -> str:
         _PROGRAM: "",
         **{Path(path): "…/" for path in sysconfig.get_paths().values()},
         Path(sys.prefix): "…/",
-        **_find_places(),
+        **_list_own_folders(),
     }
     for root in sorted(roots, key=lambda path: -len(str(path))):
         if root != Path(root.anchor):
@@ -42,7 +42,7 @@ def hide_folders(text: str, comparison: Path) -> str:
     return _ABSOLUTE_PATH.sub("…/", text)
 
 
-def _find_places() -> dict[Path, str]:
+def _list_own_folders() -> dict[Path, str]:
     """The folders of this machine and user, those that there are."""
     places: dict[Path, str] = {}
     with suppress(OSError):

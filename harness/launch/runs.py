@@ -114,14 +114,14 @@ class _Stage:
             said = take_over(offers, self.plan, run, job, launcher, self.plan_sha256)
             if said and is_complete(job.folder):
                 self.taken_over.add(run)
-                self.display.begin(self.plan.describe_run(run), self._find_place(run)).finish(said)
+                self.display.begin(self.plan.label_run(run), self._number(run)).finish(said)
             elif said:
-                self.display.note(self.plan.describe_run(run), said)
+                self.display.note(self.plan.label_run(run), said)
 
     def find_works(self) -> dict[str, Work | None]:
         """What each run that is missing has to do, by the name that it is shown by."""
         missing = [run for run in self.plan.runs if run not in self.complete | self.taken_over]
-        return {self.plan.describe_run(run): find_work(self.plan.get_arm(run.arm).sizes) for run in missing}
+        return {self.plan.label_run(run): find_work(self.plan.get_arm(run.arm).sizes) for run in missing}
 
     def build_tasks(self) -> Iterator[Task]:
         """The tasks of the runs that are missing, each built when it is to be started."""
@@ -131,8 +131,8 @@ class _Stage:
         for run in self.plan.runs:
             if run in self.taken_over:
                 continue
-            arm, name = self.plan.get_arm(run.arm), self.plan.describe_run(run)
-            progress = self.display.begin(name, self._find_place(run), arm.tokens_per_step)
+            arm, name = self.plan.get_arm(run.arm), self.plan.label_run(run)
+            progress = self.display.begin(name, self._number(run), arm.tokens_per_step)
             if run in self.complete:
                 progress.finish("complete already")
             elif is_external(arm):
@@ -169,5 +169,5 @@ class _Stage:
                 return run_folder
         return None
 
-    def _find_place(self, run: PlannedRun) -> str:
+    def _number(self, run: PlannedRun) -> str:
         return f"[{self.plan.runs.index(run) + 1}/{len(self.plan.runs)}]"

@@ -48,7 +48,7 @@ def locate_code(code: Code | None, repository: Path | None) -> Path:
     return own if code is None or code.revision is None or code.tree is None else fetch_tree(own, code.tree, PACKAGE)
 
 
-def find_place(name: str, code: Code | None, repository: Path | None) -> Path | str:
+def locate_code_again(name: str, code: Code | None, repository: Path | None) -> Path | str:
     """The folder in which the training program of the arm `name` stands again, or why git cannot give it."""
     own = (repository or PLACE).resolve()
     if code is None:

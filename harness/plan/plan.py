@@ -137,7 +137,7 @@ class Plan:
         shared = {name: [seed for seed in own if seed in self.seeds] or own[:1] for name, own in seeds.items()}
         return frozenset(PlannedRun(name, seed) for name, own in shared.items() for seed in own)
 
-    def describe_run(self, run: PlannedRun) -> str:
+    def label_run(self, run: PlannedRun) -> str:
         """A run as a person is shown it: `optimized-s1337 (changed)`."""
         return self.get_arm(run.arm).label.replace(run.arm, run.folder_name, 1)
 

@@ -146,7 +146,7 @@ def _prepare_arm(arm: ArmRequest, config: Config, source: CorpusSource) -> tuple
 
 
 def _ask_program(arm: ArmRequest, resolver: Resolver) -> tuple[Arm, dict[str, Any]]:
-    found, begun = resolver(arm), resolver.begun.get(arm.name)
+    found, begun = resolver.resolve(arm), resolver.begun.get(arm.name)
     # A commit since then that left the program as it was makes no other code.
     is_begun = begun is not None and replace(begun, commit=found.code.commit) == found.code
     code = begun if is_begun else found.code

@@ -39,8 +39,8 @@ class Resolver:
     begun: Mapping[str, Code]
     """By arm: the code that a comparison was begun with, which goes on though a branch has moved."""
 
-    def __call__(self, arm: ArmRequest) -> Resolved:
-        """Raises `RequestError` where there is no such revision, or its program refuses the recipe."""
+    def resolve(self, arm: ArmRequest) -> Resolved:
+        """The recipe at its revision; `RequestError` where there is no such one, or its program refuses the recipe."""
         stored = self.begun.get(arm.name)
         commit, tree = self._find_code(arm, stored if stored and stored.revision == arm.revision else None)
         place = fetch_tree(self.repository, tree, PACKAGE) if arm.revision and tree else self.repository

@@ -161,7 +161,7 @@ def _find_pair(folder: Path, document: dict[str, Any], candidate: dict[str, Any]
 def _refuse_untrained(comparison: StoredComparison) -> None:
     """Where a run is not complete that can still be trained; all arms wait for it, as they were planned together."""
     taken_in = _list_taken_in(comparison)
-    lacking = [comparison.plan.describe_run(run) for run in comparison.unfinished if run not in taken_in]
+    lacking = [comparison.plan.label_run(run) for run in comparison.unfinished if run not in taken_in]
     if lacking:
         raise StoredResultsError(
             f"{comparison.folder} cannot be judged: not complete: {', '.join(lacking)}. Train them with compare "
@@ -177,7 +177,7 @@ def _refuse_lost(comparison: StoredComparison, arm: str) -> None:
             stored = comparison.runs.get(run)
             said = [str(stored.record[key]) for key in ("status", "reason") if stored.record[key]] if stored else []
             raise StoredResultsError(
-                f"{comparison.folder} cannot be judged: {comparison.plan.describe_run(run)} "
+                f"{comparison.folder} cannot be judged: {comparison.plan.label_run(run)} "
                 f"{': '.join(said).rstrip('.') or 'is missing'}. Choose another arm with --arm, or take the runs in "
                 "again with a whole one in its place, or without it."
             )

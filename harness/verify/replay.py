@@ -16,7 +16,7 @@ from harness.formats import format_number_of, quote
 from harness.launch.again import train_again
 from harness.launch.arrivals import CHECKPOINT_FOLDER
 from harness.launch.job import Launcher
-from harness.plan.code import compute_sources_sha256, find_place
+from harness.plan.code import compute_sources_sha256, locate_code_again
 from harness.store.journals import load_journal
 from harness.store.runs import StoredComparison, StoredRun
 from mainrun.data.corpus import CorpusSource
@@ -111,7 +111,7 @@ def _replay_run(
     comparison: StoredComparison, run: StoredRun, source: CorpusSource, steps: Steps, launcher: Launcher,
     repository: Path | None,
 ) -> _Stretch | Result:  # fmt: skip
-    place = find_place(run.arm, comparison.plan.get_arm(run.arm).code, repository)
+    place = locate_code_again(run.arm, comparison.plan.get_arm(run.arm).code, repository)
     if isinstance(place, str):
         return "NOT CHECKED", f": {place}"
     with make_scratch_folder() as scratch:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from harness.check.registry import Result, join_results
 from harness.plan.changes import FILE_NAME, compare_code
-from harness.plan.code import compute_sources_sha256, find_place, hash_sources
+from harness.plan.code import compute_sources_sha256, hash_sources, locate_code_again
 from harness.plan.plan import Arm
 from harness.store.runs import StoredComparison
 
@@ -30,7 +30,7 @@ def judge_revisions(comparison: StoredComparison, repository: Path | None) -> Re
     for arm in comparison.plan.arms:
         if arm.code is None:
             continue
-        place = find_place(arm.name, arm.code, repository)
+        place = locate_code_again(arm.name, arm.code, repository)
         if isinstance(place, str):
             results.append(("NOT CHECKED", place))
             continue

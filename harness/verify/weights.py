@@ -7,7 +7,7 @@ from harness.check.registry import NOT_VOUCHED, Result, join_results
 from harness.comparison import NO_TITLES_HERE
 from harness.launch.again import NAME_END, build_arguments_again
 from harness.launch.job import Job, Launcher, run_alone
-from harness.plan.code import find_place
+from harness.plan.code import locate_code_again
 from harness.processes import build_command
 from harness.store.runs import StoredComparison, StoredRun
 from harness.verify.replay import find_other_title
@@ -72,7 +72,7 @@ def _build_job(
     comparison: StoredComparison, run: StoredRun, source: CorpusSource, folder: Path, repository: Path | None
 ) -> Job | str:
     """The job, or why the program of the run's arm cannot do it."""
-    place = find_place(run.arm, comparison.plan.get_arm(run.arm).code, repository)
+    place = locate_code_again(run.arm, comparison.plan.get_arm(run.arm).code, repository)
     if isinstance(place, str):
         return place
     arguments = build_arguments_again(comparison.plan, run, source, folder, place)

@@ -64,7 +64,7 @@ def commit(folder: Path, files: Mapping[str, str]) -> str:
 @pytest.fixture
 def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Our own training program as the first commit, a changed model as the second."""
-    monkeypatch.setattr(Resolver, "__call__", resolve_here)
+    monkeypatch.setattr(Resolver, "resolve", resolve_here)
     folder = tmp_path / "repository"
     shutil.copytree(PLACE / "mainrun", folder / "mainrun", ignore=shutil.ignore_patterns("__pycache__"))
     git(tmp_path, "init", "-q", str(folder))
@@ -357,7 +357,7 @@ def test_a_program_that_refuses_a_recipe_says_so_with_its_own_words(tmp_path: Pa
     (tmp_path / "r" / "mainrun" / "train.py").write_text(program, encoding="utf-8")
     resolver = Resolver(tmp_path / "r", "quick", CorpusSource("synthetic"), 1337, {})
     with pytest.raises(RequestError, match="new: its training program says: no such recipe"):
-        resolver(ArmRequest("new", "new"))
+        resolver.resolve(ArmRequest("new", "new"))
 
 
 def test_the_workflow_compares_the_base_with_the_pull_request_by_the_base_and_gates_last() -> None:
