@@ -15,7 +15,7 @@ from harness.check.reread import read_titles
 from harness.check.rules import judge_official_corpus
 from harness.check.suite import Occasion, find_all
 from harness.claims.report_order import say_all
-from harness.launch.again import begin_again
+from harness.launch.again import Again
 from harness.launch.job import Launcher
 from harness.launch.progress import ProgressDisplay
 from harness.launch.reuse import load_offers
@@ -131,7 +131,7 @@ def gather_evidence(
     if source is None:
         return Evidence(comparison, NO_TITLES_HERE, NO_TITLES_HERE)
     titles = read_titles(comparison.plan, source)  # before any run is begun for a file that is refused
-    return Evidence(comparison, titles, begin_again(comparison, source, launcher, repository))
+    return Evidence(comparison, titles, Again(comparison, source, launcher, repository).begin_all())
 
 
 def find_source(plan: Plan, data: str | None) -> CorpusSource | None:

@@ -1,7 +1,7 @@
 """A stored run trained again: from recipe, preset and settings as asked for, never from what it says it became."""
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,60 +25,76 @@ MAX_AT_ONCE = 4
 """Runs that are begun at once: each holds half a gigabyte, and waits for its libraries more than for the processor."""
 
 
-def train_again(
-    plan: Plan, run: StoredRun, source: CorpusSource, num_steps: int | None, launcher: Launcher, folder: Path,
-    place: Path,
-) -> dict[str, Any] | str:  # fmt: skip
-    """The record of the same run made in `folder` up to `num_steps` (None: to its end), or why it cannot be made here.
+@dataclass(frozen=True)
+class Again:
+    """How runs of a comparison are trained again: each by the program of its arm."""
 
-    It is trained by the program of its arm, which stands in `place`.
+    comparison: StoredComparison
+    source: CorpusSource
+    """Where the titles are read again from."""
+    launcher: Launcher
+    repository: Path | None
+    """That of the runs' programs; None is our own."""
 
-    Raises `StoredResultsError` where the record does not say on what it was trained.
-    """
-    job = _build_job_again(plan, run, source, folder, place)
-    return job if isinstance(job, str) else _hide(run, train_for(num_steps, job, launcher))
+    def locate_program(self, run: StoredRun) -> Path | str:
+        """The folder in which the program of a run's arm stands again, or why git cannot give it."""
+        return locate_code_again(run.arm, self.comparison.plan.get_arm(run.arm).code, self.repository)
 
+    def train(self, run: StoredRun, num_steps: int | None, folder: Path, place: Path) -> dict[str, Any] | str:
+        """The record of the same run made in `folder` up to `num_steps` (None: to its end), or why it cannot be here.
 
-def begin_again(
-    comparison: StoredComparison, source: CorpusSource, launcher: Launcher, repository: Path | None
-) -> dict[str, dict[str, Any] | str]:
-    """Every whole run of the training program begun again and stopped before its first step, by run folder.
+        It is trained by the program in `place`.
 
-    A record is given with the SHA-256 of the tokenizer that was made; a text says why a run cannot be begun here.
-    """
-    runs = [run for run in comparison.trained if run.is_complete]
-    jobs: dict[str, Job | str] = {}
-    with make_scratch_folder() as scratch:
-        for run in runs:
-            if (key := _name_request(comparison.plan, run)) not in jobs:
-                place = locate_code_again(run.arm, comparison.plan.get_arm(run.arm).code, repository)
-                folder = scratch / run.folder.name
-                jobs[key] = place if isinstance(place, str) else _build_job_again(
-                    comparison.plan, run, source, folder, place
-                )  # fmt: skip
-        due = [stop_after(0, job) for job in jobs.values() if isinstance(job, Job)]
-        outcomes = run_to_their_ends(launcher, due, min(MAX_AT_ONCE, count_cores()))
-        made = {key: job if isinstance(job, str) else _read_beginning(job, outcomes) for key, job in jobs.items()}
-    return {run.folder.name: _hide(run, made[_name_request(comparison.plan, run)]) for run in runs}
+        Raises `StoredResultsError` where the record does not say on what it was trained.
+        """
+        job = self._build_job(run, folder, place)
+        return job if isinstance(job, str) else _hide(run, train_for(num_steps, job, self.launcher))
 
+    def begin_all(self) -> dict[str, dict[str, Any] | str]:
+        """Every whole run of the training program begun again and stopped before its first step, by run folder.
 
-def _name_request(plan: Plan, run: StoredRun) -> str:
-    """The same of runs that begin as one."""
-    return repr((find_request(plan, run), run.seed, run.record["machine"], plan.get_arm(run.arm).code))
+        A record is given with the SHA-256 of the tokenizer that was made; a text says why a run cannot be begun here.
+        """
+        runs = [run for run in self.comparison.trained if run.is_complete]
+        jobs: dict[str, Job | str] = {}
+        with make_scratch_folder() as scratch:
+            for run in runs:
+                if (key := self._name_request(run)) not in jobs:
+                    place = self.locate_program(run)
+                    folder = scratch / run.folder.name
+                    jobs[key] = place if isinstance(place, str) else self._build_job(run, folder, place)
+            due = [stop_after(0, job) for job in jobs.values() if isinstance(job, Job)]
+            outcomes = run_to_their_ends(self.launcher, due, min(MAX_AT_ONCE, count_cores()))
+            made = {key: job if isinstance(job, str) else _read_beginning(job, outcomes) for key, job in jobs.items()}
+        return {run.folder.name: _hide(run, made[self._name_request(run)]) for run in runs}
 
+    def build_arguments(self, run: StoredRun, folder: Path, place: Path) -> list[str] | str:
+        """What the program of a run's arm, in `place`, was asked with, for `folder`; or why it does not know that."""
+        arm, machine = self.comparison.plan.get_arm(run.arm), run.record["machine"]
+        asked, device, precision = _find_request(self.comparison.plan, run), machine["device"], machine["precision"]
+        arguments = build_arguments(*asked, self.source, run.seed, device, precision, folder)
+        try:
+            return arguments if arm.code is None else fit_arguments(arguments, place, arm.name)
+        except RequestError as error:
+            return str(error)
 
-def _build_job_again(plan: Plan, run: StoredRun, source: CorpusSource, folder: Path, place: Path) -> Job | str:
-    """The job that trains the run again, or goes on with that in `folder`; or why there can be none."""
-    try:
-        num_threads = run.record["machine"]["num_threads"]
-        arguments = build_arguments_again(plan, run, source, folder, place)
-    except (KeyError, TypeError) as error:
-        raise StoredResultsError(f"{run.folder.name} does not say how it was trained: {error}.") from None
-    if isinstance(arguments, str):
-        return arguments
-    resume = ["--resume"] if folder.exists() else []
-    job = build_job(f"{run.folder.name}{NAME_END}", [*arguments, *resume], source, folder, place)
-    return replace(job, num_threads=num_threads)  # bits depend on it
+    def _name_request(self, run: StoredRun) -> str:
+        """The same of runs that begin as one."""
+        plan = self.comparison.plan
+        return repr((_find_request(plan, run), run.seed, run.record["machine"], plan.get_arm(run.arm).code))
+
+    def _build_job(self, run: StoredRun, folder: Path, place: Path) -> Job | str:
+        """The job that trains the run again, or goes on with that in `folder`; or why there can be none."""
+        try:
+            num_threads = run.record["machine"]["num_threads"]
+            arguments = self.build_arguments(run, folder, place)
+        except (KeyError, TypeError) as error:
+            raise StoredResultsError(f"{run.folder.name} does not say how it was trained: {error}.") from None
+        if isinstance(arguments, str):
+            return arguments
+        resume = ["--resume"] if folder.exists() else []
+        job = build_job(f"{run.folder.name}{NAME_END}", [*arguments, *resume], self.source, folder, place)
+        return replace(job, num_threads=num_threads)  # bits depend on it
 
 
 def _read_beginning(job: Job, outcomes: Mapping[str, Outcome]) -> dict[str, Any] | str:
@@ -93,20 +109,7 @@ def _hide(run: StoredRun, record: dict[str, Any] | str) -> dict[str, Any] | str:
     return hide_folders(record, run.folder.parents[1]) if isinstance(record, str) else record
 
 
-def build_arguments_again(
-    plan: Plan, run: StoredRun, source: CorpusSource, folder: Path, place: Path
-) -> list[str] | str:
-    """What the program of a run's arm, in `place`, was asked with, for `folder`; or why it does not know that."""
-    arm, machine = plan.get_arm(run.arm), run.record["machine"]
-    device, precision = machine["device"], machine["precision"]
-    arguments = build_arguments(*find_request(plan, run), source, run.seed, device, precision, folder)
-    try:
-        return arguments if arm.code is None else fit_arguments(arguments, place, arm.name)
-    except RequestError as error:
-        return str(error)
-
-
-def find_request(plan: Plan, run: StoredRun) -> tuple[str, str, dict[str, Any]]:
+def _find_request(plan: Plan, run: StoredRun) -> tuple[str, str, dict[str, Any]]:
     """Recipe, preset and settings: those of the plan, or of the run itself where it was taken in after it was made."""
     if "source" in run.record:
         asked = run.record["request"]

@@ -13,13 +13,11 @@ from harness.check.known_code import Code, hash_working_tree
 from harness.check.registry import NOT_VOUCHED, Result, join_results
 from harness.comparison import NO_TITLES_HERE
 from harness.formats import format_number_of, quote
-from harness.launch.again import train_again
+from harness.launch.again import Again
 from harness.launch.arrivals import CHECKPOINT_FOLDER
-from harness.launch.job import Launcher
-from harness.plan.code import compute_sources_sha256, locate_code_again
+from harness.plan.code import compute_sources_sha256
 from harness.store.journals import load_journal
 from harness.store.runs import StoredComparison, StoredRun
-from mainrun.data.corpus import CorpusSource
 from mainrun.record.errors import StoredResultsError
 from mainrun.record.files import compute_file_sha256, make_folder, make_scratch_folder, save_json
 from mainrun.record.parquet import load_table
@@ -52,21 +50,19 @@ class _Stretch:
     """Bit for bit."""
 
 
-def replay(
-    comparison: StoredComparison, source: CorpusSource | None, steps: Steps, launcher: Launcher, repository: Path | None
-) -> Result:
-    """The gravest answer over all runs of the training program."""
+def replay(comparison: StoredComparison, steps: Steps, again: Again | None) -> Result:
+    """The gravest answer over all runs of the training program; None is for titles that are not here."""
     runs = [run for run in comparison.trained if run.is_complete]
     if not runs:
         return "NOT CHECKED", "no whole run is of the training program"
     if steps is None:
         return "NOT CHECKED", "asked for with --replay STEPS or --replay all"
-    if source is None:
+    if again is None:
         return "NOT CHECKED", NO_TITLES_HERE
     stretches: list[_Stretch] = []
     refusals: list[Result] = []
     for run in runs:
-        found = _replay_run(comparison, run, source, steps, launcher, repository)
+        found = _replay_run(run, steps, again)
         if isinstance(found, _Stretch):
             stretches.append(found)
             continue
@@ -107,11 +103,8 @@ def find_other_title(run: StoredRun, again: Sequence[float], tolerance: float) -
     return None
 
 
-def _replay_run(
-    comparison: StoredComparison, run: StoredRun, source: CorpusSource, steps: Steps, launcher: Launcher,
-    repository: Path | None,
-) -> _Stretch | Result:  # fmt: skip
-    place = locate_code_again(run.arm, comparison.plan.get_arm(run.arm).code, repository)
+def _replay_run(run: StoredRun, steps: Steps, again: Again) -> _Stretch | Result:
+    place = again.locate_program(run)
     if isinstance(place, str):
         return "NOT CHECKED", f": {place}"
     with make_scratch_folder() as scratch:
@@ -120,7 +113,7 @@ def _replay_run(
             return "FAIL", problem
         first = drawn["step"] if drawn else 0
         last = first + steps if isinstance(steps, int) else None
-        record = train_again(comparison.plan, run, source, last, launcher, folder, place)
+        record = again.train(run, last, folder, place)
         if isinstance(record, str):
             return NOT_VOUCHED, f" cannot be trained again here: {record}"
         events = load_journal(folder / JOURNAL_NAME, finished=True)
@@ -133,7 +126,7 @@ def _replay_run(
     if difference is None:
         trained = {step for (event, step, _), _ in stored if event == "training_step"}
         return _Stretch(run.folder.name, first, len(trained), is_exact=is_same_machine)
-    if _is_other_code(comparison, run, record["source_sha256"]):
+    if _is_other_code(again.comparison, run, record["source_sha256"]):
         return NOT_VOUCHED, f": its record names another training program than the one here; trained again{difference}"
     return "FAIL", difference
 

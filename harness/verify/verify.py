@@ -6,6 +6,7 @@ from harness.check.registry import Evidence, Finding, Registry, Result, run_chec
 from harness.check.suite import GROUPS, list_titles
 from harness.check.token_reads import OTHER_RELEASE
 from harness.comparison import find_source, gather_evidence
+from harness.launch.again import Again
 from harness.launch.job import Launcher
 from harness.store.findings import load_findings
 from harness.store.runs import load_comparison
@@ -33,8 +34,9 @@ def verify(
     findings.append(Finding(STORED_NAME, STORED_TITLE, *_judge_stored(evidence, findings)))
     if comparison.plan.code_changes is not None:
         findings.append(Finding(revisions.NAME, revisions.TITLE, *revisions.judge_revisions(comparison, repository)))
-    replayed = replay.replay(comparison, source, steps, launcher, repository)
-    probed = weights.probe_all(comparison, source, launcher, repository)
+    again = None if source is None else Again(comparison, source, launcher, repository)
+    replayed = replay.replay(comparison, steps, again)
+    probed = weights.probe_all(comparison, again)
     return [
         *findings,
         Finding(weights.NAME, weights.TITLE, *probed),

@@ -5,13 +5,11 @@ from typing import Any
 
 from harness.check.registry import NOT_VOUCHED, Result, join_results
 from harness.comparison import NO_TITLES_HERE
-from harness.launch.again import NAME_END, build_arguments_again
-from harness.launch.job import Job, Launcher, run_alone
-from harness.plan.code import locate_code_again
+from harness.launch.again import NAME_END, Again
+from harness.launch.job import Job, run_alone
 from harness.processes import build_command
 from harness.store.runs import StoredComparison, StoredRun
 from harness.verify.replay import find_other_title
-from mainrun.data.corpus import CorpusSource
 from mainrun.record.errors import EXIT_DONE
 from mainrun.record.files import load_json, make_scratch_folder
 from mainrun.record.run_record import WEIGHTS_NAME
@@ -26,31 +24,27 @@ MAX_MOVED_NATS = 1e-3
 """By which rounding moves a loss when other rows or later tokens of a batch change."""
 
 
-def probe_all(
-    comparison: StoredComparison, source: CorpusSource | None, launcher: Launcher, repository: Path | None
-) -> Result:
-    """The gravest answer over the runs that kept their weights."""
+def probe_all(comparison: StoredComparison, again: Again | None) -> Result:
+    """The gravest answer over the runs that kept their weights; None is for titles that are not here."""
     whole = [run for run in comparison.trained if run.is_complete]
     runs = [run for run in whole if (run.folder / WEIGHTS_NAME).is_file()]
     if not runs:
         return "NOT CHECKED", "no run kept its weights; compare --keep-weights does"
-    if source is None:
+    if again is None:
         return "NOT CHECKED", NO_TITLES_HERE
-    status, text = join_results([_probe(comparison, run, source, launcher, repository) for run in runs])
+    status, text = join_results([_probe(run, again) for run in runs])
     absent = len(whole) - len(runs)
     return status, f"{text}; {absent} of {len(whole)} runs kept none" if absent else text
 
 
-def _probe(
-    comparison: StoredComparison, run: StoredRun, source: CorpusSource, launcher: Launcher, repository: Path | None
-) -> Result:
+def _probe(run: StoredRun, again: Again) -> Result:
     name = run.folder.name
     with make_scratch_folder() as scratch:
         folder = scratch / "probe"
-        job = _build_job(comparison, run, source, folder, repository)
+        job = _build_job(run, folder, again)
         if isinstance(job, str):
             return NOT_VOUCHED, f"{name}: its weights cannot be measured with here: {job}"
-        outcome = run_alone(launcher, job)
+        outcome = run_alone(again.launcher, job)
         if outcome.exit_code != EXIT_DONE:
             return NOT_VOUCHED, f"{name}: its weights cannot be measured with here: {outcome.message}"
         measured = load_json(folder / RESULT_NAME, RESULT_VERSION)
@@ -68,14 +62,12 @@ def find_problem(run: StoredRun, measured: dict[str, Any]) -> str | None:
     return f"{problem} by its weights" if problem else None
 
 
-def _build_job(
-    comparison: StoredComparison, run: StoredRun, source: CorpusSource, folder: Path, repository: Path | None
-) -> Job | str:
+def _build_job(run: StoredRun, folder: Path, again: Again) -> Job | str:
     """The job, or why the program of the run's arm cannot do it."""
-    place = locate_code_again(run.arm, comparison.plan.get_arm(run.arm).code, repository)
+    place = again.locate_program(run)
     if isinstance(place, str):
         return place
-    arguments = build_arguments_again(comparison.plan, run, source, folder, place)
+    arguments = again.build_arguments(run, folder, place)
     if isinstance(arguments, str):
         return arguments
     weights = f"--weights={(run.folder / WEIGHTS_NAME).resolve()}"

@@ -16,6 +16,7 @@ from harness.check.plausibility import check_own_clock
 from harness.check.registry import Evidence
 from harness.check.rules import OFFICIAL_DATASET, judge_official_corpus
 from harness.comparison import make_reports
+from harness.launch.again import Again
 from harness.plan.plan import load_plan
 from harness.store.journals import load_journal
 from harness.store.locks import hold
@@ -200,7 +201,8 @@ def test_runs_that_kept_no_weights_are_not_passed_over(
     monkeypatch.setattr("harness.verify.weights._probe", lambda *given: ("PASS", "measured again"))
     for run in runs:
         (own_comparison / "runs" / run / "weights.pt").touch()
-    found = probe_all(load_comparison(own_comparison), CorpusSource("synthetic"), FakeLauncher(), None)
+    comparison = load_comparison(own_comparison)
+    found = probe_all(comparison, Again(comparison, CorpusSource("synthetic"), FakeLauncher(), None))
     assert found == ("PASS", "measured again" + ("; 1 of 2 runs kept none" if len(runs) == 1 else ""))
 
 

@@ -128,7 +128,7 @@ def test_verify_does_not_use_the_training_programs_loaders(tmp_path: Path, monke
         "mainrun.data.title_files.load_title_file",
     ):
         monkeypatch.setattr(name, fail)
-    monkeypatch.setattr("harness.comparison.begin_again", lambda *_: "not asked here")
+    monkeypatch.setattr("harness.launch.again.Again.begin_all", lambda _: "not asked here")
     findings = {finding.name: finding.status for finding in verify(folder, str(path), None, FakeLauncher())}
     checked = ("fingerprints", "denominator", "tokens", "round-trip", "facts-by-title")
     assert [findings[name] for name in checked] == ["PASS"] * 5

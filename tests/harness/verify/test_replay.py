@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from harness.comparison import run_comparison
+from harness.launch.again import Again
 from harness.launch.job import Job, Outcome
 from harness.launch.progress import ProgressDisplay
 from harness.plan.arguments import MODULE
@@ -74,7 +75,7 @@ def judge(folder: Path, monkeypatch: pytest.MonkeyPatch, place: int) -> tuple[st
     """The finding where of every run the checkpoint at a place is drawn; 0 is the start."""
     monkeypatch.setattr(random.SystemRandom, "choice", lambda self, drawn: drawn[place])
     comparison = load_comparison(folder, check_hashes=False)
-    return replay(comparison, CorpusSource("synthetic"), STEPS, HereLauncher(), None)
+    return replay(comparison, STEPS, Again(comparison, CorpusSource("synthetic"), HereLauncher(), None))
 
 
 def edit_loss(folder: Path, step: int, digits: str = "") -> None:
