@@ -13,7 +13,7 @@ from typing import Any, Literal
 from harness.formats import quote
 from harness.sources.cells import read_count, read_number
 from harness.store.facts import MAX_STEPS
-from harness.store.journals import HEADERS, MAX_COUNT, Event
+from harness.store.journals import HEADERS, MAX_COUNT
 
 Kind = Literal["event", "unused", "text", "bad", "lost"]
 """What a line is; `bad` is an event of ours that cannot be read, `lost` a step without a loss that can be used."""
@@ -98,11 +98,15 @@ def normalize(name: str, raw: dict[str, Any], renamed: set[str]) -> tuple[Kind, 
         renamed.add(name)
     if event in HEADERS:
         return "event", {"event": event, "timestamp": read_time(raw.get("timestamp")), **_keep_header(raw)}
+    return _normalize_step(event, raw, renamed)
+
+
+def _normalize_step(event: str, raw: dict[str, Any], renamed: set[str]) -> tuple[Kind, Any]:
+    """A step: `bad` where it has no number or contradicts itself, `lost` where its loss cannot be used."""
     place = next((field for field in _STEP if raw.get(field) is not None), "step")
-    step, max_steps = raw.get(place), raw.get("max_steps")
     if place in RENAMED_FIELDS:
         renamed.add(place)
-    step, max_steps = _read_whole(step, renamed), _read_whole(max_steps, renamed)
+    step, max_steps = _read_whole(raw.get(place), renamed), _read_whole(raw.get("max_steps"), renamed)
     if type(step) is not int or not 0 <= step <= MAX_STEPS:
         return "bad", f"its {place} is {quote(step)}"
     if max_steps is not None and (type(max_steps) is not int or not 1 <= max_steps <= MAX_STEPS):
@@ -119,35 +123,40 @@ def normalize(name: str, raw: dict[str, Any], renamed: set[str]) -> tuple[Kind, 
         return "lost", LostStep(event, step, "null" if loss is None else quote(loss), loss is None, epoch)
     if not -math.inf < loss <= MAX_LOSS:
         return "lost", LostStep(event, step, quote(loss), True, epoch, is_final=True)
-    values: Event = {
+    if event == "training_step":
+        measured = {
+            "learning_rate": _read_number(_find_first(raw, _RATE)),
+            "grad_norm": _read_number(raw.get("grad_norm")),
+        }
+    else:
+        for field, kinds in _MEASURED.items():
+            value = raw.get(field)
+            if value is not None and (type(value) not in kinds or not 0 <= value < MAX_COUNT):
+                return "bad", f"its {field} is {quote(value)}"
+        measured = _select_measured(raw)
+    origin = [f"{field} {quote(raw[field])}" for field in _ORIGIN if raw.get(field) is not None]
+    return "event", {
         "event": event,
         "timestamp": read_time(raw.get("timestamp")),
         "step": step,
         "max_steps": max_steps,
         "loss": float(loss),
         "elapsed_time": _read_elapsed(_find_first(raw, _ELAPSED)),
+        **measured,
+        "train_elapsed_s": _read_elapsed(raw.get("train_elapsed_s")),
+        **({} if epoch is None else {"epoch": epoch}),
+        **({"origin": ", ".join(origin)} if origin else {}),
     }
-    if event == "training_step":
-        values["learning_rate"] = _read_number(_find_first(raw, _RATE))
-        values["grad_norm"] = _read_number(raw.get("grad_norm"))
-    else:
-        for field, kinds in _MEASURED.items():
-            value = raw.get(field)
-            if value is not None and (type(value) not in kinds or not 0 <= value < MAX_COUNT):
-                return "bad", f"its {field} is {quote(value)}"
-            values[field] = value
-        said = [raw[field] for field in UNIT_FIELDS if isinstance(raw.get(field), str)]
-        if said:
-            values["unit_said"] = said[0]
-        if raw.get("ema") is True:
-            values["is_averaged"] = True
-    values["train_elapsed_s"] = _read_elapsed(raw.get("train_elapsed_s"))
-    if epoch is not None:
-        values["epoch"] = epoch
-    origin = [f"{field} {quote(raw[field])}" for field in _ORIGIN if raw.get(field) is not None]
-    if origin:
-        values["origin"] = ", ".join(origin)
-    return "event", values
+
+
+def _select_measured(raw: dict[str, Any]) -> dict[str, Any]:
+    """What an evaluation says beside its loss: counts and the full loss, the unit, and whether weights are averaged."""
+    said = [raw[field] for field in UNIT_FIELDS if isinstance(raw.get(field), str)]
+    return {
+        **{field: raw.get(field) for field in _MEASURED},
+        **({"unit_said": said[0]} if said else {}),
+        **({"is_averaged": True} if raw.get("ema") is True else {}),
+    }
 
 
 def _read_whole(value: Any, renamed: set[str]) -> Any:
