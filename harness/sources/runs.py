@@ -147,21 +147,15 @@ class Runs:
             return SourceLog(events, notes, "failed", self._explain(lost, run.steps))
         if not validation:
             return SourceLog(events, notes, "stopped", "no validation loss of it can be used")
-        at, loss = validation[-1]["step"], validation[-1]["loss"]
         if not training:
             notes.append("no training step is in it")
         if planned is None:
             notes.append(f"{NO_PLAN}; step {last:,}, the last one here, is taken for it")
-        if run.is_silent and filled < last:
-            reason = f"no loss is given after step {filled:,}; its last evaluation is at step {at:,}, {loss:.6g}"
+        silent_after = filled if run.is_silent and filled < last else None
+        reason = _find_stop(validation[-1], last, planned, silent_after)
+        if reason is not None:
             return SourceLog(events, notes, "stopped", reason)
-        if planned is not None and last < planned:
-            reason = f"the log ends at step {last:,} of {planned:,}; its last evaluation is at step {at:,}, {loss:.6g}"
-            return SourceLog(events, notes, "stopped", reason)
-        if at <= 1:
-            reason = f"its last evaluation is at step {at}, where nothing is trained yet"
-            return SourceLog(events, notes, "stopped", reason)
-        if at < last:
+        if (at := validation[-1]["step"]) < last:
             notes.append(f"the last step, {last:,}, was not evaluated; the last evaluation, at step {at:,}, is judged")
         return SourceLog(events, notes, "imported", None)
 
@@ -232,3 +226,14 @@ class Runs:
         if lost.is_no_number:
             return f"it diverged: {what}; {finite}"
         return f"{what}, which is no loss{'' if lost.is_final else ', and none comes after it'}; {finite}"
+
+
+def _find_stop(evaluation: Event, last: int, planned: int | None, silent_after: int | None) -> str | None:
+    """Why a run is not judged of which this is the last evaluation: it ended, or fell silent, before it was trained."""
+    at = evaluation["step"]
+    where = f"its last evaluation is at step {at:,}, {evaluation['loss']:.6g}"
+    if silent_after is not None:
+        return f"no loss is given after step {silent_after:,}; {where}"
+    if planned is not None and last < planned:
+        return f"the log ends at step {last:,} of {planned:,}; {where}"
+    return f"its last evaluation is at step {at}, where nothing is trained yet" if at <= 1 else None
