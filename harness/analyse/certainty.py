@@ -16,6 +16,7 @@ from harness.analyse.verdict import decide_verdict
 from harness.plan.plan import PlannedRun
 from harness.store.runs import StoredComparison
 
+_INCONCLUSIVE = {"word": "INCONCLUSIVE", "label": "INCONCLUSIVE"}
 DRAWN = "each seed has titles of its own, so that pairs are not pairs of one text"
 
 
@@ -38,9 +39,10 @@ def describe_certainty(
     one, other = (_select_losses(finals, run.arm, field) for run in (baseline, candidate))
     shared = [seed for seed in dict.fromkeys((baseline.seed, *plan.seeds)) if seed in one and seed in other]
     seeds = shared if baseline.seed == candidate.seed else []
-    gains = [compute_gain(one[seed], other[seed]) for seed in seeds]
     # Of an arm whose headline run was lost another run stands here, of which nothing is concluded.
-    gains = gains or [compute_gain(*(_get_loss(own, run) for own, run in ((one, baseline), (other, candidate))))]
+    gains = [compute_gain(one[seed], other[seed]) for seed in seeds] or [
+        compute_gain(_get_loss(one, baseline), _get_loss(other, candidate))
+    ]
     drawn = len(seeds) > 1 and draw_titles(comparison, (baseline.arm, candidate.arm), seeds)
     columns = None if drawn or field != FULL else _load_titles(comparison, baseline, candidate, seeds)
     losses = [np.array([run["loss_nats"] for run in runs]) for runs in columns or ()]
@@ -48,13 +50,10 @@ def describe_certainty(
     verdict = decide_verdict(gains[:1] if drawn else gains, titles, plan.margin_percent, plan.known_noise, num_pairs)
     verdict["basis"] = basis["name"]
     if drawn:
-        doubts = [*doubts, DRAWN]
         verdict |= {"gain_percent": sum(gains) / len(gains), "num_seed_pairs": len(gains)}
-    if doubts:
-        said = [*doubts, *([verdict["reason"]] if verdict["interval_95"] else [])]
-        verdict["reason"] = "; ".join(said)
-        if drawn or verdict["word"] != "INCONCLUSIVE":
-            verdict |= {"word": "INCONCLUSIVE", "label": "INCONCLUSIVE"}
+        verdict |= _leave_open(verdict, [*doubts, DRAWN]) | _INCONCLUSIVE
+    elif doubts:
+        verdict |= _leave_open(verdict, doubts)
     robustness = None
     if not drawn and field == FULL and (pairs := pair_seeds(plan.seeds, one, other)):
         configs = [plan.get_arm(run.arm).config for run in (baseline, candidate)]
@@ -65,11 +64,10 @@ def describe_certainty(
             margin_percent=plan.margin_percent,
             known_noise=plan.known_noise,
         )
+    sampling = {"interval_95": asdict(titles.wide), "interval_90": asdict(titles.narrow)} if titles else None
     return {
         "verdict": verdict,
-        "evaluation_sampling": {"interval_95": asdict(titles.wide), "interval_90": asdict(titles.narrow)}
-        if titles
-        else None,
+        "evaluation_sampling": sampling,
         "robustness": robustness,
         "seed_draws_titles": drawn,
         "titles": describe_titles(*(runs[0] for runs in columns)) if columns else None,
@@ -100,6 +98,12 @@ def find_code(comparison: StoredComparison, planned: PlannedRun) -> dict[str, st
     run = comparison.runs.get(planned)
     code = None if run is None else run.facts.source_sha256
     return None if code is None else {name: digest for name, digest in code.items() if name != "recipes.py"}
+
+
+def _leave_open(verdict: Mapping[str, Any], doubts: Sequence[str]) -> dict[str, Any]:
+    """What of a verdict is another where there are doubts: its reason, and a word that concludes something."""
+    said = [*doubts, *([verdict["reason"]] if verdict["interval_95"] else [])]
+    return {"reason": "; ".join(said)} | (_INCONCLUSIVE if verdict["word"] != "INCONCLUSIVE" else {})
 
 
 def _select_losses(finals: Finals, arm: str, field: str) -> dict[int, float]:
