@@ -1,12 +1,15 @@
 """The table of all arms: one row an arm, best first."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from harness import formats
 from harness.plan.plan import PREVIOUS
 from harness.report.blocks import Described, Table
 
-COLUMNS = (
+Column = tuple[str, str, Callable[[Any], str]]
+"""Name, field of a row, and how its value is shown."""
+COLUMNS: tuple[Column, ...] = (
     ("Loss", "loss", formats.format_loss),
     ("Frozen loss", "frozen_loss_nats_per_char", formats.format_loss),
     ("Spans", "num_spans", formats.format_count),
@@ -53,14 +56,7 @@ def describe_ranking(
     if most is not None and len(rows) > most:
         baseline = [row for row in rows[most:] if row["is_baseline"]]
         rows = [*rows[: most - len(baseline)], *baseline]
-    with_logs = document["num_runs_taken_in"] > 0
-    columns = [
-        (name if name != "Loss" else (ranking["name"] or name).partition(" (")[0].capitalize(), field, show)
-        for name, field, show in COLUMNS
-        if any(row[field] is not None for row in rows)
-        and (name in SHORT if short and len(rows) <= FEW_ARMS else with_logs or name not in OF_LOGS)
-        and not (name == "Frozen loss" and ranking["field"] == "loss_nats_per_char")
-    ]
+    columns = _choose_columns(document, rows, short=short)
     for name in LEAST if on_paper else ():
         columns = [column for column in columns if column[0] != name or len(columns) <= MAX_ON_PAPER]
     cells = [
@@ -74,7 +70,9 @@ def describe_ranking(
         for row in rows
     ]
     gain = "Gain on the arm before" if ranking["against"] == PREVIOUS else "Gain"
-    header = ("", "Arm", "What changed", *(name for name, _, _ in columns), gain, *(["Interval"] if split else []))
+    loss = (ranking["name"] or "Loss").partition(" (")[0].capitalize()
+    names = [loss if name == "Loss" else name for name, _, _ in columns]
+    header = ("", "Arm", "What changed", *names, gain, *(["Interval"] if split else []))
     return Table(header, cells, numeric=range(3, 3 + len(columns)))
 
 
@@ -84,6 +82,17 @@ def list_ranked(document: Described) -> list[Described]:
     if document["ablation"] is None:
         return rows
     return [row for row in rows if row["is_baseline"] or row["gain_percent"] is not None]
+
+
+def _choose_columns(document: Described, rows: Sequence[Described], *, short: bool) -> list[Column]:
+    """Those that some row has a value for, and that say something of such arms."""
+    if short and len(rows) <= FEW_ARMS:
+        telling = {name for name, _, _ in COLUMNS if name in SHORT}
+    else:
+        telling = {name for name, _, _ in COLUMNS if document["num_runs_taken_in"] > 0 or name not in OF_LOGS}
+    if document["ranking"]["field"] == "loss_nats_per_char":
+        telling -= {"Frozen loss"}  # which is the first column then
+    return [column for column in COLUMNS if column[0] in telling and any(row[column[1]] is not None for row in rows)]
 
 
 def _mark(row: Described, rows: Sequence[Described]) -> str:
