@@ -16,6 +16,8 @@ MAX_FILES = 20
 
 def describe_changes(document: Described, pair: Described) -> Section:
     """What the arms differ in, with what each change was measured to be worth: of a single one, the pair's gain."""
+    if not pair["changes"] and not pair.get("code_changes"):
+        return Section("Changes", [Note("None: both arms have the same settings, as far as they are known.")], 3)
     arms = [arm for arm in document["arms"] if arm["name"] in (pair["baseline"], pair["candidate"])]
     is_alone = len(pair["changes"]) == 1 and not _may_differ_otherwise(pair, arms)
     has_one_origin = len({arm["origin"] in OURS for arm in arms}) == 1 and all(arm["config"] for arm in arms)
@@ -35,8 +37,6 @@ def describe_changes(document: Described, pair: Described) -> Section:
         ],
     )
     notes = [] if len(known) == len(pair["changes"]) else [Note(ONE_SIDED)]
-    if not pair["changes"] and not pair.get("code_changes"):
-        return Section("Changes", [Note("None: both arms have the same settings, as far as they are known.")], 3)
     return Section("Changes", [table, *notes, describe_files(pair)], 3)
 
 
