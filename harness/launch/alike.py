@@ -21,7 +21,7 @@ class Alike:
     def __init__(self, *, mixed_machines: bool) -> None:
         self._mixed_machines = mixed_machines
         self._firsts: dict[Code | str | None, tuple[str, dict[str, Any]]] = {}
-        """Of each planned code, and of all runs: the first one's name, and what others are held to."""
+        """Of each planned code, and of `all` runs: the first one's name, and what others are held to."""
 
     def check(self, folder: Path, code: Code | None) -> None:
         """Raises `RequestError` where the run in `folder`, which may be going on, is not like the first one checked.
@@ -29,24 +29,24 @@ class Alike:
         Its code has to be that of the first run of the same planned `code`.
         """
         record = load_run_record(folder)
-        kind = select_code_and_machine(record)
-        kind |= {f"{_MACHINE}{key}": record["machine"][key] for key in ("device_name", "cpu_capability")}
+        whole = select_code_and_machine(record)
+        whole |= {f"{_MACHINE}{key}": record["machine"][key] for key in ("device_name", "cpu_capability")}
         if self._mixed_machines:
-            kind = {key: value for key, value in kind.items() if not key.startswith(_MACHINE) or key in _ALWAYS_ALIKE}
-        sources = {key: value for key, value in kind.items() if key.startswith(_CODE)}
-        others = {key: value for key, value in kind.items() if key not in sources}
-        for group, own in ((code, sources), ("all", others)):
-            self._hold(folder.name, own, self._firsts.setdefault(group, (folder.name, own)))
+            whole = {key: value for key, value in whole.items() if not key.startswith(_MACHINE) or key in _ALWAYS_ALIKE}
+        sources = {key: value for key, value in whole.items() if key.startswith(_CODE)}
+        others = {key: value for key, value in whole.items() if key not in sources}
+        for group, kind in ((code, sources), ("all", others)):
+            first_name, first = self._firsts.setdefault(group, (folder.name, kind))
+            self._refuse_changes(folder.name, kind, first_name, first)
 
-    def _hold(self, own: str, kind: dict[str, Any], other: tuple[str, dict[str, Any]]) -> None:
-        name, first = other
+    def _refuse_changes(self, name: str, kind: dict[str, Any], first_name: str, first: dict[str, Any]) -> None:
         if changed := sorted(key for key in kind | first if kind.get(key) != first.get(key)):
             said = [
                 f"{key} ({first.get(key)} there, {kind.get(key)} here)" if key.startswith(_MACHINE) else key
                 for key in changed
             ]
             raise RequestError(
-                f"{own} is trained otherwise than {name}, and a part of their difference in loss would be "
+                f"{name} is trained otherwise than {first_name}, and a part of their difference in loss would be "
                 f"rounding; changed: {', '.join(said)}. {self._advise(changed)}"
             )
 
