@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from statistics import fmean
 
 import pytest
 
@@ -62,6 +63,22 @@ def test_the_full_task_has_the_numbers_that_are_given() -> None:
         coverage = f"{100 * run.record['sizes']['coverage']:.1f} %"
         losses = f"**{last['loss']:.4f}** | **{coverage}** | **{last['full_loss_nats_per_char']:.4f}**"
         assert f"| **ours, `{run.arm}`** | {losses} |" in document
+
+
+def test_the_ranges_of_honest_runs_hold_every_run_that_is_committed() -> None:
+    document = (RESULTS.parent / "docs" / "trust.md").read_text(encoding="utf-8")
+    ratios: dict[bool, list[float]] = {False: [], True: []}
+    for comparison in map(load_comparison, (RESULTS / name for name in REFERENCES)):
+        for run in comparison.runs.values():
+            last = fmean(event["loss"] for event in run.select("training_step")[-50:])
+            full = run.select("validation_step")[-1]
+            per_token = full["full_loss_nats_per_char"] * full["num_chars"] / full["num_tokens"]
+            ratios[run.record["config"]["model.dropout"] > 0.1].append(per_token / last)
+    usual, more = sorted(ratios[False]), sorted(ratios[True])
+    assert f"{usual[-1]:.3f}" == f"{usual[-2]:.3f}" == "1.289"  # one run, which stands in two comparisons
+    ends = f"{usual[0]:.3f} to {usual[-3]:.3f}: all runs in `results/` but `frontier` at `mainrun`: 1.289"
+    assert f"dropout at most 0.1 | {ends} |" in document
+    assert f"dropout above 0.1 | {more[0]:.3f} to {more[-1]:.3f}: all runs in `results/`" in document
 
 
 @pytest.mark.parametrize("name", REFERENCES)
