@@ -9,7 +9,7 @@ import pytest
 from harness.cli.list import list_comparisons
 from harness.formats import format_loss, format_percent
 from harness.launch.local import LocalLauncher
-from harness.store.runs import load_comparison
+from harness.store.runs import TAKEN_OVER, load_comparison
 from harness.verify.verify import verify
 
 RESULTS = Path(__file__).parents[1] / "results"
@@ -87,6 +87,35 @@ def test_a_committed_comparison_is_small_and_holds_no_checkpoint(name: str) -> N
     num_runs = len(load_comparison(RESULTS / name).runs)
     assert sum(path.stat().st_size for path in files) < 1_500_000 * num_runs
     assert not any("checkpoint" in path.parts for path in files)
+
+
+def test_where_the_frontier_was_ahead_of_the_former_is_what_was_measured() -> None:
+    document = (RESULTS.parent / "docs" / "frontier.md").read_text(encoding="utf-8").replace("\n", " ")
+    runs = {run.arm: run for run in load_comparison(RESULTS / "mainrun-former").runs.values()}
+    former, frontier = (
+        {event["step"]: event["loss"] for event in runs[arm].select("validation_step")}
+        for arm in ("former", "frontier")
+    )
+    ahead = {step: 100 * (1 - loss / former[step]) for step, loss in frontier.items()}
+    up_to, since, until, again = 156, 208, 936, 988
+    assert {step for step, gain in ahead.items() if gain > 0} == {step for step in ahead if since <= step <= until}
+    assert max(step for step in ahead if step < since) == up_to and min(step for step in ahead if step > until) == again
+    behind = -min(ahead.values())
+    assert f"behind up to step {up_to} of {max(ahead):,}, by up to {behind:.1f} %" in document
+    assert f"ahead from step {since} to step {until}, by up to {max(ahead.values()):.1f} %" in document
+    assert f"behind again from step {again} on" in document
+    assert min(frontier.values()) == frontier[max(frontier)]
+
+
+def test_no_comparison_is_said_to_be_trained_under_its_plan_where_all_runs_were_taken_over() -> None:
+    document = (RESULTS.parent / "docs" / "frontier.md").read_text(encoding="utf-8")
+    [said] = re.findall(r"None of these runs was trained .*?\n\n", document, re.DOTALL)
+    taken_over = {
+        name
+        for name in REFERENCES
+        if all(TAKEN_OVER in run.record for run in load_comparison(RESULTS / name).runs.values())
+    }
+    assert {"frontier-laptop", *re.findall(r"`((?:frontier|mainrun)-[a-z-]+)`", said)} == taken_over
 
 
 def test_no_title_is_committed() -> None:
