@@ -109,6 +109,8 @@ def test_the_committed_comparison_is_that_of_the_readmes_command() -> None:
     before, after = (f"{arm['final']['full_loss_nats_per_char']:.4f}" for arm in document["arms"])
     gain = f"by {document['pairs'][0]['full_gain_percent']:.1f} %"
     assert f"the full loss falls from {before} to {after}, {gain}" in README.replace("\n", " ")
+    minutes = sum(arm["cost"]["wall_elapsed_s"] for arm in document["arms"]) / 60
+    assert 0.75 < minutes < 1.5 and "(about a minute on two cores)" in README
 
 
 def test_the_readme_is_read_in_one_sitting() -> None:
