@@ -160,6 +160,7 @@ def _build_context(document: dict[str, Any], most: int | None = None) -> dict[st
         "has_logs": any(arm["origin"] not in OURS for arm in document["arms"]),
         "conclusions": front.find_conclusions(document),
         "color": front.find_color(document),
+        "tones": front.find_tones(document),
         "ranking": ranking_table.describe_ranking(document),
         "short_ranking": ranking_table.describe_ranking(document, most=MAX_RANKED, short=True),
         "trust": front.describe_trust(document),

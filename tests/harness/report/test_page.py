@@ -50,3 +50,28 @@ def test_no_line_of_a_page_begins_with_a_percent_sign(tiny_document: dict[str, A
     page = render_html(tiny_document, {})
     assert re.search(r"\d\u00a0%", page)
     assert not re.search(r"\d [%×]", page)
+
+
+@pytest.mark.parametrize(
+    ("words", "box", "own"),
+    [
+        (("IMPROVED", "IMPROVED"), "good", ("", "")),
+        (("IMPROVED", "INCONCLUSIVE"), "good", ("", " open")),
+        (("IMPROVED", "REGRESSED"), "good", ("", " bad")),
+        (("INCONCLUSIVE", "REGRESSED"), "open", ("", " bad")),
+        (("INCONCLUSIVE", "IMPROVED"), "open", ("", "")),
+    ],
+)
+def test_a_verdict_beside_a_better_one_is_not_shown_in_its_colour(
+    words: tuple[str, str], box: str, own: tuple[str, str]
+) -> None:
+    document = load_document(ROOT / "results" / "frontier-laptop")
+    rows = [row for row in document["ranking"]["rows"] if not row["is_baseline"]]
+    for row, word in zip(rows, words, strict=True):
+        row["verdict"] = word
+        [pair] = [pair for pair in document["pairs"] if pair["candidate"] == row["arm"]]
+        [claim] = [claim for claim in pair["claims"] if claim["id"] == "conclusion"]
+        claim["text"] = claim["text"].replace("IMPROVED", word)
+    page = render_html(document, {})
+    assert f'<div class="headline {box}">' in page
+    assert re.findall(r'<span class="word( \w+)?">(\w+)</span>', page) == list(zip(own, words, strict=True))
