@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from harness.formats import format_bytes, format_duration, format_flops
+from harness.claims.report_order import say_all
+from harness.formats import format_bytes, format_duration, format_flops, format_percent
 from harness.report.blocks import Table
 from harness.report.joint_sections import describe_ablation
 from harness.report.render import render_html
@@ -75,3 +76,12 @@ def test_a_verdict_beside_a_better_one_is_not_shown_in_its_colour(
     page = render_html(document, {})
     assert f'<div class="headline {box}">' in page
     assert re.findall(r'<span class="word( \w+)?">(\w+)</span>', page) == list(zip(own, words, strict=True))
+
+
+@pytest.mark.parametrize("name", ["frontier-parts", "mainrun-former", "mainrun-frontier"])
+def test_a_conclusion_gives_the_gain_that_the_ranking_gives(name: str) -> None:
+    document = say_all(load_document(ROOT / "results" / name))
+    gains = {row["arm"]: row["gain_percent"] for row in document["ranking"]["rows"]}
+    for pair in document["pairs"]:
+        [conclusion] = [claim["text"] for claim in pair["claims"] if claim["id"] == "conclusion"]
+        assert f" {format_percent(abs(gains[pair['candidate']]), 2)} " in conclusion.partition("(95 %")[0]
