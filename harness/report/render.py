@@ -168,6 +168,7 @@ def _build_context(document: dict[str, Any], most: int | None = None) -> dict[st
         "broken_rules": front.find_broken_rules(document),
         "passed": [finding for finding in findings if finding["status"] == "PASS"],
         "unpassed": [finding for finding in findings if finding["status"] != "PASS"],
+        "unvouched": "; ".join(finding["title"] for finding in findings if finding["status"] == "NOT VOUCHED"),
         "pair_parts": _build_pair_parts(document, pairs),
         "metrics": front.describe_metrics(document, pairs),
         "sections": sections.describe_report(document),

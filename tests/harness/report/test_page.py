@@ -11,7 +11,7 @@ from harness.claims.report_order import say_all
 from harness.formats import format_bytes, format_duration, format_flops, format_percent
 from harness.report.blocks import Table
 from harness.report.joint_sections import describe_ablation
-from harness.report.render import render_html
+from harness.report.render import render_html, render_markdown
 from harness.report.sections import wrap_command
 from harness.store.document import load_document
 
@@ -85,3 +85,15 @@ def test_a_conclusion_gives_the_gain_that_the_ranking_gives(name: str) -> None:
     for pair in document["pairs"]:
         [conclusion] = [claim["text"] for claim in pair["claims"] if claim["id"] == "conclusion"]
         assert f" {format_percent(abs(gains[pair['candidate']]), 2)} " in conclusion.partition("(95 %")[0]
+
+
+@pytest.mark.parametrize(("name", "is_named"), [("mainrun-frontier", True), ("frontier-laptop", False)])
+def test_what_cannot_be_vouched_for_is_named_where_it_is_counted(name: str, is_named: bool) -> None:
+    document = load_document(ROOT / "results" / name)
+    said = "Cannot be vouched for: The full loss is one that the training losses lead to."
+    summary, report = (
+        render_markdown(f"{kind}.md.j2", document) for kind in ("PERFORMANCE_SUMMARY", "TRAINING_OPTIMIZATION_REPORT")
+    )
+    page = render_html(document, {})
+    for text, end in ((summary, "<details>"), (report, "## Caveats"), (page, "<h2>")):
+        assert (said in text.partition(end)[0]) == is_named
