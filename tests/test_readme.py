@@ -28,9 +28,10 @@ def describe_laptop(document: dict[str, Any]) -> str:
     titles = document["corpus"]["num_train_titles"] + document["corpus"]["num_validation_titles"]
     first, *_, last = document["seeds"]
     return (
-        f"With three seeds both are IMPROVED, at `{document['preset']}`, a quarter of that size ({titles:,} real "
-        f"headlines, seeds {first} to {last}): `frontier` is\n{gains['frontier']} below `baseline`, `optimized` "
-        f"{gains['optimized']}: [`results/frontier-laptop`](results/frontier-laptop/PERFORMANCE_SUMMARY.md)."
+        f"With three seeds both are IMPROVED, at `{document['preset']}`, a smaller model on a quarter of the titles "
+        f"({titles:,} real headlines, seeds {first} to {last}): `frontier` is\n{gains['frontier']} below `baseline`, "
+        f"`optimized` {gains['optimized']}: "
+        "[`results/frontier-laptop`](results/frontier-laptop/PERFORMANCE_SUMMARY.md)."
     )
 
 
