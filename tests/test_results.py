@@ -68,12 +68,18 @@ def test_the_full_task_has_the_numbers_that_are_given() -> None:
 def test_the_ranges_of_honest_runs_hold_every_run_that_is_committed() -> None:
     document = (RESULTS.parent / "docs" / "trust.md").read_text(encoding="utf-8")
     ratios: dict[bool, list[float]] = {False: [], True: []}
+    losses: list[float] = []
     for comparison in map(load_comparison, (RESULTS / name for name in REFERENCES)):
         for run in comparison.runs.values():
             last = fmean(event["loss"] for event in run.select("training_step")[-50:])
             full = run.select("validation_step")[-1]
             per_token = full["full_loss_nats_per_char"] * full["num_chars"] / full["num_tokens"]
             ratios[run.record["config"]["model.dropout"] > 0.1].append(per_token / last)
+            whole = [event for event in run.select("validation_step") if event["full_loss_nats_per_char"]]
+            coverage = run.record["sizes"]["coverage"]
+            losses += [event["loss"] / coverage / event["full_loss_nats_per_char"] for event in whole]
+    ends = f"{min(losses):.3f} to {max(losses):.3f}"
+    assert f"{ends}: all {len(losses)} evaluations of the runs in `results/`" in document
     usual, more = sorted(ratios[False]), sorted(ratios[True])
     assert f"{usual[-1]:.3f}" == f"{usual[-2]:.3f}" == "1.289"  # one run, which stands in two comparisons
     ends = f"{usual[0]:.3f} to {usual[-3]:.3f}: all runs in `results/` but `frontier` at `mainrun`: 1.289"
