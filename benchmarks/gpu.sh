@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # What one GPU has to say, in under 8 minutes: bash benchmarks/gpu.sh TITLES OUT
-# Tests of the device path, our step against a plain one and the dense rate, and all recipes with three seeds at `mainrun`.
+# Tests on the GPU, our step against a plain one and the dense rate, and all recipes with three seeds at `mainrun`.
 # A part that fails or takes too long ends no other; a comparison that was cut off goes on when the script is run again.
 # SIZE=tiny tries the script itself on a CPU.
 set -uo pipefail
@@ -8,7 +8,7 @@ titles=$(realpath -e "${1:?the file of titles}") || exit 2
 out=$(realpath -m "${2:?the folder for what is measured}")
 cd "$(dirname "$0")/.." || exit 2
 python=${PYTHON:-python3} preset=mainrun device=cuda rounds=20 failed=() settings=() resume=()
-tests=(tests/mainrun/test_devices.py tests/mainrun/test_state.py tests/mainrun/test_train.py tests/mainrun/model tests/mainrun/optim)
+tests=(tests/mainrun/test_devices.py tests/mainrun/test_cuda.py)
 if [ "${SIZE:-}" = tiny ]; then
   preset=quick device=cpu rounds=1 tests=(tests/mainrun/test_devices.py)
   for setting in num_titles=400 vocab_size=320 n_layer=1 n_head=2 d_model=16 block_size=16 batch_size=8; do

@@ -68,11 +68,11 @@ def format_ends(interval: dict[str, Any] | None) -> str:
     return " to ".join(format_percent(interval[f"{end}_percent"], 2) for end in ("low", "high"))
 
 
-def format_gain(percent: float) -> str:
+def format_gain(percent: float, digits: int = 1) -> str:
     """A gain in a loss as words: `24.3 % lower`, `1.2 % higher`."""
-    text = format_percent(abs(percent))
-    if text == format_percent(0.0):
-        return "unchanged to 0.1 %" if percent else "unchanged"
+    text = format_percent(abs(percent), digits)
+    if text == format_percent(0.0, digits):
+        return f"unchanged to {10.0**-digits:g} %" if percent else "unchanged"
     return f"{text} {'lower' if percent > 0 else 'higher'}"
 
 
@@ -191,6 +191,7 @@ FORMATS: dict[str, Callable[..., str]] = {
     "decimals": lambda value: f"{value:.2f}",
     "points": lambda value: f"{abs(value):.1f}",
     "gain": format_gain,
+    "fine_gain": lambda percent: format_gain(percent, 2),
     "interval": format_interval,
     "gain_span": format_gain_span,
     "count": format_count,

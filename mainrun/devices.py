@@ -18,7 +18,7 @@ DEVICES = ("auto", "cpu", "cuda")
 """What `--device` takes; `auto` is CUDA where there is one."""
 
 PRECISIONS = ("auto", "float32", "bfloat16")
-"""What `--precision` takes, for matrix products; `auto` is bfloat16 on a GPU, float32 on a CPU."""
+"""What `--precision` takes, for matrix products; `auto` is bfloat16 on a GPU that computes in it, else float32."""
 
 NO_CUDA = "--device cuda was asked for, but torch finds no CUDA device here. Use --device auto."
 
@@ -39,8 +39,11 @@ def choose_device(name: str) -> torch.device:
 
 def choose_precision(name: str, device: torch.device) -> str:
     """`float32` or `bfloat16`. A CPU is asked for bfloat16 by name: only some are fast at it, and losses move."""
+    import torch
+
     if name == "auto":
-        return "bfloat16" if device.type == "cuda" else "float32"
+        is_fast = device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
+        return "bfloat16" if is_fast else "float32"
     return name
 
 
@@ -48,11 +51,14 @@ def choose_products(device: torch.device) -> None:
     """Lets torch take oneDNN's float32 products on an AMD CPU, where MKL's, its default, are slower.
 
     The setting for it also allows oneDNN to round to bfloat16, as it does on processors with instructions for
-    tiles: it is taken back where a product has not the error of float32.
+    tiles: it is taken back where a product has not the error of float32. On a GPU sums stay in float32, and cuDNN's
+    attention is not taken, some kernels of which round the dropout to a multiple of 1/16.
     """
     import torch
 
     torch.set_float32_matmul_precision("highest")
+    torch.backends.cuda.matmul.allow_bf16_reduced_precision_reduction = False
+    torch.backends.cuda.enable_cudnn_sdp(False)
     if device.type == "cpu" and read_cpuinfo("vendor_id") == "AuthenticAMD":
         torch.set_float32_matmul_precision("medium")
         if measure_product_error() > MAX_FLOAT32_ERROR:

@@ -12,7 +12,7 @@ import torch
 from torch.nn import functional as F
 
 from mainrun.data.streams import prepare_data
-from mainrun.devices import choose_device, choose_precision
+from mainrun.devices import choose_device, choose_precision, choose_products
 from mainrun.metric.full_loss import compute_full_loss, sum_by_title
 from mainrun.provenance import compute_weights_sha256
 from mainrun.recipes import build_named_config
@@ -47,6 +47,7 @@ def probe(request: RunRequest, weights: Path) -> dict[str, Any]:
     """
     config = build_named_config(request.recipe, request.preset, request.settings)
     device = choose_device(request.device)
+    choose_products(device)
     data = prepare_data(config, request.source)
     streams = data.streams
     precision = choose_precision(request.precision, device)

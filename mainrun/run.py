@@ -61,7 +61,8 @@ def train(request: RunRequest) -> Iterator[Progress]:
             for result in state.take_steps(run.batches, max_steps, num_steps):
                 losses = {"training loss": result.loss_nats_per_token, "gradient norm": result.grad_norm}
                 run.refuse_non_finite(losses, ", ", result.step)
-                write_training_step(journal, result, max_steps, run.wall_elapsed_s)
+                since_s = state.train_elapsed_s - result.train_elapsed_s
+                write_training_step(journal, result, max_steps, run.wall_elapsed_s - since_s)
             if state.step in evaluation_steps:
                 progress = run.measure()
                 num_tokens = len(run.validation_ids)

@@ -121,7 +121,7 @@ class TrainingState:
             "model": self.model.state_dict(),
             "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
             "cpu_generator": torch.get_rng_state(),
-            "cuda_generators": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+            "cuda_generator": torch.cuda.get_rng_state(self.device) if self.device.type == "cuda" else None,
         }
 
     def restore(self, checkpoint: dict[str, Any]) -> None:
@@ -131,5 +131,5 @@ class TrainingState:
         for optimizer, stored in zip(self.optimizers, checkpoint["optimizers"], strict=True):
             optimizer.load_state_dict(stored)
         torch.set_rng_state(checkpoint["cpu_generator"])
-        if checkpoint["cuda_generators"]:
-            torch.cuda.set_rng_state_all(checkpoint["cuda_generators"])
+        if self.device.type == "cuda":
+            torch.cuda.set_rng_state(checkpoint["cuda_generator"], self.device)

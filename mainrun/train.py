@@ -54,12 +54,9 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _is_out_of_memory(error: Exception) -> bool:
-    """Also by name and text, because torch has a type of its own for a GPU and none for the CPU."""
-    return (
-        isinstance(error, MemoryError)
-        or type(error).__name__ == "OutOfMemoryError"
-        or "can't allocate memory" in str(error)
-    )
+    """Also by text, because torch has a type of its own for some of them alone."""
+    texts = ("can't allocate memory", "out of memory", "CUBLAS_STATUS_ALLOC_FAILED")
+    return isinstance(error, MemoryError) or any(text in str(error) for text in texts)
 
 
 def parse_request(arguments: list[str] | None = None) -> RunRequest:
@@ -79,7 +76,7 @@ def parse_request(arguments: list[str] | None = None) -> RunRequest:
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder of the run")
     parser.add_argument("--device", choices=DEVICES, default="auto")
     parser.add_argument("--precision", choices=PRECISIONS, default="auto",
-                        help="of the products; auto is bfloat16 on a GPU, float32 on a CPU")  # fmt: skip
+                        help="of the products; auto is bfloat16 on a GPU that has it, else float32")  # fmt: skip
     parser.add_argument("--resume", action="store_true", help="continue from the folder's checkpoint")
     parser.add_argument("--stop-after", type=int, metavar="N", help="end unfinished after step N")
     parser.add_argument("--checkpoint-every-s", type=float, default=30.0, metavar="SECONDS",

@@ -95,6 +95,9 @@ def test_the_noise_that_is_known_is_told_with_its_gains() -> None:
         )
         lines.append(f"| {' | '.join(cells)} |")
     hold_part("docs/statistics.md", "noise", "\n".join(lines))
+    [pair] = load_document(ROOT / "results" / "frontier-ablation")["pairs"]
+    floor = f"{pair['robustness']['sd_gain_percent']:.2f} %"
+    assert f"three seed pairs of `frontier` there had {floor}" in read_document("docs/statistics.md")
 
 
 def describe_parts(document: dict[str, Any]) -> str:

@@ -2,12 +2,14 @@
 
 import re
 from pathlib import Path
+from statistics import fmean
 
 import pytest
 
 from harness.cli.list import list_comparisons
 from harness.formats import format_loss, format_percent
 from harness.launch.local import LocalLauncher
+from harness.store.records import TAKEN_OVER
 from harness.store.runs import load_comparison
 from harness.verify.verify import verify
 
@@ -64,12 +66,63 @@ def test_the_full_task_has_the_numbers_that_are_given() -> None:
         assert f"| **ours, `{run.arm}`** | {losses} |" in document
 
 
+def test_the_ranges_of_honest_runs_hold_every_run_that_is_committed() -> None:
+    document = (RESULTS.parent / "docs" / "trust.md").read_text(encoding="utf-8")
+    ratios: dict[bool, list[float]] = {False: [], True: []}
+    losses: list[float] = []
+    for comparison in map(load_comparison, (RESULTS / name for name in REFERENCES)):
+        for run in comparison.runs.values():
+            last = fmean(event["loss"] for event in run.select("training_step")[-50:])
+            full = run.select("validation_step")[-1]
+            per_token = full["full_loss_nats_per_char"] * full["num_chars"] / full["num_tokens"]
+            ratios[run.record["config"]["model.dropout"] > 0.1].append(per_token / last)
+            whole = [event for event in run.select("validation_step") if event["full_loss_nats_per_char"]]
+            coverage = run.record["sizes"]["coverage"]
+            losses += [event["loss"] / coverage / event["full_loss_nats_per_char"] for event in whole]
+    ends = f"{min(losses):.3f} to {max(losses):.3f}"
+    assert f"{ends}: all {len(losses)} evaluations of the runs in `results/`" in document
+    usual, more = sorted(ratios[False]), sorted(ratios[True])
+    assert f"{usual[-1]:.3f}" == f"{usual[-2]:.3f}" == "1.289"  # one run, which stands in two comparisons
+    ends = f"{usual[0]:.3f} to {usual[-3]:.3f}: all runs in `results/` but `frontier` at `mainrun`: 1.289"
+    assert f"dropout at most 0.1 | {ends} |" in document
+    assert f"dropout above 0.1 | {more[0]:.3f} to {more[-1]:.3f}: all runs in `results/`" in document
+
+
 @pytest.mark.parametrize("name", REFERENCES)
 def test_a_committed_comparison_is_small_and_holds_no_checkpoint(name: str) -> None:
     files = [path for path in (RESULTS / name).rglob("*") if path.is_file()]
     num_runs = len(load_comparison(RESULTS / name).runs)
     assert sum(path.stat().st_size for path in files) < 1_500_000 * num_runs
     assert not any("checkpoint" in path.parts for path in files)
+
+
+def test_where_the_frontier_was_ahead_of_the_former_is_what_was_measured() -> None:
+    document = (RESULTS.parent / "docs" / "frontier.md").read_text(encoding="utf-8").replace("\n", " ")
+    runs = {run.arm: run for run in load_comparison(RESULTS / "mainrun-former").runs.values()}
+    former, frontier = (
+        {event["step"]: event["loss"] for event in runs[arm].select("validation_step")}
+        for arm in ("former", "frontier")
+    )
+    ahead = {step: 100 * (1 - loss / former[step]) for step, loss in frontier.items()}
+    up_to, since, until, again = 156, 208, 936, 988
+    assert {step for step, gain in ahead.items() if gain > 0} == {step for step in ahead if since <= step <= until}
+    assert max(step for step in ahead if step < since) == up_to and min(step for step in ahead if step > until) == again
+    behind = -min(ahead.values())
+    assert f"behind up to step {up_to} of {max(ahead):,}, by up to {behind:.1f} %" in document
+    assert f"ahead from step {since} to step {until}, by up to {max(ahead.values()):.1f} %" in document
+    assert f"behind again from step {again} on" in document
+    assert min(frontier.values()) == frontier[max(frontier)]
+
+
+def test_no_comparison_is_said_to_be_trained_under_its_plan_where_all_runs_were_taken_over() -> None:
+    document = (RESULTS.parent / "docs" / "frontier.md").read_text(encoding="utf-8")
+    [said] = re.findall(r"None of these runs was trained .*?\n\n", document, re.DOTALL)
+    taken_over = {
+        name
+        for name in REFERENCES
+        if all(TAKEN_OVER in run.record for run in load_comparison(RESULTS / name).runs.values())
+    }
+    assert {"frontier-laptop", *re.findall(r"`((?:frontier|mainrun)-[a-z-]+)`", said)} == taken_over
 
 
 def test_no_title_is_committed() -> None:

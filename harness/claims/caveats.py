@@ -7,6 +7,10 @@ _TOGETHER = (
     " Judged together ({method}, a wrong word in at most {family:whole_percent} of comparisons): "
     "the words on {candidates:few} are, in that order, {words:few}."
 )
+_AS_PLANNED = (
+    "Configuration, titles, seed, code, torch version, device, precision, threads and first weights are those that "
+    "this plan asks for; training times were not measured back to back with those of other runs."
+)
 
 DATA = (
     of_comparison(
@@ -56,10 +60,19 @@ TRAINED = (
     ),
     of_comparison(
         "taken-over-runs",
-        "Not trained under this plan but taken over from {comparisons:list}: {taken:few}. Configuration, titles, seed, "
-        "code, torch version, device, precision, threads and first weights are those that this plan asks for; training "
-        "times were not measured back to back with those of other runs.",
-        {"taken": "taken_over/runs", "comparisons": "taken_over/comparisons"},
+        {
+            f"len(taken) {among} len(planned)": "Not trained under this plan but taken over from {comparisons:list}: "
+            f"{{taken:few}}. {said}{_AS_PLANNED}"
+            for among, said in (
+                (
+                    "==",
+                    "So no run was: this plan does not show that arms, seeds and margin were fixed before the losses "
+                    "were known. ",
+                ),
+                ("<", ""),
+            )
+        },
+        {"taken": "taken_over/runs", "comparisons": "taken_over/comparisons", "planned": "/runs"},
     ),
     of_runs(
         "clock-set-back",

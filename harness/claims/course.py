@@ -167,14 +167,14 @@ COST = (
     *(
         Sentence(
             claim_id,
-            {f"{_IS_SHOWN}{also}": f"{{candidate}} takes {{value:ratio}} the {what} of {{baseline}}."},
+            {f"{_IS_SHOWN}{also}": f"{{candidate}} {took} {{value:ratio}} the {what} of {{baseline}}."},
             {**both(f"cost/{field}"), "doubts": "time_doubts"},
             "c / b",
         )
-        for claim_id, field, what, also in (
-            ("time-ratio", "train_elapsed_s", "training time", " and len(doubts) == 0"),
-            ("flops-ratio", "training_flops", "floating-point operations (counted from the sizes)", ""),
-            ("memory-ratio", "peak_memory_bytes", "peak memory", ""),
+        for claim_id, field, took, what, also in (
+            ("time-ratio", "train_elapsed_s", "took", "training time", " and len(doubts) == 0"),
+            ("flops-ratio", "training_flops", "takes", "floating-point operations (counted from the sizes)", ""),
+            ("memory-ratio", "peak_memory_bytes", "took", "peak memory", ""),
         )
     ),
     Sentence(

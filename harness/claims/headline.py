@@ -77,7 +77,7 @@ CONCLUSION = (
         {
             **{
                 f"len(doubts) == 0 and pairs {symbol} 1": "{verdict_label}: {candidate} against {baseline}, {basis} "
-                f"{{gain:gain}} ({{interval:gain_span}}), {seeds}."
+                f"{{gain:fine_gain}} ({{interval:gain_span}}), {seeds}."
                 for symbol, seeds in (("==", "one seed"), (">", "mean of {pairs:count} seeds"))
             },
             "len(doubts) == 0": "{verdict_label}: {candidate} against {baseline}, {basis} {gain:gain}; {reason}.",

@@ -88,8 +88,10 @@ ON_COMPARISON = (
     of_comparison(
         "ablation-lower",
         {
-            "len(lower) > 0": "Arms that end lower than {recipe}, which is at {whole:loss}: {value:count}, the lowest "
-            "at {lowest:loss} ({lower:few})."
+            "len(lower) > 1": "Arms that end lower than {recipe}, which is at {whole:loss}: {value:count} "
+            "({lower:few}), the lowest at {lowest:loss}.",
+            "len(lower) == 1": "One arm ends lower than {recipe}, which is at {whole:loss}: {lower:few}, at "
+            "{lowest:loss}.",
         },
         {
             "lower": "ablation/lower",

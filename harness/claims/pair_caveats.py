@@ -5,6 +5,7 @@ from harness.claims.sentence import Sentence
 
 COST_WARNING_RATIO = 1.1
 """An arm that costs more than so many times the baseline's is warned of."""
+_IS_HIGH = f"ratio > {COST_WARNING_RATIO}"
 _EFFECT = "their times do not compare, and a part of their difference in loss may be rounding."
 
 OF_PAIRS = (
@@ -81,14 +82,14 @@ OF_PAIRS = (
     *(
         Sentence(
             f"{key.replace('_', '-')}-warning",
-            {f"ratio > {COST_WARNING_RATIO}{also}": f"{{candidate}} takes {{ratio:ratio}} the {what} of {{baseline}}."},
+            {f"{_IS_HIGH}{also}": f"{{candidate}} {took} {{ratio:ratio}} the {what} of {{baseline}}."},
             {"ratio": key, "doubts": "time_doubts"},
         )
-        for what, key, also in (
-            ("training time", "time_ratio", " and len(doubts) == 0"),
-            ("floating-point operations", "flops_ratio", ""),
-            ("number of parameters", "parameters_ratio", ""),
-            ("peak memory", "memory_ratio", ""),
+        for took, what, key, also in (
+            ("took", "training time", "time_ratio", " and len(doubts) == 0"),
+            ("takes", "floating-point operations", "flops_ratio", ""),
+            ("has", "number of parameters", "parameters_ratio", ""),
+            ("took", "peak memory", "memory_ratio", ""),
         )
     ),
 )

@@ -68,7 +68,7 @@ def build_training_options() -> Parser:
                          help="gains smaller than this count as no difference (default: 0.5)")  # fmt: skip
     options.add_argument("--device", choices=DEVICES, default="auto")
     options.add_argument("--precision", choices=PRECISIONS, default="auto",
-                         help="of the products; auto is bfloat16 on a GPU, float32 on a CPU")  # fmt: skip
+                         help="of the products; auto is bfloat16 on a GPU that has it, else float32")  # fmt: skip
     options.add_argument("--jobs", type=int, metavar="N",
                          help="runs at once (default: 1; on a cluster, as many as there is room for)")  # fmt: skip
     options.add_argument("--threads", type=int, metavar="N",

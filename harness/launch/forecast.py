@@ -59,7 +59,8 @@ def _measure(request: CompareRequest, plan: Plan, arm: Arm, work: Work, launcher
     with make_scratch_folder() as scratch:
         job = build_training_job(request, plan, PlannedRun(arm.name, plan.seeds[0]), scratch / "run", "none")
         num_threads = choose_num_threads(request.threads, request.jobs or 1)
-        job = replace(job, name=f"{arm.name} for {num_steps} steps", num_threads=num_threads)
+        name, own_gpu = f"{arm.name} for {num_steps} steps", request.device != "cpu"
+        job = replace(job, name=name, num_threads=num_threads, own_gpu=own_gpu)
         began = time.monotonic()
         if isinstance(train_for(num_steps, job, launcher), str):
             return None

@@ -75,8 +75,11 @@ class Gpus:
 
 
 def find_gpus(devices: Path = Path("/dev")) -> list[str]:
-    """What names each NVIDIA GPU that this process may use: as the environment says, else all the machine has."""
+    """What names each NVIDIA GPU that this process may use: as the environment says, else all the machine has.
+
+    CUDA counts what it finds from 0; the numbers of the device files may be others, as in a container with one of many.
+    """
     if (visible := os.environ.get(_VISIBLE)) is not None:
         return [name for name in visible.split(",") if name.strip()]
-    numbers = (path.name.removeprefix("nvidia") for path in devices.glob("nvidia[0-9]*"))
-    return sorted((number for number in numbers if number.isdigit()), key=int)
+    files = [path for path in devices.glob("nvidia[0-9]*") if path.name.removeprefix("nvidia").isdigit()]
+    return [str(number) for number in range(len(files))]

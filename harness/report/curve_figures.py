@@ -32,14 +32,15 @@ def draw_loss_by_step(curves: Curves, axes: Any) -> list[Spot]:
 
 
 def draw_loss_by_time(curves: Curves, axes: Any) -> list[Spot]:
-    """The same loss over the training clock, which stops for evaluations."""
+    """The same loss over the training clock, which stops for evaluations; it is said where the times do not compare."""
     longest = max(
         (row["elapsed_s"] or 0.0 for runs in curves.runs.values() for run in runs for row in run), default=0.0
     )
     unit, seconds = ("minutes", 60.0) if longest >= 300 else ("seconds", 1.0)
     spots = _draw_loss(curves, axes, lambda row: None if row["elapsed_s"] is None else row["elapsed_s"] / seconds)
     metric = _name_metric(curves).capitalize()
-    axes.set(title=f"{metric} by training time", xlabel=f"training time, {unit}{say_seeds(curves)}")
+    clock = f"{unit}, not comparable" if curves.document["ranking"]["time_doubts"] else f"training time, {unit}"
+    axes.set(title=f"{metric} by training time", xlabel=f"{clock}{say_seeds(curves)}")
     name_lines(axes)
     return spots
 

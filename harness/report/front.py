@@ -6,6 +6,9 @@ from collections.abc import Callable, Sequence
 from harness import formats
 from harness.report.blocks import Cell, Code, Described, Table
 
+TONES = ("good", "open", "bad")
+"""How a conclusion is coloured, the best first."""
+_TONE_OF = {"IMPROVED": "good", "EQUIVALENT": "good", "INCONCLUSIVE": "open", "REGRESSED": "bad"}
 MANY_ARMS = 4
 """Of more arms the reports show the best ones in detail, and the others in the ranking and as grey curves."""
 MAX_DETAILED = 2
@@ -120,8 +123,18 @@ def find_color(document: Described) -> str:
     if document["num_findings"]["unvouched"]:
         return "open"
     best = next((row["verdict"] for row in document["ranking"]["rows"] if row["verdict"]), None)
-    word = (best or "").partition(" ")[0]
-    return {"IMPROVED": "good", "EQUIVALENT": "good", "REGRESSED": "bad"}.get(word, "open")
+    return _find_tone(best or "")
+
+
+def find_tones(document: Described) -> list[str]:
+    """How the word of each conclusion is coloured: by itself, but never better than the whole."""
+    color = find_color(document)
+    return [max(color, _find_tone(claim["text"]), key=TONES.index) for claim in find_conclusions(document)]
+
+
+def _find_tone(conclusion: str) -> str:
+    """By its first word."""
+    return _TONE_OF.get(conclusion.partition(":")[0].partition(" ")[0], "open")
 
 
 def _say_checked(document: Described, commits: Sequence[str]) -> str:

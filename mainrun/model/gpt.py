@@ -45,7 +45,7 @@ class Block(nn.Module):
 
 
 class GPT(nn.Module):
-    """The model: ids (B, T) → logits (B, T, V). `compute_loss` is the training path, without stored logits."""
+    """The model: ids (B, T) → logits (B, T, V). `compute_loss` is the training path, on a CPU without stored logits."""
 
     def __init__(self, settings: ModelSettings, vocab_size: int) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Output layer and cross-entropy in one pass over blocks of rows, so that the full logits are never stored."""
+"""Output layer and cross-entropy in one pass over blocks of rows, so that a CPU never stores the full logits."""
 
 from functools import lru_cache
 from typing import Any
@@ -17,7 +17,7 @@ def linear_cross_entropy(hidden: Tensor, weight: Tensor, targets: Tensor) -> Ten
 
     The value and gradients of `F.cross_entropy(F.linear(hidden, weight), targets, reduction="sum")` up to rounding.
     Under CPU autocast the products are in bfloat16; sums and the gradient of the weight stay in float32.
-    The gradients are computed in the forward pass: not for use without gradients, nor for a second backward pass.
+    A CPU computes the gradients in the forward pass: not for use without gradients, nor for a second backward pass.
     """
     if hidden.is_cuda:
         return F.cross_entropy(F.linear(hidden, weight), targets, reduction="sum")

@@ -43,7 +43,8 @@ def number_titles(ids: Tensor) -> Tensor:
 class Shift(nn.Module):
     """Adds to each token the two before it, weighted by dimension, but none of another title where titles are given.
 
-    As the short causal convolutions of H3 (Fu et al. 2023, arXiv:2212.14052), of length 3, with 1 at the token itself.
+    As the depthwise causal convolutions of Primer (So et al. 2021, arXiv:2109.08668), of length 3, here with 1 at the
+    token itself and before the projections.
     """
 
     def __init__(self, d_model: int) -> None:

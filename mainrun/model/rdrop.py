@@ -23,8 +23,8 @@ def linear_rdrop(hidden: Tensor, weight: Tensor, targets: Tensor, rdrop: float) 
     """What is to be minimized and the mean cross-entropy of the passes, both summed over N, in nats, scalars.
 
     `hidden` (2N, D) is the first pass and behind it the second, under the output layer `weight` (V, D); targets (N,).
-    The gradients are computed in the forward pass: not for use without gradients, nor for a second backward pass. None
-    reach back through the second value.
+    A CPU computes the gradients in the forward pass: not for use without gradients, nor for a second backward pass.
+    None reach back through the second value. A GPU holds the logits of both whole passes.
     """
     if hidden.is_cuda:
         one, two = F.log_softmax(F.linear(hidden, weight), dim=1, dtype=torch.float32).chunk(2)

@@ -30,7 +30,9 @@ class MuonOptimizer(Optimizer):
         for group in self.param_groups:
             [weight] = group["params"]
             assert weight.grad is not None
-            buffer = self.state[weight].setdefault("momentum", torch.zeros_like(weight))
+            if "momentum" not in self.state[weight]:
+                self.state[weight]["momentum"] = torch.zeros_like(weight)
+            buffer = self.state[weight]["momentum"]
             buffer.lerp_(weight.grad, 1 - group["momentum"])
             direction = weight.grad.lerp(buffer, group["momentum"])
             shape = weight.shape[0] // group["num_matrices"], weight.shape[1]

@@ -25,7 +25,10 @@ def compute_identity(record: dict[str, Any]) -> dict[str, Any]:
     """
     with _called_damage():
         own = {key: record[key] for key in ("seed", "config", "train_ids_sha256", "validation_ids_sha256")}
-        own["machine"] = {"cpu_capability": record["machine"]["cpu_capability"]}
+        machine = record["machine"]
+        own["machine"] = {"cpu_capability": machine["cpu_capability"]}
+        if machine["device"] == "cuda":
+            own["machine"]["device_name"] = machine["device_name"]
         return _flatten(own) | select_code_and_machine(record)
 
 

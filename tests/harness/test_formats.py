@@ -33,6 +33,11 @@ def test_a_gain_says_lower_or_higher(gain: float, text: str) -> None:
     assert formats.format_gain(gain) == text
 
 
+@pytest.mark.parametrize(("gain", "text"), [(-0.546, "0.55 % higher"), (0.004, "unchanged to 0.01 %")])
+def test_a_gain_beside_its_interval_has_as_many_digits(gain: float, text: str) -> None:
+    assert formats.FORMATS["fine_gain"](gain) == text
+
+
 @pytest.mark.parametrize(
     ("low", "high", "text"),
     [(30.456, 31.894, "30.46 % to 31.89 %"), (-2.48, -2.10, "2.10 % to 2.48 % higher"),

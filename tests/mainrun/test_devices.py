@@ -19,15 +19,20 @@ CPU, CUDA = torch.device("cpu"), torch.device("cuda")
 
 
 @pytest.mark.parametrize(
-    ("name", "device", "expected"),
+    ("name", "device", "is_fast", "expected"),
     [
-        ("auto", CPU, "float32"),
-        ("auto", CUDA, "bfloat16"),
-        ("bfloat16", CPU, "bfloat16"),
-        ("float32", CUDA, "float32"),
+        ("auto", CPU, True, "float32"),
+        ("auto", CUDA, True, "bfloat16"),
+        ("auto", CUDA, False, "float32"),
+        ("bfloat16", CPU, False, "bfloat16"),
+        ("bfloat16", CUDA, False, "bfloat16"),
+        ("float32", CUDA, True, "float32"),
     ],
 )
-def test_only_a_gpu_is_given_bfloat16_unasked(name: str, device: torch.device, expected: str) -> None:
+def test_only_a_gpu_that_computes_in_bfloat16_is_given_it_unasked(
+    name: str, device: torch.device, is_fast: bool, expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: including_emulation or is_fast)
     assert choose_precision(name, device) == expected
 
 

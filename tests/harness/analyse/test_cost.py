@@ -103,6 +103,20 @@ def test_what_disturbed_a_clock_is_a_doubt_of_its_own_arms_alone(
     assert find_time_doubts(arms[1:], runs) == []
 
 
+def test_what_one_comparison_took_is_told_of_it_and_not_of_its_recipes(tiny_document: dict[str, Any]) -> None:
+    document = copy.deepcopy(tiny_document)
+    for name in ("time", "memory", "flops"):
+        document["pairs"][0][f"{name}_ratio"] = 1.5
+    baseline, candidate = document["arms"]
+    for field in ("train_elapsed_s", "peak_memory_bytes", "training_flops"):
+        candidate["cost"][field] = 1.5 * baseline["cost"][field]
+    said = say_all(document)
+    texts = [claim["text"] for claim in (*said["pairs"][0]["claims"], *said["caveats"])]
+    for what, verb in (("training time", "took"), ("peak memory", "took"), ("floating-point operations", "takes")):
+        told = [text for text in texts if f" 1.50 × the {what}" in text]
+        assert len(told) == 2 and all(f" {verb} 1.50 ×" in text for text in told), what
+
+
 def test_other_threads_are_another_machine(tiny_document: dict[str, Any]) -> None:
     one, other = tiny_document["arms"]
     arms = [one, {**other, "machine": {**other["machine"], "num_threads": 1}}]

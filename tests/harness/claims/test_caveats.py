@@ -124,7 +124,7 @@ EXPECTED = {
     "warn_of_steps": "evaluated at different steps",
     "warn_of_vocabulary": "do not compare between them",
     "warn_of_machines": "baseline was trained on a processor with AVX2, optimized on one with AVX512: their times",
-    "warn_of_cost": "optimized takes 1.10 × the training time of baseline.",
+    "warn_of_cost": "optimized took 1.10 × the training time of baseline.",
 }
 
 

@@ -88,6 +88,21 @@ def test_every_job_of_many_has_its_part_of_the_cores_and_a_gpu(tmp_path: Path, m
     assert {(job.num_threads, job.own_gpu) for job in jobs} == {(None, False)}
 
 
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+def test_a_run_that_had_a_gpu_is_given_one_when_it_is_trained_again(device: str, tmp_path: Path) -> None:
+    jobs: list[Job] = []
+
+    class Noting(FakeLauncher):
+        def start(self, job: Job) -> None:
+            jobs.append(job)
+            super().start(job)
+
+    machine = {**MACHINE, "device": device}
+    folder = compare(tmp_path / "a", FakeLauncher(machine=machine))
+    verify(folder, None, 1, Noting(machine=machine))
+    assert jobs and {job.own_gpu for job in jobs} == {device == "cuda"}
+
+
 def test_a_run_that_fails_ends_no_other_of_those_beside_it(tmp_path: Path) -> None:
     launcher = WatchedLauncher(mishaps={"baseline-s1": Mishap("fail", step=40), "optimized-s2": Mishap("never")})
     with pytest.raises(RunError, match=r"2 of 6 runs failed\. optimized-s2: .*|2 of 6 runs failed\. baseline-s1: .*"):

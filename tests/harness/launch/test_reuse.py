@@ -86,6 +86,9 @@ def test_the_record_names_the_comparison_its_plan_and_its_record_and_no_path(bot
 
 def test_a_comparison_with_runs_taken_over_fails_no_check(both: Path) -> None:
     assert not find_failed(both)
+    summary = (both / "PERFORMANCE_SUMMARY.md").read_text(encoding="utf-8")
+    assert "Not trained under this plan" in summary and "no run was" not in summary
+    assert "`plan.json`: what was planned before the first run that was trained under it" in summary
 
 
 def test_a_setting_that_changes_no_loss_is_not_vouched_for_and_no_failure(both: Path) -> None:
@@ -109,7 +112,9 @@ def test_both_reports_say_what_was_taken_over_and_that_times_are_not_back_to_bac
     for text in [*texts, *pages]:
         assert re.search(r"Not trained under this plan but taken over from fake \(plan [0-9a-f]{16}…\): baseline", text)
         assert "not measured back to back" in text
+        assert "no run was: this plan does not show that arms, seeds and margin were fixed before the losses" in text
         assert "taken over into it" in text
+    assert "`plan.json`: what was planned; no run was trained under it" in texts[0]
     for text in [texts[1], *pages]:
         assert compute_file_sha256(tiny_comparison / "runs" / BASELINE / "run.json") in text
 

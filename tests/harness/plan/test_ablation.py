@@ -157,17 +157,28 @@ def test_the_summary_gives_the_measured_impact_of_each_setting(ablated: Path) ->
         assert all(f"| only with {keys[0]} |".replace("_", r"\_") in row for row in others)
 
 
-def test_arms_that_end_below_the_whole_recipe_are_named_and_numbered(tmp_path: Path) -> None:
-    folder = ablate(tmp_path, {f"with-1-optimizer-s{seed}": Curve(start=FRESH, floor=2.0) for seed in (1337, 1, 2)})
+@pytest.mark.parametrize(
+    ("floors", "said"),
+    [
+        ({"with-1-optimizer": 2.0}, r"One arm ends lower than optimized, which is at (\S+): (.*), at (\S+)\."),
+        (
+            {"with-1-optimizer": 2.0, "with-2-schedule": 2.1},
+            r"Arms that end lower than optimized, which is at (\S+): 2 \((.*)\), the lowest at (\S+)\.",
+        ),
+    ],
+)
+def test_arms_that_end_below_the_whole_recipe_are_named_and_numbered(
+    floors: dict[str, float], said: str, tmp_path: Path
+) -> None:
+    curves = {f"{arm}-s{seed}": Curve(start=FRESH, floor=floors[arm]) for arm in floors for seed in (1337, 1, 2)}
+    folder = ablate(tmp_path, curves)
     document = load_document(folder)
-    assert document["ablation"]["lower"] == ["with-1-optimizer"]
+    assert document["ablation"]["lower"] == [*floors]
     summary = (folder / "PERFORMANCE_SUMMARY.md").read_text(encoding="utf-8")
-    found = re.search(
-        r"Arms that end lower than optimized, which is at (\S+): 1, the lowest at (\S+) \((.*)\)\.", summary
-    )
+    found = re.search(said, summary)
     losses = {row["label"]: format_loss(row["loss"]) for row in document["ranking"]["rows"]}
-    assert found and found.groups() == (losses["optimized"], losses["with-1-optimizer"], "with-1-optimizer")
-    assert re.search(r"^\| 2 \| optimized \|", summary, re.MULTILINE)
+    assert found and found.groups() == (losses["optimized"], ", ".join(floors), losses["with-1-optimizer"])
+    assert re.search(rf"^\| {1 + len(floors)} \| optimized \|", summary, re.MULTILINE)
 
 
 @pytest.fixture(scope="module")

@@ -226,7 +226,15 @@ def test_a_process_the_system_kills_for_memory_says_so(tmp_path: Path, monkeypat
     assert outcome.message == "the process was ended by SIGKILL, as the system does where memory runs out"
 
 
-@pytest.mark.parametrize("error", ["MemoryError()", 'RuntimeError("DefaultCPUAllocator: can\'t allocate memory")'])
+@pytest.mark.parametrize(
+    "error",
+    [
+        "MemoryError()",
+        'RuntimeError("DefaultCPUAllocator: can\'t allocate memory")',
+        'RuntimeError("CUDA error: out of memory")',
+        'RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`")',
+    ],
+)
 def test_a_training_that_runs_out_of_memory_ends_with_3_and_the_reason(
     error: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

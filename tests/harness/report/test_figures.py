@@ -163,6 +163,16 @@ def test_several_seeds_are_one_line_with_a_band_and_one_seed_has_none(
     assert said in read_titles(drawn[3]["loss_by_step"])
 
 
+@pytest.mark.parametrize("doubts", [[], ["a run was taken over from another comparison"]])
+def test_the_curve_over_times_that_do_not_compare_says_so(
+    doubts: list[str], tiny_document: dict[str, Any], tiny_comparison: Path, tmp_path: Path
+) -> None:
+    ranking = {**tiny_document["ranking"], "time_doubts": doubts}
+    drawn = draw(tmp_path, {**tiny_document, "ranking": ranking}, tiny_comparison)["loss_by_time"]
+    assert ("seconds, not comparable" in drawn) == bool(doubts)
+    assert ("training time, seconds" in drawn) == (not doubts)
+
+
 def test_the_figures_of_an_ablation_explain_what_they_show(tmp_path: Path) -> None:
     comparison = ROOT / "results" / "frontier-ablation"
     document = load_document(comparison)

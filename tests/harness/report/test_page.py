@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from harness.formats import format_bytes, format_duration, format_flops
+from harness.claims.report_order import say_all
+from harness.formats import format_bytes, format_duration, format_flops, format_percent
 from harness.report.blocks import Table
 from harness.report.joint_sections import describe_ablation
-from harness.report.render import render_html
+from harness.report.render import render_html, render_markdown
 from harness.report.sections import wrap_command
 from harness.store.document import load_document
 
@@ -50,3 +51,49 @@ def test_no_line_of_a_page_begins_with_a_percent_sign(tiny_document: dict[str, A
     page = render_html(tiny_document, {})
     assert re.search(r"\d\u00a0%", page)
     assert not re.search(r"\d [%×]", page)
+
+
+@pytest.mark.parametrize(
+    ("words", "box", "own"),
+    [
+        (("IMPROVED", "IMPROVED"), "good", ("", "")),
+        (("IMPROVED", "INCONCLUSIVE"), "good", ("", " open")),
+        (("IMPROVED", "REGRESSED"), "good", ("", " bad")),
+        (("INCONCLUSIVE", "REGRESSED"), "open", ("", " bad")),
+        (("INCONCLUSIVE", "IMPROVED"), "open", ("", "")),
+    ],
+)
+def test_a_verdict_beside_a_better_one_is_not_shown_in_its_colour(
+    words: tuple[str, str], box: str, own: tuple[str, str]
+) -> None:
+    document = load_document(ROOT / "results" / "frontier-laptop")
+    rows = [row for row in document["ranking"]["rows"] if not row["is_baseline"]]
+    for row, word in zip(rows, words, strict=True):
+        row["verdict"] = word
+        [pair] = [pair for pair in document["pairs"] if pair["candidate"] == row["arm"]]
+        [claim] = [claim for claim in pair["claims"] if claim["id"] == "conclusion"]
+        claim["text"] = claim["text"].replace("IMPROVED", word)
+    page = render_html(document, {})
+    assert f'<div class="headline {box}">' in page
+    assert re.findall(r'<span class="word( \w+)?">(\w+)</span>', page) == list(zip(own, words, strict=True))
+
+
+@pytest.mark.parametrize("name", ["frontier-parts", "mainrun-former", "mainrun-frontier"])
+def test_a_conclusion_gives_the_gain_that_the_ranking_gives(name: str) -> None:
+    document = say_all(load_document(ROOT / "results" / name))
+    gains = {row["arm"]: row["gain_percent"] for row in document["ranking"]["rows"]}
+    for pair in document["pairs"]:
+        [conclusion] = [claim["text"] for claim in pair["claims"] if claim["id"] == "conclusion"]
+        assert f" {format_percent(abs(gains[pair['candidate']]), 2)} " in conclusion.partition("(95 %")[0]
+
+
+@pytest.mark.parametrize(("name", "is_named"), [("mainrun-frontier", True), ("frontier-laptop", False)])
+def test_what_cannot_be_vouched_for_is_named_where_it_is_counted(name: str, is_named: bool) -> None:
+    document = load_document(ROOT / "results" / name)
+    said = "Cannot be vouched for: The full loss is one that the training losses lead to."
+    summary, report = (
+        render_markdown(f"{kind}.md.j2", document) for kind in ("PERFORMANCE_SUMMARY", "TRAINING_OPTIMIZATION_REPORT")
+    )
+    page = render_html(document, {})
+    for text, end in ((summary, "<details>"), (report, "## Caveats"), (page, "<h2>")):
+        assert (said in text.partition(end)[0]) == is_named

@@ -1,4 +1,5 @@
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -6,15 +7,19 @@ from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta, timezone
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import pytest
 from pypdf import PdfReader
 
 from harness.cli.app import main
+from harness.formats import format_commit
 from harness.report import pdf
 from harness.report.pdf import INSTALL_LINE, Attachment, PdfContentError, render_pdf, start_renderer
+from harness.report.render import render_html
 from mainrun.record.errors import MachineError
 
 CREATED = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -96,6 +101,34 @@ def test_the_same_document_is_the_same_bytes_whatever_the_time_zone_of_created(t
 def test_an_escaped_title_is_shown_as_text(tmp_path: Path) -> None:
     reader = render(f"{HEAD}<p>Ask HN: &lt;script&gt;alert(1)&lt;/script&gt;", tmp_path)
     assert "Ask HN: <script>alert(1)</script>" in reader.pages[0].extract_text()
+
+
+@pytest.mark.usefixtures("weasyprint")
+def test_no_table_leaves_its_title_or_a_single_row_on_another_page(tmp_path: Path) -> None:
+    style = (Path(__file__).parents[3] / "reports" / "templates" / "report.css").read_text(encoding="utf-8")
+    tables = []
+    for height_mm in range(190, 270, 4):
+        rows = "".join(f"<tr><td>row {height_mm}.{row}</td></tr>" for row in range(9))
+        table = f"<table><thead><tr><th>head</th></tr></thead><tbody>{rows}</tbody></table>"
+        gap = f"<div style='break-before: page; height: {height_mm}mm'></div>"
+        tables.append(f"{gap}<h3>title {height_mm}.</h3><p>note</p>{table}")
+    page = f"{HEAD}<style>{style}</style><body class='page'><main>{''.join(tables)}</main>"
+    texts = [page.extract_text() for page in render(page, tmp_path).pages]
+    found = [{*re.findall(r"(?:row|title) (\d+\.\d?)", text)} for text in texts]
+    for height_mm in range(190, 270, 4):
+        [first] = [on for on in found if f"{height_mm}." in on]
+        assert {f"{height_mm}.{row}" for row in range(3)} <= first
+        [last] = [on for on in found if f"{height_mm}.8" in on]
+        assert f"{height_mm}.7" in last
+    assert any({name.partition(".")[0] for name in on} & {name.partition(".")[0] for name in after}
+               for on, after in pairwise(found))  # fmt: skip
+
+
+def test_a_short_hash_is_never_broken(tiny_document: dict[str, Any]) -> None:
+    page = render_html(tiny_document, {})
+    [commit] = {format_commit(arm["machine"]["commit"]) for arm in tiny_document["arms"]}
+    assert f'<code class="short">{commit}</code>' in page
+    assert not re.search(r'class="short">\w{16}', page)
 
 
 @pytest.mark.usefixtures("weasyprint")

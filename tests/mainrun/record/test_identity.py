@@ -60,6 +60,14 @@ def test_settings_tokens_and_the_kind_of_machine_make_another_run(path: str) -> 
     assert compute_identity(change(path, value)) != compute_identity(RECORD)
 
 
+def test_another_kind_of_gpu_makes_another_run() -> None:
+    def build(device: str, name: str) -> dict[str, Any]:
+        return RECORD | {"machine": RECORD["machine"] | {"device": device, "device_name": name}}
+
+    assert compute_identity(build("cuda", "one")) != compute_identity(build("cuda", "two"))
+    assert compute_identity(build("cpu", "one")) == compute_identity(build("cpu", "two"))
+
+
 @pytest.mark.parametrize("path", ["status", "arm", "corpus", "machine/commit"])
 def test_names_and_commits_make_no_other_run(path: str) -> None:
     assert compute_identity(RECORD | {"arm": "x"} if path == "arm" else change(path, "y") if "/" in path else
