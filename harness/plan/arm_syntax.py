@@ -2,7 +2,7 @@
 
 import unicodedata
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from itertools import product
 from math import prod
@@ -16,6 +16,8 @@ MAX_ARMS = 100
 """Of one sweep: a slip in a list of lists is found before the training, not after it."""
 FORBIDDEN_IN_NAMES = frozenset("/\\")
 """A run's folder is named after its arm."""
+_FORBIDDEN_IN_GIVEN_NAMES = FORBIDDEN_IN_NAMES | frozenset("=:@")
+"""What stands behind a name begins with one of the others."""
 OF_CONTROL = ("Cc", "Zl", "Zp")
 """Unicode categories of what ends a line or moves a terminal, so that a name could say more than a name."""
 
@@ -33,6 +35,8 @@ class ArmRequest:
     """Of the training program's code, as typed; None is the working tree."""
     is_named: bool = False
     """Whether the name was given, and so may not be numbered."""
+    is_command: bool = False
+    """Whether it is the command of the arms file that has this name there."""
 
     @property
     def givable_name(self) -> str:
@@ -53,7 +57,7 @@ def parse_arm(text: str) -> ArmRequest:
         problem = "names no recipe"
     elif holds_control(head):
         problem = "has a line end or another control character in its name"
-    elif equals and (not given or "=" in given or given.startswith(".") or set(given) & FORBIDDEN_IN_NAMES):
+    elif equals and not is_givable(given):
         problem = f"gives the name '{given}', and a name is a word without '/', '=' and a '.' in front"
     elif at and (not revision or revision.startswith("-")):
         problem = f"asks for '{revision}', which is no revision"
@@ -76,15 +80,19 @@ def holds_control(name: str) -> bool:
     return any(unicodedata.category(character) in OF_CONTROL for character in name)
 
 
-def name_arms(texts: Sequence[str], settings: Mapping[str, Mapping[str, str]]) -> list[ArmRequest]:
-    """The arms of `compare`, each name once: one that was not given is numbered from the second time on.
+def is_givable(name: str) -> bool:
+    """Whether a name is one that may be given."""
+    return bool(name) and not (name.startswith(".") or set(name) & _FORBIDDEN_IN_GIVEN_NAMES or holds_control(name))
 
-    `settings` holds the `--set` values by arm. Raises `RequestError` for a given name that stands twice, for `--set` of
-    an arm that is not compared, and for a setting that both give.
+
+def name_arms(asked: Sequence[ArmRequest]) -> list[ArmRequest]:
+    """The arms, each name once: one that was not given is numbered from the second time on.
+
+    Raises `RequestError` for a given name that stands twice.
     """
     arms: list[ArmRequest] = []
-    given = {arm.name for arm in map(parse_arm, texts) if arm.is_named}
-    for arm in map(parse_arm, texts):
+    given = {arm.name for arm in asked if arm.is_named}
+    for arm in asked:
         taken = {other.name for other in arms} | (set() if arm.is_named else given)
         if arm.is_named and arm.name in taken:
             raise RequestError(f"Two arms are called '{arm.name}'. Give each a name of its own.")
@@ -93,17 +101,15 @@ def name_arms(texts: Sequence[str], settings: Mapping[str, Mapping[str, str]]) -
             count += 1
             name = f"{arm.name}-{count}"
         arms.append(replace(arm, name=name))
-    names = [arm.name for arm in arms]
-    if stray := [name for name in settings if name not in names]:
-        raise RequestError(f"--set names the arm '{stray[0]}', which is not compared. Arms: {', '.join(names)}.")
-    return [_join(arm, settings.get(arm.name, {})) for arm in arms]
+    return arms
 
 
-def expand_sweep(text: str) -> list[str]:
-    """The arms of a sweep as texts for `parse_arm`, each named after the arm and the values that vary.
+def expand_sweep(text: str) -> list[ArmRequest]:
+    """The arms of a sweep, each named after the arm and the values that vary.
 
     Where several keys have several values, every combination is an arm; a key with one value is the same in all of
-    them. Raises `RequestError` for a text of another form, a value that stands twice and more than 100 arms.
+    them. Raises `RequestError` for a text of another form, a value that stands twice or that no name may hold, and more
+    than 100 arms.
     """
     head, colon, changes = text.partition(":")
     if not colon:
@@ -118,20 +124,17 @@ def expand_sweep(text: str) -> list[str]:
         )
     if num_arms > MAX_ARMS:
         raise RequestError(f"The sweep '{text}' comes to {num_arms:,} arms; {MAX_ARMS} are the most.")
-    base = f"{arm.recipe}@{arm.revision}" if arm.revision else arm.recipe
     arms = []
     for combination in product(*values.values()):
         chosen = dict(zip(values, combination, strict=True))
         name = "-".join([arm.givable_name, *(f"{key}-{chosen[key]}" for key in varied)])
-        arms.append(f"{name}={base}:{','.join(f'{key}={value}' for key, value in chosen.items())}")
+        if not is_givable(name):
+            raise RequestError(
+                f"The sweep '{make_inert(text)}' would call an arm '{make_inert(name)}', which is no name. "
+                f"Expected {SWEEP_FORM}."
+            )
+        arms.append(replace(arm, name=name, settings=chosen, is_named=True))
     return arms
-
-
-def _join(arm: ArmRequest, settings: Mapping[str, str]) -> ArmRequest:
-    for key in settings:
-        if key in arm.settings:
-            raise RequestError(f"The setting '{key}' of {arm.name} is given by the arm and by --set. Give it once.")
-    return replace(arm, settings={**arm.settings, **settings})
 
 
 def _parse_changes(text: str, changes: str) -> dict[str, str]:

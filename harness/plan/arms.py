@@ -1,8 +1,7 @@
 """Which arms a request comes to: named ones, those of an arms file and of sweeps, and whom each setting is for."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import fields, replace
-from typing import Any
 
 from harness.plan.arm_syntax import ArmRequest, expand_sweep, name_arms, parse_arm
 from harness.plan.plan import AGAINST, Arm
@@ -17,25 +16,23 @@ Settings = dict[str, dict[str, str]]
 
 
 def resolve_arms(
-    request: CompareRequest, from_file: Mapping[str, ArmRequest], external: Sequence[str]
-) -> CompareRequest:
-    """The request with its sweeps among `recipes`, and all that `--set` gives in `settings`.
+    request: CompareRequest, from_file: Mapping[str, ArmRequest], commands: Collection[str]
+) -> list[ArmRequest]:
+    """The arms that are asked for, those of sweeps last, each by a name of its own and with all its settings.
 
-    `from_file` are the arms file's arms of ours, which stand as recipes in what is typed; `external` the names of its
-    commands, which `--set` for all arms leaves alone. Raises `RequestError` as `name_arms` and `split_settings`.
+    `from_file` are the arms file's arms of ours, which stand as recipes in what is typed; `commands` the names of its
+    commands, which `--set` for all arms leaves alone. Raises `RequestError` as `name_arms` and `split_settings`, for
+    a setting that an arm and `--set` of that arm give, and for a command that stands twice, shares its name or is given
+    settings.
     """
-    swept = [arm for sweep in request.sweeps for arm in expand_sweep(sweep)]
-    texts = [_look_up(text, from_file) for text in (*request.recipes, *swept)]
-    arms = name_arms(texts, {})
+    typed = [*map(parse_arm, request.recipes), *(arm for text in request.sweeps for arm in expand_sweep(text))]
+    asked = [_look_up(arm, from_file, commands) for arm in typed]
+    own = name_arms([arm for arm in asked if not arm.is_command])
+    _check_commands([arm.name for arm in asked if arm.is_command], [arm.name for arm in own])
+    trained = iter(own)
+    arms = [arm if arm.is_command else next(trained) for arm in asked]
     shared, settings = split_settings(request.set_texts, [arm.name for arm in arms])
-    for arm, text in zip(arms, texts, strict=True):
-        if arm.name in external:
-            continue
-        given = settings.get(arm.name, {})
-        own = _give_way(shared, [*given, *parse_arm(text).settings])
-        if own or given:
-            settings[arm.name] = {**own, **given}
-    return replace(request, recipes=tuple(texts), sweeps=(), set_texts=(), settings={**request.settings, **settings})
+    return [_add_settings(arm, shared, settings.get(arm.name, {})) for arm in arms]
 
 
 def split_settings(texts: Sequence[str], names: Sequence[str]) -> tuple[dict[str, str], Settings]:
@@ -67,29 +64,50 @@ def check_against(against: str, names: Sequence[str]) -> None:
         raise RequestError(f"--against takes {', '.join(AGAINST)} or an arm ({', '.join(names)}), not '{against}'.")
 
 
-def format_arm(name: str, recipe: str, settings: Mapping[str, Any], revision: str | None) -> str:
-    """An arm as it is typed, with its name."""
-    changes = ",".join(f"{key}={value}" for key, value in settings.items())
-    return f"{name}={recipe}{f'@{revision}' if revision else ''}{f':{changes}' if changes else ''}"
-
-
 def type_arm(arm: Arm) -> str:
     """A planned arm as it is typed, without its settings; a name with a revision in it is never given."""
     revision = arm.code.revision if arm.code else None
-    if revision is not None and arm.name.startswith(f"{arm.recipe}@"):
-        return f"{arm.recipe}@{revision}"
-    return format_arm(arm.name, arm.recipe, {}, revision)
+    typed = arm.recipe if revision is None else f"{arm.recipe}@{revision}"
+    is_unnamed = revision is not None and arm.name.startswith(f"{arm.recipe}@")
+    return typed if is_unnamed else f"{arm.name}={typed}"
 
 
-def _look_up(text: str, from_file: Mapping[str, ArmRequest]) -> str:
-    """The text of an arm, where its recipe is an arm of the file that one with what is typed on top."""
-    arm = parse_arm(text)
+def _look_up(arm: ArmRequest, from_file: Mapping[str, ArmRequest], commands: Collection[str]) -> ArmRequest:
+    """The arm, or what stands by its recipe's name in the arms file, with what is typed on top."""
+    if arm.recipe in commands and arm == ArmRequest(arm.recipe, arm.recipe):
+        return replace(arm, is_command=True)
     found = from_file.get(arm.recipe)
     if found is None:
-        return text
-    settings = {**_give_way(found.settings, arm.settings), **arm.settings}
+        return arm
     # A revision may be typed behind the name of the file's arm, and is then part of its name.
-    return format_arm(arm.givable_name, found.recipe, settings, arm.revision or found.revision)
+    return replace(
+        found,
+        name=arm.givable_name,
+        settings={**_give_way(found.settings, arm.settings), **arm.settings},
+        revision=arm.revision or found.revision,
+    )
+
+
+def _check_commands(commands: Sequence[str], own: Sequence[str]) -> None:
+    """`RequestError` where a command of the arms file stands twice, or another arm has its name."""
+    if len(set(commands)) < len(commands):
+        raise RequestError("An external arm stands twice; give it two names in the arms file.")
+    if taken := [name for name in own if name in commands]:
+        raise RequestError(f"Two arms would be called {taken[0]}; give the external one another name in the arms file.")
+
+
+def _add_settings(arm: ArmRequest, shared: Mapping[str, str], given: Mapping[str, str]) -> ArmRequest:
+    """The arm with what `--set` gives to all arms and to it alone."""
+    if arm.is_command:
+        if given:
+            raise RequestError(
+                f"--set names {arm.name}, an external arm: give settings to its command in the arms file."
+            )
+        return arm
+    for key in given:
+        if key in arm.settings:
+            raise RequestError(f"The setting '{key}' of {arm.name} is given by the arm and by --set. Give it once.")
+    return replace(arm, settings={**arm.settings, **_give_way(shared, [*given, *arm.settings]), **given})
 
 
 def _give_way(settings: Mapping[str, str], others: Iterable[str]) -> dict[str, str]:

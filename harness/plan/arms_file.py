@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from harness.plan.arm_syntax import ArmRequest
+from harness.plan.arm_syntax import ArmRequest, parse_arm
 from harness.plan.git import find_commit
 from mainrun.record.errors import RequestError
 from mainrun.record.inert import make_inert
@@ -81,7 +81,7 @@ def load_arms(path: Path) -> dict[str, ExternalArm]:
 def load_recipes(path: Path) -> dict[str, ArmRequest]:
     """The arms of a TOML file that name a `recipe`, and a `revision` if need be; all else in them is settings.
 
-    Raises `RequestError` as `load_arms`.
+    Raises `RequestError` as `load_arms` and `parse_arm`.
     """
     return {name: _read_recipe(path, name, table) for name, table in _load_tables(path).items() if _is_recipe(table)}
 
@@ -113,7 +113,8 @@ def _read_recipe(path: Path, name: str, table: Mapping[str, Any]) -> ArmRequest:
     if not isinstance(recipe, str) or not isinstance(revision, str | None):
         raise RequestError(f"{where}: recipe and revision must be texts.")
     given = {key: value for key, value in table.items() if key not in ("recipe", "revision")}
-    return ArmRequest(name, recipe, _read_settings(where, given), revision, is_named=True)
+    arm = parse_arm(f"{name}={recipe}{f'@{revision}' if revision else ''}")
+    return replace(arm, settings={**arm.settings, **_read_settings(where, given)})
 
 
 def _read_settings(where: str, table: Mapping[str, Any], section: str = "") -> dict[str, str]:

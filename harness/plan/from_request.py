@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from harness.plan.ablation import plan_ablation
-from harness.plan.arm_syntax import ArmRequest, name_arms
+from harness.plan.arm_syntax import ArmRequest
 from harness.plan.arms import check_against, resolve_arms
 from harness.plan.arms_file import load_arms, load_recipes
 from harness.plan.changes import FILE_NAME as PATCH_NAME
@@ -50,12 +50,11 @@ def plan_request(request: CompareRequest) -> tuple[Plan, Path]:
         begun = {arm.name: arm.code for arm in stored.arms if arm.code is not None}
         if request.source.data == HUB == stored.corpus["source"] and request.data_revision is None:
             request = replace(request, data_revision=stored.corpus["revision"])
-    external = load_arms(request.arms_file) if request.arms_file else {}
-    request = resolve_arms(request, load_recipes(request.arms_file) if request.arms_file else {}, list(external))
-    if any(name in external for name in request.recipes):
-        return _conclude(plan_external(request, folder, begun, external), request), folder
+    commands = load_arms(request.arms_file) if request.arms_file else {}
+    arms = resolve_arms(request, load_recipes(request.arms_file) if request.arms_file else {}, commands)
+    if any(arm.is_command for arm in arms):
+        return _conclude(plan_external(request, folder, begun, arms, commands), request), folder
     ablation = plan_ablation(request.ablate, request.preset) if request.ablate else None
-    arms = name_arms(request.recipes, request.settings)
     if ablation:
         arms = [ArmRequest(name, "baseline", settings) for name, settings in ablation.arms.items()]
         arms[-1] = ArmRequest(ablation.recipe, ablation.recipe, {})

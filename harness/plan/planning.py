@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.plan.ablation import Ablation
-from harness.plan.arm_syntax import ArmRequest, name_arms
+from harness.plan.arm_syntax import ArmRequest
 from harness.plan.arms import check_against
 from harness.plan.arms_file import ExternalArm
 from harness.plan.code import Code
@@ -84,50 +84,47 @@ def plan_comparison(
 
 
 def plan_external(
-    request: CompareRequest, folder: Path, begun: Mapping[str, Code], arms: Mapping[str, ExternalArm]
+    request: CompareRequest,
+    folder: Path,
+    begun: Mapping[str, Code],
+    arms: Sequence[ArmRequest],
+    commands: Mapping[str, ExternalArm],
 ) -> Plan:
-    """A plan of external `arms` and of our own in the order of the request's names; `begun` as of a `Resolver`.
+    """A plan of `arms`, some of which are `commands` of the arms file; `begun` as of a `Resolver`.
 
-    Raises `RequestError` as `plan_comparison`, for an external arm that is named twice, and where several seeds are
-    asked of a command that takes none.
+    Raises `RequestError` as `plan_comparison`, and where several seeds are asked of a command that takes none.
     """
     assert request.arms_file is not None
-    chosen = [name for name in request.recipes if name in arms]
-    if len(set(chosen)) < len(chosen):
-        raise RequestError("An external arm stands twice; give it two names in the arms file.")
-    if len(request.recipes) < 2:
+    if len(arms) < 2:
         raise RequestError("A comparison needs two arms or more; the first is the baseline.")
-    for name in chosen:
-        if name in request.settings:
-            raise RequestError(f"--set names {name}, an external arm: give settings to its command in the arms file.")
-        if len(request.seeds) > 1 and not arms[name].takes_seed:
+    chosen = {arm.name: commands[arm.name] for arm in arms if arm.is_command}
+    for name, command in chosen.items():
+        if len(request.seeds) > 1 and not command.takes_seed:
             raise RequestError(
                 f"--seeds names {len(request.seeds)} seeds, but the command of {name} holds no {{seed}}."
             )
     if request.jobs is not None and request.jobs > 1:
-        _refuse_shared_journals([arms[name] for name in chosen], request.seeds)
+        _refuse_shared_journals(list(chosen.values()), request.seeds)
     check_rule(request.seeds, request.margin_percent)
-    own = name_arms([name for name in request.recipes if name not in arms], request.settings)
+    own = [arm for arm in arms if not arm.is_command]
     name, margin_percent = folder.resolve().name, request.margin_percent
     plan = Plan(name, "imported", UNKNOWN_CORPUS, (), request.seeds, (), margin_percent=margin_percent)
     if own:
         plan = plan_comparison(name, own, request, begun, min_arms=1)
-    if taken := [arm.name for arm in plan.arms if arm.name in chosen]:
-        raise RequestError(f"Two arms would be called {taken[0]}; give the external one another name in the arms file.")
     trained = iter(plan.arms)
-    all_arms = tuple(Arm(name, RECIPE, {}, {}, {}) if name in arms else next(trained) for name in request.recipes)
+    all_arms = tuple(Arm(arm.name, RECIPE, {}, {}, {}) if arm.is_command else next(trained) for arm in arms)
     runs = order_runs([arm.name for arm in all_arms], request.seeds)
     sources = [
         {
             "arm": run.arm,
             "seed": run.seed,
             "kind": "log",
-            "name": Path(arms[run.arm].journal).name,
+            "name": Path(chosen[run.arm].journal).name,
             "loss_unit": None,
-            "external": arms[run.arm].to_json(request.arms_file.name),
+            "external": chosen[run.arm].to_json(request.arms_file.name),
         }
         for run in runs
-        if run.arm in arms
+        if run.arm in chosen
     ]
     check_against(request.against, [arm.name for arm in all_arms])
     return replace(plan, arms=all_arms, runs=runs, sources=sources, against=request.against)

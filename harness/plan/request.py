@@ -1,6 +1,6 @@
 """What `compare` and `ablate` are asked for."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from harness.plan.arguments import TITLE_COLUMN
@@ -14,17 +14,15 @@ class CompareRequest:
     """One comparison, as asked for on the command line."""
 
     recipes: tuple[str, ...]
-    """Arms as typed: see `harness.plan.arm_syntax`."""
+    """Arms as typed: see `harness.plan.arm_syntax`; `harness.plan.arms` makes arms of them, sweeps and `--set`."""
     preset: str
     seeds: tuple[int, ...]
     data: str | None = None
     """None is the preset's own source."""
     data_revision: str | None = None
     title_column: str = TITLE_COLUMN
-    settings: dict[str, dict[str, str]] = field(default_factory=dict)
-    """`--set` values of each arm."""
     set_texts: tuple[str, ...] = ()
-    """`--set` as typed, of one arm or of all; `harness.plan.arms` puts them into `settings`."""
+    """`--set` as typed, of one arm or of all."""
     sweeps: tuple[str, ...] = ()
     """`--sweep` as typed; their arms come after `recipes`."""
     against: str = FIRST

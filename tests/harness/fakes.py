@@ -323,12 +323,11 @@ def write_titles(folder: Path, num_titles: int = 400) -> Path:
     return path
 
 
-def build_tiny_settings(
-    arms: Sequence[str], changes: Mapping[str, Mapping[str, str]] | None = None
-) -> dict[str, dict[str, str]]:
-    """`TINY` for every arm, with further settings by arm on top."""
+def type_tiny_settings(arms: Sequence[str], changes: Mapping[str, Mapping[str, str]] | None = None) -> tuple[str, ...]:
+    """`TINY` for every arm, with further settings by arm on top, as texts of `--set`."""
     changes = changes or {}
-    return {arm: {**TINY, **changes.get(arm, {})} for arm in [*arms, *(arm for arm in changes if arm not in arms)]}
+    settings = {arm: {**TINY, **changes.get(arm, {})} for arm in [*arms, *(arm for arm in changes if arm not in arms)]}
+    return tuple(f"{arm}.{key}={value}" for arm, own in settings.items() for key, value in own.items())
 
 
 def build_request(
@@ -348,7 +347,7 @@ def build_request(
         preset="quick",
         seeds=tuple(seeds),
         data=data,
-        settings=build_tiny_settings(names, settings),
+        set_texts=type_tiny_settings(names, settings),
         device="cpu",
         out=out,
         resume=resume,

@@ -34,7 +34,7 @@ from mainrun.data.corpus import CorpusSource
 from mainrun.recipes import build_named_config
 from mainrun.record.errors import MachineError, RequestError
 from mainrun.record.files import compute_file_sha256
-from tests.harness.fakes import TINY, FakeLauncher, Writing, prepare_tiny, skip_rendering
+from tests.harness.fakes import FakeLauncher, Writing, prepare_tiny, skip_rendering, type_tiny_settings
 from tests.harness.launch.test_faults import Disk, failing_disk
 from tests.harness.sources.logs import Shape, write_json
 from tests.robustness import FAULTS
@@ -106,10 +106,8 @@ class RevisionLauncher(FakeLauncher):
 
 
 def compare(repository: Path, out: Path, arms: tuple[str, ...] = PAIR, **changes: Any) -> dict[str, Any]:
-    names = [arm.replace("/", "-") for arm in arms]
-    request = CompareRequest(
-        arms, "quick", (1337,), settings=dict.fromkeys(names, TINY), device="cpu", out=out, repository=repository
-    )
+    settings = type_tiny_settings([arm.replace("/", "-") for arm in arms])
+    request = CompareRequest(arms, "quick", (1337,), set_texts=settings, device="cpu", out=out, repository=repository)
     launcher = changes.pop("launcher", None) or RevisionLauncher()
     with skip_rendering():
         run_comparison(replace(request, **changes), launcher, ProgressDisplay(lambda text: None))

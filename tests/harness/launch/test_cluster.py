@@ -129,8 +129,9 @@ def test_a_worker_that_is_killed_is_replaced_and_goes_on_from_a_checkpoint_to_th
 ) -> None:
     node = nodes.add_node(num_cpus=1)
     said: list[str] = []
-    request = replace(build_request(tmp_path / "a", ("baseline", "optimized"), (1,)), jobs=1, threads=1, launcher="ray")
-    settings = {arm: {**values, "batch_size": "4"} for arm, values in request.settings.items()}
+    arms = ("baseline", "optimized")
+    request = build_request(tmp_path / "a", arms, (1,), {arm: {"batch_size": "4"} for arm in arms})
+    request = replace(request, jobs=1, threads=1, launcher="ray")
 
     def kill_worker() -> None:
         for pid in find_children("ray::"):
@@ -140,14 +141,14 @@ def test_a_worker_that_is_killed_is_replaced_and_goes_on_from_a_checkpoint_to_th
     with open_cluster(nodes.address, 0.001, said.append) as launcher, skip_rendering():
         disturbing = Disturbing(launcher, kill_worker, num_bytes=100_000)
         display = ProgressDisplay(said.append)
-        folder = run_comparison(replace(request, settings=settings), disturbing, display)
+        folder = run_comparison(request, disturbing, display)
     nodes.remove_node(node)
     assert "baseline-s1 (changed): begins again, from what has come back: its worker was killed" in "".join(said)
     journal = (folder / "runs" / "baseline-s1" / "mainrun.log").read_text(encoding="utf-8")
     assert "run_resumed" in journal
     with skip_rendering():
         here = run_comparison(
-            replace(request, settings=settings, out=tmp_path / "b", launcher="local"),
+            replace(request, out=tmp_path / "b", launcher="local"),
             LocalLauncher(),
             ProgressDisplay(lambda text: None),
         )

@@ -41,7 +41,7 @@ from harness.verify.verify import verify
 from mainrun.record.errors import InterruptionError, MachineError, RequestError, RunError, StoredResultsError
 from mainrun.record.files import load_json, save_json
 from tests.documents import read_code
-from tests.harness.fakes import FakeLauncher, build_request, skip_rendering
+from tests.harness.fakes import TINY, FakeLauncher, build_request, skip_rendering
 from tests.harness.launch.test_faults import Disk, failing_disk
 from tests.harness.sources.logs import Shape, write_json
 from tests.robustness import FAULTS
@@ -322,6 +322,7 @@ def test_a_wrong_arms_file_is_one_clear_error(tmp_path: Path, text: str, message
         (["--set", "mine.learning_rate=1"], "--set names mine, an external arm"),
         (["mine", "mine"], "An external arm stands twice"),
         (["baseline", "baseline", "baseline-2"], "Two arms would be called baseline-2"),
+        (["baseline-2", "baseline", "baseline"], "Two arms would be called baseline-2"),
         (["mine", "other", "--jobs", "2"], "mine-s1337 and other-s1337 would write one journal"),
         (["baseline", "mine", "--seeds", "1,2", "--jobs", "2"], "mine-s1 and mine-s2 would write one journal"),
     ],
@@ -337,6 +338,13 @@ def test_external_arms_are_asked_for_by_the_rules_of_all(
     names = [] if not given[0].startswith("--") else ["mine", "other"]
     assert main(["compare", *names, *given, "--arms", str(arms), "--out", str(tmp_path / "out"), "--dry-run"]) == 2
     assert message in capsys.readouterr().err
+
+
+def test_an_arm_of_ours_by_the_name_of_a_command_that_is_not_compared_is_ours(tmp_path: Path) -> None:
+    arms = write_arms(tmp_path, '[arms.other]\ncommand = ["true"]\njournal = "other.log"\n')
+    own = build_request(tmp_path / "out", settings={"other": TINY})
+    plan, _ = plan_request(replace(own, recipes=("baseline", "other=baseline", "optimized", "mine"), arms_file=arms))
+    assert plan.sources is not None and [source["arm"] for source in plan.sources] == ["mine"]
 
 
 def test_a_missing_arms_file_ends_with_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -381,7 +389,7 @@ def test_the_printed_command_of_commands_alone_asks_for_what_it_was_planned_from
     arms = write_arms(tmp_path)
     arms.write_text(arms.read_text() + arms.read_text().replace("arms.mine", "arms.other"), encoding="utf-8")
     own = build_request(tmp_path / "out")
-    plan, folder = plan_request(replace(own, recipes=("mine", "other"), arms_file=arms, settings={}))
+    plan, folder = plan_request(replace(own, recipes=("mine", "other"), arms_file=arms, set_texts=()))
     command = describe_command(StoredComparison(folder, plan, {}))
     assert command == "python -m harness compare mine other --arms arms.toml --seeds 1337"
 

@@ -1,6 +1,6 @@
 import pytest
 
-from harness.plan.arm_syntax import ArmRequest, name_arms, parse_arm
+from harness.plan.arm_syntax import ArmRequest, expand_sweep, name_arms, parse_arm
 from mainrun.record.errors import RequestError
 
 
@@ -55,22 +55,53 @@ def test_a_text_of_another_form_is_refused(text: str) -> None:
 
 
 def test_a_name_that_was_not_given_is_numbered_and_never_takes_a_given_one() -> None:
-    arms = name_arms(["baseline", "baseline", "baseline-2=optimized", "baseline"], {})
+    arms = name_arms([*map(parse_arm, ["baseline", "baseline", "baseline-2=optimized", "baseline"])])
     assert [arm.name for arm in arms] == ["baseline", "baseline-3", "baseline-2", "baseline-4"]
 
 
 def test_a_given_name_stands_once() -> None:
     with pytest.raises(RequestError, match="Two arms are called 'a'"):
-        name_arms(["a=baseline", "a=optimized"], {})
+        name_arms([*map(parse_arm, ["a=baseline", "a=optimized"])])
 
 
-def test_settings_of_the_arm_and_of_set_are_joined_and_none_is_given_twice() -> None:
-    [arm] = name_arms(["baseline:a=1"], {"baseline": {"b": "2"}})
-    assert arm.settings == {"a": "1", "b": "2"}
-    with pytest.raises(RequestError, match="'a' of baseline is given by the arm and by --set"):
-        name_arms(["baseline:a=1"], {"baseline": {"a": "2"}})
+def test_a_sweep_of_several_keys_is_every_combination_and_one_value_is_for_all() -> None:
+    assert expand_sweep("fast=optimized@main:lr=1,2,dropout=0.1,batch_size=8,16") == [
+        parse_arm(f"fast-lr-{rate}-batch_size-{size}=optimized@main:lr={rate},dropout=0.1,batch_size={size}")
+        for rate in (1, 2)
+        for size in (8, 16)
+    ]
 
 
-def test_set_of_an_arm_that_is_not_compared_is_refused() -> None:
-    with pytest.raises(RequestError, match="--set names the arm 'absent'"):
-        name_arms(["baseline"], {"absent": {"a": "1"}})
+@pytest.mark.parametrize("revision", ["main", "origin/main", "a=b"])
+def test_a_sweep_of_a_revision_without_a_name_is_of_that_revision(revision: str) -> None:
+    arms = expand_sweep(f"optimized@{revision}:lr=1,2")
+    assert [(arm.recipe, arm.revision, arm.settings) for arm in arms] == [
+        ("optimized", revision, {"lr": "1"}),
+        ("optimized", revision, {"lr": "2"}),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("optimized", "no ':' between an arm and its keys"),
+        ("lr=1,2", "no ':' between an arm and its keys"),
+        ("optimized:", "no value of a key"),
+        ("optimized:1,2", "no value of a key"),
+        ("optimized:lr=1", "varies nothing"),
+        ("optimized:lr=1,1", "the value 1 of 'lr' twice"),
+        ("optimized:lr=1,,2", "'' is no value"),
+        ("optimized:lr=1,2,lr=3", "no new key"),
+        ("optimized:=1,2", "no new key"),
+        (":lr=1,2", "names no recipe"),
+        ("optimized:order=a/b,c", "would call an arm 'optimized-order-a/b', which is no name"),
+        ("optimized:order=a:b,c", "would call an arm 'optimized-order-a:b', which is no name"),
+        ("optimized:a=b=1,2", "would call an arm 'optimized-a=b-1', which is no name"),
+        ("optimized:order=a,b\nc", "would call an arm 'optimized-order-b.*c', which is no name"),
+        (f"optimized:lr={','.join(map(str, range(101)))}", "101 arms; 100 are the most"),
+    ],
+)
+def test_a_sweep_of_another_form_is_refused(text: str, message: str) -> None:
+    with pytest.raises(RequestError, match=message) as refused:
+        expand_sweep(text)
+    assert "\n" not in str(refused.value)

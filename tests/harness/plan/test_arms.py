@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.plan.arm_syntax import expand_sweep, parse_arm
-from harness.plan.arms import split_settings
+from harness.plan.arm_syntax import ArmRequest
+from harness.plan.arms import resolve_arms, split_settings
+from harness.plan.arms_file import load_recipes
 from harness.plan.from_request import plan_request, store_plan
 from harness.plan.plan import Plan, load_plan
 from harness.plan.request import CompareRequest
@@ -29,6 +30,10 @@ def plan(tmp_path: Path, *recipes: str, sets: tuple[str, ...] = (), **fields: ob
     )[0]
 
 
+def resolve(*recipes: str, sets: tuple[str, ...] = ()) -> list[ArmRequest]:
+    return resolve_arms(CompareRequest(recipes, "quick", (1337,), set_texts=sets), {}, ())
+
+
 def get_names(plan: Plan) -> list[str]:
     return [arm.name for arm in plan.arms]
 
@@ -44,6 +49,18 @@ def test_a_setting_without_an_arm_is_for_all_arms_and_one_of_an_arm_is_stronger(
         tmp_path, "baseline", "a=baseline:dropout=0.3", "b=baseline", sets=("dropout=0.2", "b.dropout=0.4")
     ).arms
     assert [arm.config["model.dropout"] for arm in arms] == [0.2, 0.3, 0.4]
+
+
+def test_settings_of_the_arm_and_of_set_are_joined_and_none_is_given_twice() -> None:
+    [arm] = resolve("baseline:a=1", sets=("baseline.b=2",))
+    assert arm.settings == {"a": "1", "b": "2"}
+    with pytest.raises(RequestError, match="'a' of baseline is given by the arm and by --set"):
+        resolve("baseline:a=1", sets=("baseline.a=2",))
+
+
+def test_set_of_an_arm_that_is_not_compared_is_refused() -> None:
+    with pytest.raises(RequestError, match="--set names the arm 'absent'"):
+        resolve("baseline", sets=("absent.a=1",))
 
 
 def test_set_tells_arms_with_dots_in_their_names_from_sections(tmp_path: Path) -> None:
@@ -75,44 +92,6 @@ def test_a_sweep_is_an_arm_for_every_value(tmp_path: Path) -> None:
     assert all(arm.label == arm.name for arm in swept.arms[1:])
 
 
-def test_a_sweep_of_several_keys_is_every_combination_and_one_value_is_for_all() -> None:
-    assert expand_sweep("fast=optimized@main:lr=1,2,dropout=0.1,batch_size=8,16") == [
-        f"fast-lr-{rate}-batch_size-{size}=optimized@main:lr={rate},dropout=0.1,batch_size={size}"
-        for rate in (1, 2)
-        for size in (8, 16)
-    ]
-
-
-@pytest.mark.parametrize("revision", ["main", "origin/main", "a=b"])
-def test_a_sweep_of_a_revision_without_a_name_is_of_that_revision(revision: str) -> None:
-    arms = [parse_arm(text) for text in expand_sweep(f"optimized@{revision}:lr=1,2")]
-    assert [(arm.recipe, arm.revision, arm.settings) for arm in arms] == [
-        ("optimized", revision, {"lr": "1"}),
-        ("optimized", revision, {"lr": "2"}),
-    ]
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("optimized", "no ':' between an arm and its keys"),
-        ("lr=1,2", "no ':' between an arm and its keys"),
-        ("optimized:", "no value of a key"),
-        ("optimized:1,2", "no value of a key"),
-        ("optimized:lr=1", "varies nothing"),
-        ("optimized:lr=1,1", "the value 1 of 'lr' twice"),
-        ("optimized:lr=1,,2", "'' is no value"),
-        ("optimized:lr=1,2,lr=3", "no new key"),
-        ("optimized:=1,2", "no new key"),
-        (":lr=1,2", "names no recipe"),
-        (f"optimized:lr={','.join(map(str, range(101)))}", "101 arms; 100 are the most"),
-    ],
-)
-def test_a_sweep_of_another_form_is_refused(text: str, message: str) -> None:
-    with pytest.raises(RequestError, match=message):
-        expand_sweep(text)
-
-
 def test_an_arms_file_names_recipes_with_settings_which_what_is_typed_builds_on(tmp_path: Path) -> None:
     file = tmp_path / "arms.toml"
     file.write_text('[arms.fast]\nrecipe = "optimized"\nlearning_rate = 1e-3\nmodel.dropout = 0.0\n')
@@ -120,6 +99,35 @@ def test_an_arms_file_names_recipes_with_settings_which_what_is_typed_builds_on(
     assert [arm.name for arm in arms] == ["baseline", "fast", "mine"]
     assert [arm.config["optimizer.learning_rate"] for arm in arms[1:]] == [1e-3, 1e-3]
     assert arms[1].config["model.dropout"] == 0.0
+
+
+def test_an_arm_of_the_file_is_named_by_its_place_in_the_file_and_by_what_is_typed(tmp_path: Path) -> None:
+    (tmp_path / "arms.toml").write_text('[arms.fast]\nrecipe = "optimized"\nrevision = "main"\ndropout = 0.1\n')
+    from_file = load_recipes(tmp_path / "arms.toml")
+    request = CompareRequest(("fast", "fast@origin/next", "mine=fast"), "quick", (1337,), sweeps=("fast:lr=1,2",))
+    assert resolve_arms(request, from_file, ()) == [
+        ArmRequest("fast", "optimized", {"dropout": "0.1"}, "main", is_named=True),
+        ArmRequest("fast-origin-next", "optimized", {"dropout": "0.1"}, "origin/next", is_named=True),
+        ArmRequest("mine", "optimized", {"dropout": "0.1"}, "main", is_named=True),
+        ArmRequest("fast-lr-1", "optimized", {"dropout": "0.1", "lr": "1"}, "main", is_named=True),
+        ArmRequest("fast-lr-2", "optimized", {"dropout": "0.1", "lr": "2"}, "main", is_named=True),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ('recipe = ""', "names no recipe"),
+        ('recipe = "a=b"', "gives the name 'fast=a'"),
+        ('recipe = "optimized"\nrevision = "-f"', "asks for '-f', which is no revision"),
+        ('recipe = "optimized"\nrevision = "main:mainrun"', "'mainrun' is no key=value"),
+        ('recipe = "../optimized"', "which is no recipe"),
+    ],
+)
+def test_an_arm_of_the_file_is_held_to_the_form_of_one_that_is_typed(tmp_path: Path, line: str, message: str) -> None:
+    (tmp_path / "arms.toml").write_text(f"[arms.fast]\n{line}\n")
+    with pytest.raises(RequestError, match=message):
+        load_recipes(tmp_path / "arms.toml")
 
 
 def test_an_arm_of_the_file_with_a_value_of_another_kind_is_refused(tmp_path: Path) -> None:

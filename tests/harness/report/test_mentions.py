@@ -14,7 +14,7 @@ from harness.launch.progress import ProgressDisplay
 from harness.report.escape import escape_markdown
 from harness.report.render import render_markdown
 from mainrun.record.errors import RunError
-from tests.harness.fakes import FakeLauncher, Writing, build_request, build_tiny_settings, skip_rendering
+from tests.harness.fakes import FakeLauncher, Writing, build_request, skip_rendering, type_tiny_settings
 from tests.harness.report.test_render import REPORT, SUMMARY, rename_everything
 from tests.harness.sources.logs import Shape, write_json
 from tests.harness.sources.test_imports import compare
@@ -102,7 +102,7 @@ class RefusingLauncher(FakeLauncher):
 def test_arm_and_failure_message_of_a_run_that_did_not_start_are_no_mentions(tmp_path: Path) -> None:
     name = "fixes #1 GH-2 deadbeef1 www.h.example"
     request = replace(build_request(tmp_path / "fake"), recipes=("baseline", f"{name}=optimized"))
-    request = replace(request, settings=build_tiny_settings(["baseline", name]))
+    request = replace(request, set_texts=type_tiny_settings(["baseline", name]))
     with skip_rendering(), pytest.raises(RunError):
         run_comparison(request, RefusingLauncher(), ProgressDisplay(lambda text: None))
     for name in (SUMMARY, REPORT):
