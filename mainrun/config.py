@@ -112,6 +112,12 @@ def shorten_key(key: str) -> str:
     return key.removesuffix(".name").rpartition(".")[2]
 
 
+def is_same_setting(one: str, other: str) -> bool:
+    """Whether two names mean one setting: by its key, by the last part of the key, or by an alias of that."""
+    one, other = _ALIASES.get(one, one), _ALIASES.get(other, other)
+    return one == other or (shorten_key(one) == shorten_key(other) and not ("." in one and "." in other))
+
+
 def _choose_kinds(
     values: Mapping[str, Value], settings: Mapping[str, str]
 ) -> tuple[dict[str, type[Section]], dict[str, Value]]:

@@ -2,11 +2,12 @@
 
 import unicodedata
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import product
 from math import prod
 
+from mainrun.config import is_same_setting
 from mainrun.record.errors import RequestError
 from mainrun.record.inert import make_inert
 
@@ -137,14 +138,22 @@ def expand_sweep(text: str) -> list[ArmRequest]:
     return arms
 
 
+def describe_repeat(key: str, others: Iterable[str]) -> str | None:
+    """By which other name a setting stands among `others`, "" where by the same; None where it does not."""
+    for other in others:
+        if is_same_setting(key, other):
+            return "" if other == key else f", once as '{other}'"
+    return None
+
+
 def _parse_changes(text: str, changes: str) -> dict[str, str]:
     settings: dict[str, str] = {}
     for change in changes.split(","):
         key, equals, value = change.partition("=")
         if not equals or not key:
             raise RequestError(f"The arm '{text}': '{change}' is no key=value. Expected {FORM}.")
-        if key in settings:
-            raise RequestError(f"The arm '{text}' gives '{key}' twice.")
+        if (repeat := describe_repeat(key, settings)) is not None:
+            raise RequestError(f"The arm '{text}' gives '{key}' twice{repeat}.")
         settings[key] = value
     return settings
 
@@ -157,7 +166,7 @@ def _parse_values(text: str, changes: str) -> dict[str, list[str]]:
         before, equals, value = part.rpartition("=")
         if equals:
             key = before
-            if not key or key in values:
+            if not key or describe_repeat(key, values) is not None:
                 raise RequestError(f"The sweep '{text}' names '{part}', which is no new key. Expected {SWEEP_FORM}.")
             values[key] = []
         if not key or not value:

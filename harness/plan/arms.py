@@ -1,12 +1,12 @@
 """Which arms a request comes to: named ones, those of an arms file and of sweeps, and whom each setting is for."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import fields, replace
 
-from harness.plan.arm_syntax import ArmRequest, expand_sweep, name_arms, parse_arm
+from harness.plan.arm_syntax import ArmRequest, describe_repeat, expand_sweep, name_arms, parse_arm
 from harness.plan.plan import AGAINST, Arm
 from harness.plan.request import CompareRequest
-from mainrun.config import Config, shorten_key
+from mainrun.config import Config, is_same_setting
 from mainrun.record.errors import RequestError
 
 SECTIONS = frozenset(field.name for field in fields(Config))
@@ -52,8 +52,8 @@ def split_settings(texts: Sequence[str], names: Sequence[str]) -> tuple[dict[str
         if arm is None and dot and first not in SECTIONS:
             raise RequestError(f"--set names the arm '{first}', which is not compared. Arms: {', '.join(names)}.")
         values = shared if arm is None else settings.setdefault(arm, {})
-        if key in values:
-            raise RequestError(f"--set names '{target}' twice.")
+        if (repeat := describe_repeat(key, values)) is not None:
+            raise RequestError(f"--set names '{target}' twice{repeat}.")
         values[key] = value
     return shared, settings
 
@@ -97,7 +97,7 @@ def _check_commands(commands: Sequence[str], own: Sequence[str]) -> None:
 
 
 def _add_settings(arm: ArmRequest, shared: Mapping[str, str], given: Mapping[str, str]) -> ArmRequest:
-    """The arm with what `--set` gives to all arms and to it alone."""
+    """The arm with what `--set` gives to it alone, and what it gives to all arms and nothing else gives to this one."""
     if arm.is_command:
         if given:
             raise RequestError(
@@ -105,12 +105,13 @@ def _add_settings(arm: ArmRequest, shared: Mapping[str, str], given: Mapping[str
             )
         return arm
     for key in given:
-        if key in arm.settings:
-            raise RequestError(f"The setting '{key}' of {arm.name} is given by the arm and by --set. Give it once.")
+        if (repeat := describe_repeat(key, arm.settings)) is not None:
+            raise RequestError(
+                f"The setting '{key}' of {arm.name} is given by the arm and by --set{repeat}. Give it once."
+            )
     return replace(arm, settings={**arm.settings, **_give_way(shared, [*given, *arm.settings]), **given})
 
 
-def _give_way(settings: Mapping[str, str], others: Iterable[str]) -> dict[str, str]:
-    """The settings that no key of `others` is about, by its full or its short name."""
-    names = {shorten_key(key) for key in others}
-    return {key: value for key, value in settings.items() if shorten_key(key) not in names}
+def _give_way(settings: Mapping[str, str], others: Collection[str]) -> dict[str, str]:
+    """The settings that none of `others` is, by whichever of its names."""
+    return {key: value for key, value in settings.items() if not any(is_same_setting(key, other) for other in others)}

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mainrun.config import Config, build_config, find_changes, shorten_key
+from mainrun.config import Config, build_config, find_changes, is_same_setting, shorten_key
 from mainrun.optim.optimizers import OPTIMIZERS
 from mainrun.optim.schedules import SCHEDULES
 from mainrun.record.errors import RequestError
@@ -103,6 +103,28 @@ def test_the_optimizer_a_recipe_has_already_keeps_what_the_recipe_says() -> None
     unchanged = build_config({**SCALE, **ADAMW}, {"optimizer": "adamw"})
     assert unchanged == build_config({**SCALE, **ADAMW}, {})
     assert (unchanged.optimizer.learning_rate, unchanged.flatten()["optimizer.beta2"]) == (0.01, 0.8)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "expected"),
+    [
+        ("optimizer.learning_rate", "learning_rate", True),
+        ("optimizer.learning_rate", "lr", True),
+        ("learning_rate", "lr", True),
+        ("lr", "lr", True),
+        ("optimizer", "optimizer.name", True),
+        ("known.to.none", "none", True),
+        ("learning_rate", "adamw_learning_rate", False),
+        ("optimizer.eps", "model.eps", False),
+        ("optimizer.name", "schedule.name", False),
+        ("optimizer.name", "name", False),
+        ("optimizer.lr", "learning_rate", False),
+    ],
+)
+def test_two_names_mean_one_setting_where_one_is_the_last_part_or_an_alias_of_the_other(
+    one: str, other: str, expected: bool
+) -> None:
+    assert is_same_setting(one, other) == is_same_setting(other, one) == expected
 
 
 @pytest.mark.parametrize(

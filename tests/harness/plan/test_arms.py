@@ -1,10 +1,11 @@
 """Named arms, sweeps, settings for all arms, and whom an arm is compared with."""
 
+from itertools import product
 from pathlib import Path
 
 import pytest
 
-from harness.plan.arm_syntax import ArmRequest
+from harness.plan.arm_syntax import ArmRequest, parse_arm
 from harness.plan.arms import resolve_arms, split_settings
 from harness.plan.arms_file import load_recipes
 from harness.plan.from_request import plan_request, store_plan
@@ -61,6 +62,53 @@ def test_settings_of_the_arm_and_of_set_are_joined_and_none_is_given_twice() -> 
 def test_set_of_an_arm_that_is_not_compared_is_refused() -> None:
     with pytest.raises(RequestError, match="--set names the arm 'absent'"):
         resolve("baseline", sets=("absent.a=1",))
+
+
+NAMES = ("optimizer.learning_rate", "learning_rate", "lr")
+ALL, ONE = "--set of all", "--set of the arm"
+SECOND = "2"
+"""The value that stands, of a first one and this."""
+
+
+@pytest.mark.parametrize("names", [*product(NAMES, NAMES)], ids=" ".join)
+@pytest.mark.parametrize(
+    ("first", "second", "expected"),
+    [
+        ("arms file", "text", SECOND),
+        ("arms file", "sweep", SECOND),
+        (ALL, "arms file", SECOND),
+        (ALL, "text", SECOND),
+        (ALL, "sweep", SECOND),
+        (ALL, ONE, SECOND),
+        (ONE, "arms file", r"'{first}' of \S+ is given by the arm and by --set(, once as '{second}')?\. Give it once"),
+        (ONE, "text", r"'{first}' of \S+ is given by the arm and by --set(, once as '{second}')?\. Give it once"),
+        (ONE, "sweep", r"'{first}' of \S+ is given by the arm and by --set(, once as '{second}')?\. Give it once"),
+        ("text", "text", r"^The arm 'arm=\S+ gives '{second}' twice(, once as '{first}')?\.$"),
+        ("sweep", "sweep", r"^The sweep \S+ names '{second}=2', which is no new key"),
+        (ALL, ALL, r"^--set names '{second}' twice(, once as '{first}')?\.$"),
+        (ONE, ONE, r"^--set names '\S+\.{second}' twice(, once as '{first}')?\.$"),
+    ],
+)
+def test_a_setting_that_is_given_twice_is_treated_alike_under_each_of_its_names(
+    first: str, second: str, expected: str, names: tuple[str, str]
+) -> None:
+    given = [(first, names[0], "1"), (second, names[1], SECOND)]
+    typed = {place: [f"{key}={value}" for at, key, value in given if at == place] for place in (first, second)}
+    recipe = "fast" if "arms file" in typed else "optimized"
+    from_file = {"fast": parse_arm(f"fast=optimized:{','.join(typed.get('arms file', ['beta1=0.5']))}")}
+    changes = ",".join(typed.get("text", ["beta2=0.5"]))
+    is_swept = "sweep" in typed
+    name = "arm-eps-1" if is_swept else "arm"
+    recipes = [] if is_swept else [f"arm={recipe}:{changes}"]
+    sweeps = [f"arm={recipe}:{','.join(typed['sweep'])},eps=1,2"] if is_swept else []
+    sets = (*typed.get(ALL, ()), *(f"{name}.{text}" for text in typed.get(ONE, ())))
+    request = CompareRequest(tuple(recipes), "quick", (1337,), set_texts=sets, sweeps=tuple(sweeps))
+    if expected != SECOND:
+        with pytest.raises(RequestError, match=expected.format(first=names[0], second=names[1])):
+            resolve_arms(request, from_file, ())
+        return
+    arm = next(arm for arm in resolve_arms(request, from_file, ()) if arm.name == name)
+    assert {key: value for key, value in arm.settings.items() if key in NAMES} == {names[1]: SECOND}
 
 
 def test_set_tells_arms_with_dots_in_their_names_from_sections(tmp_path: Path) -> None:
