@@ -2,7 +2,10 @@
 
 from harness.claims.sentence import Sentence, of_arms, of_comparison, of_runs
 
+_MISSING = 'status != "complete" and status != "imported"'
 _UNADJUSTED = "their intervals and verdicts are unadjusted: each is made as if it were the only one."
+_WITH_ONE = "{value:count} arms are compared with {baseline}; " + _UNADJUSTED
+_IN_PAIRS = "{value:count} pairs of arms are compared; " + _UNADJUSTED
 _TOGETHER = (
     " Judged together ({method}, a wrong word in at most {family:whole_percent} of comparisons): "
     "the words on {candidates:few} are, in that order, {words:few}."
@@ -36,10 +39,11 @@ RUNS = (
     of_runs(
         "missing-run",
         {
-            f'status != "complete" and status != "imported"{of}{known}': f"{{label}} with seed {{seed}} is not {what}: "
-            f"{{status}}{because}."
-            for of, what in ((' and origin == "trained"', "complete"), ("", "compared"))
-            for known, because in ((' and reason != ""', " ({reason})"), ("", ""))
+            f'{_MISSING} and origin == "trained" and reason != ""': "{label} with seed {seed} is not complete: "
+            "{status} ({reason}).",
+            f'{_MISSING} and origin == "trained"': "{label} with seed {seed} is not complete: {status}.",
+            f'{_MISSING} and reason != ""': "{label} with seed {seed} is not compared: {status} ({reason}).",
+            _MISSING: "{label} with seed {seed} is not compared: {status}.",
         },
         {"status": "status", "reason": "reason", "origin": "origin"},
     ),
@@ -159,12 +163,11 @@ NUMBERS = (
     of_comparison(
         "several-arms",
         {
-            f"{condition}len(pairs) {after}": f"{{value:count}} {what}; {_UNADJUSTED}{together}"
-            for after, together in (("> 1", _TOGETHER), (">= 2", ""))
-            for condition, what in (
-                ('against != "previous" and ', "arms are compared with {baseline}"),
-                ("", "pairs of arms are compared"),
-            )
+            'against != "previous" and len(pairs) > 1': _WITH_ONE + _TOGETHER,
+            "len(pairs) > 1": _IN_PAIRS + _TOGETHER,
+            # Where nothing was judged together. A condition can stand once only, so the same two are written otherwise.
+            'against != "previous" and len(pairs) >= 2': _WITH_ONE,
+            "len(pairs) >= 2": _IN_PAIRS,
         },
         {
             "pairs": "pairs",
@@ -180,15 +183,10 @@ NUMBERS = (
     of_comparison(
         "several-impacts",
         {
-            f"{condition}impacts > 0": f"{{impacts:count}} impacts of changes are given; {_UNADJUSTED}{beside}"
-            for condition, beside in (
-                (
-                    "family > 0 and ",
-                    " The word that holds of all at once, by {method}'s method, stands beside a word that is another; "
-                    "the tables of the impacts have all of them, with intervals by Bonferroni's.",
-                ),
-                ("", ""),
-            )
+            "family > 0 and impacts > 0": f"{{impacts:count}} impacts of changes are given; {_UNADJUSTED} "
+            "The word that holds of all at once, by {method}'s method, stands beside a word that is another; the "
+            "tables of the impacts have all of them, with intervals by Bonferroni's.",
+            "impacts > 0": f"{{impacts:count}} impacts of changes are given; {_UNADJUSTED}",
         },
         {
             "impacts": "ablation/num_impacts",

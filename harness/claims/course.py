@@ -15,14 +15,14 @@ _FOUND = {
 }
 
 
-def _write_speed(word: str, last: str, cost: str, needs: tuple[str, ...]) -> tuple[Sentence, Sentence]:
+def _write_speed(word: str, cost: str, also: str = "", needs: tuple[str, ...] = ()) -> tuple[Sentence, Sentence]:
     """Where the candidate is first at or below the baseline's `word` loss, and that it never is."""
     found = {
-        f"{last}found <= final": f"{{candidate}} is first measured at or below the {word} loss of {{baseline}}, "
+        f"{also}found <= final": f"{{candidate}} is first measured at or below the {word} loss of {{baseline}}, "
         f"{{final:loss}} ({{metric}}), at step {{step:count}}: after {{value:percent}} {cost}."
     }
     missing = {
-        f"{last}lowest > final": f"{{candidate}} is at no evaluation at or below the {word} loss of {{baseline}}, "
+        f"{also}lowest > final": f"{{candidate}} is at no evaluation at or below the {word} loss of {{baseline}}, "
         "{final:loss} ({metric}); its lowest is {value:loss}."
     }
     return (
@@ -33,11 +33,12 @@ def _write_speed(word: str, last: str, cost: str, needs: tuple[str, ...]) -> tup
 
 SPEED = (
     *_write_speed(
-        *("final", "b_last == 1 and "),
+        "final",
         "of its training, {tokens:count} tokens, {elapsed:duration} of training time",
-        ("b_code",),
+        also="b_last == 1 and ",
+        needs=("b_code",),
     ),
-    *_write_speed("last", "", "of its steps", ()),
+    *_write_speed("last", "of its steps"),
 )
 CONSISTENCY = (
     Sentence(

@@ -110,14 +110,9 @@ HEADLINE = (
     Sentence(
         "improvement",
         {
-            f"{condition} and pairs == 1": f"{sentence} ({{b:loss}} → {{c:loss}})"
-            for condition, sentence in (
-                (
-                    "reported > 0 and c < b",
-                    "Improvement: {reported:percent} in the frozen loss, {value:percent} in the full loss",
-                ),
-                ("b > 0", "Change: frozen loss {reported:gain}, full loss {value:gain}"),
-            )
+            "reported > 0 and c < b and pairs == 1": "Improvement: {reported:percent} in the frozen loss, "
+            "{value:percent} in the full loss ({b:loss} → {c:loss})",
+            "b > 0 and pairs == 1": "Change: frozen loss {reported:gain}, full loss {value:gain} ({b:loss} → {c:loss})",
         },
         both("final/full_loss_nats_per_char"),
         GAIN,
@@ -185,16 +180,18 @@ HEADLINE = (
         VERDICT,
     ),
 )
+_OF_ONE_SEED = "frozen validation loss {value:gain} ({b:loss} → {c:loss}), full loss {full:gain}; {verdict_label}"
+_OF_SEEDS = "{basis} {gain:gain}, mean of {pairs:count} seeds; {verdict_label}"
+_AS_GAIN = "{basis} {gain:gain} ({before:loss} → {after:loss}); {verdict_label}"
+_AS_LOSSES = "{basis} {before:loss} → {after:loss}; {verdict_label}"
 LAST_LINE = (
     Sentence(
         "final-result",
         {
-            f"pairs {symbol} 1 and len(num_arms) {many} 2": f"Final result{of}: {result}; {{verdict_label}}"
-            for symbol, result in (
-                ("==", "frozen validation loss {value:gain} ({b:loss} → {c:loss}), full loss {full:gain}"),
-                (">", "{basis} {gain:gain}, mean of {pairs:count} seeds"),
-            )
-            for many, of in (("<=", ""), (">", " of {candidate}"))
+            "pairs == 1 and len(num_arms) <= 2": f"Final result: {_OF_ONE_SEED}",
+            "pairs == 1 and len(num_arms) > 2": f"Final result of {{candidate}}: {_OF_ONE_SEED}",
+            "pairs > 1 and len(num_arms) <= 2": f"Final result: {_OF_SEEDS}",
+            "pairs > 1 and len(num_arms) > 2": f"Final result of {{candidate}}: {_OF_SEEDS}",
         },
         {**both("final/loss_nats_per_char"), "full": "full_gain_percent", "gain": "verdict/gain_percent"},
         GAIN,
@@ -203,13 +200,15 @@ LAST_LINE = (
     Sentence(
         "final-result",
         {
-            f"{other}len(num_arms) {many} 2{shown}": f"Final result{of}: {{basis}} {gain}; {{verdict_label}}{mismatch}"
-            for other, mismatch in (('mismatch != "" and ', "; {mismatch}"), ("", ""))
-            for many, of in (("<=", ""), (">", " of {candidate}"))
-            for shown, gain in (
-                (" and shared == 1", "{gain:gain} ({before:loss} → {after:loss})"),
-                ("", "{before:loss} → {after:loss}"),
-            )
+            'mismatch != "" and len(num_arms) <= 2 and shared == 1': f"Final result: {_AS_GAIN}; {{mismatch}}",
+            'mismatch != "" and len(num_arms) <= 2': f"Final result: {_AS_LOSSES}; {{mismatch}}",
+            'mismatch != "" and len(num_arms) > 2 and shared == 1': f"Final result of {{candidate}}: {_AS_GAIN}; "
+            "{mismatch}",
+            'mismatch != "" and len(num_arms) > 2': f"Final result of {{candidate}}: {_AS_LOSSES}; {{mismatch}}",
+            "len(num_arms) <= 2 and shared == 1": f"Final result: {_AS_GAIN}",
+            "len(num_arms) <= 2": f"Final result: {_AS_LOSSES}",
+            "len(num_arms) > 2 and shared == 1": f"Final result of {{candidate}}: {_AS_GAIN}",
+            "len(num_arms) > 2": f"Final result of {{candidate}}: {_AS_LOSSES}",
         },
         _BASIS,
     ),
