@@ -74,8 +74,13 @@ def save_text(path: Path, text: str) -> None:
 
 
 def save_json(path: Path, value: Any) -> None:
-    """Writes indented JSON, atomically; a NaN or an infinity in it is our own mistake and raises `ValueError`."""
-    save_text(path, json.dumps(value, indent=1, allow_nan=False, ensure_ascii=False) + "\n")
+    """Writes what `format_json` gives, atomically."""
+    save_text(path, format_json(value))
+
+
+def format_json(value: Any) -> str:
+    """Indented JSON as it is stored; a NaN or an infinity in it is our own mistake and raises `ValueError`."""
+    return json.dumps(value, indent=1, allow_nan=False, ensure_ascii=False) + "\n"
 
 
 def load_json(path: Path, *schema_versions: int) -> dict[str, Any]:
