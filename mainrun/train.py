@@ -17,7 +17,6 @@ from mainrun.record.inert import make_inert
 from mainrun.record.run_record import RunRequest, mark_failed
 from mainrun.rules import SEED
 
-LINE_ENDS = "\n"
 OUT_OF_MEMORY = "the process ran out of memory; a smaller batch_size or preset needs less"
 
 
@@ -34,29 +33,23 @@ def main(arguments: list[str] | None = None) -> int:
             full = f", full {progress.full_loss.loss_nats_per_char:.4f}" if progress.full_loss else ""
             print(f"step {progress.step}/{progress.max_steps}: frozen {loss}{full}", file=sys.stderr, flush=True)
     except ProgramError as error:
-        print(f"error: {make_inert(str(error), keep=LINE_ENDS)}", file=sys.stderr)
+        _say_error(error)
         return error.exit_code
     except KeyboardInterrupt:
         print("interrupted: go on with --resume", file=sys.stderr)
         return EXIT_INTERRUPTED
     except Exception as error:
         if fault := find_machine_fault(error):
-            print(f"error: {make_inert(str(fault), keep=LINE_ENDS)}", file=sys.stderr)
+            _say_error(fault)
             return fault.exit_code
         traceback.print_exc()
         if not _is_out_of_memory(error):
             return EXIT_BUG
-        print(f"error: {OUT_OF_MEMORY}", file=sys.stderr)
+        _say_error(OUT_OF_MEMORY)
         mark_failed(request.out, OUT_OF_MEMORY)
         return RunError.exit_code
     print(make_inert(str(request.out)))
     return EXIT_DONE
-
-
-def _is_out_of_memory(error: Exception) -> bool:
-    """Also by text, because torch has a type of its own for some of them alone."""
-    texts = ("can't allocate memory", "out of memory", "CUBLAS_STATUS_ALLOC_FAILED")
-    return isinstance(error, MemoryError) or any(text in str(error) for text in texts)
 
 
 def parse_request(arguments: list[str] | None = None) -> RunRequest:
@@ -98,7 +91,7 @@ def parse_request(arguments: list[str] | None = None) -> RunRequest:
         if given.stop_after is not None and given.stop_after < 0:
             raise RequestError(f"--stop-after takes a step from 0 on, not {given.stop_after}.")
     except RequestError as error:
-        print(f"error: {make_inert(str(error), keep=LINE_ENDS)}", file=sys.stderr)
+        _say_error(error)
         raise SystemExit(error.exit_code) from None
     return RunRequest(
         recipe=given.recipe,
@@ -133,6 +126,17 @@ def parse_settings(texts: list[str]) -> dict[str, str]:
             raise RequestError(f"--set names '{key}' twice.")
         settings[key] = value
     return settings
+
+
+def _say_error(error: ProgramError | str) -> None:
+    text = make_inert(str(error), keep="\n")
+    print(f"error: {text}", file=sys.stderr)
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    """Also by text, because torch has a type of its own for some of them alone."""
+    texts = ("can't allocate memory", "out of memory", "CUBLAS_STATUS_ALLOC_FAILED")
+    return isinstance(error, MemoryError) or any(text in str(error) for text in texts)
 
 
 if __name__ == "__main__":
