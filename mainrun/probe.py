@@ -21,7 +21,7 @@ from mainrun.record.errors import EXIT_DONE, StoredResultsError
 from mainrun.record.files import make_folder, save_json
 from mainrun.record.run_record import RunRequest
 from mainrun.step import TrainingState
-from mainrun.train import parse_request
+from mainrun.train import build_parser, build_request
 
 FILE_NAME = "probe.json"
 SCHEMA_VERSION = 1
@@ -31,11 +31,12 @@ NUM_PLACES = 8
 
 def main(arguments: list[str] | None = None) -> int:
     """Probes one run; returns the exit code."""
-    given = list(sys.argv[1:] if arguments is None else arguments)
-    weights = Path(next(word for word in given if word.startswith("--weights=")).removeprefix("--weights="))
-    request = parse_request([word for word in given if not word.startswith("--weights=")])
+    parser = build_parser("mainrun.probe", "Measures with a run's kept weights again, and writes probe.json.")
+    parser.add_argument("--weights", type=Path, required=True, metavar="FILE", help="kept weights of the run")
+    given = parser.parse_args(arguments)
+    request = build_request(given)
     make_folder(request.out)
-    save_json(request.out / FILE_NAME, {"schema_version": SCHEMA_VERSION, **probe(request, weights)})
+    save_json(request.out / FILE_NAME, {"schema_version": SCHEMA_VERSION, **probe(request, given.weights)})
     return EXIT_DONE
 
 

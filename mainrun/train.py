@@ -54,11 +54,13 @@ def main(arguments: list[str] | None = None) -> int:
 
 def parse_request(arguments: list[str] | None = None) -> RunRequest:
     """The run that the command line asks for; exits with 2 where it is no valid command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m mainrun.train",
-        description="Trains one recipe once and writes its journal, tokenizer, losses by title and run.json.",
-        allow_abbrev=False,
-    )
+    description = "Trains one recipe once and writes its journal, tokenizer, losses by title and run.json."
+    return build_request(build_parser("mainrun.train", description).parse_args(arguments))
+
+
+def build_parser(module: str, description: str) -> argparse.ArgumentParser:
+    """The command line of a module that is told of one run, for it to add its own options to."""
+    parser = argparse.ArgumentParser(prog=f"python -m {module}", description=description, allow_abbrev=False)
     parser.add_argument("--recipe", required=True, help=f"one of: {', '.join(RECIPES)}")
     parser.add_argument("--preset", default="quick", help=f"one of: {', '.join(PRESETS)} (default: %(default)s)")
     parser.add_argument("--data", help="synthetic, hub, or a local parquet, CSV, JSON-lines or text file "
@@ -83,7 +85,11 @@ def parse_request(arguments: list[str] | None = None) -> RunRequest:
     parser.add_argument("--code-commit", help=argparse.SUPPRESS)
     parser.add_argument("--code-tree", help=argparse.SUPPRESS)
     parser.add_argument("--beside", type=Path, help=argparse.SUPPRESS)
-    given = parser.parse_args(arguments)
+    return parser
+
+
+def build_request(given: argparse.Namespace) -> RunRequest:
+    """The run of parsed options; exits with 2 where one has no valid value."""
     try:
         data = given.data or get_preset(given.preset).data
         settings = parse_settings(given.settings)
