@@ -4,8 +4,10 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
 
 from mainrun import probe
+from mainrun.record.errors import StoredResultsError
 from tests.mainrun.tiny_runs import build_arguments, load_record, save_titles, train_tiny
 
 SHORT = {"epochs": "1"}
@@ -41,3 +43,24 @@ def test_without_weights_the_command_line_is_refused_and_says_so(
     assert exiting.value.code == 2
     assert capsys.readouterr().err.endswith("error: the following arguments are required: --weights\n")
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("saved", "said"),
+    [
+        (b"no tensors", "weights.pt does not hold"),
+        ([1], "holds no state"),
+        ({"a": torch.ones(1)}, "loading state_dict"),
+    ],
+)
+def test_weights_of_no_model_or_of_another_are_refused_in_one_line(
+    saved: object, said: str, titles: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "weights.pt"
+    if isinstance(saved, bytes):
+        path.write_bytes(saved)
+    else:
+        torch.save(saved, path)
+    with pytest.raises(StoredResultsError, match=said) as refused:
+        probe.main([*build_arguments(titles, tmp_path / "out", **SHORT), f"--weights={path}"])
+    assert "\n" not in str(refused.value)
