@@ -8,13 +8,14 @@ from pathlib import Path
 
 from mainrun.config import check_seed
 from mainrun.data.corpus import CorpusSource
+from mainrun.data.settings import TITLE_COLUMN
 from mainrun.devices import DEVICES, PRECISIONS
 from mainrun.recipes import PRESETS, RECIPES, get_preset
 from mainrun.record.console import run_program
 from mainrun.record.errors import EXIT_BUG, EXIT_DONE, EXIT_INTERRUPTED, ProgramError, RequestError, RunError
 from mainrun.record.files import check_temporary_folder, find_machine_fault
 from mainrun.record.inert import make_inert
-from mainrun.record.run_record import RunRequest, mark_failed
+from mainrun.record.run_record import CHECKPOINT_EVERY_S, RunRequest, mark_failed
 from mainrun.rules import SEED
 
 OUT_OF_MEMORY = "the process ran out of memory; a smaller batch_size or preset needs less"
@@ -66,7 +67,7 @@ def build_parser(module: str, description: str) -> argparse.ArgumentParser:
     parser.add_argument("--data", help="synthetic, hub, or a local parquet, CSV, JSON-lines or text file "
                         "(default: the preset's)")  # fmt: skip
     parser.add_argument("--data-revision", help="revision of the hub's dataset")
-    parser.add_argument("--title-column", default="title", help="column of a local file (default: %(default)s)")
+    parser.add_argument("--title-column", default=TITLE_COLUMN, help="column of a local file (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=SEED, help="of initialization and dropout (default: %(default)s)")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder of the run")
     parser.add_argument("--device", choices=DEVICES, default="auto")
@@ -74,7 +75,7 @@ def build_parser(module: str, description: str) -> argparse.ArgumentParser:
                         help="of the products; auto is bfloat16 on a GPU that has it, else float32")  # fmt: skip
     parser.add_argument("--resume", action="store_true", help="continue from the folder's checkpoint")
     parser.add_argument("--stop-after", type=int, metavar="N", help="end unfinished after step N")
-    parser.add_argument("--checkpoint-every-s", type=float, default=30.0, metavar="SECONDS",
+    parser.add_argument("--checkpoint-every-s", type=float, default=CHECKPOINT_EVERY_S, metavar="SECONDS",
                         help="shortest time between checkpoints (default: %(default)s)")  # fmt: skip
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="settings",
                         help="change one setting of the recipe; may be repeated")  # fmt: skip

@@ -26,6 +26,9 @@ HASHED_FILES = {
 }
 """Files of a complete run → the field of its record that holds their SHA-256."""
 
+CHECKPOINT_EVERY_S = 30.0
+"""The shortest time between checkpoints, where no other is asked for."""
+
 Status = Literal["running", "complete", "stopped", "failed"]
 
 
@@ -48,7 +51,7 @@ class RunRequest:
     resume: bool = False
     stop_after: int | None = None
     """Step after which the run ends unfinished."""
-    checkpoint_every_s: float = 30.0
+    checkpoint_every_s: float = CHECKPOINT_EVERY_S
     plan_sha256: str | None = None
     """Hash of the plan this run belongs to; None for a run of its own."""
     commit: str | None = None
