@@ -16,7 +16,7 @@ from mainrun.data.corpus import Corpus, CorpusSource, load_corpus
 from mainrun.data.settings import DataSettings
 from mainrun.data.tokenizer import Tokenizer, train_tokenizer
 from mainrun.record.errors import MachineError, RequestError
-from mainrun.record.files import atomic_write, compute_file_sha256, compute_sha256, make_folder
+from mainrun.record.files import atomic_write, compute_file_sha256, compute_sha256, find_cache_folder, make_folder
 from mainrun.rules import SEPARATOR
 from mainrun.sizes import RunSizes, compute_run_sizes
 
@@ -86,7 +86,7 @@ def _load_or_build_streams(corpus: Corpus, settings: DataSettings) -> TokenStrea
     titles, code = corpus.record, compute_file_sha256(Path(tokenizer_module.__file__))
     key = (titles.train_sha256, titles.validation_sha256, settings.vocab_size, settings.tokenizer,
            version("tokenizers"), version("tiktoken"), code)  # fmt: skip
-    folder = _find_cache_folder()
+    folder = find_cache_folder()  # without one, nothing is kept
     entry = folder / f"{compute_sha256(repr(key).encode())}.tokens" if folder else None
     cached = _load_streams(entry) if entry else None
     if cached:
@@ -99,15 +99,6 @@ def _load_or_build_streams(corpus: Corpus, settings: DataSettings) -> TokenStrea
     if entry:
         _save_streams(entry, streams)
     return streams
-
-
-def _find_cache_folder() -> Path | None:
-    """None for a user without a home, as in some containers: then nothing is cached."""
-    try:
-        home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    except RuntimeError:
-        return None
-    return Path(home) / "mainrun"
 
 
 def _save_streams(entry: Path, streams: TokenStreams) -> None:

@@ -67,6 +67,15 @@ def check_temporary_folder() -> None:
         raise MachineError(f"No temporary file can be written: {error.strerror}. Let TMPDIR name a folder.") from error
 
 
+def find_cache_folder() -> Path | None:
+    """The folder for what can be made again; None for a user without a home, as in some containers."""
+    try:
+        home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    except RuntimeError:
+        return None
+    return Path(home, "mainrun")
+
+
 def save_text(path: Path, text: str) -> None:
     """Writes UTF-8 text with line feeds, atomically."""
     with atomic_write(path) as file:
