@@ -25,6 +25,8 @@ TOKENIZER_TRAINED_ON = "training and validation titles"
 
 MAX_CACHED = 20
 """Token streams that are kept; the oldest go first."""
+DIGEST_BYTES = 64
+"""Of the SHA-256, in hexadecimal, that a cached file begins with: it is of the rest."""
 
 
 @dataclass(frozen=True)
@@ -129,7 +131,7 @@ def _load_streams(entry: Path) -> TokenStreams | None:
         content = entry.read_bytes()
     except OSError:
         return None
-    digest, payload = content[:64], memoryview(content)[64:]
+    digest, payload = content[:DIGEST_BYTES], memoryview(content)[DIGEST_BYTES:]
     if compute_sha256(payload).encode() != digest:
         return None
     with np.load(io.BytesIO(payload)) as arrays:
