@@ -160,11 +160,11 @@ class _Run:
             yield journal
             journal.sync()
 
-    def refuse_non_finite(self, measured: dict[str, float], joint: str, step: int) -> None:
-        """Ends the run as failed, with `RunError`, where one of the measured values is not finite."""
+    def refuse_non_finite(self, measured: dict[str, float], between: str, step: int) -> None:
+        """Ends the run as failed, with `RunError`, where a value is not finite; `between` parts their texts."""
         if all(map(math.isfinite, measured.values())):
             return
-        reason = f"{joint.join(f'{name} {value}' for name, value in measured.items())} at step {step}"
+        reason = f"{between.join(f'{name} {value}' for name, value in measured.items())} at step {step}"
         self.record.save("failed", reason=reason)
         raise RunError(f"The run cannot go on: {reason}. What was measured before it is kept.")
 
@@ -229,7 +229,7 @@ def _describe_checkpoint(step: int, digest: str) -> dict[str, Any]:
 
 
 def _continue_lists(checkpoint: dict[str, Any] | None) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Checkpoints made so far and resumes so far, of which the journal tells too, with this one."""
+    """The checkpoints that were made by now, and the resumptions, with the one from `checkpoint`."""
     if checkpoint is None:
         return [], []
     step, digest = checkpoint["step"], checkpoint["sha256"]

@@ -141,7 +141,7 @@ def _say_error(error: ProgramError | str) -> None:
 
 
 def _is_out_of_memory(error: Exception) -> bool:
-    """Also by text, because torch has a type of its own for some of them alone."""
+    """By the text too, because only some of torch's are of a type of their own."""
     texts = ("can't allocate memory", "out of memory", "CUBLAS_STATUS_ALLOC_FAILED")
     return isinstance(error, MemoryError) or any(text in str(error) for text in texts)
 

@@ -21,11 +21,14 @@ MAX_TITLE_CHARS = 2_000
 
 @dataclass(frozen=True)
 class TitleFile:
-    """All the rows of one file; `values` may hold what is not text."""
+    """All the rows of one file."""
 
     values: list[object]
-    where: str  # for messages: the file, and the column where it has columns
-    num_bytes: int  # size on disk
+    """One a row; some may be no text."""
+    where: str
+    """For messages: the file, and the column where it has columns."""
+    num_bytes: int
+    """Size on disk."""
 
 
 def load_title_file(path: str, title_column: str) -> TitleFile:

@@ -19,10 +19,9 @@ class CheckpointFolder:
     """The checkpoint of one run, and when the next one is due."""
 
     def __init__(self, folder: Path, min_interval_s: float, *, keep: bool = False) -> None:
-        """`keep` leaves every checkpoint where it is, also after the run."""
+        """`keep` leaves every checkpoint where it is, after the run too."""
         self._folder, self._keep = folder, keep
-        self._interval_s = min_interval_s
-        self._min_interval_s = min_interval_s
+        self._min_interval_s = self._interval_s = min_interval_s
         self._saved_at = time.perf_counter()
 
     def is_due(self) -> bool:

@@ -1,7 +1,6 @@
 """The journal of a run: append-only JSON lines, the only wire between training and whatever reads it.
 
-Event and field names are those of the task's public logs; our own fields stand beside them, units in their names.
-`loss` is nats per token on a `training_step` and nats per character on a `validation_step`.
+What its lines say is in `mainrun.record.events`.
 """
 
 import json

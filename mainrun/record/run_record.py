@@ -61,7 +61,7 @@ class RunRequest:
     beside: Path | None = None
     """Folder of a finished run of the same comparison: the code and kind of machine must be the same."""
     keep_weights: bool = False
-    """Whether the final weights are stored, for who wants to measure with them again."""
+    """Whether the final weights are stored, so that `mainrun.probe` can measure with them again."""
     keep_checkpoints: bool = False
     """Whether every checkpoint is kept, so that any stretch of the run can be trained again."""
 
@@ -106,7 +106,7 @@ class RunRecord:
 def load_run_record(folder: Path) -> dict[str, Any]:
     """A stored `run.json`; `StoredResultsError` where it is absent, damaged or of another schema version.
 
-    One of the first schema comes in today's words.
+    One of the first schema comes back with its configuration under today's keys.
     """
     record = load_json(folder / FILE_NAME, SCHEMA_VERSION, FLAT_SCHEMA_VERSION)
     if record["schema_version"] == FLAT_SCHEMA_VERSION:
@@ -121,7 +121,7 @@ def load_run_record(folder: Path) -> dict[str, Any]:
 
 
 def mark_failed(folder: Path, reason: str) -> None:
-    """Records how a run ended that could not say so itself; nothing where it is not running by its record."""
+    """Records why a run failed that could not say so itself; nothing where its record does not say it is running."""
     if (folder / FILE_NAME).exists():
         record = load_run_record(folder)
         if record["status"] == "running":
