@@ -17,11 +17,12 @@ from mainrun.metric.full_loss import compute_full_loss, sum_by_title
 from mainrun.provenance import compute_weights_sha256
 from mainrun.recipes import build_named_config
 from mainrun.record.console import run_program
-from mainrun.record.errors import EXIT_DONE, StoredResultsError
+from mainrun.record.errors import EXIT_DONE, StoredResultsError, summarize_error
 from mainrun.record.files import make_folder, save_json
 from mainrun.record.run_record import RunRequest
+from mainrun.record.tensors import load_tensors
 from mainrun.step import TrainingState
-from mainrun.train import parse_request
+from mainrun.train import build_parser, build_request
 
 FILE_NAME = "probe.json"
 SCHEMA_VERSION = 1
@@ -31,11 +32,12 @@ NUM_PLACES = 8
 
 def main(arguments: list[str] | None = None) -> int:
     """Probes one run; returns the exit code."""
-    given = list(sys.argv[1:] if arguments is None else arguments)
-    weights = Path(next(word for word in given if word.startswith("--weights=")).removeprefix("--weights="))
-    request = parse_request([word for word in given if not word.startswith("--weights=")])
+    parser = build_parser("mainrun.probe", "Measures with a run's kept weights again, and writes probe.json.")
+    parser.add_argument("--weights", type=Path, required=True, metavar="FILE", help="kept weights of the run")
+    given = parser.parse_args(arguments)
+    request = build_request(given)
     make_folder(request.out)
-    save_json(request.out / FILE_NAME, {"schema_version": SCHEMA_VERSION, **probe(request, weights)})
+    save_json(request.out / FILE_NAME, {"schema_version": SCHEMA_VERSION, **probe(request, given.weights)})
     return EXIT_DONE
 
 
@@ -53,9 +55,9 @@ def probe(request: RunRequest, weights: Path) -> dict[str, Any]:
     precision = choose_precision(request.precision, device)
     state = TrainingState.build(config, streams.tokenizer.vocab_size, request.seed, device, precision)
     try:
-        state.model.load_state_dict(torch.load(weights, weights_only=True, map_location=device))
-    except Exception as error:  # of bytes that are no weights, pickle and zipfile raise a dozen unrelated types
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        state.model.load_state_dict(load_tensors(weights, device))
+    except (ValueError, RuntimeError) as error:  # the latter where names or shapes are not the model's
+        reason = summarize_error(error)
         raise StoredResultsError(f"{weights.name} does not hold the weights of this model: {reason}") from None
     ids = torch.from_numpy(streams.validation_ids).long().to(device)
     with state.autocast():

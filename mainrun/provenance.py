@@ -77,10 +77,11 @@ def _cpu_name() -> str:
 
 def _commit() -> str | None:
     """The commit of the checkout this package stands in, `-dirty` where it differs; None outside a checkout."""
-    git = ["git", "-C", str(_PACKAGE), "describe", "--always", "--abbrev=40", "--dirty", "--exclude=*"]
+    git = ["git", "-C", str(_PACKAGE)]
+    describe = [*git, "describe", "--always", "--abbrev=40", "--dirty", "--exclude=*"]
     try:
-        tracked = subprocess.run([*git[:3], "ls-files", "--error-unmatch", __file__], capture_output=True, timeout=10)
-        described = subprocess.run(git, capture_output=True, text=True, timeout=10)
+        tracked = subprocess.run([*git, "ls-files", "--error-unmatch", __file__], capture_output=True, timeout=10)
+        described = subprocess.run(describe, capture_output=True, text=True, timeout=10)
     except (OSError, subprocess.TimeoutExpired):
         return None
     return described.stdout.strip() or None if tracked.returncode == 0 else None

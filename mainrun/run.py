@@ -1,15 +1,18 @@
 """One run from start to end: set up or resumed, trained, evaluated as the rules of the task say, written down."""
 
+from __future__ import annotations
+
 import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 
 from mainrun.data.batches import build_batches
-from mainrun.data.streams import prepare_data
+from mainrun.data.streams import PreparedData, prepare_data
 from mainrun.devices import choose_device, choose_precision, choose_products
 from mainrun.metric.evaluate import evaluate
 from mainrun.metric.full_loss import FullLoss, compute_full_loss, sum_by_title
@@ -44,26 +47,25 @@ CHECKPOINT_FOLDER = "checkpoint"
 
 
 def train(request: RunRequest) -> Iterator[Progress]:
-    """Runs one training in the folder `request.out`, giving each evaluation as it is made.
+    """Runs one training in the folder `request.out`, giving each evaluation as it is made; none where it is complete.
 
     Raises `RequestError` for a wrong request, `RunError` where a loss is not finite, `StoredResultsError` where a
     checkpoint cannot be continued, `MachineError` where the machine refuses a file.
     """
-    run = _Run(request)
-    if run.is_complete:
+    run = _set_up(request)
+    if run is None:
         return
-    state, max_steps, last_step = run.state, run.data.sizes.max_steps, run.last_step
-    evaluation_steps = run.data.sizes.evaluation_steps
+    state, sizes, last_step = run.state, run.data.sizes, run.last_step
     with run.open_journal() as journal:
         while state.step < last_step:
-            next_stop = min(step for step in (*evaluation_steps, last_step) if step > state.step)
+            next_stop = min(step for step in (*sizes.evaluation_steps, last_step) if step > state.step)
             num_steps = min(next_stop - state.step, STEPS_AT_ONCE[state.device.type])
-            for result in state.take_steps(run.batches, max_steps, num_steps):
+            for result in state.take_steps(run.batches, sizes.max_steps, num_steps):
                 losses = {"training loss": result.loss_nats_per_token, "gradient norm": result.grad_norm}
                 run.refuse_non_finite(losses, ", ", result.step)
                 since_s = state.train_elapsed_s - result.train_elapsed_s
-                write_training_step(journal, result, max_steps, run.wall_elapsed_s - since_s)
-            if state.step in evaluation_steps:
+                write_training_step(journal, result, sizes.max_steps, run.wall_elapsed_s - since_s)
+            if state.step in sizes.evaluation_steps:
                 progress = run.measure()
                 num_tokens = len(run.validation_ids)
                 write_validation_step(journal, progress, num_tokens, run.wall_elapsed_s, state.train_elapsed_s)
@@ -73,54 +75,67 @@ def train(request: RunRequest) -> Iterator[Progress]:
     run.conclude()
 
 
-class _Run:
-    """What a run is made of, and what it does beside its steps."""
+def _set_up(request: RunRequest) -> _Run | None:
+    """The run at its beginning, or where it stands already; None where it is complete.
 
-    def __init__(self, request: RunRequest) -> None:
-        """Sets the run up, or where it stands already; nothing is written where it is refused."""
-        config = build_named_config(request.recipe, request.preset, request.settings)
-        device = choose_device(request.device)
-        precision = choose_precision(request.precision, device)
-        choose_products(device)
-        stored = _load_stored(request)
-        self.request = request
-        self.data = prepare_data(config, request.source)
-        machine = describe_machine(device, precision)
-        if request.commit is not None:
-            machine |= {"commit": request.commit, "tree": request.tree}
-        self.record = RunRecord(request, config, self.data, machine, compute_source_sha256())
-        self.identity = compute_identity(self.record.values)
-        if request.beside:
-            check_beside(request.beside, self.record.values)
-        make_folder(request.out)
-        self.checkpoints = CheckpointFolder(
-            request.out / CHECKPOINT_FOLDER, request.checkpoint_every_s, keep=request.keep_checkpoints
-        )
-        if stored:
-            check_identity(compute_identity(stored), self.identity)
-        self.is_complete = stored is not None and stored["status"] == "complete"
-        if self.is_complete:
-            self.checkpoints.remove()  # where the run was killed between its last two acts
-            return
-        streams, max_steps = self.data.streams, self.data.sizes.max_steps
-        self.last_step = max_steps if request.stop_after is None else min(max_steps, request.stop_after)
-        self.state = TrainingState.build(config, streams.tokenizer.vocab_size, request.seed, device, precision)
-        self.record.values["initial_weights_sha256"] = compute_weights_sha256(self.state.model)
-        self.checkpoint = self.checkpoints.load() if request.resume else None
-        if self.checkpoint:
-            check_identity(self.checkpoint["identity"], self.identity)
-            self.state.restore(self.checkpoint)
+    Nothing is written where it is refused.
+    """
+    config = build_named_config(request.recipe, request.preset, request.settings)
+    device = choose_device(request.device)
+    precision = choose_precision(request.precision, device)
+    choose_products(device)
+    stored = _load_stored(request)
+    data = prepare_data(config, request.source)
+    machine = describe_machine(device, precision)
+    if request.commit is not None:
+        machine |= {"commit": request.commit, "tree": request.tree}
+    record = RunRecord(request, config, data, machine, compute_source_sha256())
+    identity = compute_identity(record.values)
+    if request.beside:
+        check_beside(request.beside, record.values)
+    if stored:
+        check_identity(compute_identity(stored), identity)
+    make_folder(request.out)
+    folder = request.out / CHECKPOINT_FOLDER
+    checkpoints = CheckpointFolder(folder, request.checkpoint_every_s, keep=request.keep_checkpoints)
+    if stored and stored["status"] == "complete":
+        checkpoints.remove()  # where the run was killed between its last two acts
+        return None
+    state = TrainingState.build(config, data.streams.tokenizer.vocab_size, request.seed, device, precision)
+    record.values["initial_weights_sha256"] = compute_weights_sha256(state.model)
+    checkpoint = checkpoints.load() if request.resume else None
+    if checkpoint:
+        check_identity(checkpoint["identity"], identity)
+        state.restore(checkpoint)
+    return _Run(request, data, record, identity, state, checkpoints, checkpoint)
+
+
+@dataclass(eq=False)
+class _Run:
+    """A run that is not complete: what it is made of, and what it does beside its steps."""
+
+    request: RunRequest
+    data: PreparedData
+    record: RunRecord
+    identity: dict[str, Any]
+    state: TrainingState
+    checkpoints: CheckpointFolder
+    checkpoint: dict[str, Any] | None
+    """The one that `state` was restored from."""
+    full_loss: FullLoss | None = None
+    """The last one measured."""
+
+    def __post_init__(self) -> None:
         self.kept, self.resumed = _continue_lists(self.checkpoint)
         if self.resumed:
             self.record.values["resumed"] = self.resumed
+        max_steps, stop_after = self.data.sizes.max_steps, self.request.stop_after
+        self.last_step = max_steps if stop_after is None else min(max_steps, stop_after)
+        streams, device, config = self.data.streams, self.state.device, self.state.config
         train_ids = torch.from_numpy(streams.train_ids).long().to(device)
-        training = config.training
-        self.batches = build_batches(
-            training.order, train_ids, config.model.block_size, training.batch_size, request.seed
-        )
         self.validation_ids = torch.from_numpy(streams.validation_ids).long().to(device)
-        self.full_loss: FullLoss | None = None
-        """The last one measured."""
+        order, batch_size = config.training.order, config.training.batch_size
+        self.batches = build_batches(order, train_ids, config.model.block_size, batch_size, self.request.seed)
         self._wall_start = time.perf_counter()
 
     @property
@@ -145,11 +160,11 @@ class _Run:
             yield journal
             journal.sync()
 
-    def refuse_non_finite(self, measured: dict[str, float], joint: str, step: int) -> None:
-        """Ends the run as failed, with `RunError`, where one of the measured values is not finite."""
+    def refuse_non_finite(self, measured: dict[str, float], between: str, step: int) -> None:
+        """Ends the run as failed, with `RunError`, where a value is not finite; `between` parts their texts."""
         if all(map(math.isfinite, measured.values())):
             return
-        reason = f"{joint.join(f'{name} {value}' for name, value in measured.items())} at step {step}"
+        reason = f"{between.join(f'{name} {value}' for name, value in measured.items())} at step {step}"
         self.record.save("failed", reason=reason)
         raise RunError(f"The run cannot go on: {reason}. What was measured before it is kept.")
 
@@ -214,7 +229,7 @@ def _describe_checkpoint(step: int, digest: str) -> dict[str, Any]:
 
 
 def _continue_lists(checkpoint: dict[str, Any] | None) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Checkpoints made so far and resumes so far, of which the journal tells too, with this one."""
+    """The checkpoints that were made by now, and the resumptions, with the one from `checkpoint`."""
     if checkpoint is None:
         return [], []
     step, digest = checkpoint["step"], checkpoint["sha256"]

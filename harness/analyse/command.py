@@ -6,13 +6,13 @@ from collections.abc import Container, Iterator, Mapping, Sequence
 from pathlib import PurePath
 from typing import Any
 
-from harness.plan.arguments import TITLE_COLUMN
 from harness.plan.arms import type_arm
 from harness.plan.plan import FIRST, MARGIN_PERCENT, Arm, Plan
 from harness.sources.given import Given
 from harness.sources.names import make_arm_name
 from harness.store.records import OWN_KIND
 from harness.store.runs import StoredComparison
+from mainrun.data.settings import TITLE_COLUMN
 
 
 def describe_command(comparison: StoredComparison) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NoReturn, TypeAlias
 
 from harness.launch.choose import CHECKPOINT_MINUTES, LAUNCHERS, LOCAL
-from harness.plan.arguments import TITLE_COLUMN
+from mainrun.data.settings import TITLE_COLUMN
 from mainrun.devices import DEVICES, PRECISIONS
 from mainrun.recipes import PRESETS
 from mainrun.record.errors import RequestError

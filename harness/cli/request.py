@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from harness.cli.options import DEFAULT_PRESET, refuse_loose_seeds
 from harness.launch.choose import LOCAL
-from harness.plan.arguments import TITLE_COLUMN
+from mainrun.data.settings import TITLE_COLUMN
 from mainrun.recipes import get_preset
 from mainrun.record.errors import RequestError
 from mainrun.rules import SEED

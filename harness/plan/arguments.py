@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mainrun.data.settings import TITLE_COLUMN
 from mainrun.record.errors import RequestError
 
 if TYPE_CHECKING:
@@ -14,8 +15,6 @@ if TYPE_CHECKING:
 
 MODULE = "mainrun.train"
 PACKAGE = MODULE.partition(".")[0]
-TITLE_COLUMN = "title"
-"""Of a local file, where no other is named."""
 _DEFAULTS = frozenset({"--device=auto", "--precision=auto", f"--title-column={TITLE_COLUMN}"})
 """Options that say what a program does anyway which does not know them."""
 _OF_THE_HARNESS = frozenset({"--arm", "--beside", "--code-commit", "--code-tree", "--plan-sha256"})

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from mainrun.record.errors import MachineError, RequestError
-from mainrun.record.files import make_folder, unwritable
+from mainrun.record.files import find_cache_folder, make_folder, unwritable
 
 _OF_A_HOOK = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX")
 """Set by git for its hooks, where they would lead every call to another repository."""
@@ -128,11 +128,10 @@ def _holds_the_same(one: Path, two: Path) -> bool:
 
 
 def _find_cache() -> Path:
-    try:
-        home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    except RuntimeError:
-        raise MachineError("There is no home folder to keep the code of revisions in. Set XDG_CACHE_HOME.") from None
-    return Path(home, "mainrun", "revisions")
+    folder = find_cache_folder()
+    if folder is None:
+        raise MachineError("There is no home folder to keep the code of revisions in. Set XDG_CACHE_HOME.")
+    return folder / "revisions"
 
 
 def _ask(folder: Path, *arguments: str) -> str:

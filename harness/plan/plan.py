@@ -7,12 +7,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.plan.arguments import TITLE_COLUMN
 from harness.plan.arm_syntax import FORBIDDEN_IN_NAMES, holds_control
 from harness.plan.changes import CodeChange, load_change
 from harness.plan.code import Code, load_code
 from harness.plan.noise import KnownNoise
 from mainrun.config import check_seed
+from mainrun.data.settings import TITLE_COLUMN
 from mainrun.record.errors import RequestError, StoredResultsError
 from mainrun.record.files import compute_file_sha256, load_json, save_json
 from mainrun.record.upgrade import upgrade_config

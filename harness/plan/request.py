@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.plan.arguments import TITLE_COLUMN
 from harness.plan.plan import FIRST, MARGIN_PERCENT
 from mainrun.data.corpus import CorpusSource
+from mainrun.data.settings import TITLE_COLUMN
 from mainrun.recipes import get_preset
 
 

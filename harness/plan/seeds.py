@@ -1,12 +1,11 @@
 """Which seeds a comparison is run with: as typed, and as they were added after it had begun."""
 
-import json
 import re
 from dataclasses import replace
 
 from harness.plan.plan import Plan, plan_to_json
 from mainrun.record.errors import RequestError
-from mainrun.record.files import compute_sha256
+from mainrun.record.files import compute_sha256, format_json
 
 MAX_SEEDS = 1_000
 _PART = re.compile(r"(\d+)(?:\+(\d+))?", re.ASCII)
@@ -63,8 +62,7 @@ def find_plan_hashes(plan: Plan, plan_sha256: str, seed: int) -> set[str]:
         num_seeds = len(plan.seeds) - sum(map(len, added[kept:]))
         earlier = replace(_keep_seeds(plan, num_seeds), seeds_added=added[:kept] or None)
         if seed in earlier.seeds:
-            text = json.dumps(plan_to_json(earlier), indent=1, allow_nan=False, ensure_ascii=False) + "\n"
-            hashes.add(compute_sha256(text.encode()))
+            hashes.add(compute_sha256(format_json(plan_to_json(earlier)).encode()))
     return hashes
 
 

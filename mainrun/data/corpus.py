@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from mainrun.data.hub import load_hub_dataset
+from mainrun.data.settings import TITLE_COLUMN
 from mainrun.data.title_files import load_title_file
 from mainrun.record.errors import RequestError
 from mainrun.rules import HUB_DATASET, SEED
@@ -35,7 +36,7 @@ class CorpusSource:
     """`synthetic`, `hub`, or the path of a local parquet, CSV, TSV, JSON-lines or text file."""
     revision: str | None = None
     """Branch, tag or commit of the hub's dataset; None is its default branch."""
-    title_column: str = "title"
+    title_column: str = TITLE_COLUMN
     """The column of a local parquet, CSV, TSV or JSON-lines file that holds the titles."""
 
 

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mainrun.record.errors import MachineError, RequestError
+from mainrun.record.errors import MachineError, RequestError, summarize_error
 from mainrun.rules import HUB_DATASET, HUB_SPLIT
 
 if TYPE_CHECKING:
@@ -107,8 +107,7 @@ def _build_revision_error(revision: str | None) -> RequestError:
 
 
 def _build_error(what: str, error: Exception) -> MachineError:
-    reason = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
     return MachineError(
-        f"{HUB_DATASET} on the Hugging Face hub {what} ({reason}). --data FILE takes a local parquet, CSV, TSV,"
-        " JSON-lines or text file; --data synthetic needs nothing."
+        f"{HUB_DATASET} on the Hugging Face hub {what} ({summarize_error(error)}). --data FILE takes a local "
+        "parquet, CSV, TSV, JSON-lines or text file; --data synthetic needs nothing."
     )

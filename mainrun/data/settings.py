@@ -6,6 +6,9 @@ from typing import ClassVar, Literal
 from mainrun.rules import VAL_FRACTION
 from mainrun.settings import Count, InnerShare, Section
 
+TITLE_COLUMN = "title"
+"""The column of a local file that holds its titles, where no other is named."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class DataSettings(Section):

@@ -16,7 +16,7 @@ from mainrun.data.corpus import Corpus, CorpusSource, load_corpus
 from mainrun.data.settings import DataSettings
 from mainrun.data.tokenizer import Tokenizer, train_tokenizer
 from mainrun.record.errors import MachineError, RequestError
-from mainrun.record.files import atomic_write, compute_file_sha256, compute_sha256, make_folder
+from mainrun.record.files import atomic_write, compute_file_sha256, compute_sha256, find_cache_folder, make_folder
 from mainrun.rules import SEPARATOR
 from mainrun.sizes import RunSizes, compute_run_sizes
 
@@ -25,6 +25,8 @@ TOKENIZER_TRAINED_ON = "training and validation titles"
 
 MAX_CACHED = 20
 """Token streams that are kept; the oldest go first."""
+DIGEST_BYTES = 64
+"""Of the SHA-256, in hexadecimal, that a cached file begins with: it is of the rest."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,7 @@ def _load_or_build_streams(corpus: Corpus, settings: DataSettings) -> TokenStrea
     titles, code = corpus.record, compute_file_sha256(Path(tokenizer_module.__file__))
     key = (titles.train_sha256, titles.validation_sha256, settings.vocab_size, settings.tokenizer,
            version("tokenizers"), version("tiktoken"), code)  # fmt: skip
-    folder = _find_cache_folder()
+    folder = find_cache_folder()  # without one, nothing is kept
     entry = folder / f"{compute_sha256(repr(key).encode())}.tokens" if folder else None
     cached = _load_streams(entry) if entry else None
     if cached:
@@ -99,15 +101,6 @@ def _load_or_build_streams(corpus: Corpus, settings: DataSettings) -> TokenStrea
     if entry:
         _save_streams(entry, streams)
     return streams
-
-
-def _find_cache_folder() -> Path | None:
-    """None for a user without a home, as in some containers: then nothing is cached."""
-    try:
-        home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    except RuntimeError:
-        return None
-    return Path(home) / "mainrun"
 
 
 def _save_streams(entry: Path, streams: TokenStreams) -> None:
@@ -138,7 +131,7 @@ def _load_streams(entry: Path) -> TokenStreams | None:
         content = entry.read_bytes()
     except OSError:
         return None
-    digest, payload = content[:64], memoryview(content)[64:]
+    digest, payload = content[:DIGEST_BYTES], memoryview(content)[DIGEST_BYTES:]
     if compute_sha256(payload).encode() != digest:
         return None
     with np.load(io.BytesIO(payload)) as arrays:

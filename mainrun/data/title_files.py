@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 
 from mainrun.data.title_rows import SEPARATORS, build_column_error, read_csv, read_json_lines, split_line
-from mainrun.record.errors import RequestError
+from mainrun.record.errors import RequestError, summarize_error
 
 MAX_TITLE_CHARS = 2_000
 """A longer one in a text or a CSV is a file read in the wrong way; other formats say where a title ends."""
@@ -21,11 +21,14 @@ MAX_TITLE_CHARS = 2_000
 
 @dataclass(frozen=True)
 class TitleFile:
-    """All the rows of one file; `values` may hold what is not text."""
+    """All the rows of one file."""
 
     values: list[object]
-    where: str  # for messages: the file, and the column where it has columns
-    num_bytes: int  # size on disk
+    """One a row; some may be no text."""
+    where: str
+    """For messages: the file, and the column where it has columns."""
+    num_bytes: int
+    """Size on disk."""
 
 
 def load_title_file(path: str, title_column: str) -> TitleFile:
@@ -122,8 +125,7 @@ def _read_parquet(data: bytes, path: str, title_column: str) -> list[object]:
             values = frame.index.get_level_values(title_column).tolist()
             return values
     except Exception as error:  # pandas and pyarrow raise a dozen unrelated types on damaged files
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
-        raise RequestError(f"{path!r} cannot be read as parquet: {reason}.") from error
+        raise RequestError(f"{path!r} cannot be read as parquet: {summarize_error(error)}.") from error
     raise build_column_error([str(name) for name in (*levels, *columns) if name is not None], path, title_column)
 
 

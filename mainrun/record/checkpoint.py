@@ -9,6 +9,7 @@ import torch
 
 from mainrun.record.errors import StoredResultsError
 from mainrun.record.files import atomic_write, compute_sha256, make_folder
+from mainrun.record.tensors import load_tensors
 
 MAX_SHARE_OF_TIME = 0.01
 """Checkpoints are spaced so that writing them takes at most this share of a run."""
@@ -18,10 +19,9 @@ class CheckpointFolder:
     """The checkpoint of one run, and when the next one is due."""
 
     def __init__(self, folder: Path, min_interval_s: float, *, keep: bool = False) -> None:
-        """`keep` leaves every checkpoint where it is, also after the run."""
+        """`keep` leaves every checkpoint where it is, after the run too."""
         self._folder, self._keep = folder, keep
-        self._interval_s = min_interval_s
-        self._min_interval_s = min_interval_s
+        self._min_interval_s = self._interval_s = min_interval_s
         self._saved_at = time.perf_counter()
 
     def is_due(self) -> bool:
@@ -49,19 +49,17 @@ class CheckpointFolder:
         paths = sorted(self._folder.glob("*.pt"), key=lambda path: path.stat().st_mtime_ns)
         if not paths:
             return None
-        content = paths[-1].read_bytes()
-        if compute_sha256(content) != paths[-1].stem:
+        path = paths[-1]
+        content = path.read_bytes()
+        if compute_sha256(content) != path.stem:
             raise StoredResultsError(
-                f"The checkpoint {paths[-1]} is damaged: its SHA-256 is not its name. Delete it to begin the run again."
+                f"The checkpoint {path} is damaged: its SHA-256 is not its name. Delete it to begin the run again."
             )
         try:
-            state = torch.load(io.BytesIO(content), weights_only=True)
-        except Exception as error:  # of bytes that are no checkpoint, pickle and zipfile raise a dozen unrelated types
-            reason = (str(error).splitlines() or [type(error).__name__])[0]
-            raise StoredResultsError(f"The checkpoint {paths[-1]} is none: {reason}. Delete it.") from None
-        if not isinstance(state, dict):
-            raise StoredResultsError(f"The checkpoint {paths[-1]} is none: it holds no state. Delete it.")
-        return {**state, "sha256": paths[-1].stem}
+            state = load_tensors(io.BytesIO(content))
+        except ValueError as error:
+            raise StoredResultsError(f"The checkpoint {path} is none: {error}. Delete it.") from None
+        return {**state, "sha256": path.stem}
 
     def remove(self) -> None:
         """Deletes the checkpoint, once the run is complete, unless all are kept."""

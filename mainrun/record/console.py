@@ -1,4 +1,4 @@
-"""Standard streams that cannot end the program: one that is closed, full or has nobody at its other end takes all.
+"""Standard streams that cannot end the program: what one that is closed, full or no longer read does not take is lost.
 
 What a program says is worth less than what it does: a training goes on when the terminal it was begun in is gone.
 """
@@ -17,8 +17,8 @@ from mainrun.record.errors import EXIT_DONE, MachineError
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
-_LEFT = (errno.EPIPE, errno.ECONNRESET, errno.EBADF)
-"""Nobody reads on, by their own wish."""
+_READER_LEFT = (errno.EPIPE, errno.ECONNRESET, errno.EBADF)
+"""Whoever read the stream wants no more of it, or never did: no failure."""
 
 
 class _PatientFile(io.RawIOBase):
@@ -27,7 +27,7 @@ class _PatientFile(io.RawIOBase):
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
         self.error: OSError | None = None
-        """Why something was dropped first."""
+        """Why something was dropped for the first time."""
 
     def write(self, content: ReadableBuffer) -> int:
         try:
@@ -61,7 +61,7 @@ def run_program(program: Callable[[], int]) -> int:
     sys.stderr = _build_stream(err, sys.stderr)
     exit_code = program()
     sys.stdout.flush()
-    if exit_code != EXIT_DONE or out.error is None or out.error.errno in _LEFT:
+    if exit_code != EXIT_DONE or out.error is None or out.error.errno in _READER_LEFT:
         return exit_code
     sys.stderr.write(f"error: The result cannot be written to stdout: {out.error.strerror}. All else is done.\n")
     return MachineError.exit_code

@@ -45,3 +45,8 @@ class InterruptionError(ProgramError):
     """The user ended the program; what was done is kept and can be gone on with."""
 
     exit_code = EXIT_INTERRUPTED
+
+
+def summarize_error(error: Exception) -> str:
+    """What an error of a library says, in one line, without the full stop; its type where it says nothing."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")

@@ -1,7 +1,8 @@
 """The events of a run, as its journal says them.
 
-Event and field names are those of the task's public logs; `loss` is nats per token on a `training_step` and nats per
-character on a `validation_step`, `elapsed_time` is wall time with evaluations.
+Event and field names are those of the task's public logs; our own fields stand beside them, units in their names.
+`loss` is nats per token on a `training_step` and nats per character on a `validation_step`, `elapsed_time` is wall time
+with evaluations.
 """
 
 from __future__ import annotations
@@ -63,7 +64,7 @@ def write_opening_events(
 
 
 def name_publicly(config: dict[str, Any]) -> dict[str, Any]:
-    """The settings under the short names that public logs have, with those that logs spell otherwise twice."""
+    """The settings under the short names of public logs; two that those spell otherwise stand there by both names."""
     counts = Counter(map(shorten_key, config))
     short = {shorten_key(key): value for key, value in config.items() if counts[shorten_key(key)] == 1}
     return {**short, "lr": config["optimizer.learning_rate"], "val_frac": config["data.val_fraction"]}

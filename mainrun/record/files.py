@@ -67,6 +67,15 @@ def check_temporary_folder() -> None:
         raise MachineError(f"No temporary file can be written: {error.strerror}. Let TMPDIR name a folder.") from error
 
 
+def find_cache_folder() -> Path | None:
+    """The folder for what can be made again; None for a user without a home, as in some containers."""
+    try:
+        home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    except RuntimeError:
+        return None
+    return Path(home, "mainrun")
+
+
 def save_text(path: Path, text: str) -> None:
     """Writes UTF-8 text with line feeds, atomically."""
     with atomic_write(path) as file:
@@ -74,8 +83,13 @@ def save_text(path: Path, text: str) -> None:
 
 
 def save_json(path: Path, value: Any) -> None:
-    """Writes indented JSON, atomically; a NaN or an infinity in it is our own mistake and raises `ValueError`."""
-    save_text(path, json.dumps(value, indent=1, allow_nan=False, ensure_ascii=False) + "\n")
+    """Writes what `format_json` gives, atomically."""
+    save_text(path, format_json(value))
+
+
+def format_json(value: Any) -> str:
+    """Indented JSON as it is stored; a NaN or an infinity in it is our own mistake and raises `ValueError`."""
+    return json.dumps(value, indent=1, allow_nan=False, ensure_ascii=False) + "\n"
 
 
 def load_json(path: Path, *schema_versions: int) -> dict[str, Any]:

@@ -1,7 +1,6 @@
 """The journal of a run: append-only JSON lines, the only wire between training and whatever reads it.
 
-Event and field names are those of the task's public logs; our own fields stand beside them, units in their names.
-`loss` is nats per token on a `training_step` and nats per character on a `validation_step`.
+What its lines say is in `mainrun.record.events`.
 """
 
 import json
@@ -28,18 +27,28 @@ class Journal:
         self._path = path
         try:
             self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-            lock(self._file, path)
+        except OSError as error:
+            raise unwritable(path, error) from error
+        try:
+            self._take_over(keep_bytes)
+        except BaseException:
+            os.close(self._file)
+            raise
+
+    def _take_over(self, keep_bytes: int) -> None:
+        """Locks the file and cuts it back."""
+        try:
+            lock(self._file, self._path)
             num_bytes = os.fstat(self._file).st_size
             if num_bytes >= keep_bytes:
                 os.ftruncate(self._file, keep_bytes)
         except BlockingIOError:
-            raise RequestError(f"Another process is training in {path.parent}. Wait for it, or end it.") from None
+            raise RequestError(f"Another process is training in {self._path.parent}. Wait for it, or end it.") from None
         except OSError as error:
-            raise unwritable(path, error) from error
+            raise unwritable(self._path, error) from error
         if num_bytes < keep_bytes:
-            os.close(self._file)
             raise StoredResultsError(
-                f"{path} is damaged: it has {num_bytes:,} bytes, and its checkpoint counts on {keep_bytes:,}."
+                f"{self._path} is damaged: it has {num_bytes:,} bytes, and its checkpoint counts on {keep_bytes:,}."
             )
 
     def write(self, event: str, **fields: Any) -> None:

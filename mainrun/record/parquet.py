@@ -23,7 +23,6 @@ _UNITS = {
 """The unit by the last part of a column's name; any other column is a count, a name or a plain number."""
 _TYPES = {"int64": pa.int64(), "float64": pa.float64(), "bool": pa.bool_(), "string": pa.string()}
 
-
 MAX_ROWS = 20_000_000
 """Of a table that is read: a small file can unpack to hundreds of millions."""
 

@@ -26,6 +26,9 @@ HASHED_FILES = {
 }
 """Files of a complete run → the field of its record that holds their SHA-256."""
 
+CHECKPOINT_EVERY_S = 30.0
+"""The shortest time between checkpoints, where no other is asked for."""
+
 Status = Literal["running", "complete", "stopped", "failed"]
 
 
@@ -48,7 +51,7 @@ class RunRequest:
     resume: bool = False
     stop_after: int | None = None
     """Step after which the run ends unfinished."""
-    checkpoint_every_s: float = 30.0
+    checkpoint_every_s: float = CHECKPOINT_EVERY_S
     plan_sha256: str | None = None
     """Hash of the plan this run belongs to; None for a run of its own."""
     commit: str | None = None
@@ -58,7 +61,7 @@ class RunRequest:
     beside: Path | None = None
     """Folder of a finished run of the same comparison: the code and kind of machine must be the same."""
     keep_weights: bool = False
-    """Whether the final weights are stored, for who wants to measure with them again."""
+    """Whether the final weights are stored, so that `mainrun.probe` can measure with them again."""
     keep_checkpoints: bool = False
     """Whether every checkpoint is kept, so that any stretch of the run can be trained again."""
 
@@ -103,7 +106,7 @@ class RunRecord:
 def load_run_record(folder: Path) -> dict[str, Any]:
     """A stored `run.json`; `StoredResultsError` where it is absent, damaged or of another schema version.
 
-    One of the first schema comes in today's words.
+    One of the first schema comes back with its configuration under today's keys.
     """
     record = load_json(folder / FILE_NAME, SCHEMA_VERSION, FLAT_SCHEMA_VERSION)
     if record["schema_version"] == FLAT_SCHEMA_VERSION:
@@ -118,7 +121,7 @@ def load_run_record(folder: Path) -> dict[str, Any]:
 
 
 def mark_failed(folder: Path, reason: str) -> None:
-    """Records how a run ended that could not say so itself; nothing where it is not running by its record."""
+    """Records why a run failed that could not say so itself; nothing where its record does not say it is running."""
     if (folder / FILE_NAME).exists():
         record = load_run_record(folder)
         if record["status"] == "running":

@@ -1,4 +1,4 @@
-"""Records of the first schema, whose configuration was flat, in the words of today's."""
+"""Configurations of the first schema, which were flat, under today's dotted keys."""
 
 from collections.abc import Mapping
 from typing import Any

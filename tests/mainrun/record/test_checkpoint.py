@@ -7,6 +7,7 @@ import torch
 
 from mainrun.record.checkpoint import CheckpointFolder
 from mainrun.record.errors import MachineError, StoredResultsError
+from mainrun.record.files import compute_sha256
 
 
 @pytest.fixture
@@ -79,6 +80,15 @@ def test_a_damaged_checkpoint_is_refused_with_its_name(damage: str, folder: Path
     path.write_bytes({"flip": bytes(content), "cut": path.read_bytes()[:-1], "empty": b""}[damage])
     with pytest.raises(StoredResultsError, match=path.name):
         CheckpointFolder(folder, 0).load()
+
+
+@pytest.mark.parametrize("content", [b"no tensors", b""])
+def test_a_file_of_the_right_name_that_is_no_checkpoint_is_refused_in_one_line(content: bytes, folder: Path) -> None:
+    folder.mkdir(parents=True)
+    (folder / f"{compute_sha256(content)}.pt").write_bytes(content)
+    with pytest.raises(StoredResultsError, match=r"is none: .*\. Delete it\.$") as refused:
+        CheckpointFolder(folder, 0).load()
+    assert "\n" not in str(refused.value)
 
 
 def test_a_save_that_is_refused_keeps_the_state_before(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

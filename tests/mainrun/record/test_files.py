@@ -8,6 +8,7 @@ from mainrun.record.files import (
     atomic_write,
     compute_file_sha256,
     compute_sha256,
+    find_cache_folder,
     load_json,
     make_folder,
     save_json,
@@ -129,3 +130,19 @@ def test_hashes_of_bytes_and_files_are_plain_sha_256(tmp_path: Path) -> None:
     expected = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
     assert compute_sha256(b"abc") == compute_file_sha256(tmp_path / "a") == expected
     assert compute_sha256(memoryview(b"abc")) == hashlib.sha256(b"abc").hexdigest()
+
+
+def test_the_cache_is_where_the_user_says_else_below_the_home_and_nowhere_without_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    assert find_cache_folder() == tmp_path / "cache" / "mainrun"
+    monkeypatch.setenv("XDG_CACHE_HOME", "")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert find_cache_folder() == tmp_path / ".cache" / "mainrun"
+
+    def refuse() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "home", refuse)
+    assert find_cache_folder() is None

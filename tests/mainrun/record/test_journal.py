@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from mainrun.record.errors import MachineError, StoredResultsError
+from mainrun.record.errors import MachineError, RequestError, StoredResultsError
 from mainrun.record.journal import Journal
 
 
@@ -104,3 +104,28 @@ def test_a_journal_shorter_than_what_it_is_to_keep_is_refused_not_filled_up(tmp_
     with pytest.raises(StoredResultsError, match="log"), Journal(tmp_path / "log", 100):
         pass
     assert (tmp_path / "log").read_text() == '{"event": "kept"}\n'
+
+
+def count_open_files() -> int:
+    return len(list(Path("/dev/fd").iterdir()))
+
+
+def test_a_journal_that_another_writes_is_refused_and_not_left_open(tmp_path: Path) -> None:
+    with Journal(tmp_path / "log"):
+        before = count_open_files()
+        with pytest.raises(RequestError, match="Another process is training"):
+            Journal(tmp_path / "log")
+        assert count_open_files() == before
+
+
+def test_a_journal_that_cannot_be_cut_back_is_refused_and_not_left_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(file: int, num_bytes: int) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(os, "ftruncate", refuse)
+    before = count_open_files()
+    with pytest.raises(MachineError, match="Input/output error"):
+        Journal(tmp_path / "log")
+    assert count_open_files() == before
