@@ -17,12 +17,12 @@ from mainrun.metric.full_loss import compute_full_loss, sum_by_title
 from mainrun.provenance import compute_weights_sha256
 from mainrun.recipes import build_named_config
 from mainrun.record.console import run_program
-from mainrun.record.errors import EXIT_DONE, StoredResultsError, summarize_error
+from mainrun.record.errors import EXIT_DONE, ProgramError, StoredResultsError, summarize_error
 from mainrun.record.files import make_folder, save_json
 from mainrun.record.run_record import RunRequest
 from mainrun.record.tensors import load_tensors
 from mainrun.step import TrainingState
-from mainrun.train import build_parser, build_request
+from mainrun.train import build_parser, build_request, say_error
 
 FILE_NAME = "probe.json"
 SCHEMA_VERSION = 1
@@ -36,8 +36,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--weights", type=Path, required=True, metavar="FILE", help="kept weights of the run")
     given = parser.parse_args(arguments)
     request = build_request(given)
-    make_folder(request.out)
-    save_json(request.out / FILE_NAME, {"schema_version": SCHEMA_VERSION, **probe(request, given.weights)})
+    try:
+        make_folder(request.out)
+        save_json(request.out / FILE_NAME, {"schema_version": SCHEMA_VERSION, **probe(request, given.weights)})
+    except ProgramError as error:
+        say_error(error)
+        return error.exit_code
     return EXIT_DONE
 
 

@@ -34,19 +34,19 @@ def main(arguments: list[str] | None = None) -> int:
             full = f", full {progress.full_loss.loss_nats_per_char:.4f}" if progress.full_loss else ""
             print(f"step {progress.step}/{progress.max_steps}: frozen {loss}{full}", file=sys.stderr, flush=True)
     except ProgramError as error:
-        _say_error(error)
+        say_error(error)
         return error.exit_code
     except KeyboardInterrupt:
         print("interrupted: go on with --resume", file=sys.stderr)
         return EXIT_INTERRUPTED
     except Exception as error:
         if fault := find_machine_fault(error):
-            _say_error(fault)
+            say_error(fault)
             return fault.exit_code
         traceback.print_exc()
         if not _is_out_of_memory(error):
             return EXIT_BUG
-        _say_error(OUT_OF_MEMORY)
+        say_error(OUT_OF_MEMORY)
         mark_failed(request.out, OUT_OF_MEMORY)
         return RunError.exit_code
     print(make_inert(str(request.out)))
@@ -98,7 +98,7 @@ def build_request(given: argparse.Namespace) -> RunRequest:
         if given.stop_after is not None and given.stop_after < 0:
             raise RequestError(f"--stop-after takes a step from 0 on, not {given.stop_after}.")
     except RequestError as error:
-        _say_error(error)
+        say_error(error)
         raise SystemExit(error.exit_code) from None
     return RunRequest(
         recipe=given.recipe,
@@ -135,7 +135,8 @@ def parse_settings(texts: list[str]) -> dict[str, str]:
     return settings
 
 
-def _say_error(error: ProgramError | str) -> None:
+def say_error(error: ProgramError | str) -> None:
+    """Prints an error to stderr, with nothing in it that a terminal obeys."""
     text = make_inert(str(error), keep="\n")
     print(f"error: {text}", file=sys.stderr)
 
