@@ -15,7 +15,15 @@ class OfPreset:
     factor: Fraction
 
 
-RECIPES: dict[str, Mapping[str, Value | OfPreset]] = {
+@dataclass(frozen=True)
+class AtPreset:
+    """A setting that is not the baseline's at one preset alone."""
+
+    preset: str
+    value: Value
+
+
+RECIPES: dict[str, Mapping[str, Value | OfPreset | AtPreset]] = {
     "baseline": {},
     "optimized": {
         "optimizer.name": "adamw",
@@ -27,6 +35,7 @@ RECIPES: dict[str, Mapping[str, Value | OfPreset]] = {
         "data.tokenizer": "unigram",
         "model.n_head": OfPreset(Fraction(1, 2)),
         "model.d_model": OfPreset(Fraction(5, 8)),
+        "model.dropout": AtPreset("mainrun", 0.2),
         "model.positions": "rope",
         "model.shifts": True,
         "optimizer.name": "muon",
@@ -91,11 +100,15 @@ def get_recipe(name: str, preset: str) -> Mapping[str, Value]:
     """What the recipe of that name says at a preset; `RequestError` with the nearest name where there is none."""
     if name not in RECIPES:
         raise unknown_name("recipe", name, RECIPES)
-    scale = get_preset(preset).scale
-    return {
-        key: _scale(scale[key], value.factor) if isinstance(value, OfPreset) else value
-        for key, value in RECIPES[name].items()
-    }
+    scale, settings = get_preset(preset).scale, dict[str, Value]()
+    for key, given in RECIPES[name].items():
+        if isinstance(given, OfPreset):
+            settings[key] = _scale(scale[key], given.factor)
+        elif not isinstance(given, AtPreset):
+            settings[key] = given
+        elif given.preset == preset:
+            settings[key] = given.value
+    return settings
 
 
 def build_named_config(recipe: str, preset: str, settings: Mapping[str, str]) -> Config:

@@ -5,7 +5,7 @@ import pytest
 from mainrun.config import find_changes
 from mainrun.data.corpus import CorpusSource
 from mainrun.data.streams import prepare_data
-from mainrun.recipes import PRESETS, RECIPES, OfPreset, build_named_config, get_preset, get_recipe
+from mainrun.recipes import PRESETS, RECIPES, AtPreset, OfPreset, build_named_config, get_preset, get_recipe
 from mainrun.record.errors import RequestError
 from mainrun.sizes import compute_step_flops
 
@@ -91,7 +91,18 @@ def test_a_factor_is_of_the_presets_own_value() -> None:
         assert (model.d_model, model.n_head) == (width, heads)
 
 
+def test_what_is_said_at_one_preset_is_the_baselines_at_the_others() -> None:
+    dropouts = {preset: build_named_config("frontier", preset, {}).model.dropout for preset in PRESETS}
+    assert dropouts == {"quick": 0.1, "laptop": 0.1, "mainrun": 0.2}
+    assert "model.dropout" not in get_recipe("frontier", "laptop")
+
+
 def test_a_factor_that_does_not_divide_evenly_is_a_mistake_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(RECIPES, "odd", {"model.n_head": OfPreset(Fraction(1, 3))})
     with pytest.raises(AssertionError, match="4 is not divided evenly by 1/3"):
         get_recipe("odd", "quick")
+
+
+def test_a_preset_that_a_recipe_names_is_one() -> None:
+    named = [given.preset for recipe in RECIPES.values() for given in recipe.values() if isinstance(given, AtPreset)]
+    assert set(named) <= set(PRESETS)
