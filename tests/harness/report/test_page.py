@@ -87,7 +87,7 @@ def test_a_conclusion_gives_the_gain_that_the_ranking_gives(name: str) -> None:
         assert f" {format_percent(abs(gains[pair['candidate']]), 2)} " in conclusion.partition("(95 %")[0]
 
 
-@pytest.mark.parametrize(("name", "is_named"), [("mainrun-frontier", True), ("frontier-laptop", False)])
+@pytest.mark.parametrize(("name", "is_named"), [("mainrun-former", True), ("mainrun-frontier", False)])
 def test_what_cannot_be_vouched_for_is_named_where_it_is_counted(name: str, is_named: bool) -> None:
     document = load_document(ROOT / "results" / name)
     said = "Cannot be vouched for: The full loss is one that the training losses lead to."
