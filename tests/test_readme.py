@@ -98,6 +98,15 @@ def test_the_tables_of_the_frontier_are_those_of_the_committed_comparisons(part:
     hold_part("docs/frontier.md", part, describe_recipes(load_at_laptop(f"frontier-{part}")))
 
 
+def test_what_the_schedule_is_worth_is_that_of_the_committed_comparison() -> None:
+    document = load_document(ROOT / "results" / "frontier-schedule")
+    assert document["preset"] == "laptop" and document["seeds"] == list(range(1337, 1343))
+    [pair] = document["pairs"]
+    assert {change["key"].partition(".")[0] for change in pair["changes"]} == {"schedule"}
+    assert pair["verdict"]["word"] == "EQUIVALENT" and pair["verdict"]["interval_95"]["high_percent"] < 0
+    hold_part("docs/frontier.md", "schedule", describe_recipes(document))
+
+
 def test_what_was_left_out_of_the_frontier_harmed_or_was_worth_nothing() -> None:
     pairs = {pair["candidate"]: pair for pair in load_at_laptop("frontier-left-out")["pairs"]}
     changes = {name: {change["key"] for change in pair["changes"]} for name, pair in pairs.items()}

@@ -16,7 +16,7 @@ from harness.verify.verify import verify
 RESULTS = Path(__file__).parents[1] / "results"
 REFERENCES = (
     "quick-synthetic", "quick-seeds", "mainrun-frontier", "mainrun-former", "frontier-laptop", "frontier-ablation",
-    "frontier-rdrop", "frontier-parts", "frontier-left-out", "frontier-former",
+    "frontier-rdrop", "frontier-parts", "frontier-schedule", "frontier-left-out", "frontier-former",
 )  # fmt: skip
 """Committed comparisons; a folder of results may hold others that stay on their machine."""
 ANYWHERE = {"official-data", "pre-trained-weights", "pdf-attachments", "replay", "kept-weights", "stored-findings"}
@@ -80,7 +80,7 @@ def test_the_ranges_of_honest_runs_hold_every_run_that_is_committed() -> None:
             coverage = run.record["sizes"]["coverage"]
             losses += [event["loss"] / coverage / event["full_loss_nats_per_char"] for event in whole]
     ends = f"{min(losses):.3f} to {max(losses):.3f}"
-    assert f"{ends}: all {len(losses)} evaluations of the runs in `results/`" in document
+    assert f"{ends}: all {len(losses):,} evaluations of the runs in `results/`" in document
     usual, more = sorted(ratios[False]), sorted(ratios[True])
     assert f"{usual[-1]:.3f}" == "1.289"
     ends = f"{usual[0]:.3f} to {usual[-2]:.3f}: all runs in `results/` but `dropout0.1` at `mainrun`: 1.289"
