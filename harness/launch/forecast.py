@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from harness.launch.estimate import Work, estimate_run_s, find_work, measure_speed
 from harness.launch.job import Launcher
-from harness.launch.shares import choose_num_threads
+from harness.launch.shares import share_machine
 from harness.launch.training import build_training_job, train_for
 from harness.plan.plan import Arm, Plan, PlannedRun
 from harness.plan.request import CompareRequest
@@ -58,9 +58,7 @@ def _measure(request: CompareRequest, plan: Plan, arm: Arm, work: Work, launcher
     num_steps = work.num_telling_steps
     with make_scratch_folder() as scratch:
         job = build_training_job(request, plan, PlannedRun(arm.name, plan.seeds[0]), scratch / "run", "none")
-        num_threads = choose_num_threads(request.threads, request.jobs or 1)
-        name, own_gpu = f"{arm.name} for {num_steps} steps", request.device != "cpu"
-        job = replace(job, name=name, num_threads=num_threads, own_gpu=own_gpu)
+        job = share_machine(replace(job, name=f"{arm.name} for {num_steps} steps"), request)
         began = time.monotonic()
         if isinstance(train_for(num_steps, job, launcher), str):
             return None

@@ -12,7 +12,7 @@ from harness.launch.job import KEEP_CHECKPOINTS, KEEP_WEIGHTS, Job, Launcher
 from harness.launch.progress import ProgressDisplay
 from harness.launch.reuse import Offers, move_job, take_over
 from harness.launch.schedule import Task, run_tasks
-from harness.launch.shares import choose_num_threads
+from harness.launch.shares import share_machine
 from harness.launch.training import TrainingTask, build_training_job
 from harness.plan.arms_file import load_arms
 from harness.plan.plan import Arm, Plan, PlannedRun
@@ -142,7 +142,7 @@ class _Stage:
 
     def _build_command(self, run: PlannedRun) -> Job:
         job = build_command_job(self.commands[run.arm], run, get_run_folder(self.folder, run))
-        return self._share_machine(job)
+        return share_machine(job, self.request)
 
     def _build_job(self, run: PlannedRun) -> Job:
         # Threads may differ where that is asked for, and a node of a cluster does not have the folder of another run.
@@ -152,13 +152,7 @@ class _Stage:
         more = [option for option, is_asked in kept.items() if is_asked]
         folder = get_run_folder(self.folder, run)
         job = build_training_job(self.request, self.plan, run, folder, self.plan_sha256, beside, more)
-        return self._share_machine(job)
-
-    def _share_machine(self, job: Job) -> Job:
-        num_at_once = self.request.jobs or 1
-        num_threads = choose_num_threads(self.request.threads, num_at_once)
-        own_gpu = self.request.device != "cpu" and (num_at_once > 1 or self.request.launcher != LOCAL)
-        return replace(job, num_threads=num_threads, own_gpu=own_gpu)
+        return share_machine(job, self.request)
 
     def _find_trained(self, arm: Arm) -> Path | None:
         """The folder of a complete run with the code of an arm; all others with it have to be trained as it was."""

@@ -2,7 +2,12 @@
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
+
+from harness.launch.choose import LOCAL
+from harness.launch.job import Job
+from harness.plan.request import CompareRequest
 
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "RAYON_NUM_THREADS")
 """Variables that the libraries of torch and of the tokenizer take their number of threads from."""
@@ -15,6 +20,14 @@ def count_cores() -> int:
         return len(os.sched_getaffinity(0))
     except AttributeError:  # macOS has no such list
         return os.cpu_count() or 1
+
+
+def share_machine(job: Job, request: CompareRequest) -> Job:
+    """The job with the threads of one of as many as are asked for at once, and a GPU where it is not alone."""
+    num_at_once = request.jobs or 1
+    num_threads = choose_num_threads(request.threads, num_at_once)
+    own_gpu = request.device != "cpu" and (num_at_once > 1 or request.launcher != LOCAL)
+    return replace(job, num_threads=num_threads, own_gpu=own_gpu)
 
 
 def choose_num_threads(num_threads: int | None, num_at_once: int) -> int | None:
