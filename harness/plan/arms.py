@@ -72,6 +72,13 @@ def type_arm(arm: Arm) -> str:
     return typed if is_unnamed else f"{arm.name}={typed}"
 
 
+def type_whole(arm: Arm) -> str:
+    """The arm that an ablation takes apart, as it is typed, with its settings."""
+    typed = arm.recipe if arm.name == arm.recipe else f"{arm.name}={arm.recipe}"
+    changes = ",".join(f"{key}={value}" for key, value in arm.settings.items())
+    return f"{typed}:{changes}" if changes else typed
+
+
 def _look_up(arm: ArmRequest, from_file: Mapping[str, ArmRequest], commands: Collection[str]) -> ArmRequest:
     """The arm, or what stands by its recipe's name in the arms file, with what is typed on top."""
     if arm.recipe in commands and arm == ArmRequest(arm.recipe, arm.recipe):
