@@ -43,7 +43,7 @@ RECIPES: dict[str, Mapping[str, Value | OfPreset]] = {
 CHANGE_UNITS: dict[str, tuple[str, ...]] = {
     "optimizer": ("optimizer.name", "optimizer.learning_rate"),
     "schedule": ("schedule.name", "schedule.warmup_fraction"),
-    "rdrop": ("model.n_head", "model.d_model", "training.rdrop"),
+    "width": ("model.n_head", "model.d_model"),
 }
 """Settings that are ablated together, because one without the other is no sensible recipe; any other stands alone.
 

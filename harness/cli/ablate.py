@@ -5,6 +5,7 @@ import argparse
 from harness.cli.answer import Answer
 from harness.cli.compare import train
 from harness.cli.options import Verbs, build_json_option, build_training_options
+from harness.plan.arm_syntax import WHOLE_FORM
 from mainrun.recipes import RECIPES
 
 DEFAULT_RECIPE = "optimized"
@@ -18,8 +19,8 @@ def add_to(verbs: Verbs) -> None:
         parents=[build_training_options(), build_json_option()],
         allow_abbrev=False,
     )
-    parser.add_argument("ablate", nargs="?", metavar="RECIPE",
-                        help=f"one of: {', '.join(RECIPES)} (default: {DEFAULT_RECIPE})")  # fmt: skip
+    parser.add_argument("ablate", nargs="?", metavar="ARM",
+                        help=f"{WHOLE_FORM} (default: {DEFAULT_RECIPE}). Recipes: {', '.join(RECIPES)}")  # fmt: skip
     parser.set_defaults(run=run, recipes=[], settings=[], sweeps=[], against=None, arms=None, repo=None)
 
 

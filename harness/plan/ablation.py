@@ -7,6 +7,7 @@ Arms that come to the same configuration are one arm.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from harness.plan.arm_syntax import ArmRequest
 from mainrun.config import find_changes, shorten_key
 from mainrun.recipes import CHANGE_UNITS, build_named_config, get_recipe
 from mainrun.record.errors import RequestError
@@ -18,7 +19,7 @@ class Unit:
 
     name: str
     settings: dict[str, str]
-    """Key → the recipe's value, as `--set` text."""
+    """Key → the whole's value, as `--set` text."""
     keys: tuple[str, ...]
     """All keys in which the configurations differ by them."""
 
@@ -38,24 +39,28 @@ class Ablation:
     """The arms of an ablation, and which two each unit is measured between."""
 
     recipe: str
+    """Name of the arm that is the whole."""
     arms: dict[str, dict[str, str]]
-    """Arm → `--set` values on the baseline; the baseline first, the whole recipe, under its own name, last."""
+    """Arm → `--set` values on the baseline; the baseline first, the whole, under its own name, last."""
     ladder: tuple[Step, ...]
     leave_one_out: tuple[Step, ...]
 
 
-def plan_ablation(recipe: str, preset: str) -> Ablation:
-    """The ablation of a named recipe; `RequestError` for an unknown name and for one that changes nothing."""
-    if "@" in recipe:
+def plan_ablation(whole: ArmRequest, preset: str) -> Ablation:
+    """The ablation of an arm; `RequestError` for an unknown name and for an arm that changes nothing."""
+    if whole.revision is not None:
         raise RequestError(
-            f"ablate takes a recipe apart with the code that is here, and '{recipe}' names a revision. Check that "
+            f"ablate takes a recipe apart with the code that is here, and '{whole.name}' names a revision. Check that "
             "revision out into a folder of its own (git worktree add), and run ablate there."
         )
-    units = find_units(recipe, preset)
+    units = find_units(whole, preset)
     if not units:
-        raise RequestError(f"The recipe '{recipe}' changes nothing in the baseline: there is nothing to ablate.")
+        raise RequestError(f"'{whole.name}' changes nothing in the baseline: there is nothing to ablate.")
     arms: dict[str, dict[str, str]] = {"baseline": {}}
-    named = {build_named_config("baseline", preset, {}): "baseline", build_named_config(recipe, preset, {}): recipe}
+    named = {
+        build_named_config("baseline", preset, {}): "baseline",
+        build_named_config(whole.recipe, preset, whole.settings): whole.name,
+    }
 
     def place_arm(name: str, members: Sequence[Unit]) -> str:
         settings = _join(preset, members, units)
@@ -74,29 +79,34 @@ def plan_ablation(recipe: str, preset: str) -> Ablation:
             unit.name,
             unit.keys,
             place_arm(f"without-{unit.name}", [other for other in units if other is not unit]),
-            recipe,
+            whole.name,
         )
         for unit in units
     ]
-    return Ablation(recipe, {**arms, recipe: _join(preset, units, units)}, tuple(ladder), tuple(leave_one_out))
+    if whole.name in arms:
+        raise RequestError(f"Two arms would be called '{whole.name}'. Give a name in front: NAME={whole.recipe}…")
+    return Ablation(whole.name, {**arms, whole.name: _join(preset, units, units)}, tuple(ladder), tuple(leave_one_out))
 
 
-def find_units(recipe: str, preset: str) -> list[Unit]:
-    """The change units between the baseline and the recipe of that name, from the computed difference of the two."""
-    baseline, whole = (build_named_config(name, preset, {}).flatten() for name in ("baseline", recipe))
-    given = {key: value for key, value in get_recipe(recipe, preset).items() if baseline.get(key) != value}
+def find_units(whole: ArmRequest, preset: str) -> list[Unit]:
+    """The change units between the baseline and an arm, from the computed difference of the two."""
+    baseline = build_named_config("baseline", preset, {}).flatten()
+    config = build_named_config(whole.recipe, preset, whole.settings).flatten()
+    # What a recipe says of a kind that the arm does not have is not there.
+    texts = {key: str(value) for key, value in get_recipe(whole.recipe, preset).items() if config.get(key) == value}
+    for name, text in whole.settings.items():
+        texts[next(key for key in config if shorten_key(key) == shorten_key(name))] = text
+    given = {key: text for key, text in texts.items() if baseline.get(key) != config[key]}
     keys: dict[str, list[str]] = {name: [] for name in CHANGE_UNITS}
-    for key in find_changes(baseline, whole):
+    for key in find_changes(baseline, config):
         keys.setdefault(_find_unit(key, is_given=key in given and key in baseline), []).append(key)
     return [
-        Unit(name, {key: str(given[key]) for key in own if key in given}, tuple(own))
-        for name, own in keys.items()
-        if own
+        Unit(name, {key: given[key] for key in own if key in given}, tuple(own)) for name, own in keys.items() if own
     ]
 
 
 def _find_unit(key: str, *, is_given: bool) -> str:
-    """The unit of a setting that changes; what the recipe does not itself change comes with the kind that it chose."""
+    """The unit of a setting that changes; what the whole does not itself change comes with the kind that it chose."""
     if not is_given:
         key = f"{key.partition('.')[0]}.name"
     return next((name for name, keys in CHANGE_UNITS.items() if key in keys), shorten_key(key))

@@ -11,6 +11,8 @@ from mainrun.record.errors import RequestError
 from mainrun.record.inert import make_inert
 
 FORM = "[NAME=]RECIPE[@REVISION][:key=value,…]"
+WHOLE_FORM = "[NAME=]RECIPE[:key=value,…]"
+"""Of the arm that an ablation takes apart, by the code that is here."""
 SWEEP_FORM = "[NAME=]RECIPE[@REVISION]:key=v,v,…[,key=v,…]"
 MAX_ARMS = 100
 """Of one sweep: a slip in a list of lists is found before the training, not after it."""

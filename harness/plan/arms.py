@@ -81,6 +81,13 @@ def type_arm(arm: Arm) -> str:
     return format_arm(arm.name, arm.recipe, {}, revision)
 
 
+def type_whole(arm: Arm) -> str:
+    """The arm that an ablation takes apart, as it is typed, with its settings."""
+    typed = arm.recipe if arm.name == arm.recipe else f"{arm.name}={arm.recipe}"
+    changes = ",".join(f"{key}={value}" for key, value in arm.settings.items())
+    return f"{typed}:{changes}" if changes else typed
+
+
 def _look_up(text: str, from_file: Mapping[str, ArmRequest]) -> str:
     """The text of an arm, where its recipe is an arm of the file that one with what is typed on top."""
     arm = parse_arm(text)

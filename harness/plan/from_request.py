@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from harness.plan.ablation import plan_ablation
-from harness.plan.arm_syntax import ArmRequest, name_arms
+from harness.plan.arm_syntax import ArmRequest, name_arms, parse_arm
 from harness.plan.arms import check_against, resolve_arms
 from harness.plan.arms_file import load_arms, load_recipes
 from harness.plan.changes import FILE_NAME as PATCH_NAME
@@ -26,7 +26,7 @@ from mainrun.record.run_record import FILE_NAME as RECORD_NAME
 _ADVICE = "Continue it with --resume or choose another --out."
 _OPTIONS = {
     "preset": "--preset", "corpus": "--data", "arms": "ARM or --set", "seeds": "--seeds",
-    "title_column": "--title-column", "ablation": "RECIPE of ablate", "margin_percent": "--margin",
+    "title_column": "--title-column", "ablation": "ARM of ablate", "margin_percent": "--margin",
     "against": "--against", "sources": "--arms", "code_changes": "code of an arm",
 }  # fmt: skip
 """Field of a plan → what on the command line gives it."""
@@ -54,11 +54,12 @@ def plan_request(request: CompareRequest) -> tuple[Plan, Path]:
     request = resolve_arms(request, load_recipes(request.arms_file) if request.arms_file else {}, list(external))
     if any(name in external for name in request.recipes):
         return _conclude(plan_external(request, folder, begun, external), request), folder
-    ablation = plan_ablation(request.ablate, request.preset) if request.ablate else None
-    arms = name_arms(request.recipes, request.settings)
-    if ablation:
+    ablation, arms = None, name_arms(request.recipes, request.settings)
+    if request.ablate:
+        whole = parse_arm(request.ablate)
+        ablation = plan_ablation(whole, request.preset)
         arms = [ArmRequest(name, "baseline", settings) for name, settings in ablation.arms.items()]
-        arms[-1] = ArmRequest(ablation.recipe, ablation.recipe, {})
+        arms[-1] = whole
     check_against(request.against, [arm.name for arm in arms])
     plan = plan_comparison(folder.resolve().name, arms, request, begun, ablation)
     return _conclude(plan, request), folder

@@ -29,7 +29,7 @@ class CompareRequest:
     against: str = FIRST
     """Whom every arm is compared with: see `Plan.against`."""
     ablate: str | None = None
-    """The recipe whose changes are taken apart, instead of comparing `recipes`."""
+    """The arm, as typed, whose changes are taken apart, instead of comparing `recipes`."""
     margin_percent: float = MARGIN_PERCENT
     device: str = "auto"
     precision: str = "auto"

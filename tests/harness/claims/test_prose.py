@@ -15,6 +15,7 @@ import pytest
 
 from harness.analyse.ablation import describe_ablation
 from harness.plan.ablation import plan_ablation
+from harness.plan.arm_syntax import parse_arm
 from harness.report.figure_list import FIGURES
 from harness.report.render import render_html, render_markdown
 from harness.store.document import load_document
@@ -40,7 +41,7 @@ def documents(
         "failed": load_document(folder / "failed"),
     }
     documents["ablation"] = copy.deepcopy(documents["tiny"])
-    planned = plan_ablation("optimized", "quick")
+    planned = plan_ablation(parse_arm("optimized"), "quick")
     verdict = documents["tiny"]["pairs"][0]["verdict"]
     stored = {name: [vars(step) for step in getattr(planned, name)] for name in ("ladder", "leave_one_out")}
     finals = dict.fromkeys(planned.arms, 2.0)

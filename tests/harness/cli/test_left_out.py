@@ -70,11 +70,12 @@ def test_printed_commands_with_a_folder_of_several_words_can_be_typed(
     assert f"--logdir '{out}/logs/tensorboard'\n" in capsys.readouterr().out
 
 
-def test_resume_of_an_ablation_needs_no_recipe_and_no_verb(
-    launcher: FakeLauncher, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("arm", ["frontier", "frontier:rdrop=0", "single=frontier:rdrop=0,order=fixed"])
+def test_resume_of_an_ablation_needs_no_arm_and_no_verb(
+    arm: str, launcher: FakeLauncher, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "a"
-    interrupt(launcher, "ablate", "frontier", "--out", out, "--seeds", "3")
+    interrupt(launcher, "ablate", arm, "--out", out, "--seeds", "3")
     for verb in ("ablate", "compare"):
         capsys.readouterr()
         assert run(verb, "--resume", "--out", out, "--dry-run", "--json") == 0

@@ -17,6 +17,7 @@ from harness.comparison import run_comparison
 from harness.formats import format_ends, format_loss
 from harness.launch.progress import ProgressDisplay
 from harness.plan.ablation import find_units, plan_ablation
+from harness.plan.arm_syntax import parse_arm
 from harness.plan.request import CompareRequest
 from harness.report.change_section import format_impact
 from harness.report.curves import build_curves
@@ -37,6 +38,8 @@ FLOORS = {
     "without-schedule": 3.05,
     "optimized": 2.95,
 }
+CHANGED = ("single=frontier:rdrop=0", "frontier:optimizer=adamw", "own=baseline:order=shuffled,dropout=0.2")
+"""Arms that no recipe is."""
 FRESH = 6.93
 """Nats per token of a fresh model with the vocabulary of `quick`, ln 1,024."""
 
@@ -58,23 +61,25 @@ def ablated(_private_cache: None, tmp_path_factory: pytest.TempPathFactory) -> P
 
 
 @pytest.mark.parametrize("preset", PRESETS)
-@pytest.mark.parametrize("recipe", RECIPES)
-def test_the_units_together_are_the_recipe(recipe: str, preset: str) -> None:
-    settings = {key: value for unit in find_units(recipe, preset) for key, value in unit.settings.items()}
-    assert build_named_config("baseline", preset, settings) == build_named_config(recipe, preset, {})
+@pytest.mark.parametrize("arm", [*RECIPES, *CHANGED])
+def test_the_units_together_are_the_arm(arm: str, preset: str) -> None:
+    whole = parse_arm(arm)
+    settings = {key: value for unit in find_units(whole, preset) for key, value in unit.settings.items()}
+    expected = build_named_config(whole.recipe, preset, whole.settings)
+    assert build_named_config("baseline", preset, settings) == expected
 
 
-@pytest.mark.parametrize("recipe", ["optimized", "frontier"])
-def test_every_arm_of_an_ablation_can_be_trained(recipe: str) -> None:
+@pytest.mark.parametrize("arm", ["optimized", "frontier", *CHANGED])
+def test_every_arm_of_an_ablation_can_be_trained(arm: str) -> None:
     """No unit needs another one."""
-    for settings in plan_ablation(recipe, "quick").arms.values():
+    for settings in plan_ablation(parse_arm(arm), "quick").arms.values():
         build_named_config("baseline", "quick", settings)
 
 
-@pytest.mark.parametrize("recipe", ["optimized", "frontier"])
-def test_two_neighbouring_arms_differ_in_the_unit_between_them_and_in_nothing_else(recipe: str) -> None:
+@pytest.mark.parametrize("arm", ["optimized", "frontier", *CHANGED])
+def test_two_neighbouring_arms_differ_in_the_unit_between_them_and_in_nothing_else(arm: str) -> None:
     """Also where the optimizer of one brings a default that is not the baseline's, such as its weight decay."""
-    ablation = plan_ablation(recipe, "quick")
+    ablation = plan_ablation(parse_arm(arm), "quick")
     configs = {
         arm: build_named_config("baseline", "quick", settings).flatten() for arm, settings in ablation.arms.items()
     }
@@ -84,7 +89,7 @@ def test_two_neighbouring_arms_differ_in_the_unit_between_them_and_in_nothing_el
 
 
 def test_an_optimizer_changes_with_its_learning_rate() -> None:
-    units = {unit.name: set(unit.settings) for unit in find_units("optimized", "quick")}
+    units = {unit.name: set(unit.settings) for unit in find_units(parse_arm("optimized"), "quick")}
     assert units == {
         "optimizer": {"optimizer.name", "optimizer.learning_rate"},
         "schedule": {"schedule.warmup_fraction"},
@@ -93,13 +98,13 @@ def test_an_optimizer_changes_with_its_learning_rate() -> None:
 
 
 def test_what_only_one_of_two_optimizers_reads_comes_with_the_optimizer() -> None:
-    [optimizer] = [unit for unit in find_units("optimized", "quick") if unit.name == "optimizer"]
+    [optimizer] = [unit for unit in find_units(parse_arm("optimized"), "quick") if unit.name == "optimizer"]
     own = {f"optimizer.{name}" for name in ("momentum", "beta1", "beta2", "eps")}
     assert set(optimizer.keys) == {*optimizer.settings, *own}
 
 
 def test_the_ladder_goes_from_the_baseline_to_the_whole_and_equal_arms_are_one() -> None:
-    ablation = plan_ablation("optimized", "quick")
+    ablation = plan_ablation(parse_arm("optimized"), "quick")
     assert [(step.before, step.after) for step in ablation.ladder] == [
         ("baseline", "with-1-optimizer"),
         ("with-1-optimizer", "with-2-schedule"),
@@ -115,18 +120,24 @@ def test_the_ladder_goes_from_the_baseline_to_the_whole_and_equal_arms_are_one()
 
 def test_a_recipe_with_one_change_needs_two_arms(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(RECIPES, "decayed", {"optimizer.weight_decay": 0.1})
-    ablation = plan_ablation("decayed", "quick")
+    ablation = plan_ablation(parse_arm("decayed"), "quick")
     assert list(ablation.arms) == ["baseline", "decayed"]
     assert ablation.ladder == ablation.leave_one_out
 
 
 def test_nothing_to_ablate_is_a_wrong_request() -> None:
     with pytest.raises(RequestError, match="changes nothing"):
-        plan_ablation("baseline", "quick")
+        plan_ablation(parse_arm("baseline"), "quick")
     with pytest.raises(RequestError, match="'optimized'"):
-        plan_ablation("optimised", "quick")
+        plan_ablation(parse_arm("optimised"), "quick")
     with pytest.raises(RequestError, match="'optimized@main' names a revision"):
-        plan_ablation("optimized@main", "quick")
+        plan_ablation(parse_arm("optimized@main"), "quick")
+
+
+@pytest.mark.parametrize("name", ["baseline", "with-1-optimizer", "without-schedule"])
+def test_an_arm_that_is_called_as_one_of_its_parts_is_a_wrong_request(name: str) -> None:
+    with pytest.raises(RequestError, match=f"Two arms would be called '{name}'"):
+        plan_ablation(parse_arm(f"{name}=optimized"), "quick")
 
 
 def test_the_parts_of_the_ladder_add_up_to_the_whole(ablated: Path) -> None:
