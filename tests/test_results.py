@@ -5,6 +5,7 @@ from pathlib import Path
 from statistics import fmean
 
 import pytest
+from pypdf import PdfReader
 
 from harness.cli.list import list_comparisons
 from harness.formats import format_loss, format_percent
@@ -50,6 +51,13 @@ def test_list_gives_the_numbers_that_the_summary_gives(name: str) -> None:
             for side, row in zip(("baseline", "candidate"), rows, strict=True)
         )
         assert f"| {format_percent(entry['gain_percent'], 2)} (" in rows[1]
+
+
+@pytest.mark.parametrize("name", REFERENCES)
+def test_the_pdf_of_a_pair_has_three_to_five_pages(name: str) -> None:
+    if len(load_comparison(RESULTS / name).plan.arms) > 2:
+        pytest.skip("of more arms than two")
+    assert 3 <= len(PdfReader(RESULTS / name / "report.pdf").pages) <= 5
 
 
 def test_the_full_task_has_the_numbers_that_are_given() -> None:

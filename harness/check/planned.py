@@ -156,12 +156,12 @@ def _judge_trained(evidence: Evidence, runs: list[StoredRun]) -> Result:
                 return "FAIL", f"{name} {what} {twin}: one run presented as two"
         if TAKEN_OVER in record:
             origin = record[TAKEN_OVER]
-            elsewhere.append(f"{name} (of {origin['comparison']}, plan {format_hash(origin['plan_sha256'])})")
+            elsewhere.append(f"{origin['comparison']} (plan {format_hash(origin['plan_sha256'])})")
     text = f"{len(finals)} of {len(runs)} runs complete"
     if not elsewhere:
         return "PASS", f"{text}, all under plan {format_hash(plan_sha256)}"
     here = f"{len(finals) - len(elsewhere)} trained under plan {format_hash(plan_sha256)}"
-    return "PASS", f"{text}, {here}, {len(elsewhere)} taken over into it: {', '.join(elsewhere)}"
+    return "PASS", f"{text}, {here}, {len(elsewhere)} taken over into it, of {', '.join(dict.fromkeys(elsewhere))}"
 
 
 def _find_other_plan(evidence: Evidence, run: StoredRun, plan_hashes: Collection[str]) -> str | None:

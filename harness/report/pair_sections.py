@@ -9,6 +9,8 @@ from harness.report.change_section import describe_changes
 
 MAX_HALVED = 80
 """Rows of a step table whose halves fit side by side on a page."""
+HALVED_SEEDS = range(5, MAX_HALVED + 1)
+"""Numbers of seeds whose table is halved so: of fewer nothing is saved."""
 MATCHED_ROWS = "A row is an evaluation of each at nearly the same share of the training; others have no row."
 
 
@@ -58,19 +60,17 @@ def describe_steps(pair: Described) -> Section:
 def describe_certainty(pair: Described) -> Section:
     """What seeds and titles say about the gain."""
     robustness = pair["robustness"]
-    table = Table(
-        ("Seed", f"{pair['baseline_label']}, full loss", f"{pair['candidate_label']}, full loss", "Gain"),
-        [
-            (
-                str(entry["seed"]),
-                formats.format_loss(entry["baseline_full_loss_nats_per_char"]),
-                formats.format_loss(entry["candidate_full_loss_nats_per_char"]),
-                formats.format_percent(entry["gain_percent"], 2),
-            )
-            for entry in (robustness["seed_pairs"] if robustness and robustness["num_seed_pairs"] > 1 else ())
-        ],
-        numeric=range(4),
-    )
+    rows = [
+        (
+            str(entry["seed"]),
+            formats.format_loss(entry["baseline_full_loss_nats_per_char"]),
+            formats.format_loss(entry["candidate_full_loss_nats_per_char"]),
+            formats.format_percent(entry["gain_percent"], 2),
+        )
+        for entry in (robustness["seed_pairs"] if robustness and robustness["num_seed_pairs"] > 1 else ())
+    ]
+    header = ("Seed", f"{pair['baseline_label']}, full loss", f"{pair['candidate_label']}, full loss", "Gain")
+    table = Table(header, rows, range(4), is_narrow=len(rows) in HALVED_SEEDS)
     return Section("How sure", [Claims(select_section(pair["claims"], "certainty")), table], 3)
 
 

@@ -147,8 +147,8 @@ def describe_sources(document: Described) -> Section:
                 f"{run['arm']}-s{run['seed']}",
                 f"{run['taken_over']['run']} of {run['taken_over']['comparison']}",
                 formats.format_time(run["taken_over"]["finished_at"]),
-                Code(run["taken_over"]["run_json_sha256"]),
-                Code(run["taken_over"]["plan_sha256"]),
+                _cut_hash(run["taken_over"]["run_json_sha256"]),
+                _cut_hash(run["taken_over"]["plan_sha256"]),
             )
             for run in document["runs"]
             if "taken_over" in run

@@ -13,6 +13,7 @@ import pytest
 from harness.cli.app import main
 from harness.comparison import run_comparison
 from harness.launch.progress import ProgressDisplay
+from harness.report.sections import HASH_DIGITS
 from harness.store.document import load_document
 from harness.verify.verify import verify
 from mainrun.record.errors import RequestError, StoredResultsError
@@ -115,8 +116,9 @@ def test_both_reports_say_what_was_taken_over_and_that_times_are_not_back_to_bac
         assert "no run was: this plan does not show that arms, seeds and margin were fixed before the losses" in text
         assert "taken over into it" in text
     assert "`plan.json`: what was planned; no run was trained under it" in texts[0]
-    for text in [texts[1], *pages]:
-        assert compute_file_sha256(tiny_comparison / "runs" / BASELINE / "run.json") in text
+    digest = compute_file_sha256(tiny_comparison / "runs" / BASELINE / "run.json")
+    assert all(f"{digest[:HASH_DIGITS]}…" in text for text in [texts[1], *pages])
+    assert digest in {run["taken_over"]["run_json_sha256"] for run in load_document(tmp_path / "again")["runs"]}
 
 
 @pytest.mark.parametrize("keep", [True, False])
