@@ -94,8 +94,7 @@ class Again:
             return arguments
         resume = ["--resume"] if folder.exists() else []
         job = build_job(f"{run.folder.name}{NAME_END}", [*arguments, *resume], self.source, folder, place)
-        own_gpu = run.record["machine"]["device"] == "cuda"
-        return replace(job, num_threads=num_threads, own_gpu=own_gpu)  # bits depend on both
+        return replace(job, num_threads=num_threads, own_gpu=run.had_gpu)  # bits depend on both
 
 
 def _read_beginning(job: Job, outcomes: Mapping[str, Outcome]) -> dict[str, Any] | str:

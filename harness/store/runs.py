@@ -66,6 +66,11 @@ class StoredRun:
         return None if found is None else str(found)
 
     @property
+    def had_gpu(self) -> bool:
+        """Whether the training program ran it on a GPU."""
+        return bool(self.record["machine"]["device"] == "cuda")
+
+    @property
     def tokenizer_path(self) -> Path:
         """Its stored tokenizer, which a run of the training program has."""
         return self.folder / TOKENIZER_NAME

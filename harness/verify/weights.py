@@ -72,6 +72,5 @@ def _build_job(run: StoredRun, folder: Path, again: Again) -> Job | str:
         return arguments
     weights = f"--weights={(run.folder / WEIGHTS_NAME).resolve()}"
     argv = tuple(build_command(MODULE, *arguments, weights, place=place))
-    name, machine = f"{run.folder.name}{NAME_END}", run.record["machine"]
-    own_gpu = machine["device"] == "cuda"
-    return Job(name, argv, folder, folder / RESULT_NAME, num_threads=machine["num_threads"], own_gpu=own_gpu)
+    name, num_threads = f"{run.folder.name}{NAME_END}", run.record["machine"]["num_threads"]
+    return Job(name, argv, folder, folder / RESULT_NAME, num_threads=num_threads, own_gpu=run.had_gpu)
