@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -73,6 +74,12 @@ def test_imports_run_downward_only(path: Path) -> None:
     own = find_floor(name(path).removesuffix(".py").replace("/", "."))
     assert own is not None, "a new package has to be given its place"
     assert not {module for module in find_imports(path) if (find_floor(module) or 0) > own}
+
+
+def test_no_module_imports_itself_by_way_of_others() -> None:
+    """Anywhere in a file: an import in a function only hides a circle."""
+    known = {name(path).removesuffix(".py").removesuffix("/__init__").replace("/", "."): path for path in FILES}
+    TopologicalSorter({module: known.keys() & {*find_imports(path)} for module, path in known.items()}).prepare()
 
 
 def test_the_training_program_does_not_know_the_harness() -> None:

@@ -22,7 +22,7 @@ from harness.formats import (
     format_settings,
     format_value,
 )
-from harness.launch.choose import LOCAL
+from harness.launch.job import LOCAL
 from harness.plan.arguments import PACKAGE
 from harness.plan.arm_syntax import FORM
 from mainrun.config import join_keys

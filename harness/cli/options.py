@@ -7,7 +7,8 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, NoReturn, TypeAlias
 
-from harness.launch.choose import CHECKPOINT_MINUTES, LAUNCHERS, LOCAL
+from harness.launch.choose import CHECKPOINT_MINUTES, LAUNCHERS
+from harness.launch.job import LOCAL
 from mainrun.data.settings import TITLE_COLUMN
 from mainrun.devices import DEVICES, PRECISIONS
 from mainrun.recipes import PRESETS

@@ -6,7 +6,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from harness.cli.options import DEFAULT_PRESET, refuse_loose_seeds
-from harness.launch.choose import LOCAL
+from harness.launch.job import LOCAL
 from mainrun.data.settings import TITLE_COLUMN
 from mainrun.recipes import get_preset
 from mainrun.record.errors import RequestError

@@ -4,13 +4,12 @@ import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from harness.launch.job import Launcher
+from harness.launch.job import LOCAL, Launcher
 from harness.processes import build_command
 from mainrun.devices import NO_CUDA
 from mainrun.record.errors import RequestError
 
-LOCAL, RAY = "local", "ray"
-LAUNCHERS = (LOCAL, RAY)
+LAUNCHERS = (LOCAL, "ray")
 """What `--launcher` takes: processes of this machine, or tasks of a Ray cluster."""
 CHECKPOINT_MINUTES = 10.0
 """How often a checkpoint comes back from a cluster where nobody says it."""

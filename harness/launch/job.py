@@ -8,6 +8,8 @@ from typing import Protocol
 
 from harness.processes import POLL_S
 
+LOCAL = "local"
+"""The launcher that starts processes of this machine."""
 KEEP_WEIGHTS, KEEP_CHECKPOINTS = "--keep-weights", "--keep-checkpoints"
 """Words of a job whose last weights, or all of its checkpoints, are kept."""
 

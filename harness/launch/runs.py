@@ -5,10 +5,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from harness.launch.alike import Alike
-from harness.launch.choose import LOCAL
 from harness.launch.command import CommandTask, build_command_job
 from harness.launch.estimate import Work, find_work
-from harness.launch.job import KEEP_CHECKPOINTS, KEEP_WEIGHTS, Job, Launcher
+from harness.launch.job import KEEP_CHECKPOINTS, KEEP_WEIGHTS, LOCAL, Job, Launcher
 from harness.launch.progress import ProgressDisplay
 from harness.launch.reuse import Offers, move_job, take_over
 from harness.launch.schedule import Task, run_tasks

@@ -5,8 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from harness.launch.choose import LOCAL
-from harness.launch.job import Job
+from harness.launch.job import LOCAL, Job
 from harness.plan.request import CompareRequest
 
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "RAYON_NUM_THREADS")
