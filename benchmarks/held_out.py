@@ -14,7 +14,7 @@ from mainrun.data.title_files import load_title_file
 from mainrun.recipes import PRESETS, build_named_config
 
 
-def list_held_out(data: str) -> list[object]:
+def list_held_out(data: str) -> list[str]:
     """The titles of the file, in its order, whose text is none of those that the largest preset draws from it.
 
     The smaller presets draw the first of the same.
@@ -24,7 +24,8 @@ def list_held_out(data: str) -> list[object]:
     )
     corpus = load_corpus(CorpusSource(data), num_titles=largest.num_titles, val_fraction=largest.val_fraction)
     drawn = {*corpus.train_titles, *corpus.validation_titles}
-    return [title for title in load_title_file(data, TITLE_COLUMN).values if str(title).strip() not in drawn]
+    titles = [title for title in load_title_file(data, TITLE_COLUMN).values if isinstance(title, str)]
+    return [title for title in titles if title.strip() not in drawn]
 
 
 if __name__ == "__main__":

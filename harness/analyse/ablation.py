@@ -17,12 +17,13 @@ def describe_ablation(
 ) -> dict[str, Any]:
     """What every unit was measured to be worth, alone and with all impacts judged at once.
 
-    `ablation` is an `Ablation` as stored in a plan, `finals` the full loss of every arm at the last step,
-    `judge(before, after, num_pairs)` the verdict on two arms of so many pairs that are compared at once, and
-    `doubt(before, after)` why nothing can be concluded of them. Steps between the same two arms are one impact, and one
-    between equal arms is none. `ladder_nothing` and `leave_one_out_nothing` name the units whose interval at once holds
-    0; None where there is no such interval, or an impact is in doubt. `lower` names the arms that end below the whole
-    recipe, the lowest first. `in_doubt` names the units of impacts in doubt, where there are any.
+    `ablation` is an `Ablation` as stored in a plan, whose `recipe` is the name of the whole, `finals` the full loss
+    of every arm at the last step, `judge(before, after, num_pairs)` the verdict on two arms of so many pairs that
+    are compared at once, and `doubt(before, after)` why nothing can be concluded of them. Steps between the same
+    two arms are one impact, and one between equal arms is none. `ladder_nothing` and `leave_one_out_nothing` name
+    the units whose interval at once holds 0; None where there is no such interval, or an impact is in doubt.
+    `lower` names the arms that end below the whole, the lowest first. `in_doubt` names the units of impacts in
+    doubt, where there are any.
     """
     steps = [step for kind in KINDS for step in ablation[kind]]
     pairs = list(dict.fromkeys((step["before"], step["after"]) for step in steps))

@@ -6,7 +6,7 @@ from collections.abc import Container, Iterator, Mapping, Sequence
 from pathlib import PurePath
 from typing import Any
 
-from harness.plan.arms import type_arm, type_whole
+from harness.plan.arms import type_ablated, type_arm
 from harness.plan.plan import FIRST, MARGIN_PERCENT, Arm, Plan
 from harness.sources.given import Given
 from harness.sources.names import make_arm_name
@@ -57,7 +57,7 @@ def _describe_sources(sources: Sequence[Mapping[str, Any]]) -> Iterator[str]:
 def _describe_training(plan: Plan) -> list[str]:
     external = {source["arm"]: source["external"] for source in plan.sources or []}
     arms = [_describe_arm(arm, external) for arm in plan.arms]
-    words = ["ablate", type_whole(plan.arms[-1])] if plan.ablation else ["compare", *arms]
+    words = ["ablate", type_ablated(plan.arms[-1])] if plan.ablation else ["compare", *arms]
     if external:
         words += ["--arms", next(iter(external.values()))["arms_file"]]
     if plan.corpus["source"] != "imported":

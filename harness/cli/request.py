@@ -75,7 +75,7 @@ def _complete(given: argparse.Namespace) -> None:
 
     Raises `RequestError` where no folder was given, and for files that the plan knows the names of alone.
     """
-    from harness.plan.arms import type_arm, type_whole
+    from harness.plan.arms import type_ablated, type_arm
     from harness.plan.plan import FILE_NAME, Plan, load_plan
     from harness.plan.planning import is_external
 
@@ -85,7 +85,7 @@ def _complete(given: argparse.Namespace) -> None:
         return
     plan: Plan = load_plan(given.out)
     if plan.ablation is not None and not any((given.ablate, given.recipes, given.sweeps, given.settings)):
-        given.ablate = type_whole(plan.arms[-1])
+        given.ablate = type_ablated(plan.arms[-1])
     if given.ablate is None and not given.recipes and not given.sweeps:
         given.recipes = [arm.name if is_external(arm) else type_arm(arm) for arm in plan.arms]
         given.against = given.against or plan.against

@@ -1,6 +1,6 @@
-"""What each change of a recipe is worth: the arms that show it, and the steps between them.
+"""What each change of an arm is worth: the arms that show it, and the steps between them.
 
-The ladder adds one change unit after the other to the baseline; leave-one-out takes each one out of the whole recipe.
+The ladder adds one change unit after the other to the baseline; leave-one-out takes each one out of the whole.
 Arms that come to the same configuration are one arm.
 """
 
@@ -48,11 +48,6 @@ class Ablation:
 
 def plan_ablation(whole: ArmRequest, preset: str) -> Ablation:
     """The ablation of an arm; `RequestError` for an unknown name and for an arm that changes nothing."""
-    if whole.revision is not None:
-        raise RequestError(
-            f"ablate takes a recipe apart with the code that is here, and '{whole.name}' names a revision. Check that "
-            "revision out into a folder of its own (git worktree add), and run ablate there."
-        )
     units = find_units(whole, preset)
     if not units:
         raise RequestError(f"'{whole.name}' changes nothing in the baseline: there is nothing to ablate.")
@@ -63,7 +58,7 @@ def plan_ablation(whole: ArmRequest, preset: str) -> Ablation:
     }
 
     def place_arm(name: str, members: Sequence[Unit]) -> str:
-        settings = _join(preset, members, units)
+        settings = _join(preset, members)
         known = named.setdefault(build_named_config("baseline", preset, settings), name)
         if known == name:
             arms[name] = settings
@@ -84,16 +79,22 @@ def plan_ablation(whole: ArmRequest, preset: str) -> Ablation:
         for unit in units
     ]
     if whole.name in arms:
-        raise RequestError(f"Two arms would be called '{whole.name}'. Give a name in front: NAME={whole.recipe}…")
-    return Ablation(whole.name, {**arms, whole.name: _join(preset, units, units)}, tuple(ladder), tuple(leave_one_out))
+        raise RequestError(f"Two arms would be called '{whole.name}'. Give it another name: NAME={whole.recipe}…")
+    return Ablation(whole.name, {**arms, whole.name: _join(preset, units)}, tuple(ladder), tuple(leave_one_out))
 
 
 def find_units(whole: ArmRequest, preset: str) -> list[Unit]:
     """The change units between the baseline and an arm, from the computed difference of the two."""
     baseline = build_named_config("baseline", preset, {}).flatten()
     config = build_named_config(whole.recipe, preset, whole.settings).flatten()
-    # What a recipe says of a kind that the arm does not have is not there.
-    texts = {key: str(value) for key, value in get_recipe(whole.recipe, preset).items() if config.get(key) == value}
+    named = build_named_config(whole.recipe, preset, {}).flatten()
+    kinds = {key for key in config if key.endswith(".name") and config[key] != named.get(key)}
+    # What the recipe says of a kind that the arm has not is not in the arm.
+    texts = {
+        key: str(value)
+        for key, value in get_recipe(whole.recipe, preset).items()
+        if f"{key.partition('.')[0]}.name" not in kinds
+    }
     for name, text in whole.settings.items():
         texts[next(key for key in config if is_same_setting(key, name))] = text
     given = {key: text for key, text in texts.items() if baseline.get(key) != config[key]}
@@ -112,12 +113,14 @@ def _find_unit(key: str, *, is_given: bool) -> str:
     return next((name for name, keys in CHANGE_UNITS.items() if key in keys), shorten_key(key))
 
 
-def _join(preset: str, members: Sequence[Unit], units: Sequence[Unit]) -> dict[str, str]:
-    """Settings on the baseline under which these of the units are changed, and the others are as in the baseline.
+def _join(preset: str, members: Sequence[Unit]) -> dict[str, str]:
+    """Settings on the baseline under which these units are changed, and nothing else is.
 
-    That has to be said where a member chooses a kind whose default is another one.
+    The baseline's values have to be said where a member chooses a kind that has other defaults.
     """
     settings = {key: value for unit in members for key, value in unit.settings.items()}
     baseline, config = (build_named_config("baseline", preset, given).flatten() for given in ({}, settings))
-    others = [key for unit in units if unit not in members for key in unit.settings]
-    return settings | {key: str(baseline[key]) for key in others if config.get(key, baseline[key]) != baseline[key]}
+    changed = {key for unit in members for key in unit.keys}
+    return settings | {
+        key: str(value) for key, value in baseline.items() if key not in changed and config.get(key, value) != value
+    }

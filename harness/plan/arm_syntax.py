@@ -2,7 +2,7 @@
 
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import product
 from math import prod
@@ -78,6 +78,25 @@ def parse_arm(text: str) -> ArmRequest:
     )
 
 
+def parse_whole(text: str) -> ArmRequest:
+    """The arm that an ablation takes apart, named after its settings where it was given none.
+
+    Raises `RequestError` as `parse_arm`, for a revision, and for settings that no name may hold.
+    """
+    arm = parse_arm(text)
+    if arm.revision is not None:
+        raise RequestError(
+            f"ablate takes a recipe apart with the code that is here, and '{text}' names a revision. Check that "
+            "revision out into a folder of its own (git worktree add), and run ablate there."
+        )
+    if arm.is_named or not arm.settings:
+        return arm
+    name = _name_after(arm, arm.settings)
+    if not is_givable(name):
+        raise RequestError(f"The arm '{make_inert(text)}' needs a name of its own: NAME={make_inert(text)}.")
+    return replace(arm, name=name, is_named=True)
+
+
 def holds_control(name: str) -> bool:
     """Whether a name holds a character that ends a line or controls a terminal."""
     return any(unicodedata.category(character) in OF_CONTROL for character in name)
@@ -130,7 +149,7 @@ def expand_sweep(text: str) -> list[ArmRequest]:
     arms = []
     for combination in product(*values.values()):
         chosen = dict(zip(values, combination, strict=True))
-        name = "-".join([arm.givable_name, *(f"{key}-{chosen[key]}" for key in varied)])
+        name = _name_after(arm, {key: chosen[key] for key in varied})
         if not is_givable(name):
             raise RequestError(
                 f"The sweep '{make_inert(text)}' would call an arm '{make_inert(name)}', which is no name. "
@@ -146,6 +165,10 @@ def describe_repeat(key: str, others: Iterable[str]) -> str | None:
         if is_same_setting(key, other):
             return "" if other == key else f", once as '{other}'"
     return None
+
+
+def _name_after(arm: ArmRequest, settings: Mapping[str, str]) -> str:
+    return "-".join([arm.givable_name, *(f"{key}-{value}" for key, value in settings.items())])
 
 
 def _parse_changes(text: str, changes: str) -> dict[str, str]:

@@ -72,7 +72,7 @@ def type_arm(arm: Arm) -> str:
     return typed if is_unnamed else f"{arm.name}={typed}"
 
 
-def type_whole(arm: Arm) -> str:
+def type_ablated(arm: Arm) -> str:
     """The arm that an ablation takes apart, as it is typed, with its settings."""
     typed = arm.recipe if arm.name == arm.recipe else f"{arm.name}={arm.recipe}"
     changes = ",".join(f"{key}={value}" for key, value in arm.settings.items())

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from harness.plan.ablation import plan_ablation
-from harness.plan.arm_syntax import ArmRequest, parse_arm
+from harness.plan.arm_syntax import ArmRequest, parse_whole
 from harness.plan.arms import check_against, resolve_arms
 from harness.plan.arms_file import load_arms, load_recipes
 from harness.plan.changes import FILE_NAME as PATCH_NAME
@@ -56,7 +56,7 @@ def plan_request(request: CompareRequest) -> tuple[Plan, Path]:
         return _conclude(plan_external(request, folder, begun, arms, commands), request), folder
     ablation = None
     if request.ablate:
-        whole = parse_arm(request.ablate)
+        whole = parse_whole(request.ablate)
         ablation = plan_ablation(whole, request.preset)
         arms = [ArmRequest(name, "baseline", settings) for name, settings in ablation.arms.items()]
         arms[-1] = whole

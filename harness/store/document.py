@@ -101,7 +101,7 @@ class Document(TypedDict):
     integrity: list[dict[str, Any]]
     """Findings on the metric."""
     pairs: list[Pair]
-    """Every arm but the first against it, or against whom the plan says; of an ablation the whole recipe only."""
+    """Every arm but the first against it, or against whom the plan says; of an ablation the whole only."""
     ablation: dict[str, Any] | None
     """What each change is worth."""
     sweeps: list[dict[str, Any]]

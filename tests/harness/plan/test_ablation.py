@@ -17,7 +17,7 @@ from harness.comparison import run_comparison
 from harness.formats import format_ends, format_loss
 from harness.launch.progress import ProgressDisplay
 from harness.plan.ablation import find_units, plan_ablation
-from harness.plan.arm_syntax import parse_arm
+from harness.plan.arm_syntax import parse_arm, parse_whole
 from harness.plan.request import CompareRequest
 from harness.report.change_section import format_impact
 from harness.report.curves import build_curves
@@ -38,8 +38,12 @@ FLOORS = {
     "without-schedule": 3.05,
     "optimized": 2.95,
 }
-CHANGED = ("single=frontier:rdrop=0", "frontier:optimizer=adamw", "own=baseline:order=shuffled,dropout=0.2")
-"""Arms that no recipe is."""
+CHANGED = (
+    *("single=frontier:rdrop=0", "frontier:optimizer=adamw", "own=baseline:order=shuffled,dropout=0.2"),
+    *("optimized:beta1=0.95", "optimized:lr=0.006", "frontier:warmup_fraction=0,decay_fraction=0.2"),
+    *("frontier:weight_decay=0", "optimized:optimizer=muon"),
+)
+"""Arms that no recipe is, some with a value of the baseline's or one that only the kind they choose reads."""
 FRESH = 6.93
 """Nats per token of a fresh model with the vocabulary of `quick`, ln 1,024."""
 
@@ -61,25 +65,26 @@ def ablated(_private_cache: None, tmp_path_factory: pytest.TempPathFactory) -> P
 
 
 @pytest.mark.parametrize("preset", PRESETS)
-@pytest.mark.parametrize("arm", [*RECIPES, *CHANGED])
+@pytest.mark.parametrize("arm", [*(recipe for recipe in RECIPES if recipe != "baseline"), *CHANGED])
 def test_the_units_together_are_the_arm(arm: str, preset: str) -> None:
-    whole = parse_arm(arm)
-    settings = {key: value for unit in find_units(whole, preset) for key, value in unit.settings.items()}
+    whole = parse_whole(arm)
+    ablation = plan_ablation(whole, preset)
     expected = build_named_config(whole.recipe, preset, whole.settings)
-    assert build_named_config("baseline", preset, settings) == expected
+    assert build_named_config("baseline", preset, ablation.arms[whole.name]) == expected
+    assert (ablation.ladder[0].before, ablation.ladder[-1].after) == ("baseline", whole.name)
 
 
 @pytest.mark.parametrize("arm", ["optimized", "frontier", *CHANGED])
 def test_every_arm_of_an_ablation_can_be_trained(arm: str) -> None:
     """No unit needs another one."""
-    for settings in plan_ablation(parse_arm(arm), "quick").arms.values():
+    for settings in plan_ablation(parse_whole(arm), "quick").arms.values():
         build_named_config("baseline", "quick", settings)
 
 
 @pytest.mark.parametrize("arm", ["optimized", "frontier", *CHANGED])
 def test_two_neighbouring_arms_differ_in_the_unit_between_them_and_in_nothing_else(arm: str) -> None:
     """Also where the optimizer of one brings a default that is not the baseline's, such as its weight decay."""
-    ablation = plan_ablation(parse_arm(arm), "quick")
+    ablation = plan_ablation(parse_whole(arm), "quick")
     configs = {
         arm: build_named_config("baseline", "quick", settings).flatten() for arm, settings in ablation.arms.items()
     }
@@ -130,8 +135,31 @@ def test_nothing_to_ablate_is_a_wrong_request() -> None:
         plan_ablation(parse_arm("baseline"), "quick")
     with pytest.raises(RequestError, match="'optimized'"):
         plan_ablation(parse_arm("optimised"), "quick")
-    with pytest.raises(RequestError, match="'optimized@main' names a revision"):
-        plan_ablation(parse_arm("optimized@main"), "quick")
+
+
+def test_what_cannot_be_taken_apart_or_has_no_name_is_a_wrong_request() -> None:
+    with pytest.raises(RequestError, match="'m=optimized@main' names a revision"):
+        parse_whole("m=optimized@main")
+    with pytest.raises(RequestError, match="needs a name of its own: NAME=optimized:learning_rate=a/b"):
+        parse_whole("optimized:learning_rate=a/b")
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("optimized", "optimized"),
+        ("mild=optimized:lr=1e-4", "mild"),
+        ("optimized:lr=1e-4,dropout=0", "optimized-lr-1e-4-dropout-0"),
+    ],
+)
+def test_an_arm_without_a_name_is_called_after_its_settings(text: str, name: str) -> None:
+    assert parse_whole(text).name == name
+
+
+def test_what_is_the_baselines_in_the_whole_is_so_in_every_arm() -> None:
+    ablation = plan_ablation(parse_whole("optimized:lr=0.006"), "quick")
+    configs = [build_named_config("baseline", "quick", settings).flatten() for settings in ablation.arms.values()]
+    assert {config["optimizer.learning_rate"] for config in configs} == {0.006}
 
 
 @pytest.mark.parametrize("name", ["baseline", "with-1-optimizer", "without-schedule"])
@@ -317,3 +345,22 @@ def test_only_the_whole_is_compared_with_the_baseline_and_the_command_is_ablate(
     document = load_document(ablated)
     assert [(pair["baseline"], pair["candidate"]) for pair in document["pairs"]] == [("baseline", "optimized")]
     assert document["command"].startswith("python -m harness ablate optimized --preset quick")
+
+
+def test_a_changed_arm_is_called_what_it_is_in_its_report_and_its_command(tmp_path: Path) -> None:
+    request = CompareRequest(
+        recipes=(),
+        preset="quick",
+        seeds=(1337,),
+        data="synthetic",
+        ablate="optimized:dropout=0.2",
+        device="cpu",
+        out=tmp_path / "changed",
+    )
+    with skip_rendering():
+        folder = run_comparison(request, FakeLauncher(), ProgressDisplay(lambda text: None))
+    document, name = load_document(folder), "optimized-dropout-0.2"
+    assert document["command"].startswith(f"python -m harness ablate {name}=optimized:dropout=0.2 --preset quick")
+    assert f"The whole, {name}: " in format_result(document, folder)
+    assert "dropout" in [step["unit"] for step in document["ablation"]["ladder"]]
+    assert not [claim for claim in document["caveats"] if claim["id"] == "changed-recipe"]
