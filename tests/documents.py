@@ -93,6 +93,11 @@ def load_known_gains(preset: str) -> list[float]:
     return [entry["gain_percent"] for entry in pair["robustness"]["seed_pairs"] if entry["seed"] != left_out]
 
 
+def describe_gain(judged: dict[str, Any]) -> str:
+    """The gain of a verdict, or of a row of the ranking, with its interval."""
+    return f"{format_percent(judged['gain_percent'], 2)} ({format_ends(judged['interval_95'])})"
+
+
 def describe_recipes(document: dict[str, Any]) -> str:
     """A table of the recipes: the ranking with its cost."""
     rows = document["ranking"]["rows"]
@@ -100,12 +105,10 @@ def describe_recipes(document: dict[str, Any]) -> str:
     lines = ["| recipe | full loss | lower by (95 % interval) | verdict | frozen loss | coverage | training compute |",
              "|---|---:|---|---|---:|---:|---:|"]  # fmt: skip
     for row in rows:
-        interval = row["interval_95"]
-        gain = format_percent(row["gain_percent"], 2)
         cells = (
             f"`{row['label']}`",
             format_loss(row["loss"]),
-            "" if interval is None else f"{gain} ({format_ends(interval)})",
+            "" if row["interval_95"] is None else describe_gain(row),
             row["verdict"] or "",
             format_loss(row["frozen_loss_nats_per_char"]),
             format_percent(row["coverage_percent"]),

@@ -9,7 +9,6 @@ import pytest
 
 from docs.make_images import wrap_as_a_terminal
 from harness.cli.app import VERBS, build_parser
-from harness.formats import format_ends, format_percent
 from harness.plan.arms_file import load_recipes
 from harness.plan.noise import PRIORS
 from harness.sources import columns
@@ -24,6 +23,7 @@ from tests.documents import (
     KNOWN_NOISE,
     PROGRAMS,
     ROOT,
+    describe_gain,
     find_part,
     hold_part,
     list_anchors,
@@ -95,36 +95,40 @@ def test_the_noise_that_is_known_is_told_with_its_gains() -> None:
         )
         lines.append(f"| {' | '.join(cells)} |")
     hold_part("docs/statistics.md", "noise", "\n".join(lines))
-    [pair] = load_document(ROOT / "results" / "frontier-ablation")["pairs"]
+    [pair] = load_document(ROOT / "results" / "ablation-quick")["pairs"]
     floor = f"{pair['robustness']['sd_gain_percent']:.2f} %"
     assert f"three seed pairs of `frontier` there had {floor}" in read_document("docs/statistics.md")
 
 
-def describe_parts(document: dict[str, Any]) -> str:
+def describe_ablation(document: dict[str, Any]) -> str:
     """What each part of a recipe is worth by a stored ablation, as docs/frontier.md shows it."""
-    lines = ["| part | added | left out |", "|---|---:|---:|"]
-    for steps in zip(document["ablation"]["ladder"], document["ablation"]["leave_one_out"], strict=True):
-        assert steps[0]["unit"] == steps[1]["unit"]
-        verdicts = [step["verdict"] for step in steps]
-        cells = [f"{format_percent(one['gain_percent'], 2)} ({format_ends(one['interval_95'])})" for one in verdicts]
-        lines.append(f"| {steps[0]['unit']} | {' | '.join(cells)} |")
     ladder, left_out = document["ablation"]["ladder"], document["ablation"]["leave_one_out"]
+    lines = ["| part | added | left out |", "|---|---:|---:|"]
+    for steps in zip(ladder, left_out, strict=True):
+        assert steps[0]["unit"] == steps[1]["unit"]
+        cells = [describe_gain(step["verdict"]) for step in steps]
+        lines.append(f"| {steps[0]['unit']} | {' | '.join(cells)} |")
     return "\n".join(
         [
             *lines,
             "",
             *(
-                f"- {kind}, by intervals that {what}: above zero {', '.join(above)}; below zero {', '.join(below)}."
+                f"- {kind}, by intervals that {what}: above zero {join_parts(above)}; below zero {join_parts(below)}."
                 for kind, steps in (("Left out", left_out), ("Added", ladder))
                 for what, interval in (("hold one by one", "interval_95"), ("hold for all at once", "interval_joint"))
                 for above, below in [list_parts(steps, interval)]
             ),
             "",
             f"The ladder's second step, {ladder[0]['unit']} and {ladder[1]['unit']} alone, ends at "
-            f"{ladder[1]['after_full_loss_nats_per_char']:.4f} nats per character, the whole recipe at "
+            f"{ladder[1]['after_full_loss_nats_per_char']:.4f} nats per character, the whole at "
             f"{ladder[-1]['after_full_loss_nats_per_char']:.4f}.",
         ]
     )
+
+
+def join_parts(names: list[str]) -> str:
+    """The names, or that there are none."""
+    return ", ".join(names) or "none"
 
 
 def list_parts(steps: list[dict[str, Any]], interval: str) -> tuple[list[str], list[str]]:
@@ -134,10 +138,11 @@ def list_parts(steps: list[dict[str, Any]], interval: str) -> tuple[list[str], l
     return above, [unit for unit, one in ends.items() if one["high_percent"] < 0]
 
 
-def test_the_worth_of_each_part_is_that_of_the_committed_ablation() -> None:
-    document = load_document(ROOT / "results" / "frontier-ablation")
-    assert document["preset"] == "quick" and document["seeds"] == [1337, 1338, 1339]
-    hold_part("docs/frontier.md", "ablation", describe_parts(document))
+@pytest.mark.parametrize("preset", ["laptop", "quick"])
+def test_the_worth_of_each_part_is_that_of_the_committed_ablation(preset: str) -> None:
+    document = load_document(ROOT / "results" / f"ablation-{preset}")
+    assert document["preset"] == preset and document["seeds"] == [1337, 1338, 1339]
+    hold_part("docs/frontier.md", f"ablation-{preset}", describe_ablation(document))
 
 
 def test_the_presets_have_the_sizes_that_are_given() -> None:

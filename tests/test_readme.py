@@ -7,31 +7,40 @@ from typing import Any
 import pytest
 
 from harness.cli.app import build_parser, main
-from harness.formats import format_ends, format_percent
 from harness.store.document import load_document
-from tests.documents import ROOT, describe_recipes, hold_part, list_commands, read_document
+from tests.documents import (
+    ROOT,
+    describe_gain,
+    describe_recipes,
+    hold_part,
+    list_commands,
+    read_document,
+)
 
 README = read_document("README.md")
 MAX_BYTES = 8_000
 
 
-def describe_laptop(document: dict[str, Any]) -> str:
-    """What the README says of the recipes with several seeds."""
+def describe_laptop(document: dict[str, Any], held_out: dict[str, Any]) -> str:
+    """What the README says of the recipes with several seeds, `held_out` being of titles that nothing was chosen on."""
     rows = {row["label"]: row for row in document["ranking"]["rows"]}
-    gains = {
-        label: f"{format_percent(row['gain_percent'], 2)} ({format_ends(row['interval_95'])})"
-        for label, row in rows.items()
-        if not row["is_baseline"]
-    }
+    gains = {label: describe_gain(row) for label, row in rows.items() if not row["is_baseline"]}
     assert gains.keys() == {"frontier", "optimized"}
     assert all(rows[label]["verdict"] == "IMPROVED" for label in gains)
-    titles = document["corpus"]["num_train_titles"] + document["corpus"]["num_validation_titles"]
+    [pair] = held_out["pairs"]
+    assert pair["verdict"]["word"] == "IMPROVED" and pair["candidate"] == "frontier"
+    totals = [
+        one["corpus"]["num_train_titles"] + one["corpus"]["num_validation_titles"] for one in (document, held_out)
+    ]
+    assert totals[0] == totals[1] and document["corpus"]["name"] != held_out["corpus"]["name"]
     first, *_, last = document["seeds"]
     return (
         f"With three seeds both are IMPROVED, at `{document['preset']}`, a smaller model on a quarter of the titles "
-        f"({titles:,} real headlines, seeds {first} to {last}): `frontier` is\n{gains['frontier']} below `baseline`, "
-        f"`optimized` {gains['optimized']}: "
-        "[`results/frontier-laptop`](results/frontier-laptop/PERFORMANCE_SUMMARY.md)."
+        f"({totals[0]:,} real headlines, seeds {first} to {last}): `frontier` is\n"
+        f"{gains['frontier']} below `baseline`, `optimized` {gains['optimized']}: "
+        "[`results/frontier-laptop`](results/frontier-laptop/PERFORMANCE_SUMMARY.md).\n"
+        f"On as many titles that nothing was chosen on: {describe_gain(pair['verdict'])}, "
+        "[`results/frontier-held-out`](results/frontier-held-out/PERFORMANCE_SUMMARY.md)."
     )
 
 
@@ -43,21 +52,10 @@ def test_what_is_said_of_the_whole_task_is_of_the_committed_comparison() -> None
 
 
 def test_what_is_said_of_several_seeds_is_of_the_committed_comparison() -> None:
-    document = load_document(ROOT / "results" / "frontier-laptop")
-    assert document["preset"] == "laptop" and document["seeds"] == [1337, 1338, 1339]
-    hold_part("README.md", "laptop", describe_laptop(document))
+    document, held_out = (load_at_laptop(f"frontier-{name}") for name in ("laptop", "held-out"))
+    hold_part("README.md", "laptop", describe_laptop(document, held_out))
     hold_part("docs/frontier.md", "recipes", describe_recipes(document))
-
-
-WITHOUT = {
-    "data.tokenizer": "byte-pair tokens",
-    "model.positions": "learned positions",
-    "model.shifts": "no shifts",
-    "optimizer.weight_decay": "no weight decay",
-    "training.order": "a fixed order",
-    "training.rdrop": "one pass a step",
-}
-"""What a part of `frontier` is replaced by where it is left out, by its setting."""
+    hold_part("docs/frontier.md", "held-out", describe_recipes(held_out))
 
 
 def load_at_laptop(name: str) -> dict[str, Any]:
@@ -68,32 +66,28 @@ def load_at_laptop(name: str) -> dict[str, Any]:
 
 
 def test_what_each_part_is_worth_is_that_of_the_committed_comparisons() -> None:
-    rows = []
-    for name in ("frontier-rdrop", "frontier-parts"):
-        for pair in load_at_laptop(name)["pairs"]:
-            changed, verdict = [change["key"] for change in pair["changes"]], pair["verdict"]
-            if changed[0] in WITHOUT and "model.d_model" not in changed:
-                assert verdict["interval_95"]["high_percent"] < 0, pair["candidate"]
-                rows.append((verdict["gain_percent"], WITHOUT[changed[0]], format_ends(verdict["interval_95"])))
-    assert {what for _, what, _ in rows} == set(WITHOUT.values())
-    lines = [f"| {what} | {format_percent(gain, 2)} ({ends}) |" for gain, what, ends in sorted(rows)]
-    head = "| `frontier` at `laptop`, three seeds, with | full loss lower by (95 % interval, one by one) |"
+    steps = load_at_laptop("ablation-laptop")["ablation"]["leave_one_out"]
+    [pair] = load_at_laptop("frontier-rdrop")["pairs"]
+    assert [change["key"] for change in pair["changes"]] == ["training.rdrop"]
+    rows = [(f"`{step['unit']}`", step["verdict"]) for step in steps] + [("second pass", pair["verdict"])]
+    assert [name for name, verdict in rows if not verdict["interval_95"]["low_percent"] > 0] == [
+        "`schedule`",
+        "`width`",
+    ]
+    lines = [f"| {name} | {describe_gain(verdict)} |" for name, verdict in rows]
+    head = (
+        "| part of `frontier` at `laptop`, three seeds | full loss lower than without it (95 % interval, one by one) |"
+    )
     hold_part("README.md", "parts", "\n".join([head, "|---|---|", *lines]))
 
 
-def test_the_parts_whose_joint_interval_reaches_zero_are_named_with_it() -> None:
-    pairs = load_at_laptop("frontier-parts")["pairs"]
-    open_ones = {
-        pair["candidate"]: format_ends(joint)
-        for pair in pairs
-        if (joint := pair["verdict"]["interval_joint"])["high_percent"] >= 0
-    }
-    said = f"weight decay ({open_ones.pop('no-decay')}) and order ({open_ones.pop('fixed-order')}) do not"
-    assert len(pairs) == 5 and not open_ones
-    assert said in read_document("docs/frontier.md")
+def test_the_narrow_width_is_worth_it_with_the_second_pass_that_it_pays_for() -> None:
+    [pair] = load_at_laptop("frontier-width")["pairs"]
+    assert {change["key"] for change in pair["changes"]} == {"training.rdrop", "model.n_head", "model.d_model"}
+    assert pair["verdict"]["word"] == "IMPROVED" and pair["candidate"] == "frontier"
 
 
-@pytest.mark.parametrize("part", ["rdrop", "parts", "left-out", "former"])
+@pytest.mark.parametrize("part", ["rdrop", "width", "left-out", "former"])
 def test_the_tables_of_the_frontier_are_those_of_the_committed_comparisons(part: str) -> None:
     hold_part("docs/frontier.md", part, describe_recipes(load_at_laptop(f"frontier-{part}")))
 

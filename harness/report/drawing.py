@@ -16,7 +16,7 @@ COLORS = ("#717581", "#bd1f01", "#3f90da", "#832db6", "#e76300", "#a96b59", "#ff
 MARKERS = ("o", "s", "^", "D", "v")
 _DASHES = ("--", "-", "-.", ":")
 SIZE_INCHES = (6.7, 2.35)
-HALF_SIZE_INCHES = (4.2, 1.75)
+HALF_SIZE_INCHES = (4.2, 1.6)
 LEFT_INCHES, RIGHT_INCHES, TOP_INCHES, BOTTOM_INCHES = 0.7, 0.1, 0.25, 0.425
 """Between the axes and the edges of a figure."""
 MAX_NAME_SHARE = 0.3

@@ -174,7 +174,7 @@ def test_the_curve_over_times_that_do_not_compare_says_so(
 
 
 def test_the_figures_of_an_ablation_explain_what_they_show(tmp_path: Path) -> None:
-    comparison = ROOT / "results" / "frontier-ablation"
+    comparison = ROOT / "results" / "ablation-laptop"
     document = load_document(comparison)
     drawn = draw(tmp_path, document, comparison)
     texts = {name: " ".join(ElementTree.fromstring(svg).itertext()) for name, svg in drawn.items()}

@@ -34,7 +34,7 @@ def test_no_option_of_a_long_command_is_parted_from_its_value(length: int) -> No
 
 
 def test_the_intervals_of_an_ablation_stand_in_one_line() -> None:
-    sections = describe_ablation(load_document(ROOT / "results" / "frontier-ablation"))
+    sections = describe_ablation(load_document(ROOT / "results" / "ablation-laptop"))
     tables = [block for section in sections for block in section.blocks if isinstance(block, Table)]
     columns = [(table, place) for table in tables for place, name in enumerate(table.header) if "Interval" in name]
     assert len(columns) == 4 and all(place in table.numeric for table, place in columns)
@@ -78,7 +78,7 @@ def test_a_verdict_beside_a_better_one_is_not_shown_in_its_colour(
     assert re.findall(r'<span class="word( \w+)?">(\w+)</span>', page) == list(zip(own, words, strict=True))
 
 
-@pytest.mark.parametrize("name", ["frontier-parts", "mainrun-former", "mainrun-frontier"])
+@pytest.mark.parametrize("name", ["frontier-left-out", "mainrun-former", "mainrun-frontier"])
 def test_a_conclusion_gives_the_gain_that_the_ranking_gives(name: str) -> None:
     document = say_all(load_document(ROOT / "results" / name))
     gains = {row["arm"]: row["gain_percent"] for row in document["ranking"]["rows"]}
