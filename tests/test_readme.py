@@ -22,7 +22,7 @@ MAX_BYTES = 8_000
 
 
 def describe_laptop(document: dict[str, Any], held_out: dict[str, Any]) -> str:
-    """What the README says of the recipes with several seeds, `held_out` being of titles that nothing was chosen on."""
+    """What the README says of the recipes with several seeds, `held_out` being of titles that no preset draws."""
     rows = {row["label"]: row for row in document["ranking"]["rows"]}
     gains = {label: describe_gain(row) for label, row in rows.items() if not row["is_baseline"]}
     assert gains.keys() == {"frontier", "optimized"}
@@ -39,7 +39,7 @@ def describe_laptop(document: dict[str, Any], held_out: dict[str, Any]) -> str:
         f"({totals[0]:,} real headlines, seeds {first} to {last}): `frontier` is\n"
         f"{gains['frontier']} below `baseline`, `optimized` {gains['optimized']}: "
         "[`results/frontier-laptop`](results/frontier-laptop/PERFORMANCE_SUMMARY.md).\n"
-        f"On as many titles that nothing was chosen on: {describe_gain(pair['verdict'])}, "
+        f"On as many titles that no preset draws: {describe_gain(pair['verdict'])}, "
         "[`results/frontier-held-out`](results/frontier-held-out/PERFORMANCE_SUMMARY.md)."
     )
 

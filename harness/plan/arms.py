@@ -74,7 +74,7 @@ def type_arm(arm: Arm) -> str:
 
 def type_ablated(arm: Arm) -> str:
     """The arm that an ablation takes apart, as it is typed, with its settings."""
-    typed = arm.recipe if arm.name == arm.recipe else f"{arm.name}={arm.recipe}"
+    typed = arm.recipe if arm.name == arm.recipe else type_arm(arm)
     changes = ",".join(f"{key}={value}" for key, value in arm.settings.items())
     return f"{typed}:{changes}" if changes else typed
 
